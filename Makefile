@@ -1,0 +1,35 @@
+# Needs Python 3.11 or later, git and make. Everything else is installed into .venv from requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup repro test check bench lock clean
+
+repro: setup ## the whole pipeline with the active settings
+	$(BIN)/dvc repro
+
+test: setup ## all tests
+	$(BIN)/python -m pytest
+
+check: setup ## lint, format, types, doctests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --doctest-modules stages
+
+setup: $(STAMP) ## the virtual environment, from the lock, with bytecode compiled
+
+# pip compiles bytecode whatever PYTHONDONTWRITEBYTECODE says; without it every import is slow.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; set PYTHON=/path/to/a/newer/one" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+lock: setup ## requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## outputs, not answers
+	rm -rf data/*/corpus data/*/rounds data/*/final

@@ -1,0 +1,1 @@
+"""DiZiNER: a data-versioned evaluation harness for zero-shot named entity recognition."""
