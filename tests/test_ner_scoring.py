@@ -1,0 +1,134 @@
+"""Strict span scores: hand-made cases, and parity with seqeval to 1e-12."""
+
+import random
+import warnings
+
+import pytest
+
+from stages.contracts import Score, Span
+from stages.errors import UserError
+from stages.ner.scoring import STRICT_PROTOCOL, score_counts, strict_span_scores
+from stages.ner.tags import ill_formed, spans_to_tags, tags_to_spans
+
+Corpus = list[list[str]]
+
+
+def random_corpus(generator: random.Random, lengths: list[int], well_formed: bool) -> Corpus:
+    choices = [
+        "O",
+        "O",
+        "O",
+        *(f"{prefix}-{label}" for prefix in "BI" for label in ("PER", "LOC", "MISC", "X-Y")),
+    ]
+    corpus = [[generator.choice(choices) for _ in range(length)] for length in lengths]
+    return [list(spans_to_tags(tags_to_spans(tags), len(tags))) for tags in corpus] if well_formed else corpus
+
+
+def disturbed(generator: random.Random, corpus: Corpus, other: Corpus) -> Corpus:
+    """`corpus` with about a third of its tags from `other`, so that some spans agree."""
+    return [
+        [theirs if generator.random() < 0.3 else ours for ours, theirs in zip(*rows, strict=True)]
+        for rows in zip(corpus, other, strict=True)
+    ]
+
+
+def decode(corpus: Corpus) -> dict[str, tuple[Span, ...]]:
+    return {f"d{place}": tags_to_spans(tags) for place, tags in enumerate(corpus)}
+
+
+def encode(corpus: Corpus) -> Corpus:
+    return [list(spans_to_tags(tags_to_spans(tags), len(tags))) for tags in corpus]
+
+
+@pytest.mark.parametrize("well_formed", [True, False])
+@pytest.mark.parametrize("mode", ["strict", None])
+def test_parity_with_seqeval(well_formed: bool, mode: str | None) -> None:
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    generator = random.Random(f"{well_formed} {mode}")
+    settings = {"mode": mode, "scheme": IOB2} if mode else {}
+    repairs = 0
+    for _ in range(20):
+        lengths = [generator.randint(1, 12) for _ in range(15)]
+        gold = random_corpus(generator, lengths, well_formed)
+        predicted = disturbed(generator, gold, random_corpus(generator, lengths, well_formed))
+        repairs += sum(map(ill_formed, gold + predicted))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = classification_report(encode(gold), encode(predicted), output_dict=True, **settings)
+        ours = strict_span_scores(decode(gold), decode(predicted))
+        assert theirs.pop("macro avg")["f1-score"] == pytest.approx(ours.macro_f1, abs=1e-12)
+        micro = theirs.pop("micro avg")
+        theirs.pop("weighted avg")
+        assert set(theirs) == set(ours.per_type)
+        for row, score in [
+            (micro, ours.micro),
+            *((theirs[label], score) for label, score in ours.per_type.items()),
+        ]:
+            assert row["precision"] == pytest.approx(score.precision, abs=1e-12)
+            assert row["recall"] == pytest.approx(score.recall, abs=1e-12)
+            assert row["f1-score"] == pytest.approx(score.f1, abs=1e-12)
+            assert row["support"] == score.gold
+        assert 0 < ours.micro.f1 < 1
+    assert repairs or well_formed
+
+
+def test_raw_ill_formed_tags_are_where_we_differ_from_seqeval_strict() -> None:
+    from seqeval.metrics import f1_score
+    from seqeval.scheme import IOB2
+
+    gold, predicted = [["B-PER", "I-PER", "O", "B-LOC"]], [["I-PER", "I-PER", "O", "B-LOC"]]
+    assert f1_score(gold, predicted, mode="strict", scheme=IOB2) == pytest.approx(2 / 3)  # I-PER is discarded
+    assert f1_score(gold, predicted) == 1.0  # seqeval's default repairs, as we do
+    assert strict_span_scores(decode(gold), decode(predicted)).micro.f1 == 1.0
+    assert ill_formed(predicted[0]) == 1
+
+
+def test_counts_by_hand() -> None:
+    gold = {"a": [Span(0, 2, "PER"), Span(3, 4, "LOC")], "b": [Span(0, 1, "PER")]}
+    predicted = {"a": [Span(0, 2, "PER"), Span(3, 5, "LOC"), Span(6, 7, "ORG")], "b": []}
+    scores = strict_span_scores(gold, predicted)
+    assert scores.micro == Score(1 / 3, 1 / 3, 1 / 3, correct=1, predicted=3, gold=3)
+    assert scores.per_type == {
+        "LOC": Score(0.0, 0.0, 0.0, correct=0, predicted=1, gold=1),
+        "ORG": Score(0.0, 0.0, 0.0, correct=0, predicted=1, gold=0),
+        "PER": Score(1.0, 0.5, 2 / 3, correct=1, predicted=1, gold=2),
+    }
+    assert scores.macro_f1 == pytest.approx(2 / 9)
+    assert list(scores.per_type) == ["LOC", "ORG", "PER"]
+
+
+def test_equal_offsets_in_two_documents_are_two_spans() -> None:
+    span = Span(0, 1, "PER")
+    assert strict_span_scores({"a": [span], "b": [span]}, {"a": [span], "b": []}).micro.recall == 0.5
+    assert strict_span_scores({"a": [span], "b": []}, {"a": [], "b": [span]}).micro.f1 == 0.0
+
+
+@pytest.mark.parametrize("gold", [{}, {"a": []}])
+def test_no_span_anywhere_is_one(gold: dict[str, list[Span]]) -> None:
+    scores = strict_span_scores(gold, gold)
+    assert (scores.micro.f1, scores.macro_f1, scores.per_type) == (1.0, 1.0, {})
+
+
+def test_one_side_empty_is_zero() -> None:
+    span = Span(0, 1, "PER")
+    assert strict_span_scores({"a": [span]}, {"a": []}).micro == Score(0.0, 0.0, 0.0, 0, 0, 1)
+    assert strict_span_scores({"a": []}, {"a": [span]}).micro == Score(0.0, 0.0, 0.0, 0, 1, 0)
+    assert score_counts(0, 0, 0).f1 == 1.0
+
+
+def test_duplicate_spans_count_once() -> None:
+    span = Span(0, 1, "PER")
+    assert strict_span_scores({"a": [span]}, {"a": [span, span]}).micro.precision == 1.0
+
+
+@pytest.mark.parametrize(("gold", "predicted", "lacking"), [("abcde", "e", "prediction"), ("e", "abcde", "gold")])
+def test_different_documents_are_refused_naming_a_few(gold: str, predicted: str, lacking: str) -> None:
+    with pytest.raises(UserError) as error:
+        strict_span_scores({name: [] for name in gold}, {name: [] for name in predicted})
+    assert str(error.value).startswith(f"{lacking} lacks 4 of 5 documents: a, b, c, ...")
+
+
+def test_the_protocol_has_a_name() -> None:
+    assert STRICT_PROTOCOL == "strict span F1"
