@@ -1,0 +1,160 @@
+"""The whole analysis of one round: from annotations to agreement, consensus, hotspots and error groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stages.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
+from stages.agreement.chance import fleiss_kappa, krippendorff_alpha
+from stages.agreement.consensus import spans_of, vote
+from stages.agreement.disagreement import COLUMNS, TokenMeasures, token_measures
+from stages.agreement.encoding import Corpus, Floats, encode
+from stages.agreement.error_families import Disagreements, find_disagreements
+from stages.agreement.error_groups import Readings, error_groups
+from stages.agreement.hotspots import find_blocks, hotspot_records, thresholds
+from stages.agreement.pairwise import contingency_tables, mean_of_others, pair_measures
+from stages.agreement.patterns import Patterns, find_patterns, label_mass
+from stages.agreement.settings import AnalysisSettings
+from stages.agreement.totals import Totals, count_totals
+from stages.agreement.weights import annotator_weights, coalition_of
+from stages.contracts import Agreement, Annotation, Document, ErrorGroup, Hotspot, Span
+from stages.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one round's annotations say; everything in order of document id and annotator name.
+
+    `groups` are the disagreements of all annotators with the consensus inside hotspots. `consensus`
+    leaves out documents that nobody answered. `failed` counts failures per annotator. The fields after
+    `thresholds` are the arrays behind the rest.
+    """
+
+    agreement: Agreement
+    hotspots: tuple[Hotspot, ...]
+    consensus: Mapping[str, tuple[Span, ...]]
+    groups: tuple[ErrorGroup, ...]
+    totals: Totals
+    bias: Mapping[str, AnnotatorBias]
+    confusion: Confusion
+    failed: Mapping[str, int]
+    thresholds: Mapping[str, float]
+    settings: AnalysisSettings
+    measures: TokenMeasures = field(repr=False, compare=False)
+    readings: Readings = field(repr=False, compare=False)
+    disagreements: Disagreements = field(repr=False, compare=False)
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """The token table as plain lists of equal length, built anew on each use.
+
+        document, token, consensus (BIO2 tag), the columns of TokenMeasures, answered (annotators that
+        labelled it), disagreeing (those that differ from the consensus), hotspot (id, or "" outside).
+        """
+        corpus = self.readings.corpus
+        ids = [document.id for document in corpus.documents]
+        tags = corpus.tags
+        hotspots = [*(hotspot.id for hotspot in self.hotspots), ""]
+        document = corpus.document_of
+        tokens = len(document)
+        return {
+            "document": [ids[number] for number in document.tolist()],
+            "token": (np.arange(tokens) - corpus.offsets[document]).tolist(),
+            "consensus": [tags[code] for code in self.readings.consensus.tolist()],
+            **{name: getattr(self.measures, name).tolist() for name in COLUMNS},
+            "answered": corpus.answered.sum(axis=0)[document].tolist(),
+            "disagreeing": np.bincount(self.disagreements.token, minlength=tokens).tolist(),
+            # Tokens outside have block -1, the last entry.
+            "hotspot": [hotspots[block] for block in self.readings.block_of.tolist()],
+        }
+
+
+def analyse(
+    documents: Sequence[Document],
+    annotations: Mapping[str, Sequence[Annotation]],
+    types: Sequence[str],
+    settings: AnalysisSettings | None = None,
+) -> Analysis:
+    """Analyse one round: one row per annotator and document, failures included as such.
+
+    A failed document is no vote: its annotator's labels are missing there and the weights of the others
+    are renormalised. A single annotator agrees with itself: all agreement is 1.0 and there are no
+    hotspots. Nothing depends on the order of annotators, documents or types.
+
+    Errors: UserError, see `stages.agreement.encoding.encode`.
+    """
+    settings = settings or AnalysisSettings()
+    corpus = encode(documents, annotations, types)
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    tables = contingency_tables(patterns)
+    pairs = pair_measures(corpus, tables)
+    weights = annotator_weights(pairs, settings)
+    coalition = coalition_of(corpus.annotators, weights, settings.coalition_cutoff)
+    elite = np.array([name in coalition for name in corpus.annotators])
+    measures = token_measures(patterns, weights, elite)
+    limits = thresholds(measures, settings)
+    blocks = find_blocks(measures, limits, corpus.offsets, settings)
+    consensus = vote(patterns, weights, corpus.offsets)
+    disagreements = find_disagreements(corpus, consensus)
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)))
+    hotspots = hotspot_records(corpus, blocks, measures, consensus)
+    everybody = range(len(corpus.annotators))
+    inside = disagreements.only(readings.block_of[disagreements.token] >= 0)
+    return Analysis(
+        agreement=_agreement(corpus, patterns, pairs, weights, coalition),
+        hotspots=hotspots,
+        consensus=spans_of(consensus, corpus),
+        groups=error_groups(inside, readings, everybody, settings.examples_per_group, settings.seed),
+        totals=count_totals(disagreements, readings),
+        bias=annotator_biases(corpus, consensus, coalition),
+        confusion=type_confusion(corpus, consensus, tables),
+        failed=corpus.failed,
+        thresholds=limits,
+        settings=settings,
+        measures=measures,
+        readings=readings,
+        disagreements=disagreements,
+    )
+
+
+def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ...]:
+    """One annotator's disagreements with the consensus, in hotspots and below (method section 7).
+
+    Token counts add up to all its labels that differ from the consensus.
+
+    Errors: UserError for an annotator that is not in the analysis.
+    """
+    readings = analysis.readings
+    names = readings.corpus.annotators
+    if annotator not in names:
+        raise UserError(f"annotator {annotator!r} is not in this analysis; one of {', '.join(names)}")
+    number = names.index(annotator)
+    own = analysis.disagreements.only(analysis.disagreements.annotator == number)
+    settings = analysis.settings
+    return error_groups(own, readings, [number], settings.examples_per_group, settings.seed)
+
+
+def _agreement(
+    corpus: Corpus,
+    patterns: Patterns,
+    pairs: Mapping[str, Floats],
+    weights: Floats,
+    coalition: tuple[str, ...],
+) -> Agreement:
+    mean = mean_of_others(pairs["strict_span_f1"])
+    counts = label_mass(patterns.codes, np.ones(len(corpus.annotators)), corpus.missing)
+    return Agreement(
+        annotators=corpus.annotators,
+        documents=len(corpus.documents),
+        pairs={name: tuple(map(tuple, matrix.tolist())) for name, matrix in pairs.items()},
+        mean=dict(zip(corpus.annotators, mean.tolist(), strict=True)),
+        overall=float(mean.mean()),
+        weights=dict(zip(corpus.annotators, weights.tolist(), strict=True)),
+        coalition=coalition,
+        fleiss_kappa=fleiss_kappa(counts, patterns.counts),
+        krippendorff_alpha=krippendorff_alpha(counts, patterns.counts),
+    )

@@ -1,0 +1,85 @@
+"""Agreement beyond chance: Cohen's kappa for pairs, Fleiss' kappa and Krippendorff's alpha for the set.
+
+All are computed from counts, never from pairs of tokens, so they are linear in the number of patterns.
+Where the formula is 0/0 there is nothing to disagree on, and the value is 1.0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.agreement.encoding import Floats, Ints
+
+
+def cohens_kappa(tables: Ints) -> Floats:
+    """Cohen's kappa of contingency tables, shape (..., L, L): (p_o - p_e) / (1 - p_e), in [-1, 1].
+
+    1.0 where chance agreement is certain (both used one and the same label) and where a table is empty.
+
+    >>> cohens_kappa(np.array([[20, 5], [10, 15]])).round(3).item()
+    0.4
+    >>> cohens_kappa(np.array([[7, 0], [0, 0]])).item(), cohens_kappa(np.zeros((2, 2), int)).item()
+    (1.0, 1.0)
+    >>> cohens_kappa(np.array([[0, 7], [0, 0]])).item()
+    0.0
+    """
+    total = tables.sum(axis=(-2, -1), dtype=np.float64)
+    observed = np.trace(tables, axis1=-2, axis2=-1) * total
+    expected = (tables.sum(axis=-1, dtype=np.float64) * tables.sum(axis=-2, dtype=np.float64)).sum(axis=-1)
+    room = total * total - expected
+    kappa: Floats = np.divide(observed - expected, room, out=np.ones_like(room), where=room > 0)
+    return kappa
+
+
+def fleiss_kappa(counts: Floats, frequency: Ints) -> float:
+    """Fleiss' kappa (P - P_e) / (1 - P_e) of items given as label counts, L x U, each `frequency` times.
+
+    P_i = (sum_j n_ij^2 - n_i) / (n_i (n_i - 1)), averaged over items with at least two labels; with equal
+    n_i this is the standard statistic, and items may differ in n_i where annotators failed. 1.0 where only
+    one label was used, and where no item has two labels (a single annotator, no tokens).
+
+    >>> fleiss_kappa(np.array([[2.0, 1.0], [0.0, 1.0]]), np.array([1, 1])).__round__(4)
+    -0.3333
+    >>> fleiss_kappa(np.array([[3.0], [0.0]]), np.array([5])), fleiss_kappa(np.ones((1, 1)), np.array([5]))
+    (1.0, 1.0)
+    """
+    size, frequency, kept = _pairable(counts, frequency)
+    items = float(frequency.sum())
+    if items == 0:
+        return 1.0
+    agreeing = ((kept * kept).sum(axis=0) - size) / (size * (size - 1))
+    observed = float((agreeing * frequency).sum()) / items
+    totals = (kept * frequency).sum(axis=1)
+    shares = totals / totals.sum()
+    expected = float((shares * shares).sum())
+    return 1.0 if np.count_nonzero(totals) == 1 else (observed - expected) / (1 - expected)
+
+
+def krippendorff_alpha(counts: Floats, frequency: Ints) -> float:
+    """Krippendorff's alpha for nominal data, 1 - D_o / D_e, of items as label counts, L x U.
+
+    Missing labels are simply not counted; items with fewer than two labels are not pairable and left out.
+    1.0 where only one label was used, and where no item is pairable.
+
+    >>> krippendorff_alpha(np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), np.array([3, 1, 2])).__round__(4)
+    0.6857
+    >>> krippendorff_alpha(np.array([[3.0], [0.0]]), np.array([5])), krippendorff_alpha(
+    ...     np.ones((1, 1)), np.array([5])
+    ... )
+    (1.0, 1.0)
+    """
+    size, frequency, kept = _pairable(counts, frequency)
+    totals = (kept * frequency).sum(axis=1)
+    values = float(totals.sum())
+    if np.count_nonzero(totals) < 2:
+        return 1.0
+    matching = float((((kept * kept).sum(axis=0) - size) / (size - 1) * frequency).sum())
+    observed = (values - matching) / values
+    expected = (values * values - float((totals * totals).sum())) / (values * (values - 1))
+    return 1.0 - observed / expected
+
+
+def _pairable(counts: Floats, frequency: Ints) -> tuple[Floats, Ints, Floats]:
+    size = counts.sum(axis=0)
+    pairable = (size >= 2) & (frequency > 0)
+    return size[pairable], frequency[pairable], counts[:, pairable]

@@ -1,0 +1,114 @@
+"""CPU time of the agreement code against plain loops: `python tests/perf/bench_agreement.py`.
+
+Prints one line per measure with the ratio, then the whole analysis at several sizes.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import combinations
+
+import naive_agreement as naive
+import numpy as np
+from synthetic import make_corpus
+
+from stages.agreement import AnalysisSettings, analyse
+from stages.agreement.chance import cohens_kappa
+from stages.agreement.consensus import vote
+from stages.agreement.disagreement import token_measures
+from stages.agreement.encoding import encode
+from stages.agreement.pairwise import contingency_tables, pair_measures, span_f1, span_matches
+from stages.agreement.patterns import find_patterns
+from stages.agreement.weights import annotator_weights, coalition_of
+from stages.ner.tags import spans_to_tags
+
+SIZES = ((25, 8, 4), (1_000, 8, 4), (1_000, 8, 18), (10_000, 8, 4))
+LARGE = (40_000, 16, 4)
+
+
+def say(line: str) -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """The least CPU time of several runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def compare(name: str, slow: Callable[[], object], fast: Callable[[], object], target: int) -> None:
+    """Print loops' time, arrays' time, and their ratio."""
+    loops, arrays = seconds(slow, 2), seconds(fast, 20)
+    say(f"{name:<34}{loops * 1e3:>10.1f} ms{arrays * 1e3:>10.2f} ms{loops / arrays:>8.0f}x (target {target}x)")
+
+
+def compare_measures(types: int) -> None:
+    """Every measure at 1,000 sentences and 8 annotators."""
+    documents, rows, labels = make_corpus(1_000, 8, types)
+    corpus = encode(documents, rows, labels)
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    weights = annotator_weights(pair_measures(corpus, contingency_tables(patterns)), AnalysisSettings())
+    coalition = coalition_of(corpus.annotators, weights, 0.5)
+    elite = np.array([name in coalition for name in corpus.annotators])
+    by_name = dict(zip(corpus.annotators, weights.tolist(), strict=True))
+    tags = {
+        name: [spans_to_tags(row.spans, len(item.tokens)) for row, item in zip(own, documents, strict=True)]
+        for name, own in rows.items()
+    }
+    pairs = list(combinations(tags, 2))
+    say(f"\n1000 sentences, {corpus.offsets[-1]} tokens, 8 annotators, {types} types; patterns given")
+    encoding = seconds(lambda: encode(documents, rows, labels), 5)
+    grouping = seconds(lambda: find_patterns(corpus.codes, corpus.missing), 20)
+    say(f"{'encode once':<34}{'':>13}{encoding * 1e3:>10.2f} ms")
+    say(f"{'find patterns once':<34}{'':>13}{grouping * 1e3:>10.2f} ms  ({patterns.codes.shape[1]} patterns)")
+    compare(
+        "token measures, 8 columns",
+        lambda: naive.all_token_measures(tags, by_name, coalition),
+        lambda: token_measures(patterns, weights, elite),
+        150,
+    )
+
+    def strict() -> object:
+        matches, _, own = span_matches(corpus)
+        return span_f1(matches, own, own.T)
+
+    compare("strict span F1, 28 pairs", lambda: [naive.span_f1(tags, *pair) for pair in pairs], strict, 50)
+    compare(
+        "Cohen's kappa, 28 pairs",
+        lambda: [naive.cohens_kappa(*naive.common_tags(tags, *pair)) for pair in pairs],
+        lambda: cohens_kappa(contingency_tables(patterns)),
+        300,
+    )
+    compare(
+        "weighted vote",
+        lambda: naive.vote(tags, by_name),
+        lambda: vote(patterns, weights, corpus.offsets),
+        15,
+    )
+
+
+def measure_whole() -> None:
+    """The whole analysis, ready to be written."""
+    say("\nwhole analysis, cpu; peak memory of the process so far, inputs included")
+    for size in (*SIZES, LARGE):
+        corpus = make_corpus(*size)
+        spent = seconds(lambda corpus=corpus: analyse(*corpus), 1 if size[0] > 1_000 else 5)  # type: ignore[misc]
+        tokens = sum(len(document.tokens) for document in corpus[0])
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        shape = f"{size[0]} sentences x {size[1]}, {size[2]} types"
+        say(f"{shape:<34}{tokens:>10} tokens{spent * 1e3:>10.1f} ms{peak:>7} MB")
+
+
+if __name__ == "__main__":
+    for number in (4, 18):
+        compare_measures(number)
+    measure_whole()

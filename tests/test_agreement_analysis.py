@@ -1,0 +1,430 @@
+"""The whole analysis: what it says on small inputs, what it refuses, and what never changes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from perf.synthetic import make_corpus
+
+from stages.agreement import FAMILIES, KINDS, Analysis, AnalysisSettings, analyse, annotator_errors
+from stages.contracts import Annotation, Document, Failure, Span
+from stages.errors import UserError
+from stages.ner.tags import spans_to_tags, tags_to_spans
+
+TYPES = ("LOC", "ORG", "PER")
+FAILED = Failure("timeout", "no answer in 60 s")
+
+
+def document(name: str, text: str) -> Document:
+    return Document(name, tuple(text.split()), text)
+
+
+def answers(**tags: list[str]) -> dict[str, list[Annotation]]:
+    """annotator=["O B-PER", …] in order of documents d0, d1, …; "-" is a failure."""
+    return {
+        name: [
+            Annotation(f"d{number}", failure=FAILED)
+            if line == "-"
+            else Annotation(f"d{number}", tags_to_spans(line.split()))
+            for number, line in enumerate(lines)
+        ]
+        for name, lines in tags.items()
+    }
+
+
+BANK = document("d0", "the Bank of England raised rates")
+
+
+def bank(**tags: str) -> Analysis:
+    return analyse([BANK], answers(**{name: [line] for name, line in tags.items()}), TYPES)
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> tuple[list[Document], dict[str, list[Annotation]]]:
+    """Random documents and annotators with failures, such that every pair has a document in common."""
+    lengths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
+    documents = [
+        Document(f"d{number}", tuple("abcdefghi"[:length]), " ".join("abcdefghi"[:length]))
+        for number, length in enumerate(lengths)
+    ]
+    labels = ["O", *(f"{prefix}-{name}" for name in TYPES for prefix in "BI")]
+    rows: dict[str, list[Annotation]] = {}
+    for name in "wxyz"[: draw(st.integers(1, 4))]:
+        rows[name] = []
+        for number, item in enumerate(documents):
+            if number and draw(st.integers(0, 4)) == 0:
+                rows[name].append(Annotation(item.id, failure=FAILED))
+                continue
+            size = len(item.tokens)
+            tags = draw(st.lists(st.sampled_from(labels), min_size=size, max_size=size))
+            rows[name].append(Annotation(item.id, tags_to_spans(tags)))
+    return documents, rows
+
+
+@settings(max_examples=80, deadline=None)
+@given(rounds(), st.sampled_from([0.0, 50.0, 80.0, 100.0]))
+def test_every_disagreement_is_counted_once(given_round, percentile: float) -> None:
+    documents, rows = given_round
+    analysis = analyse(documents, rows, TYPES, AnalysisSettings(percentile=percentile))
+    totals = analysis.totals
+    expected: Counter[str] = Counter()
+    labels = 0
+    for item in documents:
+        if item.id not in analysis.consensus:
+            continue
+        usual = spans_to_tags(analysis.consensus[item.id], len(item.tokens))
+        for name, own in rows.items():
+            row = next(row for row in own if row.id == item.id)
+            if row.failure is None:
+                labels += len(usual)
+                tags = spans_to_tags(row.spans, len(usual))
+                expected[name] += sum(tag != other for tag, other in zip(tags, usual, strict=True))
+    assert totals.labels == labels
+    assert totals.disagreeing == expected.total() == totals.in_hotspots + totals.below_threshold
+    assert totals.in_hotspots == sum(group.tokens for group in analysis.groups)
+    assert totals.in_hotspots == sum(totals.disagreeing_by_kind.values())
+    assert totals.below_threshold == sum(totals.families_below.values())
+    for family in FAMILIES:
+        own_groups = [group for group in analysis.groups if group.family == family]
+        assert totals.families[family] == sum(group.tokens for group in own_groups)
+    for name in rows:
+        assert sum(group.tokens for group in annotator_errors(analysis, name)) == expected[name]
+    by_document: Counter[str] = Counter()
+    for hotspot in analysis.hotspots:
+        for tags in hotspot.labels.values():
+            pairs = zip(tags, hotspot.consensus, strict=True)
+            by_document[hotspot.id] += sum(tag != usual for tag, usual in pairs)
+    columns = analysis.columns
+    in_table: Counter[str] = Counter()
+    for place, count in zip(columns["hotspot"], columns["disagreeing"], strict=True):
+        in_table[place] += count
+    assert in_table.pop("", 0) == totals.below_threshold
+    assert +in_table == +by_document
+    assert sum(by_document.values()) == totals.in_hotspots
+    assert sum(totals.hotspots.values()) == len(analysis.hotspots)
+    assert totals.hot_tokens == sum(hotspot.end - hotspot.start for hotspot in analysis.hotspots)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rounds(), st.randoms(use_true_random=False))
+def test_order_changes_nothing(given_round, shuffler: random.Random) -> None:
+    documents, rows = given_round
+    names = shuffler.sample(list(rows), len(rows))
+    shuffled = {name: shuffler.sample(rows[name], len(rows[name])) for name in names}
+    first = analyse(documents, rows, TYPES)
+    second = analyse(shuffler.sample(documents, len(documents)), shuffled, TYPES[::-1])
+    assert first == second
+    assert first.columns == second.columns
+    assert [annotator_errors(first, name) for name in rows] == [annotator_errors(second, name) for name in rows]
+
+
+@settings(max_examples=50, deadline=None)
+@given(rounds())
+def test_values_are_finite_and_hotspots_lie_apart(given_round) -> None:
+    documents, rows = given_round
+    analysis = analyse(documents, rows, TYPES)
+    agreement = analysis.agreement
+    assert sum(agreement.weights.values()) == pytest.approx(1.0)
+    numbers = [agreement.overall, agreement.fleiss_kappa, agreement.krippendorff_alpha]
+    assert np.isfinite([*numbers, *np.ravel(list(agreement.pairs.values()))]).all()
+    assert all(np.isfinite(values).all() for values in list(analysis.columns.values())[3:11])
+    for before, after in pairwise(analysis.hotspots):
+        assert (before.document, before.end) < (
+            after.document,
+            after.start,
+        ) or before.document < after.document
+    for hotspot in analysis.hotspots:
+        assert hotspot.id == f"{hotspot.document}:{hotspot.start}-{hotspot.end}"
+        assert hotspot.kind in KINDS
+        assert 0.0 < hotspot.score <= 1.0
+
+
+def test_readings_of_a_boundary_dispute() -> None:
+    analysis = bank(one="O B-ORG I-ORG I-ORG O O", two="O B-ORG I-ORG I-ORG O O", three="B-ORG I-ORG I-ORG I-ORG O O")
+    assert analysis.consensus == {"d0": (Span(1, 4, "ORG"),)}
+    (group,) = analysis.groups
+    # "the" is O in the consensus, yet no new entity: the same type is meant with other bounds.
+    assert (group.family, group.subtype, group.tokens, group.mentions) == ("Span_Error", "ORG_bounds", 2, 1)
+    (example,) = group.examples
+    assert (example.document, example.start, example.end) == ("d0", 0, 2)
+    assert example.span_text == "the Bank"
+    assert example.context == "«the Bank» of England raised"
+    assert example.consensus == 'ORG "Bank of England"'
+    assert example.alternatives == (('ORG "the Bank of England"', ("three",)),)
+    assert example.hotspot == analysis.hotspots[0].id == "d0:0-2"
+    assert example.kind == analysis.hotspots[0].kind
+
+
+def test_families_of_errors() -> None:
+    found = bank(
+        one="O B-ORG I-ORG I-ORG O O",
+        two="O B-ORG I-ORG I-ORG O O",
+        misses="O O O O O O",
+        renames="O B-LOC I-LOC I-LOC O B-PER",
+    )
+    families = {
+        name: [(group.family, group.subtype, group.tokens) for group in annotator_errors(found, name)]
+        for name in ("one", "misses", "renames")
+    }
+    assert families == {
+        "one": [],
+        "misses": [("Ent_to_O", "ORG_to_O", 3)],
+        "renames": [("Ent_to_Ent", "ORG_to_LOC", 3), ("O_to_Ent", "O_to_PER", 1)],
+    }
+
+
+def test_splitting_an_entity_is_a_boundary_error() -> None:
+    found = bank(one="O B-ORG I-ORG I-ORG O O", two="O B-ORG I-ORG I-ORG O O", splits="O B-ORG O B-ORG O O")
+    (group,) = annotator_errors(found, "splits")
+    assert (group.subtype, group.tokens) == ("ORG_bounds", 2)
+    assert group.examples[0].alternatives == (('ORG "England"', ("splits",)),)
+    assert group.examples[0].consensus == 'ORG "Bank of England"'
+
+
+def test_mentions_join_tokens_at_most_two_apart() -> None:
+    line = document("d0", "a b c d e f g h")
+    rows = answers(one=["O O O O O O O O"], two=["O O O O O O O O"], three=["B-PER O B-PER O O B-PER O O"])
+    (group,) = annotator_errors(analyse([line], rows, TYPES), "three")
+    assert (group.subtype, group.tokens, group.mentions) == ("O_to_PER", 3, 2)
+    assert [example.span_text for example in group.examples] == ["a b c", "f"]
+    assert group.examples[0].alternatives == (('PER "a"; PER "c"', ("three",)),)
+
+
+def test_examples_are_seeded_limited_and_in_order() -> None:
+    documents, rows, types = make_corpus(60, 5, 2, seed=3)
+    few = AnalysisSettings(examples_per_group=3)
+    first, again, other = (
+        analyse(documents, rows, types, chosen).groups for chosen in (few, few, replace(few, seed=14))
+    )
+    assert first == again
+    assert first != other
+    assert [replace(group, examples=()) for group in first] == [replace(group, examples=()) for group in other]
+    for group in first:
+        assert len(group.examples) == min(3, group.mentions)
+        places = [(example.document, example.start) for example in group.examples]
+        assert places == sorted(places)
+    assert [group.tokens for group in first] == sorted((group.tokens for group in first), reverse=True)
+    assert not any(g.examples for g in analyse(documents, rows, types, replace(few, examples_per_group=0)).groups)
+
+
+def test_a_zero_is_never_hot_unless_asked_for() -> None:
+    quiet = document("d0", "a b c d e f g h i j")
+    rows = answers(one=["O O O O O O O O O B-PER"], two=["O O O O O O O O O B-PER"], three=["O O O O O O O O O O"])
+    assert [hotspot.id for hotspot in analyse([quiet], rows, TYPES).hotspots] == ["d0:9-10"]
+    legacy = analyse([quiet], rows, TYPES, AnalysisSettings(legacy_zero_threshold=True))
+    assert [(hotspot.id, hotspot.kind) for hotspot in legacy.hotspots] == [("d0:0-10", "complex")]
+
+
+def test_full_agreement_has_no_hotspots() -> None:
+    analysis = bank(one="O B-ORG I-ORG I-ORG O O", two="O B-ORG I-ORG I-ORG O O")
+    agreement = analysis.agreement
+    assert analysis.hotspots == analysis.groups == ()
+    assert agreement.overall == agreement.fleiss_kappa == agreement.krippendorff_alpha == 1.0
+    assert all(value == 1.0 for matrix in agreement.pairs.values() for row in matrix for value in row)
+
+
+def test_no_entities_at_all() -> None:
+    analysis = bank(one="O O O O O O", two="O O O O O O")
+    assert analysis.agreement.overall == analysis.agreement.fleiss_kappa == 1.0
+    assert analysis.consensus == {"d0": ()}
+    assert analysis.totals.disagreeing == 0
+    without_types = analyse([BANK], answers(one=["O O O O O O"], two=["O O O O O O"]), ())
+    assert without_types.agreement.overall == 1.0
+
+
+def test_a_single_annotator_agrees_with_itself() -> None:
+    analysis = bank(only="O B-ORG I-ORG I-ORG O O")
+    agreement = analysis.agreement
+    assert (agreement.overall, agreement.weights, agreement.coalition) == (1.0, {"only": 1.0}, ("only",))
+    assert agreement.fleiss_kappa == agreement.krippendorff_alpha == 1.0
+    assert analysis.hotspots == ()
+    assert analysis.consensus == {"d0": (Span(1, 4, "ORG"),)}
+
+
+def test_one_annotator_finds_nothing() -> None:
+    agreement = bank(finds="O B-ORG O O O O", blind="O O O O O O").agreement
+    assert agreement.pairs["strict_span_f1"][0][1] == 0.0
+    assert agreement.pairs["type_accuracy"][0][1] == 0.0
+    assert agreement.pairs["cohens_kappa"][0][1] == 0.0
+    assert agreement.weights == {"blind": 0.5, "finds": 0.5}
+
+
+def test_spans_do_not_match_across_documents() -> None:
+    documents = [document("d0", "a b"), document("d1", "a b")]
+    rows = answers(one=["B-PER O", "O O"], two=["O O", "B-PER O"])
+    assert analyse(documents, rows, TYPES).agreement.pairs["strict_span_f1"][0][1] == 0.0
+
+
+def test_an_entity_ends_with_its_document() -> None:
+    documents = [document("d0", "a b"), document("d1", "a b")]
+    rows = answers(one=["O B-PER", "B-PER O"], two=["O B-PER", "B-PER O"])
+    assert analyse(documents, rows, TYPES).consensus == {
+        "d0": (Span(1, 2, "PER"),),
+        "d1": (Span(0, 1, "PER"),),
+    }
+
+
+def test_a_failure_is_no_vote() -> None:
+    documents = [BANK, document("d1", "Paris is calm")]
+    rows = answers(
+        one=["O B-ORG I-ORG I-ORG O O", "B-LOC O O"],
+        two=["O B-ORG I-ORG I-ORG O O", "-"],
+        three=["O B-ORG I-ORG I-ORG O O", "-"],
+        four=["O B-ORG I-ORG I-ORG O O", "O O O"],
+    )
+    analysis = analyse(documents, rows, TYPES)
+    assert analysis.failed == {"four": 0, "one": 0, "three": 1, "two": 1}
+    # Two failures as votes for O would have beaten the mention; equal weights leave a tie, which is O.
+    assert analysis.consensus["d1"] == ()
+    (hotspot,) = analysis.hotspots
+    assert hotspot.labels == {"four": ("O",), "one": ("B-LOC",)}
+    assert analysis.agreement.pairs["strict_span_f1"][2] == (pytest.approx(1.0),) * 4
+    assert analysis.bias["two"].agreement_rate == 1.0
+    assert analysis.columns["answered"] == [4] * 6 + [2] * 3
+
+
+def test_documents_that_nobody_answered_are_left_out() -> None:
+    documents = [BANK, document("d1", "Paris is calm")]
+    rows = answers(one=["O B-ORG I-ORG I-ORG O O", "-"], two=["O B-ORG I-ORG I-ORG O O", "-"])
+    analysis = analyse(documents, rows, TYPES)
+    assert set(analysis.consensus) == {"d0"}
+    assert (analysis.totals.documents, analysis.totals.unanswered) == (1, 1)
+    assert analysis.failed == {"one": 1, "two": 1}
+
+
+def test_bias_and_confusion_add_up() -> None:
+    documents, rows, types = make_corpus(40, 5, 3, failing=0.1, seed=8)
+    analysis = analyse(documents, rows, types)
+    size = {item.id: len(item.tokens) for item in documents}
+    for name, bias in analysis.bias.items():
+        assert sum(bias.type_bias.values()) == bias.over_tagging
+        matrix = np.array(analysis.confusion.consensus[name])
+        answered = sum(size[row.id] for row in rows[name] if row.failure is None)
+        assert matrix.sum() == answered
+        assert (matrix.sum(axis=0) - matrix.sum(axis=1))[1:].tolist() == list(bias.type_bias.values())
+        assert bias.coalition_rate == float(name in analysis.agreement.coalition)
+    between = np.array(analysis.confusion.between)
+    assert (between == between.T).all()
+    answering = Counter(row.id for own in rows.values() for row in own if row.failure is None)
+    assert between.sum() == sum(size[name] * count * (count - 1) for name, count in answering.items())
+
+
+def test_kinds_of_hotspots() -> None:
+    def tags(**changes: str) -> str:
+        """Twenty one-token people with a token between them, but for some positions."""
+        line = ["B-PER", "O"] * 20
+        for position, tag in changes.items():
+            line[int(position[1:])] = tag
+        return " ".join(line)
+
+    rows = answers(
+        a=[tags(t4="B-LOC")],
+        b=[tags(t0="B-LOC", t4="B-ORG")],
+        c=[tags(t38="B-ORG", t10="O", t20="O", t28="O")],
+        d=[tags(t38="B-ORG", t14="O", t24="O", t32="O")],
+    )
+    text = " ".join(f"w{number}" for number in range(40))
+    analysis = analyse([document("d0", text)], rows, TYPES, AnalysisSettings(percentile=70.0, bias_percentile=100.0))
+    assert analysis.agreement.coalition == ("a", "b")
+    assert {(hotspot.start, hotspot.kind) for hotspot in analysis.hotspots} == {
+        (0, "elite_split"),
+        (4, "complex"),
+        (38, "systematic_bias"),
+        *((start, "minor") for start in (10, 14, 20, 24, 28, 32)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.clear(), "no annotators"),
+        (lambda rows: rows["one"].pop(), r"annotator 'one' has no row for document 'd1'"),
+        (lambda rows: rows["one"].append(Annotation("d9")), r"'one' has a row for document 'd9'"),
+        (lambda rows: rows["one"].append(Annotation("d0")), r"'one' has two rows for document 'd0'"),
+        (
+            lambda rows: rows["one"].__setitem__(0, Annotation("d0", (Span(2, 9, "PER"),))),
+            r"annotator 'one', document 'd0': span 2-9 is empty or outside the document's 2 tokens",
+        ),
+        (
+            lambda rows: rows["two"].__setitem__(1, Annotation("d1", (Span(0, 1, "GPE"),))),
+            r"annotator 'two', document 'd1': span 0-1 has type 'GPE'; allowed: LOC, ORG, PER",
+        ),
+        (
+            lambda rows: rows["two"].__setitem__(1, Annotation("d1", (Span(0, 2, "PER"), Span(1, 2, "ORG")))),
+            r"annotator 'two', document 'd1': two spans cover token 1",
+        ),
+        (
+            lambda rows: rows.__setitem__("two", [Annotation(name, failure=FAILED) for name in ("d0", "d1")]),
+            r"annotator 'two' answered none of 2 documents \(first: 'd0', timeout\)",
+        ),
+        (
+            lambda rows: rows.update(
+                one=[Annotation("d0"), Annotation("d1", failure=FAILED)],
+                two=[Annotation("d0", failure=FAILED), Annotation("d1")],
+            ),
+            r"annotators 'one' and 'two' answered no document in common",
+        ),
+    ],
+)
+def test_what_is_refused(change, message: str) -> None:
+    documents = [document("d0", "a b"), document("d1", "c d")]
+    rows = answers(one=["B-PER O", "O O"], two=["O O", "O O"])
+    change(rows)
+    with pytest.raises(UserError, match=message) as caught:
+        analyse(documents, rows, TYPES)
+    assert "\n" not in str(caught.value)
+
+
+def test_documents_and_types_that_are_refused() -> None:
+    rows = answers(one=["O O O O O O"])
+    with pytest.raises(UserError, match="no documents"):
+        analyse([], {"one": []}, TYPES)
+    with pytest.raises(UserError, match="document 'd0' is given twice"):
+        analyse([BANK, BANK], rows, TYPES)
+    with pytest.raises(UserError, match="types must differ"):
+        analyse([BANK], rows, ("PER", "PER"))
+    with pytest.raises(UserError, match="annotator 'nobody' is not in this analysis; one of one"):
+        annotator_errors(analyse([BANK], rows, TYPES), "nobody")
+
+
+def test_a_document_without_tokens() -> None:
+    empty = Document("d0", (), "")
+    rows = answers(one=[""], two=[""])
+    analysis = analyse([empty], rows, TYPES)
+    assert analysis.agreement.overall == analysis.agreement.krippendorff_alpha == 1.0
+    assert (analysis.hotspots, analysis.groups, analysis.consensus) == ((), (), {"d0": ()})
+    beside = answers(one=["", "B-PER"], two=["", "O"])
+    assert [item.id for item in analyse([empty, document("d1", "a")], beside, TYPES).hotspots] == ["d1:0-1"]
+
+
+def test_spans_may_come_in_any_order() -> None:
+    sorted_spans = (Span(0, 1, "PER"), Span(2, 4, "ORG"))
+    first, second = (
+        analyse([BANK], {"one": [Annotation("d0", spans)], "two": [Annotation("d0")]}, TYPES)
+        for spans in (sorted_spans, sorted_spans[::-1])
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("percentile", 101.0),
+        ("split_percentile", -1.0),
+        ("bias_percentile", float("nan")),
+        ("coalition_cutoff", 0.0),
+        ("weights", "best"),
+        ("weight_floor", 0.0),
+        ("examples_per_group", -1),
+    ],
+)
+def test_settings_that_are_refused(setting: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"^{setting}: "):
+        AnalysisSettings(**{setting: value})  # type: ignore[arg-type]

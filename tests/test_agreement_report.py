@@ -1,0 +1,169 @@
+"""The report and the files of an analysis."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from perf.synthetic import make_corpus
+
+from stages.agreement import (
+    Analysis,
+    agreement_from_json,
+    agreement_to_json,
+    analyse,
+    annotator_errors,
+    confusion_to_json,
+    hotspot_from_json,
+    hotspot_to_json,
+    render_annotator_report,
+    render_report,
+    tokens_frame,
+)
+from stages.contracts import Annotation, Document, Failure, Span
+from stages.errors import UserError
+from stages.files import check, dump_line
+
+NAMES = ("one", "two", "three")
+TEXT = "the Bank of England raised rates"
+BANK = Document("d0", tuple(TEXT.split()), TEXT)
+SILENT = Document("d1", ("calm",), "calm")
+
+
+@pytest.fixture(scope="module")
+def analysed() -> tuple[Analysis, list[Document]]:
+    spans = {"one": Span(1, 4, "ORG"), "two": Span(1, 4, "ORG"), "three": Span(3, 4, "LOC")}
+    failed = Annotation("d1", failure=Failure("timeout", "no answer"))
+    rows = {name: [Annotation("d0", (spans[name],)), failed] for name in NAMES}
+    return analyse([BANK, SILENT], rows, ("LOC", "ORG")), [BANK, SILENT]
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[Analysis, list[Document]]:
+    documents, rows, types = make_corpus(80, 6, 3, failing=0.05, seed=2)
+    return analyse(documents, rows, types), documents
+
+
+def table(report: str, head: str) -> list[list[str]]:
+    """The cells of the Markdown table whose first line starts with `head`."""
+    lines = report[report.index(head) :].split("\n\n")[0].splitlines()
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_report_shows_the_dispute(analysed) -> None:
+    report = render_report(*analysed)
+    assert "- Documents: 2, with 6 tokens" in report
+    assert "- Documents that nobody answered, left out: d1" in report
+    assert "- Failed documents, left out of their annotator's votes: one 1, three 1, two 1" in report
+    assert "### ORG_to_O: 2 tokens in 1 mention" in report
+    example = report[report.index('1. "Bank of"') :].split("\n\n")[0].splitlines()
+    assert example[0] == '1. "Bank of" (d0, tokens 1-3; hotspot d0:1-4)'
+    assert example[1] == "    - Context: the «Bank of» England raised rates"
+    assert example[3] == '    - Consensus: ORG "Bank of England" (one, two)'
+    assert example[4] == "    - Alternative: O (three)"
+
+
+def test_tables_add_up(large) -> None:
+    analysis, documents = large
+    report = render_report(analysis, documents)
+    kinds, errors = table(report, "| Hotspot kind"), table(report, "| Error type")
+    assert sum(int(row[1]) for row in kinds[:-1]) == int(kinds[-1][1]) == len(analysis.hotspots)
+    assert sum(int(row[3]) for row in kinds[:-1]) == int(kinds[-1][3]) == analysis.totals.in_hotspots
+    assert sum(int(row[1]) for row in errors[:-1]) == int(errors[-1][1]) == analysis.totals.in_hotspots
+    sections = [int(count) for count in re.findall(r"^## \w+_\w+: (\d+) tokens?$", report, re.M)]
+    assert sum(sections) == analysis.totals.in_hotspots
+    shown = [int(row[1]) for row in errors[:-1]]
+    assert shown == sorted(shown, reverse=True)
+
+
+def test_report_lists_at_most_the_examples_asked_for(large) -> None:
+    analysis, documents = large
+    report = render_report(analysis, documents)
+    most = max(analysis.groups, key=lambda group: group.mentions)
+    section = report[report.index(f"### {most.subtype}: ") :].split("\n#")[0]
+    assert len(re.findall(r"^\d+\. ", section, re.M)) == 10
+    assert f"({most.mentions - 10} more not shown)" in section
+
+
+def test_report_is_the_same_again(large) -> None:
+    analysis, documents = large
+    assert render_report(analysis, documents) == render_report(analysis, documents[::-1])
+
+
+def test_report_without_disagreement() -> None:
+    rows = {name: [Annotation("d0", (Span(1, 4, "ORG"),))] for name in NAMES}
+    report = render_report(analyse([BANK], rows, ("ORG",)), [BANK])
+    assert "| Total | 0 | 0.0 | 0 |" in report.replace("*", "")
+    assert "## Span_Error" not in report
+
+
+def test_report_on_one_annotator(large) -> None:
+    analysis, _ = large
+    name = analysis.agreement.annotators[-1]
+    report = render_annotator_report(analysis, name)
+    errors = table(report, "| Error type")
+    assert int(errors[-1][1]) == sum(group.tokens for group in annotator_errors(analysis, name))
+    assert f"more (+) or fewer (-) than the consensus: {analysis.bias[name].over_tagging:+d}" in report
+    with pytest.raises(UserError, match="'nobody' is not in this analysis"):
+        render_annotator_report(analysis, "nobody")
+
+
+@pytest.mark.parametrize("source", ["analysed", "large"])
+def test_files_match_their_schemas_and_come_back(source: str, request: pytest.FixtureRequest) -> None:
+    analysis, _ = request.getfixturevalue(source)
+    value = json.loads(dump_line(agreement_to_json(analysis.agreement)))
+    check(value, "agreement", "agreement.json")
+    back = agreement_from_json(value)
+    assert back.coalition == analysis.agreement.coalition
+    assert back.mean == pytest.approx(analysis.agreement.mean, abs=1e-9)
+    assert agreement_to_json(back) == value
+    for hotspot in analysis.hotspots:
+        row = json.loads(dump_line(hotspot_to_json(hotspot)))
+        check(row, "hotspot", "hotspots.jsonl")
+        assert hotspot_to_json(hotspot_from_json(row)) == row
+        assert hotspot_from_json(row).labels == hotspot.labels
+
+
+def test_schemas_refuse_what_is_wrong(analysed) -> None:
+    analysis, _ = analysed
+    row = hotspot_to_json(analysis.hotspots[0])
+    with pytest.raises(UserError, match="kind"):
+        check({**row, "kind": "odd"}, "hotspot", "hotspots.jsonl:1")
+    value = agreement_to_json(analysis.agreement)
+    with pytest.raises(UserError, match="overall"):
+        check({**value, "overall": 1.5}, "agreement", "agreement.json")
+
+
+def test_confusion_file(large) -> None:
+    analysis, _ = large
+    value = json.loads(dump_line(confusion_to_json(analysis)))
+    assert value["labels"] == ["O", *analysis.readings.corpus.types]
+    assert value["totals"]["in_hotspots"] == analysis.totals.in_hotspots
+    assert set(value["bias"]) == set(value["consensus"]) == set(value["failed"])
+    assert value["thresholds"]["u_star"] == pytest.approx(analysis.thresholds["u_star"], abs=1e-9)
+
+
+def test_token_table(large, tmp_path) -> None:
+    import polars
+
+    analysis, _ = large
+    frame = tokens_frame(analysis)
+    assert frame.height == analysis.totals.tokens
+    assert frame.null_count().sum_horizontal().item() == 0
+    assert frame["disagreeing"].sum() == analysis.totals.disagreeing
+    hot = frame.filter(polars.col("hotspot") != "")
+    assert hot.height == analysis.totals.hot_tokens
+    assert set(hot["hotspot"]) == {hotspot.id for hotspot in analysis.hotspots}
+    assert {name: frame[name].to_list() for name in frame.columns} == analysis.columns
+    frame.write_parquet(tmp_path / "tokens.parquet")
+    assert polars.read_parquet(tmp_path / "tokens.parquet").equals(frame)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = ("polars", "pandas", "sklearn", "scipy", "litellm", "datasets", "dvc")
+    program = f"import sys, stages.agreement; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
