@@ -1,0 +1,441 @@
+"""One loader for the sample, local files of every kind, and hub datasets; every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.contracts import Span
+from stages.corpora.card import load_card
+from stages.corpora.check import check_benchmark
+from stages.corpora.records import Corpus, Labelled
+from stages.corpora.sources import load_source
+from stages.errors import UserError
+
+TOKENS = ["Ann", "Lee", "saw", "Rome", "."]
+TAGS = ["B-PER", "I-PER", "O", "B-LOC", "O"]
+SPANS = (Span(0, 2, "PER"), Span(3, 4, "LOC"))
+GOOD = {"tokens": TOKENS, "ner_tags": TAGS}
+NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+SAMPLE = "# ours\n== pilot ==\n[Ann|PER] left .\n\nNo one stayed .\n== test ==\n[Rome|LOC] fell .\n"
+
+
+class Setup:
+    """A room and a folder of local files, written as a test needs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.room = folder / "rooms" / "toy"
+        self.local = folder / "local"
+        self.files = self.local / "toy"
+        self.room.mkdir(parents=True)
+        self.files.mkdir(parents=True)
+        self.sources: dict[str, Any] = {"local": {"pilot": "pilot.jsonl", "test": "test.jsonl", "how": "ask Ann"}}
+        self.rows("pilot.jsonl", GOOD)
+        self.rows("test.jsonl", GOOD)
+
+    def rows(self, name: str, *rows: object) -> None:
+        (self.files / name).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+
+    def text(self, name: str, text: str) -> None:
+        (self.files / name).write_text(text, encoding="utf-8")
+        self.sources["local"]["test"] = name
+
+    def card(self) -> Any:
+        card = {
+            "name": "toy",
+            "title": "Toy",
+            "domain": "tests",
+            "types": ["PER", "LOC"],
+            "licence": {"name": "CC0", "redistribute": True},
+            "sources": self.sources,
+        }
+        (self.room / "benchmark.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
+        return load_card(self.room)
+
+    def load(self, source: Any = "local", skip_bad: Path | None = None) -> Corpus:
+        return load_source(self.card(), self.room, source, self.local, skip_bad)
+
+    def refuses(self, source: Any = "local") -> str:
+        """The one-line message with which loading is refused."""
+        with pytest.raises(UserError) as error:
+            self.load(source)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    def first(self, row: Mapping[str, object]) -> Labelled:
+        """The document made of one row of a JSON Lines file."""
+        self.rows("test.jsonl", row)
+        return self.load().test[0]
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Setup:
+    return Setup(tmp_path)
+
+
+# ---- the room's sample
+
+
+def test_sample(toy: Setup) -> None:
+    toy.sources = {"sample": {"file": "sample.txt"}}
+    (toy.room / "sample.txt").write_text(SAMPLE, encoding="utf-8")
+    corpus = toy.load("sample")
+    assert [each.document.id for each in corpus.pilot] == ["toy-pilot-00000", "toy-pilot-00001"]
+    assert corpus.pilot[0].spans == (Span(0, 1, "PER"),) and corpus.pilot[1].spans == ()
+    assert corpus.test[0].document.text == "Rome fell ."
+    assert (corpus.repairs, corpus.bad, corpus.source) == (0, 0, "sample")
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ("== pilot ==\nAnn .\n", "no section '== test =='"),
+        ("Ann .\n== pilot ==\n", "sample.txt:1: a sentence before the first heading"),
+        ("== pilot ==\n== train ==\n", "sample.txt:2: heading '== train =='"),
+        ("== pilot ==\nAnn\n== pilot ==\n", "sample.txt:3: heading '== pilot =='"),
+        ("== pilot ==\n[Ann|PET] .\n", "sample.txt:2: unknown label 'PET'; the card has: PER, LOC"),
+        ("== pilot ==\nAnn .\n[Ann .\n", "sample.txt:3: bracket notation, column 1"),
+        ("== pilot ==\nAnn\n== test ==\n", "split test has no good row"),
+    ],
+)
+def test_wrong_samples(toy: Setup, sample: str, message: str) -> None:
+    toy.sources = {"sample": {"file": "sample.txt"}}
+    (toy.room / "sample.txt").write_text(sample, encoding="utf-8")
+    assert message in toy.refuses("sample")
+
+
+# ---- rows of JSON Lines
+
+
+@pytest.mark.parametrize("key", ["ner_tags", "tags", "labels"])
+def test_tokens_and_tags(toy: Setup, key: str) -> None:
+    assert toy.first({"tokens": TOKENS, key: TAGS}).spans == SPANS
+
+
+@pytest.mark.parametrize(
+    ("tags", "spans", "repairs"),
+    [
+        (["I-PER", "I-PER", "O", "I-LOC", "O"], SPANS, 0),  # IOB1
+        (["I-PER", "B-PER", "O", "I-LOC", "O"], (Span(0, 1, "PER"), Span(1, 2, "PER"), Span(3, 4, "LOC")), 0),
+        (["B-PER", "I-PER", "O", "I-LOC", "O"], SPANS, 1),  # broken BIO2
+        (["B-PER", "E-PER", "O", "S-LOC", "O"], SPANS, 0),  # BIOES
+        (["B-PER", "L-PER", "O", "U-LOC", "O"], SPANS, 0),  # BILOU
+        (["S-PER", "I-PER", "O", "S-LOC", "O"], (Span(0, 1, "PER"), Span(1, 2, "PER"), Span(3, 4, "LOC")), 1),
+        (["O", "O", "O", "O", "O"], (), 0),
+    ],
+)
+def test_tag_schemes(toy: Setup, tags: list[str], spans: tuple[Span, ...], repairs: int) -> None:
+    assert toy.first({"tokens": TOKENS, "tags": tags}).spans == spans
+    assert toy.load().repairs == repairs
+
+
+def test_integer_tags(toy: Setup) -> None:
+    toy.sources["local"]["labels"] = NAMES
+    assert toy.first({"tokens": TOKENS, "tags": [1, 2, 0, 3, 0]}).spans == SPANS
+
+
+def test_label_map(toy: Setup) -> None:
+    toy.sources["local"]["label_map"] = {"person": "PER", "place": "LOC", "verb": None}
+    row = {"tokens": TOKENS, "tags": ["B-person", "I-person", "B-verb", "B-place", "O"]}
+    assert toy.first(row).spans == SPANS
+
+
+def test_ids_and_texts_of_the_row(toy: Setup) -> None:
+    row = toy.first({"id": 7, "text": "Ann  Lee saw Rome.", "tokens": TOKENS, "tags": TAGS})
+    assert (row.document.id, row.document.text, row.document.tokens) == ("7", "Ann  Lee saw Rome.", tuple(TOKENS))
+
+
+def test_plain_text_is_tokenized_and_has_no_gold(toy: Setup) -> None:
+    row = toy.first({"text": "Ann Lee saw Rome."})
+    assert row.document.tokens == tuple(TOKENS)
+    assert row.spans is None
+
+
+def test_character_spans(toy: Setup) -> None:
+    listed = toy.first({"text": "Ann Lee saw Rome.", "spans": [[0, 7, "PER"], [12, 16, "LOC"]]})
+    mapped = toy.first(
+        {"text": "Ann Lee saw Rome.", "entities": [{"start": 0, "end": 7, "label": "PER"}, [12, 16, "LOC"]]}
+    )
+    assert listed.spans == mapped.spans == SPANS
+    assert toy.load().repairs == 0
+
+
+def test_character_spans_inside_tokens_are_widened_and_counted(toy: Setup) -> None:
+    row = toy.first({"text": "Rome-based Ann", "spans": [[0, 4, "LOC"], [10, 14, "PER"]]})
+    assert row.spans == (Span(0, 1, "LOC"), Span(1, 2, "PER"))
+    assert toy.load().repairs == 2
+
+
+def test_token_spans_with_overlaps_keep_the_longest(toy: Setup) -> None:
+    row = toy.first({"tokens": TOKENS, "spans": [[0, 1, "LOC"], [0, 2, "PER"], [3, 4, "LOC"]]})
+    assert row.spans == SPANS
+    assert toy.load().repairs == 1
+
+
+def test_blank_tokens_are_left_out_and_counted(toy: Setup) -> None:
+    tagged = toy.first({"tokens": ["Ann", "\u00a0", "Lee", ""], "tags": ["B-PER", "O", "B-LOC", "O"]})
+    spanned = toy.first({"tokens": ["", "Ann", "Lee"], "spans": [[1, 3, "PER"]]})
+    assert tagged.document.tokens == spanned.document.tokens == ("Ann", "Lee")
+    assert tagged.spans == (Span(0, 1, "PER"), Span(1, 2, "LOC"))
+    assert spanned.spans == (Span(0, 2, "PER"),)
+    assert toy.load().repairs == 1
+
+
+def test_columns_of_the_card_are_the_only_ones_read(toy: Setup) -> None:
+    toy.sources["local"]["columns"] = {"tokens": "words", "tags": "types"}
+    toy.rows("pilot.jsonl", {"id": "a", "words": TOKENS, "types": TAGS, "tags": ["X"]})
+    row = toy.first({"id": "a", "words": TOKENS, "types": TAGS, "text": "other"})
+    assert (row.spans, row.document.id) == (SPANS, "toy-test-00000")
+
+
+def test_byte_order_mark_carriage_returns_and_blank_lines(toy: Setup) -> None:
+    (toy.files / "test.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n\r\n")
+    assert toy.load().test[0].spans == SPANS
+
+
+# ---- column files
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", " x y "])
+def test_conll_columns(toy: Setup, separator: str) -> None:
+    lines = [separator.join(pair) for pair in zip(TOKENS, TAGS, strict=True)]
+    toy.text("test.conll", "-DOCSTART- -X- O O\n\n" + "\n".join(lines) + "\n\n" + "#tag O\r\n\n\n")
+    corpus = toy.load()
+    assert [each.document.tokens for each in corpus.test] == [tuple(TOKENS), ("#tag",)]
+    assert corpus.test[0].spans == SPANS
+    assert corpus.test[1].document.id == "toy-test-00001"
+
+
+def test_conllu_skips_comments_and_numbers(toy: Setup) -> None:
+    toy.text("test.conllu", "# id 1\n1\tAnn\tB-PER\n2\tleft\tO\n")
+    assert toy.load().test[0].document.tokens == ("Ann", "left")
+
+
+def test_column_numbers_of_the_card(toy: Setup) -> None:
+    toy.sources["local"].update(columns={"tokens": 1, "tags": 0}, pilot="test.tsv")
+    toy.text("test.tsv", "B-PER\tAnn\nO\tleft\n")
+    assert toy.load().test[0].spans == (Span(0, 1, "PER"),)
+
+
+def test_a_line_without_tag_spoils_its_sentence_only(toy: Setup, tmp_path: Path) -> None:
+    toy.text("test.conll", "Ann B-PER\nLee\n\nRome B-LOC\n")
+    assert "test.conll:1: line 2 has 1 column(s), expected 2 or more" in toy.refuses()
+    corpus = toy.load(skip_bad=tmp_path / "bad.jsonl")
+    assert [each.document.id for each in corpus.test] == ["toy-test-00001"]
+
+
+# ---- bad rows and files
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"tokens": TOKENS, "tags": TAGS[:3]}, "5 tokens but 3 tags"),
+        ({"tokens": TOKENS, "tags": ["B-PET", *TAGS[1:]]}, "unknown label 'PET'; the card has: PER, LOC"),
+        ({"tokens": TOKENS, "tags": ["b-PER", *TAGS[1:]]}, "tag 'b-PER' at position 0"),
+        ({"tokens": TOKENS, "tags": [1, 2, 0, 3, 0]}, "tag 1 has no name"),
+        ({"tokens": TOKENS, "tags": "OOOOO"}, "tags must be a list"),
+        ({"tokens": TOKENS, "tags": [None] * 5}, "tag None is neither a string nor a whole number"),
+        ({"tokens": []}, "empty document"),
+        ({"tokens": [" ", ""]}, "empty document"),
+        ({"text": " \n"}, "empty document"),
+        ({"text": None}, "empty document"),
+        ({"tokens": "Ann Lee"}, "tokens must be a list of strings"),
+        ({"tokens": ["Ann", 3]}, "tokens must be a list of strings"),
+        ({"tokens": ["Ann Lee"]}, "token 'Ann Lee' has white space in it"),
+        ({"text": 5}, "text must be a string"),
+        ({"text": "Ann", "tokens": ["Lee"]}, "token 0 'Lee' does not occur in the text"),
+        ({"text": "\ud83d"}, "half a surrogate pair"),
+        ({"id": "\ud83d", "tokens": ["a"]}, "id has half a surrogate pair"),
+        ({"id": float("nan"), "tokens": ["a"]}, "id must be a string or a whole number"),
+        ({"id": 1.5, "tokens": ["a"]}, "id must be a string or a whole number"),
+        ({"text": "Ann", "spans": [[0, 9, "PER"]]}, "span [0, 9) is empty or outside the 3 characters"),
+        ({"tokens": ["Ann"], "spans": [[1, 1, "PER"]]}, "span [1, 1) is empty or outside the 1 tokens"),
+        ({"text": "a  b", "spans": [[1, 3, "PER"]]}, "covers no visible text"),
+        ({"text": "Ann", "spans": [["0", 3, "PER"]]}, "is not [start, end, label]"),
+        ({"text": "Ann", "spans": [{"start": 0, "end": 3}]}, "is not [start, end, label]"),
+        ({"text": "Ann", "spans": "none"}, "spans must be a list"),
+        ({"sentence": "Ann"}, "neither tokens nor text; there is: sentence"),
+        (["Ann"], "a row must be a JSON object, found list"),
+    ],
+)
+def test_bad_rows(toy: Setup, tmp_path: Path, row: object, message: str) -> None:
+    toy.rows("test.jsonl", GOOD, row, GOOD)
+    refusal = toy.refuses()
+    assert message in refusal and "test.jsonl:2: " in refusal
+    bad = tmp_path / "bad.jsonl"
+    corpus = toy.load(skip_bad=bad)
+    assert (len(corpus.test), corpus.bad) == (2, 1)
+    rejected = [json.loads(line) for line in bad.read_text(encoding="utf-8").splitlines()]
+    assert len(rejected) == 1 and message in rejected[0]["reason"]
+    assert rejected[0]["where"].endswith("test.jsonl:2") and rejected[0]["row"] is not None
+
+
+def test_broken_json(toy: Setup, tmp_path: Path) -> None:
+    toy.text("test.jsonl", json.dumps(GOOD) + '\n{"tokens": ["Ann"\n')
+    assert "test.jsonl:2: not JSON" in toy.refuses()
+    assert toy.load(skip_bad=tmp_path / "bad.jsonl").bad == 1
+    assert '{\\"tokens\\": [\\"Ann\\"' in (tmp_path / "bad.jsonl").read_text(encoding="utf-8")
+
+
+def test_wrong_encoding(toy: Setup) -> None:
+    (toy.files / "test.jsonl").write_bytes('{"text": "Zürich"}'.encode("latin-1"))
+    assert "not UTF-8 at byte 11" in toy.refuses()
+
+
+def test_duplicate_ids_within_and_across_splits(toy: Setup) -> None:
+    toy.rows("test.jsonl", {"id": "a", **GOOD}, {"id": "a", **GOOD})
+    refusal = toy.refuses()
+    assert "test.jsonl:2: id 'a' is also at" in refusal and refusal.endswith("test.jsonl:1")
+    toy.rows("test.jsonl", {"id": "a", **GOOD})
+    toy.rows("pilot.jsonl", {"id": "a", **GOOD})
+    assert "pilot.jsonl:1" in toy.refuses()
+
+
+def test_missing_files_folders_and_sources(toy: Setup) -> None:
+    (toy.files / "test.jsonl").unlink()
+    assert toy.refuses().endswith("test.jsonl: no such file; ask Ann")
+    assert "no source 'hub'; the card has: local; ask Ann" in toy.refuses("hub")
+    with pytest.raises(UserError, match="'local' needs the folder of your files; ask Ann"):
+        load_source(toy.card(), toy.room, "local", None)
+    toy.text("test.csv", "a,b")
+    assert "unknown kind of file; allowed: .jsonl" in toy.refuses()
+
+
+def test_a_missing_column_is_named(toy: Setup) -> None:
+    toy.sources["local"]["columns"] = {"tokens": "words"}
+    assert "pilot.jsonl:1: no column 'words' for tokens; there are: ner_tags, tokens" in toy.refuses()
+
+
+def test_counts_that_differ_from_the_card(toy: Setup, tmp_path: Path) -> None:
+    expected = {"test": {"sentences": 1, "types": {"PER": 2, "LOC": 1}}, "pilot": {"sentences": 1}}
+    toy.sources["local"]["expected"] = expected
+    assert "test type PER: found 1, expected 2" in toy.refuses()
+    expected["test"]["types"] = {"PER": 1, "LOC": 1}  # type: ignore[index]
+    assert len(toy.load().test) == 1
+    toy.rows("test.jsonl", GOOD, GOOD)
+    assert "test sentences: found 2, expected 1" in toy.refuses()
+    toy.rows("test.jsonl", {"tokens": TOKENS})  # without gold only sentences can be compared
+    assert toy.load().test[0].spans is None
+    toy.rows("test.jsonl", GOOD, GOOD, {"tokens": []})  # counts are no error where rows were left out
+    assert toy.load(skip_bad=tmp_path / "bad.jsonl").bad == 1
+
+
+def test_check_says_what_is_there(toy: Setup) -> None:
+    toy.sources["local"]["expected"] = {"test": {"sentences": 1, "types": {"PER": 1, "LOC": 1}}}
+    row = check_benchmark(toy.card(), toy.room, toy.local)
+    assert (row.state, row.sentences, row.types["test"]) == ("ok", {"pilot": 1, "test": 1}, {"LOC": 1, "PER": 1})
+    toy.rows("test.jsonl", GOOD, GOOD)
+    row = check_benchmark(toy.card(), toy.room, toy.local)
+    assert row.state == "differs" and "test sentences: found 2, expected 1" in row.notes
+    toy.rows("test.jsonl", {"tokens": []})
+    assert check_benchmark(toy.card(), toy.room, toy.local).state == "bad"
+    row = check_benchmark(toy.card(), toy.room, toy.room)
+    assert (row.state, row.notes, row.licence) == ("missing", ("ask Ann",), "CC0")
+
+
+# ---- columnar data
+
+
+@pytest.fixture
+def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The package, with its cache in the test's folder and no network."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    return datasets
+
+
+def split_of(datasets: Any, feature: str, rows: int = 2) -> Any:
+    """A dataset with tags as class labels or as strings, and ids that every split repeats."""
+    tag = datasets.ClassLabel(names=NAMES) if feature == "class" else datasets.Value("string")
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "tokens": datasets.List(datasets.Value("string")),
+            "ner_tags": datasets.List(tag),
+        }
+    )
+    data = {"id": [str(n) for n in range(rows)], "tokens": [TOKENS] * rows, "ner_tags": [TAGS] * rows}
+    return datasets.Dataset.from_dict(data, features=features)
+
+
+def hub_of(toy: Setup, folder: Path, **extra: object) -> None:
+    splits = {"pilot": ["train", "validation"], "test": ["test"]}
+    columns = {"tokens": "tokens", "tags": "ner_tags"}
+    hub = {"id": str(folder), "revision": "main", "splits": splits, "columns": columns, **extra}
+    toy.sources["hub"] = hub
+
+
+@pytest.mark.parametrize("feature", ["class", "string"])
+def test_hub_parquet(toy: Setup, datasets: Any, tmp_path: Path, feature: str) -> None:
+    folder = tmp_path / "hub" / "data"
+    for name in ("train", "validation", "test"):
+        split_of(datasets, feature).to_parquet(str(folder / f"{name}-00000-of-00001.parquet"))
+    hub_of(toy, folder.parent, labels=NAMES, expected={"pilot": {"sentences": 4, "types": {"PER": 4, "LOC": 4}}})
+    corpus = toy.load("hub")
+    assert [each.document.id for each in corpus.pilot] == [
+        "toy-train-00000", "toy-train-00001", "toy-validation-00000", "toy-validation-00001",
+    ]  # fmt: skip
+    assert {each.spans for each in (*corpus.pilot, *corpus.test)} == {SPANS}
+    toy.sources["hub"]["splits"]["test"] = ["dev"]
+    assert "split dev" in toy.refuses("hub")
+    toy.sources["hub"]["splits"]["test"] = ["test"]
+    toy.sources["hub"]["columns"]["tags"] = "labels"
+    assert "no column 'labels' for tags; there are: id, ner_tags, tokens" in toy.refuses("hub")
+
+
+def test_hub_labels_must_not_contradict_the_card(toy: Setup, datasets: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    for name in ("train", "validation", "test"):
+        split_of(datasets, "class").to_parquet(str(folder / f"{name}.parquet"))
+    hub_of(toy, folder, labels=["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
+    assert "labels of the card and of split train differ at 1: 'B-LOC' and 'B-PER'" in toy.refuses("hub")
+
+
+def test_hub_json_files(toy: Setup, datasets: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    row = json.dumps({"tokens": TOKENS, "ner_tags": [1, 2, 0, 3, 0], "lang": "en"})
+    other = json.dumps({"tokens": ["Roma"], "ner_tags": [3], "lang": "it"})
+    for name in ("train", "test"):
+        (folder / f"{name}_en.jsonl").write_text(f"{row}\n", encoding="utf-8")
+        (folder / f"{name}_it.jsonl").write_text(f"{other}\n", encoding="utf-8")
+    hub_of(toy, folder, labels=NAMES, files={"train": "train_en.jsonl", "test": "test_en.jsonl"})
+    toy.sources["hub"]["splits"] = {"pilot": ["train"], "test": ["test"]}
+    corpus = toy.load("hub")
+    assert [each.spans for each in (*corpus.pilot, *corpus.test)] == [SPANS, SPANS]
+
+
+def test_hub_scripts_are_refused(toy: Setup, datasets: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    (folder / "hub.py").write_text("raise SystemExit('ran')\n", encoding="utf-8")
+    hub_of(toy, folder)
+    assert str(folder) in toy.refuses("hub")
+
+
+@pytest.mark.parametrize("feature", ["class", "string"])
+def test_local_parquet_and_saved_folders(toy: Setup, datasets: Any, feature: str) -> None:
+    split_of(datasets, feature).to_parquet(str(toy.files / "pilot.parquet"))
+    datasets.DatasetDict(test=split_of(datasets, feature, 1)).save_to_disk(str(toy.files / "saved"))
+    toy.sources["local"].update(pilot="pilot.parquet", test="saved/test")
+    corpus = toy.load()
+    assert [each.document.id for each in corpus.pilot] == ["toy-pilot-00000", "toy-pilot-00001"]
+    assert {each.spans for each in (*corpus.pilot, *corpus.test)} == {SPANS}
+    toy.sources["local"]["test"] = "saved"
+    assert "holds several splits (test)" in toy.refuses()
+
+
+def test_broken_columnar_files(toy: Setup, datasets: Any) -> None:
+    toy.text("test.parquet", "not parquet")
+    assert "test.parquet: not a parquet file" in toy.refuses()
+    (toy.files / "folder").mkdir()
+    toy.sources["local"]["test"] = "folder"
+    assert "folder: not a folder of Dataset.save_to_disk" in toy.refuses()
