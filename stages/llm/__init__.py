@@ -1,0 +1,1 @@
+"""All access to language models: requests, the response store, transport, parsing of answers."""

@@ -1,0 +1,167 @@
+"""Asking models: the response store first, then tapes, then a call. The one door to every model."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.contracts import Failure
+from stages.errors import UserError
+from stages.files import write_json
+from stages.llm.endpoint import Endpoint
+from stages.llm.progress import Progress
+from stages.llm.request import Outcome, Request, Response
+from stages.llm.store import ResponseStore
+from stages.llm.tape import read_tape
+
+REPAIR = ", repair"  # what the label of repair turns ends in
+
+
+@dataclass
+class Tally:
+    """What asking cost so far: requests asked, of these found in the store or a tape, and sent to a model."""
+
+    asked: int = 0
+    found: int = 0
+    called: int = 0
+
+
+@dataclass
+class Asker:
+    """Answers requests; keeps every answer before it is returned.
+
+    `tape` is a file of recorded responses, also of failures that were recorded as such. `weights` is params
+    `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in the store may
+    cost together. `report` is a file for what they cost, written after calls.
+    """
+
+    store: ResponseStore
+    endpoints: Mapping[str, Endpoint]
+    weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tape: Path | None = None
+    tally: Tally = field(default_factory=Tally)
+    budget_usd: float | None = None
+    report: Path | None = None
+    _servers: dict[str, Any] = field(default_factory=dict)
+    _lanes: dict[str, Any] = field(default_factory=dict)
+    _runner: Any = None
+    _recorded: dict[str, Response] | None = None
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name; UserError if params `endpoints` has none."""
+        if name not in self.endpoints:
+            known = ", ".join(sorted(self.endpoints))
+            raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
+        return self.endpoints[name]
+
+    def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
+        """One outcome per request, in order: a Response that is an answer, or a Failure.
+
+        `label` names the work on the progress line and in the report. Equal requests are asked once.
+        """
+        keys = [request.key for request in requests]
+        outcomes: dict[str, Outcome] = {**self.found(keys)}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
+        self.tally.asked += len(requests)
+        self.tally.found += sum(key in outcomes for key in keys)
+        if missing:
+            with Progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
+                self._call_each(list(missing.values()), label, outcomes, progress)
+        return [_judged(outcomes[key]) for key in keys]
+
+    def found(self, keys: Sequence[str]) -> dict[str, Response]:
+        """The responses among `keys` that need no call: answers of the store, then whatever the tape has."""
+        found = self.store.get(keys)
+        if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():
+            if self._recorded is None:
+                self._recorded = {key: response for key, _, response in read_tape(self.tape)}
+            recorded = self._recorded
+            found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
+        return found
+
+    def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], progress: Progress) -> None:
+        """Calls for each model in turn, so that a local one is in memory only while it is needed."""
+        found = [outcome for outcome in outcomes.values() if isinstance(outcome, Response)]
+        models = dict.fromkeys((request.settings.endpoint, request.settings.model) for request in requests)
+        try:
+            for name, model in sorted(models, key=lambda pair: pair[0]):
+                mine = [r for r in requests if (r.settings.endpoint, r.settings.model) == (name, model)]
+                # Answers that were found are this model's where it is the only one: as in every stage.
+                self._call(mine, label, found if len(models) == 1 else [], outcomes, progress)
+        finally:
+            self._write_report()
+
+    def _call(
+        self,
+        requests: list[Request],
+        label: str,
+        found: list[Response],
+        outcomes: dict[str, Outcome],
+        progress: Progress,
+    ) -> None:
+        # Only here, where a model is asked: what is served from the store does without the machinery of calls.
+        from stages.llm.books import Books
+        from stages.llm.client import check_extra
+        from stages.llm.schedule import Lane
+
+        endpoint = self.endpoint(requests[0].settings.endpoint)
+        endpoint.key()  # a missing key is said before anything is started
+        check_extra(requests[0].settings)
+        books = Books(self.store, endpoint, requests[0], label, self.budget_usd, found)
+        if endpoint.name not in self._lanes:
+            self._lanes[endpoint.name] = Lane(endpoint)
+
+        def received(request: Request, outcome: Outcome) -> None:
+            self.tally.called += 1
+            outcomes[request.key] = outcome
+            progress.advance()
+
+        base_url = self._base_url(requests[0], endpoint)
+        self._run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
+
+    def _run(self, calls: Any) -> None:
+        # One event loop for all calls: clients keep their connections to it.
+        if self._runner is None:
+            import asyncio
+
+            self._runner = asyncio.Runner()
+            weakref.finalize(self, self._runner.close)
+        self._runner.run(calls)
+
+    def _write_report(self) -> None:
+        if self.report is not None:
+            from stages.llm.cost import cost_report
+            from stages.llm.ledger import entries, reserved
+
+            [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
+            write_json(self.report, report)
+
+    def _base_url(self, request: Request, endpoint: Endpoint) -> str | None:
+        if endpoint.kind != "local":
+            return None
+        from stages.llm.local import LocalServer
+        from stages.llm.weights import weights_file
+
+        model, revision = request.settings.model, request.settings.revision
+        path = weights_file(model, self.weights)
+        if not revision or not path.stem.startswith(revision):
+            raise UserError(
+                f"params.yaml: {model}: revision is {revision or 'missing'}, but its weights are {path.stem[:12]}; "
+                "set revision to the first 12 digits of weights.sha256"
+            )
+        if model not in self._servers:
+            # One model in memory at a time.
+            self._servers.clear()
+            self._servers[model] = LocalServer(path, endpoint)
+        base_url: str = self._servers[model].base_url()
+        return base_url
+
+
+def _judged(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Failure):
+        return outcome
+    return outcome.failure or outcome

@@ -1,0 +1,68 @@
+"""Asking for JSON objects: ask, parse, validate, one repair turn in the same conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.contracts import Failure
+from stages.llm.ask import REPAIR, Asker
+from stages.llm.parse import ParseError, parse_object
+from stages.llm.prompts import render
+from stages.llm.request import Message, Outcome, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """How one request went: a valid object or a failure, the repair turns used, the keys of its responses."""
+
+    value: Mapping[str, Any] | None
+    failure: Failure | None
+    repairs: int
+    responses: tuple[str, ...]
+
+
+def ask_objects(
+    asker: Asker,
+    requests: Sequence[Request],
+    validate: Callable[[Any], Any],
+    label: str,
+    repair_turns: int = 1,
+) -> list[Dialogue]:
+    """One dialogue per request, in order.
+
+    `validate` raises ValueError with a reason for an object of the wrong form. An answer that holds no valid
+    object is followed by a repair turn that names the reason, at most `repair_turns` times; then the dialogue
+    is a failure `unparsable`, never an empty object.
+    """
+    done: dict[int, Dialogue] = {}
+    keys: list[tuple[str, ...]] = [() for _ in requests]
+    open_requests = dict(enumerate(requests))
+    for turn in range(repair_turns + 1):
+        if not open_requests:
+            break
+        name = label if turn == 0 else f"{label}{REPAIR}"
+        outcomes = asker.ask(list(open_requests.values()), name)
+        again: dict[int, Request] = {}
+        for (position, request), outcome in zip(open_requests.items(), outcomes, strict=True):
+            keys[position] += (request.key,)
+            value, failure = _read(outcome, validate)
+            if failure and isinstance(outcome, Response) and turn < repair_turns:
+                again[position] = request.followed_by(
+                    Message("assistant", outcome.text),
+                    Message("user", render("repair.v1", reason=failure.detail)),
+                )
+            else:
+                done[position] = Dialogue(value, failure, turn, keys[position])
+        open_requests = again
+    return [done[position] for position in range(len(requests))]
+
+
+def _read(outcome: Outcome, validate: Callable[[Any], Any]) -> tuple[Mapping[str, Any] | None, Failure | None]:
+    if isinstance(outcome, Failure):
+        return None, outcome
+    try:
+        return parse_object(outcome.text, validate), None
+    except ParseError as error:
+        return None, Failure("unparsable", str(error))
