@@ -1,0 +1,31 @@
+"""An annotator's settings: which model it is and how it is prompted (params `annotators.<name>`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stages.llm.request import ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorSettings:
+    """`style` is plain (one user message) or few_shot (the guideline's example sentences as earlier turns).
+
+    `prompt` names the template of `stages/prompts/`.
+    """
+
+    name: str
+    model: ModelSettings
+    style: str = "plain"
+    prompt: str = "annotate.v1"
+
+
+def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
+    """From an entry of params `annotators` (or a selection's `settings`), already checked by its schema."""
+    own = {key: entry[key] for key in ("style", "prompt") if key in entry}
+    model = {key: value for key, value in entry.items() if key not in {"style", "prompt"}}
+    if "stop" in model:
+        model["stop"] = tuple(model["stop"])
+    return AnnotatorSettings(name=name, model=ModelSettings(**model), **own)

@@ -1,0 +1,56 @@
+"""Annotations and selections to and from files. Documents and gold are read and written in `stages.corpora`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.contracts import Annotation, Failure, Selection, Span
+from stages.files import read_jsonl
+
+
+def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
+    """A row of an annotation file."""
+    failure = annotation.failure
+    return {
+        "id": annotation.id,
+        "spans": [[s.start, s.end, s.type] for s in annotation.spans],
+        "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
+        "drops": dict(annotation.drops),
+        "repairs": annotation.repairs,
+        "responses": list(annotation.responses),
+    }
+
+
+def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
+    """The inverse of `annotation_to_json`."""
+    return Annotation(
+        row["id"],
+        spans_from_json(row["spans"]),
+        None if row["failure"] is None else Failure(**row["failure"]),
+        row["drops"],
+        row["repairs"],
+        tuple(row["responses"]),
+    )
+
+
+def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
+    """`[[start, end, type], ...]` as spans."""
+    return tuple(Span(*span) for span in spans)
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """The rows of an annotation file, checked, in file order."""
+    return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]
+
+
+def selection_to_json(selection: Selection) -> dict[str, Any]:
+    """selection.json."""
+    return {
+        "round": selection.round,
+        "annotator": selection.annotator,
+        "settings": dict(selection.settings),
+        "overall": {str(number): round(value, 9) for number, value in sorted(selection.overall.items())},
+        "mean": {name: round(value, 9) for name, value in sorted(selection.mean.items())},
+    }

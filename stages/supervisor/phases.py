@@ -1,0 +1,110 @@
+"""The supervisor's questions: every phase is a prompt, a schema and the context that all phases share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.contracts import Guideline, Instruction
+from stages.files import schema_of, validator
+from stages.llm.ask import Asker
+from stages.llm.dialogue import Dialogue, ask_objects
+from stages.llm.prompts import example_turns, render
+from stages.llm.request import Message, Request
+from stages.supervisor.settings import SupervisorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call of a phase: the case it is about, the task's variables, at most how many items its answer lists.
+
+    `about` is the annotator, for phases that go through annotators. `choices` are the values that a field of
+    the answer may take, by the field's name (ids that exist, type names).
+    """
+
+    case: str
+    limit: int
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    about: str = ""
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Supervisor:
+    """Asks the phases' questions about one guideline and keeps a record of how each phase went."""
+
+    guideline: Guideline
+    settings: SupervisorSettings
+    asker: Asker
+    label: str
+    record: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[str] = field(default_factory=list)
+
+    def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
+        """All questions of a phase at once; one dialogue per question, failures included."""
+        requests = [self._request(phase, question) for question in questions]
+        dialogues = ask_objects(self.asker, requests, validator(f"supervisor/{phase}"), f"{self.label} {phase}")
+        self.responses += [key for dialogue in dialogues for key in dialogue.responses]
+        self.record.append(
+            {
+                "phase": phase,
+                "calls": len(questions),
+                "repairs": sum(dialogue.repairs for dialogue in dialogues),
+                "failed": [d.failure.code for d in dialogues if d.failure is not None],
+            }
+        )
+        return dialogues
+
+    def _request(self, phase: str, question: Question) -> Request:
+        model = self.settings.model
+        context = render("supervisor/context.v1", **self._context(question.about))
+        task = render(f"supervisor/{phase}.v1", **question.variables)
+        if self.settings.batch == "one":
+            # Small models follow examples, not descriptions: the task is told once, then shown.
+            shown = example_turns(f"supervisor/{phase}.examples.v1")
+            messages = (Message("system", f"{context}\n\n{task}"), *shown, Message("user", question.case))
+        else:
+            messages = (Message("system", context), Message("user", f"{question.case}\n\n{task}"))
+        address = self.asker.endpoint(model.endpoint).address
+        return Request(address, model, messages, _schema(phase, model.structured, question))
+
+    def _context(self, annotator: str) -> dict[str, Any]:
+        guideline = self.guideline
+        own = guideline.specific.get(annotator, ())
+        lines = [line for i in guideline.common for line in instruction_lines(i)]
+        lines += [f"{line} (for {annotator} only)" for i in own for line in instruction_lines(i)]
+        return {"goal": guideline.goal, "types": guideline.types, "instructions": lines}
+
+
+def instruction_lines(instruction: Instruction) -> list[str]:
+    """An instruction and its children as prompt lines, each with its id."""
+    lines = [f"- {instruction.id}: {instruction.text}"]
+    return lines + [f"  - {child.id}: {child.text}" for child in instruction.children]
+
+
+def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] | None:
+    """The phase's schema as sent: with its bounds for grammars, without for hosted schemas, which refuse them."""
+    if structured not in {"json_schema", "grammar"}:
+        return None
+    schema: dict[str, Any] = _narrowed(schema_of(f"supervisor/{phase}"), question.choices, structured == "grammar")
+    del schema["$schema"]
+    if structured == "grammar":
+        for value in schema["properties"].values():
+            if value.get("type") == "array":
+                value["maxItems"] = question.limit
+    return schema
+
+
+def _narrowed(schema: Any, choices: Mapping[str, Sequence[str]], bounds: bool) -> Any:
+    """A copy of a schema with fields held to `choices`, and without length bounds unless `bounds`."""
+    if isinstance(schema, list):
+        return [_narrowed(value, choices, bounds) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    dropped: set[str] = set() if bounds else {"maxLength", "maxItems"}
+    copy = {key: _narrowed(value, choices, bounds) for key, value in schema.items() if key not in dropped}
+    for name in copy.get("properties", {}):
+        if name in choices:
+            copy["properties"][name] = {"type": "string", "enum": list(choices[name])}
+    return copy
