@@ -1,0 +1,41 @@
+"""Stage annotate: one annotator labels one round's pilot documents by that round's guideline."""
+
+from __future__ import annotations
+
+from stages.annotator.annotate import annotate
+from stages.annotator.failures import refuse_too_many_failures
+from stages.arguments import stage_arguments
+from stages.corpora.documents import read_documents
+from stages.errors import run_main
+from stages.files import write_jsonl
+from stages.records import annotation_to_json
+from stages.rooms import room
+from stages.settings import load_settings
+from stages.supervisor.guideline import load_guideline
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "benchmark", "--annotator", "--round")
+    settings = load_settings()
+    place = room(arguments.benchmark)
+    annotator = settings.annotator(arguments.annotator)
+    number = settings.round(arguments.round)
+    documents = read_documents(place.pilot(number))
+    guideline = load_guideline(place.guideline(number))
+    label = f"{place.name} round {number}, {annotator.name}"
+    answers = settings.raw["answers"]
+    annotations = annotate(
+        documents,
+        guideline,
+        annotator,
+        settings.asker(place),
+        label,
+        occurrences=answers["occurrences"],
+        repair_turns=answers["repair_turns"],
+    )
+    refuse_too_many_failures(annotations, answers["max_failed_share"], label)
+    write_jsonl(place.annotations(number, annotator.name), map(annotation_to_json, annotations))
+
+
+if __name__ == "__main__":
+    run_main(main)

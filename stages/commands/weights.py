@@ -1,0 +1,28 @@
+"""`diziner weights fetch [MODEL…]`: bring local models' weights to this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from stages.llm.weights import fetch
+from stages.settings import load_settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("action", choices=["fetch"])
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="names in params weights; all if none is given")
+    parser.epilog = "example: diziner weights fetch smollm2-135m-instruct-q4_1"
+
+
+def run(options: argparse.Namespace) -> None:
+    """Fetch and verify; weights that are there already are left alone."""
+    weights = load_settings().raw["weights"]
+    for model in options.models or sorted(weights):
+        path = fetch(model, weights, lambda line: void(sys.stderr.write(f"{line}\n")))
+        sys.stdout.write(f"{model}: {path.stat().st_size / 1e6:.0f} MB, verified, ready\n")
+
+
+def void(_: object) -> None:
+    """Take a value and give none."""

@@ -1,0 +1,96 @@
+"""Where things lie: paths below the project's root, relative to it, as DVC names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.errors import UserError
+
+DATA = Path("data")
+METRICS = Path("metrics")
+PARAMS = Path("params.yaml")
+STORE = Path(".responses") / "responses.sqlite"
+COST_REPORT = METRICS / "cost.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room of one benchmark: everything about it in one folder."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return DATA / self.name
+
+    @property
+    def tape(self) -> Path:
+        return self.folder / "tape.jsonl"
+
+    @property
+    def test(self) -> Path:
+        return self.folder / "corpus" / "test.jsonl"
+
+    @property
+    def gold(self) -> Path:
+        return self.folder / "corpus" / "gold.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "corpus" / "manifest.json"
+
+    @property
+    def selection(self) -> Path:
+        return self.folder / "final" / "selection.json"
+
+    @property
+    def final_metrics(self) -> Path:
+        return METRICS / "final" / f"{self.name}.json"
+
+    @property
+    def selected_guideline(self) -> Path:
+        return self.folder / "final" / "guideline.yaml"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "final" / "scores.json"
+
+    def pilot(self, number: int) -> Path:
+        """The pilot documents of a round."""
+        return self.folder / "corpus" / "pilot" / f"r{number}.jsonl"
+
+    def round(self, number: int) -> Path:
+        """The folder of a round's outputs. Rounds share a parent, so that `select` can depend on all of them."""
+        return self.folder / "rounds" / f"r{number}"
+
+    def guideline(self, number: int) -> Path:
+        """The guideline of a round: round 0 is the one that people write."""
+        return self.round(number) / "guideline.yaml" if number else self.folder / "guideline.yaml"
+
+    def annotations(self, number: int, annotator: str) -> Path:
+        return self.round(number) / "annotations" / f"{annotator}.jsonl"
+
+    def predictions(self, guideline: str) -> Path:
+        """Test predictions under the selected round's guideline (`selected`) or round 0's (`initial`)."""
+        return self.folder / "final" / f"predictions.{guideline}.jsonl"
+
+    def round_metrics(self, number: int) -> Path:
+        return METRICS / "rounds" / f"{self.name}-r{number}.json"
+
+
+def rooms() -> list[Room]:
+    """Every benchmark that has a pipeline (a dvc.yaml in its room), sorted by name."""
+    return [Room(path.parent.name) for path in sorted(DATA.glob("*/dvc.yaml"))]
+
+
+def room(name: str) -> Room:
+    """The room of that name.
+
+    Errors: UserError with the names there are.
+    """
+    found = Room(name)
+    if not (found.folder / "benchmark.yaml").is_file():
+        known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
+        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {known or 'none'}")
+    return found

@@ -1,0 +1,35 @@
+"""Stage summary: check every score with seqeval, write metrics/summary.json, print the table."""
+
+from __future__ import annotations
+
+import sys
+
+from stages.corpora.documents import read_documents
+from stages.corpora.gold import read_gold
+from stages.errors import run_main
+from stages.files import check, read_json, write_json
+from stages.ner.scoring import STRICT_PROTOCOL
+from stages.records import read_annotations
+from stages.rooms import METRICS, rooms
+from stages.summarise import check_with_seqeval, summarise, table
+
+
+def main() -> None:
+    metrics = {}
+    for place in rooms():
+        metrics[place.name] = read_json(place.final_metrics, "final_metrics")
+        check_with_seqeval(
+            place.name,
+            metrics[place.name],
+            read_documents(place.test),
+            read_gold(place.gold),
+            read_annotations(place.predictions("selected")),
+        )
+    summary = summarise(metrics)
+    check(summary, "summary", "summary.json")
+    write_json(METRICS / "summary.json", summary)
+    sys.stdout.write(table(summary, STRICT_PROTOCOL))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,70 @@
+"""The README's promises: its commands run as they stand, in what a fresh clone holds, without network or key."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project, copy_project
+
+from stages.llm.weights import weights_folder
+
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for line in block.splitlines()
+    if line and not line.startswith("#")
+]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh clone on the embedded profile, set up but for its environment, which is this one."""
+    project = copy_project(tmp_path_factory.mktemp("readme") / "project", None, recordings=True)
+    # `make test` inside the clone runs one quick file, not this one again.
+    (project.folder / "tests").mkdir()
+    (project.folder / "tests/test_ner_tags.py").write_bytes((ROOT / "tests/test_ner_tags.py").read_bytes())
+    (project.folder / ".venv/.installed").touch()
+    return project
+
+
+def run(project: Project, command: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(project.folder),
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "DVC_NO_ANALYTICS": "1",
+    }
+    return subprocess.run(
+        ["sh", "-c", command], cwd=project.folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_command_of_the_readme_works(clone: Project) -> None:
+    assert COMMANDS[:2] == ["make repro", "make test"]
+    for command in COMMANDS:
+        if "weights fetch" in command and not weights_are_here():
+            continue
+        done = run(clone, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def weights_are_here() -> bool:
+    return len(list(weights_folder().glob("*.gguf"))) > 1
+
+
+def test_the_recorded_answers_give_the_committed_metrics(clone: Project) -> None:
+    """A replay in a fresh clone gives the figures in git, byte for byte."""
+    assert run(clone, "make repro").returncode == 0
+    for path in sorted((ROOT / "metrics").rglob("*.json")):
+        assert (clone.folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    assert json.loads((clone.folder / "metrics/summary.json").read_text())["mean"]["scored"] >= 3
+
+
+def test_the_licence_file_is_there() -> None:
+    assert "Apache License" in Path(ROOT / "LICENSE").read_text()
