@@ -7,6 +7,7 @@ STAMP := .venv/.installed
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/dvc repro
+	@$(BIN)/diziner summary
 
 test: setup ## all tests
 	$(BIN)/python -m pytest

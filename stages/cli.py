@@ -11,7 +11,10 @@ from pathlib import Path
 from stages.errors import UserError, run_main
 
 COMMANDS = {
+    "new": "make a room for texts of your own",
+    "data": "check which benchmarks are at hand, and that they are what their cards say",
     "use": "make a profile the active settings (params.yaml)",
+    "summary": "print the table of the last run",
     "weights": "fetch the weights of local models, once for all checkouts",
     "responses": "export, import, verify and record the answers of models",
 }

@@ -9,7 +9,7 @@ from stages.corpora.card import load_card
 from stages.corpora.documents import document_row
 from stages.corpora.gold import gold_rows
 from stages.corpora.prepare import CorpusSettings, prepare
-from stages.corpora.sources import load_source
+from stages.corpora.sources import load_source, source_of
 from stages.errors import run_main
 from stages.files import write_json, write_jsonl
 from stages.rooms import room
@@ -23,7 +23,7 @@ def main() -> None:
     card = load_card(place.folder)
     chosen = settings.raw["corpus"]
     local_dir = Path(chosen["local_dir"]) if chosen["local_dir"] else None
-    corpus = load_source(card, place.folder, chosen["source"], local_dir)
+    corpus = load_source(card, place.folder, source_of(card, chosen["source"]), local_dir)
     pilot = chosen["pilot"]
     sampling = CorpusSettings(
         rounds=len(settings.raw["rounds"]),

@@ -12,6 +12,7 @@ METRICS = Path("metrics")
 PARAMS = Path("params.yaml")
 STORE = Path(".responses") / "responses.sqlite"
 COST_REPORT = METRICS / "cost.json"
+SUMMARY = METRICS / "summary.json"
 
 
 @dataclass(frozen=True, slots=True)

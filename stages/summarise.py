@@ -8,6 +8,7 @@ from typing import Any
 from stages.contracts import Annotation, Document, Span
 from stages.errors import DizinerError
 from stages.ner.tags import spans_to_tags
+from stages.tables import text_table
 
 _TOLERANCE = 1e-6  # metrics are rounded to 6 places
 _HEADLINE = (
@@ -70,7 +71,7 @@ def summarise(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def table(summary: Mapping[str, Any], protocol: str) -> str:
     """The summary for a terminal: one line a benchmark, fixed columns."""
     head = ("benchmark", "n", "round", "annotator", "agreement", "F1 [95 %]", "gain")
-    rows = [head]
+    rows = []
     for name, row in {**summary["benchmarks"], "mean": summary["mean"]}.items():
         agreement = f"{_figure(row['agreement_first'])} -> {_figure(row['agreement_last'])}"
         interval = f" [{_figure(row['f1_low'])}, {_figure(row['f1_high'])}]" if row.get("f1_low") is not None else ""
@@ -85,13 +86,11 @@ def table(summary: Mapping[str, Any], protocol: str) -> str:
                 "-" if row["gain"] is None else f"{row['gain']:+.3f}",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     note = (
         f"F1: {protocol}, chosen annotator on n test documents, interval by document bootstrap; "
         "gain: against the round 0 guideline on the same documents; agreement: first -> last round"
     )
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], note]) + "\n"
+    return text_table(head, rows) + f"{note}\n"
 
 
 def _figure(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Stage summary: check every score with seqeval, write metrics/summary.json, print the table."""
+"""Stage summary: check every score with seqeval, write metrics/summary.json."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from stages.corpora.documents import read_documents
 from stages.corpora.gold import read_gold
 from stages.errors import run_main
 from stages.files import check, read_json, write_json
-from stages.ner.scoring import STRICT_PROTOCOL
 from stages.records import read_annotations
-from stages.rooms import METRICS, rooms
-from stages.summarise import check_with_seqeval, summarise, table
+from stages.rooms import SUMMARY, rooms
+from stages.summarise import check_with_seqeval, summarise
 
 
 def main() -> None:
@@ -26,9 +25,9 @@ def main() -> None:
             read_annotations(place.predictions("selected")),
         )
     summary = summarise(metrics)
-    check(summary, "summary", "summary.json")
-    write_json(METRICS / "summary.json", summary)
-    sys.stdout.write(table(summary, STRICT_PROTOCOL))
+    check(summary, "summary", str(SUMMARY))
+    write_json(SUMMARY, summary)
+    sys.stdout.write(f"{len(metrics)} benchmarks, every score as seqeval strict IOB2 gives it; see `diziner summary`\n")
 
 
 if __name__ == "__main__":

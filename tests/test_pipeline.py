@@ -34,13 +34,13 @@ def test_a_second_repro_does_nothing(reproduced: Project) -> None:
     assert would_run(reproduced) == set()
 
 
-def test_summary_has_a_row_for_each_benchmark_and_a_table_is_printed(reproduced: Project) -> None:
+def test_summary_has_a_row_for_each_benchmark_and_a_table_shows_it(reproduced: Project) -> None:
     summary = json.loads((reproduced.folder / "metrics/summary.json").read_text())
     assert sorted(summary["benchmarks"]) == sorted(BENCHMARKS)
     for row in summary["benchmarks"].values():
         assert 0 < row["f1"] < 1
         assert row["f1_low"] <= row["f1"] <= row["f1_high"]
-    table = reproduced.stage("summary").stdout
+    table = reproduced.diziner("summary").stdout
     assert all(name in table for name in BENCHMARKS)
     assert "strict span F1" in table
 

@@ -40,9 +40,9 @@ class _Gold(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How to read the rows of one source: the card's `types`, names of integer tags, the label map."""
+    """How to read the rows of one source: the card's `types` (None: any), names of integer tags, the label map."""
 
-    types: tuple[str, ...]
+    types: tuple[str, ...] | None
     names: tuple[str, ...] = ()
     label_map: Mapping[str, str | None] | None = None
 
@@ -79,7 +79,7 @@ class Decoder:
             blanks = len(text.kept) - len(text.tokens)
             return Decoded(name, text.tokens, text.text, None, blanks, 0, 0)
         mapped = [span for span in map(self._map, gold.spans) if span is not None]
-        kept, dropped = resolve_overlaps(mapped, self.types)
+        kept, dropped = resolve_overlaps(mapped, self.types or ())
         repairs = gold.repairs + len(dropped) + len(text.kept) - len(text.tokens)
         return Decoded(name, text.tokens, text.text, kept, repairs, gold.opened_by_i, gold.opened_by_b)
 
@@ -87,7 +87,7 @@ class Decoder:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
-        if label not in self.types:
+        if self.types is not None and label not in self.types:
             allowed = ", ".join(self.types)
             raise UserError(f"unknown label {label!r}; the card has: {allowed}; map others under `label_map`")
         return Span(span.start, span.end, label)

@@ -1,4 +1,4 @@
-"""Rows as read from any source, before they are documents: the same five keys for all."""
+"""Rows as read from any source, before they are documents: the same keys for all."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tags": ("ner_tags", "tags", "labels"),
     "text": ("text",),
     "spans": ("spans", "entities"),
+    "split": ("split",),
 }
 
 
 class Row(NamedTuple):
-    """One row: `value` has a subset of the keys id, tokens, tags, text, spans. `where` is for messages."""
+    """One row: `value` has a subset of the keys id, tokens, tags, text, spans, split. `where` is for messages."""
 
     where: str
     value: Mapping[str, Any]

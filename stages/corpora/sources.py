@@ -12,12 +12,20 @@ from stages.corpora.decode import Decoder
 from stages.corpora.reader import Reader
 from stages.corpora.records import Corpus, Labelled, Source
 from stages.corpora.rows import Table
-from stages.corpora.textfiles import column_rows, jsonl_rows, sample_rows
+from stages.corpora.textfiles import column_rows, jsonl_rows, sample_rows, split_rows
 from stages.errors import UserError
 from stages.files import write_jsonl
 
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 COLUMN_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt", ".bio", ".iob", ".iob2")
+
+
+_USUAL = Layout()
+
+
+def source_of(card: Card, wanted: Source) -> Source:
+    """Where a benchmark is loaded from: as `wanted`, but an own corpus has only the file in its room."""
+    return wanted if card.local or card.hub else "sample"
 
 
 def load_source(card: Card, room: Path, source: Source, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
@@ -78,14 +86,15 @@ def _layout(card: Card, source: Source) -> Layout:
 
 def _tables(card: Card, room: Path, source: Source, local_dir: Path | None, split: str) -> Iterator[Table]:
     if source == "sample" and card.sample:
-        yield Table(split, sample_rows(room / card.sample.file, split))
+        path = room / card.sample.file
+        yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
     elif source == "local" and card.local:
         if local_dir is None:
             raise UserError(f"{card.name}: source 'local' needs the folder of your files; {card.local.how}")
         path = local_dir / card.name / card.local.files[split]
         if not path.exists():
             raise UserError(f"{path}: no such file; {card.local.how}")
-        yield _file_table(path, card.local.layout, split)
+        yield file_table(path, split, card.local.layout)
     elif source == "hub" and card.hub:
         from stages.corpora.arrow import hub_table
 
@@ -93,7 +102,8 @@ def _tables(card: Card, room: Path, source: Source, local_dir: Path | None, spli
             yield hub_table(card.hub, name)
 
 
-def _file_table(path: Path, layout: Layout, split: str) -> Table:
+def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
+    """The rows of a file of any known kind, by its ending; UserError for another."""
     if path.suffix in JSON_SUFFIXES:
         return Table(split, jsonl_rows(path, layout.columns))
     if path.suffix in COLUMN_SUFFIXES:

@@ -102,6 +102,16 @@ def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
         raise UserError(f"{path}: no section '== {split} =='")
 
 
+def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
+    """Rows of one split of a room's JSON Lines file, whose rows say which: pilot or test."""
+    for row in jsonl_rows(path, {}):
+        if isinstance(row, Row) and row.value.get("split") not in SPLITS:
+            found = row.value.get("split")
+            yield Unreadable(row.where, f"split {found!r}; allowed: {' and '.join(SPLITS)}", dict(row.value))
+        elif isinstance(row, Unreadable) or row.value["split"] == split:
+            yield row
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     text = read_text(path).removeprefix("\ufeff")
     for number, line in enumerate(text.split("\n"), 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +47,6 @@ class Asker:
     report: Path | None = None
     _servers: dict[str, Any] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
-    _runner: Any = None
     _recorded: dict[str, Response] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
@@ -106,7 +104,7 @@ class Asker:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
         from stages.llm.books import Books
         from stages.llm.client import check_extra
-        from stages.llm.schedule import Lane
+        from stages.llm.schedule import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
         endpoint.key()  # a missing key is said before anything is started
@@ -121,16 +119,7 @@ class Asker:
             progress.advance()
 
         base_url = self._base_url(requests[0], endpoint)
-        self._run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
-
-    def _run(self, calls: Any) -> None:
-        # One event loop for all calls: clients keep their connections to it.
-        if self._runner is None:
-            import asyncio
-
-            self._runner = asyncio.Runner()
-            weakref.finalize(self, self._runner.close)
-        self._runner.run(calls)
+        run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
 
     def _write_report(self) -> None:
         if self.report is not None:

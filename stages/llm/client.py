@@ -93,7 +93,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     }
     if settings.stop:
         arguments["stop"] = list(settings.stop)
-    if request.schema is not None and (form := _response_format(settings.structured, request.schema)):
+    if form := _response_format(settings.structured, request.schema):
         arguments["response_format"] = form
         # The capability is declared by us: litellm's own list, where it has the model at all, does not get a say.
         arguments["allowed_openai_params"] = ["response_format"]
@@ -120,7 +120,7 @@ def _supported(model: str, provider: str) -> frozenset[str]:
 def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
     if structured == "json_object":
         return {"type": "json_object"}
-    if structured in {"json_schema", "grammar"}:
+    if schema is not None and structured in {"json_schema", "grammar"}:
         name = schema.get("title", "answer")
         return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
     return None
@@ -128,9 +128,10 @@ def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
 
 def _response(reply: Any, local: bool) -> Response:
     choice = reply.choices[0] if reply.choices else None
-    if choice is None or choice.finish_reason == "error":
+    broken = getattr(choice, "provider_specific_fields", None) or {}
+    if choice is None or broken.get("error"):
         # OpenRouter reports what broke behind it like this, with status 200.
-        raise TransientError("unavailable", "the provider's reply holds no choice", billed=True)
+        raise TransientError("unavailable", "the provider's reply holds an error in place of an answer", billed=True)
     more = getattr(choice.message, "provider_specific_fields", None) or {}
     usage = reply.usage
     cost = getattr(usage, "cost", None)
@@ -154,11 +155,10 @@ def _valid_unicode(text: str) -> str:
 
 def _scripted(request: Request) -> Response:
     from stages.llm.fake.brain import answer
-    from stages.llm.fake.knowledge import knowledge_from_environment
 
     messages = [{"role": m.role, "content": m.content} for m in request.messages]
     schema = None if request.schema is None else dict(request.schema)
-    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
+    text = answer(messages, request.settings.model, request.settings.seed, schema)
     size = sum(len(m.content) for m in request.messages)
     return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)
 
@@ -171,7 +171,7 @@ def _typed(error: Any, request: Request, endpoint: Endpoint, key: str | None) ->
     if status in {401, 403}:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
         return UserError(f"{where}: {hint} ({brief})")
-    if "insufficient_quota" in str(error):
+    if "insufficient_quota" in f"{error} {getattr(error, 'body', None)}":
         # Sent as 429, but no waiting fills an account.
         return UserError(f"{where}: the account has no money left ({brief})")
     if status in _USER_STATUS:

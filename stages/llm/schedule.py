@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cache
+from typing import Any
 
 from stages.contracts import Failure
 from stages.errors import UserError
@@ -182,9 +185,21 @@ class Lane:
             self._held_until = max(self._held_until, now + error.retry_after)
 
 
+def run(calls: Coroutine[Any, Any, None]) -> None:
+    """Run calls to their end, on the process's one event loop: litellm keeps its connections and workers to it."""
+    _runner().run(calls)
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
 def _wait(made: int, wished: float | None) -> float:
     """Seconds before the next attempt: full jitter, on top of what the provider wishes."""
-    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (made - 1))
+    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(made - 1, 10))
     if wished is None:
         return random.uniform(0, longest)
     return wished + random.uniform(0, _FIRST_WAIT_S)
