@@ -120,22 +120,35 @@ def schema_of(name: str) -> dict[str, Any]:
     return schema
 
 
+def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
+    """A copy of a schema without some keywords, at every depth."""
+    if isinstance(schema, list):
+        return [without_keywords(value, keywords) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: without_keywords(value, keywords) for key, value in schema.items() if key not in keywords}
+
+
 @cache
-def _compiled(name: str) -> Callable[[Any], Any]:
+def _compiled(name: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
     import fastjsonschema
 
-    check_value: Callable[[Any], Any] = fastjsonschema.compile(schema_of(name), use_default=False)
+    schema = without_keywords(schema_of(name), ignoring)
+    check_value: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
     return check_value
 
 
-def validator(schema: str) -> Callable[[Any], Any]:
-    """A function that raises ValueError with a reason for a value that does not fit the schema of that name."""
+def validator(schema: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
+    """A function that raises ValueError with a reason for a value that does not fit the schema of that name.
+
+    `ignoring` are keywords of the schema, such as maxLength, that are not held against the value.
+    """
 
     def validate(value: Any) -> None:
         import fastjsonschema
 
         try:
-            _compiled(schema)(value)
+            _compiled(schema, ignoring)(value)
         except fastjsonschema.JsonSchemaException as error:
             raise ValueError(str(error)) from None
 

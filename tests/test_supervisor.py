@@ -10,9 +10,11 @@ import yaml
 from conftest import ROOT
 
 from stages.contracts import EntityType, ErrorExample, ErrorGroup, Guideline, Instruction, Receipt
-from stages.errors import UserError
+from stages.errors import ProviderError, UserError
 from stages.llm.ask import Asker
 from stages.llm.endpoint import Endpoint
+from stages.llm.fake.faults import Faults
+from stages.llm.fake.server import ScriptedServer
 from stages.llm.request import ModelSettings
 from stages.llm.store import ResponseStore
 from stages.supervisor.evidence import NO_ENTITY, Evidence, evidence_from_json
@@ -142,6 +144,28 @@ def test_a_refinement_is_cumulative_and_has_receipts(guideline: Guideline, tmp_p
     assert [phase["phase"] for phase in first.record["phases"]][:3] == ["patterns", "diagnosis", "instructions"]
     assert not first.record["kept_previous"]
     assert yaml.safe_load(dump_guideline(first.guideline))["round"] == 1
+
+
+def test_an_unreachable_supervisor_stops_the_stage_instead_of_leaving_a_round_unguided(
+    guideline: Guideline, tmp_path: Path
+) -> None:
+    with ScriptedServer(Faults(server_error=1.0)) as server:
+        endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
+        asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
+        model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
+        with pytest.raises(ProviderError, match=r"test patterns: 1 of 1 calls failed \(unavailable"):
+            refine(guideline, evidence(), SupervisorSettings(model), asker, "test")
+
+
+def test_an_unreadable_supervisor_leaves_the_guideline_and_says_so(guideline: Guideline, tmp_path: Path) -> None:
+    with ScriptedServer(Faults(empty=1.0)) as server:
+        endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
+        asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
+        model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
+        refined = refine(guideline, evidence(), SupervisorSettings(model), asker, "test")
+    assert replace(refined.guideline, round=0) == guideline
+    assert refined.record["kept_previous"]
+    assert refined.record["phases"][0]["failed"] == ["empty"]
 
 
 def test_without_disagreement_the_guideline_is_carried_over_and_the_record_says_so(

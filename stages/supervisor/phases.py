@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.contracts import Guideline, Instruction
-from stages.files import schema_of, validator
+from stages.errors import ProviderError
+from stages.files import schema_of, validator, without_keywords
 from stages.llm.ask import Asker
 from stages.llm.dialogue import Dialogue, ask_objects
 from stages.llm.prompts import example_turns, render
 from stages.llm.request import Message, Request
 from stages.supervisor.settings import SupervisorSettings
+
+_BOUNDS = frozenset({"maxLength", "maxItems"})
+_OUTAGES = frozenset({"unavailable", "rate_limited", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,11 @@ class Supervisor:
     def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
         """All questions of a phase at once; one dialogue per question, failures included."""
         requests = [self._request(phase, question) for question in questions]
-        dialogues = ask_objects(self.asker, requests, validator(f"supervisor/{phase}"), f"{self.label} {phase}")
+        # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
+        ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
+        valid = validator(f"supervisor/{phase}", ignoring)
+        dialogues = ask_objects(self.asker, requests, valid, f"{self.label} {phase}")
+        self._refuse_outage(phase, dialogues)
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]
         self.record.append(
             {
@@ -55,6 +63,15 @@ class Supervisor:
             }
         )
         return dialogues
+
+    def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
+        """An unreadable answer leaves the guideline as it was; an unreachable supervisor must not."""
+        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in _OUTAGES]
+        if outages:
+            raise ProviderError(
+                f"{self.label} {phase}: {len(outages)} of {len(dialogues)} calls failed ({outages[0].code}: "
+                f"{outages[0].detail}); what was answered is kept: run again to ask only for the rest"
+            )
 
     def _request(self, phase: str, question: Question) -> Request:
         model = self.settings.model
@@ -87,8 +104,9 @@ def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] |
     """The phase's schema as sent: with its bounds for grammars, without for hosted schemas, which refuse them."""
     if structured not in {"json_schema", "grammar"}:
         return None
-    schema: dict[str, Any] = _narrowed(schema_of(f"supervisor/{phase}"), question.choices, structured == "grammar")
-    del schema["$schema"]
+    bounds = frozenset() if structured == "grammar" else _BOUNDS
+    schema: dict[str, Any] = without_keywords(schema_of(f"supervisor/{phase}"), bounds | {"$schema"})
+    _hold(schema, question.choices)
     if structured == "grammar":
         for value in schema["properties"].values():
             if value.get("type") == "array":
@@ -96,15 +114,12 @@ def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] |
     return schema
 
 
-def _narrowed(schema: Any, choices: Mapping[str, Sequence[str]], bounds: bool) -> Any:
-    """A copy of a schema with fields held to `choices`, and without length bounds unless `bounds`."""
-    if isinstance(schema, list):
-        return [_narrowed(value, choices, bounds) for value in schema]
-    if not isinstance(schema, dict):
-        return schema
-    dropped: set[str] = set() if bounds else {"maxLength", "maxItems"}
-    copy = {key: _narrowed(value, choices, bounds) for key, value in schema.items() if key not in dropped}
-    for name in copy.get("properties", {}):
-        if name in choices:
-            copy["properties"][name] = {"type": "string", "enum": list(choices[name])}
-    return copy
+def _hold(schema: Any, choices: Mapping[str, Sequence[str]]) -> None:
+    """Hold the fields of a schema that are named in `choices` to these, at every depth."""
+    if isinstance(schema, dict):
+        for name, field_schema in schema.get("properties", {}).items():
+            if name in choices:
+                schema["properties"][name] = {"type": "string", "enum": list(choices[name])}
+            else:
+                _hold(field_schema, choices)
+        _hold(schema.get("items"), choices)
