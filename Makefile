@@ -18,6 +18,9 @@ check: setup ## lint, format, types, doctests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --doctest-modules stages
 
+bench: setup ## the performance figures, as ratios of one run
+	@for file in tests/perf/bench_*.py; do PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
 setup: $(STAMP) ## the virtual environment, from the lock, with bytecode compiled
 
 # pip compiles bytecode whatever PYTHONDONTWRITEBYTECODE says; without it every import is slow.

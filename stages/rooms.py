@@ -9,6 +9,8 @@ from stages.errors import UserError
 
 DATA = Path("data")
 METRICS = Path("metrics")
+# What a room's dvc.yaml links to.
+PIPELINE = Path("..") / ".." / "stages" / "benchmark.dvc.yaml"
 PARAMS = Path("params.yaml")
 STORE = Path(".responses") / "responses.sqlite"
 COST_REPORT = METRICS / "cost.json"

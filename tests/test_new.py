@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, copy_project, use_scripted
 
+from stages.commands import new
 from stages.corpora.card import load_card
 from stages.corpora.newroom import read_own_texts
 from stages.corpora.sources import load_source
+from stages.corpora.textfiles import split_rows
 from stages.supervisor.guideline import load_guideline
 
 PEOPLE = ["Ada Lovelace", "Alan Turing", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov"]
@@ -35,6 +38,11 @@ def write_texts(project: Project, name: str, lines: list[str]) -> str:
 def labelled(sentence: str) -> str:
     tokens = sentence.replace(".", " .").split()
     return json.dumps({"tokens": tokens, "ner_tags": ["B-PER", "I-PER", "O", "O", "B-LOC", "O", "O", "O"]})
+
+
+def columns(sentence: str) -> str:
+    row = json.loads(labelled(sentence))
+    return "".join(f"{token} {tag}\n" for token, tag in zip(row["tokens"], row["ner_tags"], strict=True))
 
 
 def test_texts_without_gold_go_from_a_file_to_a_refined_guideline(project: Project) -> None:
@@ -71,6 +79,86 @@ def test_a_room_is_loaded_as_it_was_read(project: Project) -> None:
     assert card.types == ("PER", "LOC")
 
 
+def test_every_kind_of_file_gives_the_same_documents(tmp_path: Path) -> None:
+    tokens = [json.loads(labelled(sentence))["tokens"] for sentence in SENTENCES]
+    gold = [json.loads(labelled(sentence))["ner_tags"] for sentence in SENTENCES]
+    files = {
+        "plain.txt": "\n\n".join(SENTENCES),
+        "columns.conll": "\n".join(map(columns, SENTENCES)),
+        "columns.txt": "-DOCSTART- -X- O O\n\n" + "\n".join(map(columns, SENTENCES)),
+        "tokens.conll": "\n\n".join("\n".join(each) for each in tokens),
+        "rows.jsonl": "\n".join(map(labelled, SENTENCES)),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        texts = read_own_texts("toy", tmp_path / name, None, ["PER", "LOC"], 0.3, seed=13)
+        documents = {each.document.id: each for each in (*texts.pilot, *texts.test)}
+        read = [documents[f"toy-text-{index:05d}"] for index in range(len(SENTENCES))]
+        assert [list(each.document.tokens) for each in read] == tokens, name
+        has_gold = name in {"columns.conll", "columns.txt", "rows.jsonl"}
+        assert [each.spans is not None for each in read] == [has_gold] * len(gold), name
+
+
+def test_the_test_split_is_the_seeds_and_the_shares(tmp_path: Path) -> None:
+    path = tmp_path / "plain.txt"
+    path.write_text("\n".join(SENTENCES))
+    first, again, other = (read_own_texts("toy", path, None, ["PER"], 0.25, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert len(first.test) == len(other.test) == 5
+    assert first.test != other.test
+
+
+def test_a_test_file_is_taken_whole(project: Project) -> None:
+    write_texts(project, "pool.txt", SENTENCES[:15])
+    write_texts(project, "held.txt", SENTENCES[15:])
+    said = project.diziner("new", "held", "--from", "pool.txt", "--test", "held.txt", "--types", "PER").stdout
+    assert "15 documents for pilot sets, 5 to test on" in said
+
+
+def test_paths_are_meant_from_where_one_stands(project: Project) -> None:
+    below = project.folder / "notes"
+    below.mkdir()
+    (below / "own.txt").write_text("\n".join(SENTENCES))
+    python = str(project.folder / ".venv/bin/python")
+    words = (python, "-m", "stages", "new", "from_below", "--from", "own.txt", "--types", "PER")
+    project.run("sh", "-c", f"cd notes && {' '.join(words)}", PYTHONPATH=str(project.folder))
+    assert (project.folder / "data/from_below/texts.jsonl").is_file()
+
+
+def test_a_room_that_could_not_be_finished_leaves_nothing(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).write_bytes((project.folder / name).read_bytes())
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "own.txt").write_text("\n".join(SENTENCES))
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    new.arguments(parser)
+
+    def full_disk(self: Path, target: Path) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "symlink_to", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        new.run(parser.parse_args(["own", "--from", "own.txt", "--types", "PER"]))
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_rows_of_a_room_that_name_no_split_are_refused_once(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    rows = [{"split": split, "text": f"Words for {split}."} for split in ("pilot", "test", "train")]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "{\n")
+    found = {split: list(split_rows(path, split)) for split in ("pilot", "test")}
+    assert [row.where for row in found["test"]] == [f"{path}:2"]
+    assert [getattr(row, "reason", "") for row in found["pilot"]] == [
+        "",
+        "split 'train'; allowed: pilot and test",
+        "not JSON: Expecting property name enclosed in double quotes (column 2)",
+    ]
+
+
 def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> None:
     bad = json.dumps({"tokens": ["one", "two"], "ner_tags": ["O"]})
     write_texts(project, "mixed.jsonl", [*(labelled(s) for s in SENTENCES), bad])
@@ -90,7 +178,13 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
         ("x", ["--from", "fine.txt"], "no gold to find types in; name them: --types"),
         ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents are left for pilot sets"),
-        ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'"),
+        ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
+        ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),
+        ("x", ["--from", "fine.txt", "--types", "MISC_A,misc-a"], "labels 'MISC_A' and 'misc-a' are the same"),
+        ("x", ["--from", "spaced.jsonl"], "spaced.jsonl: label 'a person'; it must be without white space"),
+        ("x", ["--from", "twice.jsonl", "--types", "PER"], "twice.jsonl:2: id 'a' is also at twice.jsonl:1"),
+        ("x", ["--from", "broken.jsonl", "--types", "PER"], "broken.jsonl:1: not JSON"),
+        ("x", ["--from", "fine.txt", "--test", "none.txt", "--types", "PER"], "none.txt: no documents to test on"),
         ("x", ["--from", "fine.txt", "--types", "PER", "--test-share", "2"], "--test-share: 2; allowed"),
         ("x", ["--from", "fine.xls", "--types", "PER"], "fine.xls: unknown kind of file"),
         ("x", ["--from", "latin.txt", "--types", "PER"], "latin.txt: not UTF-8"),
@@ -101,6 +195,11 @@ def test_what_cannot_be_made_is_one_line_and_leaves_nothing(
 ) -> None:
     write_texts(project, "fine.txt", SENTENCES)
     write_texts(project, "fine.xls", SENTENCES)
+    write_texts(project, "none.txt", [""])
+    write_texts(project, "broken.jsonl", ['{"text": '])
+    write_texts(project, "twice.jsonl", ['{"id": "a", "text": "One."}', '{"id": "a", "text": "Two."}'])
+    spaced = {"text": SENTENCES[0], "spans": [[0, 3, "a person"]]}
+    write_texts(project, "spaced.jsonl", [json.dumps(spaced), *(json.dumps({"text": s}) for s in SENTENCES[1:])])
     write_texts(project, "few.txt", SENTENCES[:3])
     write_texts(project, "gold.jsonl", [labelled(sentence) for sentence in SENTENCES])
     (project.folder / "latin.txt").write_bytes("Zürich\n".encode("latin-1") * 30)
@@ -132,3 +231,11 @@ def test_data_that_differs_from_its_card_is_said_and_exits_2(project: Project, t
     assert done.returncode == 2
     assert "bc2gm: test sentences: found 1, expected 3000" in done.stdout
     assert done.stderr == "error: not as their cards say: bc2gm\n"
+
+
+def test_own_corpora_are_checked_and_a_folder_that_is_not_there_is_refused(project: Project) -> None:
+    write_texts(project, "checked.txt", SENTENCES)
+    project.diziner("new", "checked", "--from", "checked.txt", "--types", "PER")
+    assert "1 of 1 found" in project.diziner("data", "check", "checked").stdout
+    done = project.diziner("data", "check", "--local", "nowhere", check=False)
+    assert done.returncode == 2 and done.stderr == "error: --local nowhere: no such folder\n"

@@ -1,15 +1,18 @@
-"""`diziner data check`: which benchmarks are at hand, and are they what their cards say?"""
+"""`diziner data`: which benchmarks are at hand, are they what their cards say, and which are in the pipeline."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from stages.commands.paths import given_path
 from stages.corpora.card import load_card
 from stages.corpora.check import CheckRow, check_benchmark
 from stages.errors import UserError
-from stages.rooms import DATA, Room, room
+from stages.rooms import DATA, PIPELINE, Room, room
+from stages.settings import load_settings
 from stages.tables import text_table
 
 _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missing": "not here"}
@@ -18,28 +21,52 @@ _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missin
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    check = actions.add_parser("check", help="load every benchmark that can be loaded and compare it with its card")
-    check.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all, if none is given")
-    check.add_argument("--local", type=Path, metavar="DIR", help="folder with <benchmark>/pilot.jsonl and test.jsonl")
+    checking = actions.add_parser("check", help="load every benchmark that can be loaded and compare it with its card")
+    checking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all, if none is given")
+    checking.add_argument(
+        "--local",
+        type=given_path,
+        metavar="DIR",
+        help="folder with a folder of files for each benchmark; else that of params",
+    )
+    for name, text in (("link", "put benchmarks into the pipeline"), ("unlink", "take benchmarks out of it")):
+        actions.add_parser(name, help=text).add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
     parser.epilog = "example: diziner data check --local ../benchmarks"
 
 
 def run(options: argparse.Namespace) -> None:
+    """Do the action."""
+    if options.action == "check":
+        check(options.benchmarks, options.local)
+    else:
+        link([room(name) for name in options.benchmarks], linked=options.action == "link")
+
+
+def link(places: Sequence[Room], linked: bool) -> None:
+    """Make benchmarks part of `dvc repro`, or not: a room is in the pipeline if it has a dvc.yaml."""
+    for place in places:
+        path = place.folder / "dvc.yaml"
+        if linked and not path.is_symlink():
+            path.symlink_to(PIPELINE)
+        elif not linked:
+            path.unlink(missing_ok=True)
+        sys.stdout.write(f"{place.name}: {'in' if linked else 'not in'} the pipeline\n")
+
+
+def check(benchmarks: Sequence[str], given: Path | None) -> None:
     """Print a row for each benchmark, and a line of instruction for each that is not at hand.
 
     Errors: UserError, after the table, if a benchmark that was found is not as its card says.
     """
-    if options.local is not None and not options.local.is_dir():
-        raise UserError(f"--local {options.local}: no such folder")
-    places = [room(name) for name in options.benchmarks] or [
+    named = load_settings().raw["corpus"]["local_dir"]
+    local: Path | None = given or (Path(named) if named else None)
+    if local is not None and not local.is_dir():
+        raise UserError(f"{'--local' if given else 'params.yaml: corpus.local_dir:'} {local}: no such folder")
+    places = [room(name) for name in benchmarks] or [
         Room(path.parent.name) for path in sorted(DATA.glob("*/benchmark.yaml"))
     ]
     cards = [load_card(place.folder) for place in places]
-    rows = [
-        check_benchmark(card, place.folder, options.local)
-        for card, place in zip(cards, places, strict=True)
-        if card.local or card.hub
-    ]
+    rows = [check_benchmark(card, place.folder, local) for card, place in zip(cards, places, strict=True)]
     sys.stdout.write(_table(rows))
     for row in rows:
         for note in row.notes:

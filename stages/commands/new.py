@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import yaml
 
-from stages.corpora.newroom import TEXTS_FILE, OwnTexts, new_card, new_guideline, read_own_texts, text_rows
+from stages.commands.paths import given_path
+from stages.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from stages.errors import UserError
 from stages.files import check, write_jsonl, write_text
-from stages.rooms import DATA, Room
+from stages.rooms import DATA, PIPELINE, Room
 from stages.settings import Settings, load_settings
 from stages.supervisor.guideline import dump_guideline
 
@@ -29,8 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     kinds = "plain text (a document a line), JSON Lines, CoNLL columns or parquet, with or without gold"
     add("name", metavar="NAME", help="lower-case letters, digits and _; becomes data/NAME")
-    add("--from", dest="texts", type=Path, required=True, metavar="FILE", help=kinds)
-    add("--test", type=Path, metavar="FILE", help="the test documents; else a share of FILE")
+    add("--from", dest="texts", type=given_path, required=True, metavar="FILE", help=kinds)
+    add("--test", type=given_path, metavar="FILE", help="the test documents; else a share of FILE")
     add("--test-share", type=float, default=0.3, metavar="SHARE", help="share of FILE to test on (default 0.3)")
     add("--types", default="", metavar="A,B", help="labels; those of the gold, if none are given")
     add("--goal", default="", help="what the documents are, in a sentence")
@@ -52,21 +52,23 @@ def run(options: argparse.Namespace) -> None:
     types = [label.strip() for label in options.types.split(",") if label.strip()]
     seed = settings.raw["corpus"]["seed"]
     texts = read_own_texts(options.name, options.texts, options.test, types, options.test_share, seed, options.skip_bad)
-    _enough(texts, settings)
-    with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as folder:
-        _fill(Path(folder), options.name, texts, options.goal)
-        shutil.copytree(folder, room.folder, symlinks=True)
+    _enough(texts, settings, options.texts)
+    with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as above:
+        # One folder further down than rooms are: nothing takes it for a room until it is renamed, whole.
+        folder = Path(above) / options.name
+        _fill(folder, options.name, texts, options.goal)
+        folder.rename(room.folder)
     _say(room, texts)
 
 
-def _enough(texts: OwnTexts, settings: Settings) -> None:
+def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
     pilot = settings.raw["corpus"]["pilot"]
     sets = len(settings.raw["rounds"]) if pilot["mode"] == "fresh" else 1
     held_out = {each.document.tokens for each in texts.test}
     usable = len({each.document.tokens for each in texts.pilot} - held_out)
     if usable < sets * pilot["size"]:
         raise UserError(
-            f"{usable} different documents are left for pilot sets, settings ask for {sets} x {pilot['size']}; "
+            f"{path}: {usable} different documents are left for pilot sets, settings ask for {sets} x {pilot['size']}; "
             "give more, or lower corpus.pilot.size or set corpus.pilot.mode to fixed in params.yaml"
         )
 
@@ -76,10 +78,10 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     check(card, "benchmark", "card")
     write_text(folder / "benchmark.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
     write_text(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
-    write_jsonl(folder / TEXTS_FILE, text_rows(texts))
+    write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
-    (folder / "dvc.yaml").symlink_to(Path("..") / ".." / "stages" / "benchmark.dvc.yaml")
+    (folder / "dvc.yaml").symlink_to(PIPELINE)
 
 
 def _say(room: Room, texts: OwnTexts) -> None:
@@ -89,5 +91,9 @@ def _say(room: Room, texts: OwnTexts) -> None:
     sys.stdout.write(
         f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
         f"gold{repairs}{left_out}; types: {', '.join(texts.types)}\n"
-        f"Fill in {room.guideline(0)}, then run `.venv/bin/dvc repro {room.folder}/dvc.yaml`\n"
+        f"Fill in {room.guideline(0)}, since models know no more than it says:\n"
+        "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
+        "  types: of each its definition, what is one (positive) and what is not (negative)\n"
+        "  examples: a few sentences in brackets, best your own, never from the test documents\n"
+        f"Then run: .venv/bin/dvc repro {room.folder}/dvc.yaml\n"
     )

@@ -46,7 +46,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The small corpus shipped in the room, in bracket notation."""
+    """A corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
 
     file: str
 

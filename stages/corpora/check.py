@@ -9,7 +9,7 @@ from typing import Literal
 
 from stages.corpora.card import SPLITS, Card
 from stages.corpora.counts import count_differences, expected_counts, type_counts
-from stages.corpora.sources import read_source
+from stages.corpora.sources import read_source, source_of
 from stages.errors import UserError
 
 State = Literal["ok", "differs", "bad", "missing"]
@@ -17,7 +17,7 @@ State = Literal["ok", "differs", "bad", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One benchmark's local data against its card.
+    """The data of one benchmark against its card: the user's local files, or an own corpus's file in its room.
 
     `state`: ok (as the card says, or the card gives no counts), differs (`notes` say where), bad (`notes` say
     what could not be read), missing (`notes` say how to get it). `sentences` and `types` are by split;
@@ -36,20 +36,22 @@ class CheckRow:
 
 
 def check_benchmark(card: Card, room: Path, local_dir: Path | None) -> CheckRow:
-    """Compare the user's files of a benchmark with its card. Never raises for what the data is like."""
+    """Compare a benchmark's data with its card. Never raises for what the data is like."""
 
     def row(state: State, notes: tuple[str, ...]) -> CheckRow:
         licence = card.licence
         return CheckRow(card.name, state, licence.name, licence.redistribute, bool(expected), notes=notes)
 
-    expected = expected_counts(card, "local")
-    if card.local is None:
-        return row("missing", ("the card has no local source",))
-    folder = local_dir / card.name if local_dir else None
-    if folder is None or not any((folder / file).exists() for file in card.local.files.values()):
-        return row("missing", (card.local.how,))
+    source = source_of(card, "local")
+    expected = expected_counts(card, source)
+    if source == "local":
+        if card.local is None:
+            return row("missing", ("the card has no local source",))
+        folder = local_dir / card.name if local_dir else None
+        if folder is None or not any((folder / file).exists() for file in card.local.files.values()):
+            return row("missing", (card.local.how,))
     try:
-        corpus, _ = read_source(card, room, "local", local_dir, skip=False)
+        corpus, _ = read_source(card, room, source, local_dir, skip=False)
     except UserError as error:
         return row("bad", (str(error),))
     differences = count_differences(expected, corpus)

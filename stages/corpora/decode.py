@@ -40,11 +40,16 @@ class _Gold(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How to read the rows of one source: the card's `types` (None: any), names of integer tags, the label map."""
+    """How to read the rows of one source: its `types` (None: any), names of integer tags, the label map.
+
+    `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
+    """
 
     types: tuple[str, ...] | None
     names: tuple[str, ...] = ()
     label_map: Mapping[str, str | None] | None = None
+    origin: str = "the card"
+    remedy: str = "map others under `label_map`"
 
     def decode(self, row: Row) -> Decoded:
         """Make a document of a row, and spans of its tags or spans.
@@ -89,7 +94,7 @@ class Decoder:
             return None
         if self.types is not None and label not in self.types:
             allowed = ", ".join(self.types)
-            raise UserError(f"unknown label {label!r}; the card has: {allowed}; map others under `label_map`")
+            raise UserError(f"unknown label {label!r}; {self.origin} has: {allowed}; {self.remedy}")
         return Span(span.start, span.end, label)
 
     def _from_tags(self, tags: object, text: TokenText) -> _Gold:
@@ -110,7 +115,9 @@ class Decoder:
         if isinstance(tag, bool) or not isinstance(tag, int):
             raise UserError(f"tag {tag!r} is neither a string nor a whole number")
         if not self.names:
-            raise UserError(f"tag {tag} has no name; list the names of numbers in the card under `labels`")
+            raise UserError(
+                f"tag {tag} has no name; write tags as strings, or list the names of numbers in the card under `labels`"
+            )
         if not 0 <= tag < len(self.names):
             raise UserError(f"tag {tag} is outside the {len(self.names)} labels (0 to {len(self.names) - 1})")
         return self.names[tag]

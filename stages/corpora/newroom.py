@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,17 @@ from stages.contracts import EntityType, Goal, Guideline
 from stages.corpora.decode import Decoder
 from stages.corpora.reader import Reader
 from stages.corpora.records import Labelled
-from stages.corpora.rows import Row, Table
-from stages.corpora.sources import file_table
+from stages.corpora.rows import Table
+from stages.corpora.sources import COLUMN_SUFFIXES, file_table
+from stages.corpora.textfiles import DOCUMENT_START, column_rows, text_lines, text_rows
 from stages.errors import UserError
-from stages.files import read_text
 
 TEXTS_FILE = "texts.jsonl"
 PLAIN_TEXT = (".txt", ".text", ".md")
+_TAGGED_LINE = re.compile(r"\S.*[ \t](?:O|[BIESLU]-\S+)\s*")
+# What guidelines and answers can hold: brackets and bars are syntax of worked examples.
+_LABEL = re.compile(r"[^\s|\[\]]+")
+_READABLE = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +47,26 @@ def read_own_texts(
 ) -> OwnTexts:
     """Read a corpus of plain text (a document a line), JSON Lines, columns or parquet, with or without gold.
 
+    The file's ending says which; a .txt file whose every line ends in a BIO tag is read as columns.
     Without a `test` file a seeded `test_share` of the documents, at least one, becomes the test split. `types`
     are the labels, in order; if there are none they are those of the gold, in alphabetical order.
 
-    Errors: UserError for bad rows (unless skipped), labels that are not among `types`, no types at all, fewer
-    than two documents.
+    Errors: UserError for bad rows (unless skipped), labels that are not among `types` or cannot be written in a
+    guideline, no types at all, fewer than two documents, a test file without any.
     """
     if not 0 < test_share < 1:
         raise UserError(f"--test-share: {test_share:g}; allowed: between 0 and 1")
+    check_labels(types, "--types")
     reader = Reader(name, skip_bad)
-    decoder = Decoder(tuple(types) or None)
+    decoder = Decoder(tuple(types) or None, origin="--types", remedy="add it there, or leave it out of the gold")
     pilot = reader.read(_table(texts, "text"), decoder)
     held_out = reader.read(_table(test, "test"), decoder) if test else []
+    last = f"; {reader.rejected[-1]['where']}: {reader.rejected[-1]['reason']}" if reader.rejected else ""
+    if test is not None and not held_out:
+        raise UserError(f"{test}: no documents to test on{last}")
     if test is None:
         if len(pilot) < 2:
-            raise UserError(f"{texts}: {len(pilot)} documents; two or more are needed, one of them for the test split")
+            raise UserError(f"{texts}: {len(pilot)} document(s); two or more are needed, one of them to test on{last}")
         size = min(len(pilot) - 1, max(1, round(test_share * len(pilot))))
         chosen = set(random.Random(seed).sample(range(len(pilot)), size))
         held_out = [document for index, document in enumerate(pilot) if index in chosen]
@@ -64,22 +74,33 @@ def read_own_texts(
     found = sorted({span.type for each in (*pilot, *held_out) for span in each.spans or ()})
     if not types and not found:
         raise UserError(f"{texts}: no gold to find types in; name them: --types PER,ORG,LOC")
+    check_labels(found, str(texts))
     return OwnTexts(tuple(pilot), tuple(held_out), tuple(types) or tuple(found), reader.repairs, tuple(reader.rejected))
 
 
 def _table(path: Path, split: str) -> Table:
     if not path.exists():
         raise UserError(f"{path}: no such file")
-    return Table(split, _plain_rows(path)) if path.suffix in PLAIN_TEXT else file_table(path, split)
+    if path.suffix not in (*PLAIN_TEXT, *COLUMN_SUFFIXES):
+        return file_table(path, split)
+    lines = [line for _, line in text_lines(path) if line.strip() and not line.startswith(DOCUMENT_START)]
+    if path.suffix in PLAIN_TEXT and not all(map(_TAGGED_LINE.fullmatch, lines)):
+        return Table(split, text_rows(path))
+    return Table(split, column_rows(path, {}, tagged=any(len(line.split()) > 1 for line in lines)))
 
 
-def _plain_rows(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), 1):
-        if line.strip():
-            yield Row(f"{path}:{number}", {"text": line.strip()})
+def check_labels(labels: Sequence[str], where: str) -> None:
+    """Refuse, with a UserError, labels that a guideline cannot hold, or that read alike to a model."""
+    names: dict[str, str] = {}
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise UserError(f"{where}: label {label!r}; it must be without white space, [, ] and |: rename it")
+        other = names.setdefault(_readable(label), label)
+        if other != label or labels.count(label) > 1:
+            raise UserError(f"{where}: labels {other!r} and {label!r} are the same to a model; keep one of them")
 
 
-def text_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
+def document_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
     """The rows of texts.jsonl: tokenised once, with gold where there is any."""
     for split, documents in (("pilot", texts.pilot), ("test", texts.test)):
         for each in documents:
@@ -118,10 +139,11 @@ def new_guideline(name: str, types: Sequence[str], goal: str) -> Guideline:
             types="A mention is the full name as written, without a leading article.",
             use="Search and analysis of these texts.",
         ),
-        types=tuple(EntityType(label, _readable(label), f"A mention of a {_readable(label)}.") for label in types),
+        types=tuple(
+            EntityType(label, _readable(label), f"Every {_readable(label)} that is mentioned.") for label in types
+        ),
     )
 
 
 def _readable(label: str) -> str:
-    known = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous name"}
-    return known.get(label, label.replace("_", " ").replace("-", " ").lower())
+    return _READABLE.get(label, label.replace("_", " ").replace("-", " ").lower())

@@ -17,7 +17,7 @@ DOCUMENT_START = "-DOCSTART-"
 
 def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | Unreadable]:
     """Rows of a JSON Lines file; blank lines are skipped."""
-    for number, line in _lines(path):
+    for number, line in text_lines(path):
         if not line.strip():
             continue
         where = f"{path}:{number}"
@@ -37,12 +37,13 @@ def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | U
         yield Row(where, {key: value[column] for key, column in chosen.items()})
 
 
-def column_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | Unreadable]:
+def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = True) -> Iterator[Row | Unreadable]:
     """Sentences of a column file: one token a line, a blank line after each sentence.
 
     Columns are separated by tabs where the line has one, else by spaces. The token is in the first column
     (in .conllu files the second), the tag in the last, unless the card gives other column numbers.
     -DOCSTART- lines, and in .conllu files comments, are skipped. `where` is the sentence's first line.
+    Unless `tagged`, no tags are read, and a line may be a token alone.
     """
     is_conllu = path.suffix == ".conllu"
     token_column = _column_number(columns, "tokens", int(is_conllu), path)
@@ -50,16 +51,16 @@ def column_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | 
     first, fault = 0, ""
     tokens: list[str] = []
     tags: list[str] = []
-    for number, line in [*_lines(path), (0, "")]:
+    for number, line in [*text_lines(path), (0, "")]:
         cells = line.split("\t") if "\t" in line else line.split()
         if not line.strip():
             if fault:
                 yield Unreadable(f"{path}:{first}", fault, tokens)
             elif tokens:
-                yield Row(f"{path}:{first}", {"tokens": tokens, "tags": tags})
+                yield Row(f"{path}:{first}", {"tokens": tokens, "tags": tags} if tagged else {"tokens": tokens})
             first, tokens, tags, fault = 0, [], [], ""
         elif not (is_conllu and line.startswith("#")):
-            needed = 1 + max(token_column, tag_column, -1 - token_column, -1 - tag_column, 1)
+            needed = 1 + max(token_column, tag_column, -1 - token_column, -1 - tag_column, int(tagged))
             first = first or number
             if len(cells) < needed:
                 fault = fault or f"line {number} has {len(cells)} column(s), expected {needed} or more"
@@ -78,7 +79,7 @@ def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
         UserError: an unknown or repeated heading, a sentence before the first heading, or no such section.
     """
     section, seen = "", []
-    for number, line in _lines(path):
+    for number, line in text_lines(path):
         where, stripped = f"{path}:{number}", line.strip()
         if not stripped or line.startswith("# "):
             continue
@@ -103,16 +104,30 @@ def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
 
 
 def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
-    """Rows of one split of a room's JSON Lines file, whose rows say which: pilot or test."""
+    """Rows of one split of a room's JSON Lines file, whose rows say which: pilot or test.
+
+    Rows that cannot be read or say neither come with the first split, so that each is seen once.
+    """
     for row in jsonl_rows(path, {}):
-        if isinstance(row, Row) and row.value.get("split") not in SPLITS:
-            found = row.value.get("split")
-            yield Unreadable(row.where, f"split {found!r}; allowed: {' and '.join(SPLITS)}", dict(row.value))
-        elif isinstance(row, Unreadable) or row.value["split"] == split:
+        if isinstance(row, Row) and row.value.get("split") in SPLITS:
+            if row.value["split"] == split:
+                yield row
+        elif split == SPLITS[0] and isinstance(row, Row):
+            reason = f"split {row.value.get('split')!r}; allowed: {' and '.join(SPLITS)}"
+            yield Unreadable(row.where, reason, dict(row.value))
+        elif split == SPLITS[0]:
             yield row
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def text_rows(path: Path) -> Iterator[Row]:
+    """Documents of a plain text file, one a line; blank lines are skipped."""
+    for number, line in text_lines(path):
+        if line.strip():
+            yield Row(f"{path}:{number}", {"text": line.strip()})
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark."""
     text = read_text(path).removeprefix("\ufeff")
     for number, line in enumerate(text.split("\n"), 1):
         yield number, line.removesuffix("\r")
