@@ -10,7 +10,7 @@ repro: setup ## the whole pipeline with the active settings
 	@$(BIN)/diziner summary
 
 test: setup ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .

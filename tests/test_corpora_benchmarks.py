@@ -14,7 +14,9 @@ from stages.corpora.counts import type_counts
 from stages.corpora.prepare import CorpusSettings, prepare
 from stages.corpora.sources import load_source
 
-ROOMS = sorted(path.parent for path in (Path(__file__).parents[1] / "data").glob("*/benchmark.yaml"))
+# The benchmarks, not rooms of the user's own.
+CARDS = sorted((Path(__file__).parents[1] / "data").glob("*/benchmark.yaml"))
+ROOMS = [path.parent for path in CARDS if load_card(path.parent).paper]
 LOCAL = Path(__file__).parents[2] / "shared" / "benchmarks"
 
 

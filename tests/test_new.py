@@ -176,6 +176,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("Mine", ["--from", "fine.txt", "--types", "PER"], "name 'Mine': use lower-case letters"),
         ("conll2003", ["--from", "fine.txt", "--types", "PER"], "data/conll2003 is there already"),
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
+        ("x", ["--from", "fine.txt", "--types", "O,PER"], "label 'O' is the tag of what is no mention"),
         ("x", ["--from", "fine.txt"], "no gold to find types in; name them: --types"),
         ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents are left for pilot sets"),
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,6 +37,15 @@ class _Gold(NamedTuple):
     repairs: int = 0
     opened_by_i: int = 0
     opened_by_b: int = 0
+
+
+def unfit_label(label: str) -> str | None:
+    """Why a label cannot be one: brackets could not hold it, or it means no mention. None if it can."""
+    if label == OUTSIDE:
+        return f"label {label!r} is the tag of what is no mention: rename it"
+    if re.fullmatch(r"[^\s|\[\]]+", label):
+        return None
+    return f"label {label!r}; it must be without white space, [, ] and |: rename it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,8 @@ class Decoder:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
+        if self.types is None and (reason := unfit_label(label)):
+            raise UserError(reason)
         if self.types is not None and label not in self.types:
             allowed = ", ".join(self.types)
             raise UserError(f"unknown label {label!r}; {self.origin} has: {allowed}; {self.remedy}")

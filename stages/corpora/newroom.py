@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.contracts import EntityType, Goal, Guideline
-from stages.corpora.decode import Decoder
+from stages.corpora.decode import Decoder, unfit_label
 from stages.corpora.reader import Reader
 from stages.corpora.records import Labelled
 from stages.corpora.rows import Table
@@ -21,7 +21,6 @@ TEXTS_FILE = "texts.jsonl"
 PLAIN_TEXT = (".txt", ".text", ".md")
 _TAGGED_LINE = re.compile(r"\S.*[ \t](?:O|[BIESLU]-\S+)\s*")
 # What guidelines and answers can hold: brackets and bars are syntax of worked examples.
-_LABEL = re.compile(r"[^\s|\[\]]+")
 _READABLE = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous name"}
 
 
@@ -93,8 +92,8 @@ def check_labels(labels: Sequence[str], where: str) -> None:
     """Refuse, with a UserError, labels that a guideline cannot hold, or that read alike to a model."""
     names: dict[str, str] = {}
     for label in labels:
-        if not _LABEL.fullmatch(label):
-            raise UserError(f"{where}: label {label!r}; it must be without white space, [, ] and |: rename it")
+        if reason := unfit_label(label):
+            raise UserError(f"{where}: {reason}")
         other = names.setdefault(_readable(label), label)
         if other != label or labels.count(label) > 1:
             raise UserError(f"{where}: labels {other!r} and {label!r} are the same to a model; keep one of them")
