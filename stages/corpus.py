@@ -27,11 +27,11 @@ def main() -> None:
     pilot = chosen["pilot"]
     sampling = CorpusSettings(
         rounds=len(settings.raw["rounds"]),
-        pilot_size=pilot["size"],
+        pilot_size=pilot["documents"],
         pilot_method=pilot["method"],
         pilot_mode=pilot["mode"],
         embedder=pilot["embedder"],
-        test_size=chosen["test"]["size"],
+        test_size=chosen["test"]["documents"],
         seed=chosen["seed"],
     )
     prepared = prepare(corpus, card, sampling)

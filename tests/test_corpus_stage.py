@@ -19,13 +19,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_a_linked_benchmark_is_in_the_pipeline_until_it_is_unlinked(project: Project) -> None:
     project.diziner("data", "link", "crossner_ai", "genia")
-    listed = project.dvc("stage", "list", "-R", "--name-only").stdout
+    listed = project.dvc("stage", "list", "--all", "--name-only").stdout
     assert "data/crossner_ai/dvc.yaml:corpus" in listed and "data/genia/dvc.yaml:score" in listed
     project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
     rows = (project.folder / "data/crossner_ai/corpus/pilot/r1.jsonl").read_text().splitlines()
     assert len(rows) == 6 and all(set(json.loads(row)) == {"id", "tokens", "text"} for row in rows)
     project.diziner("data", "unlink", "crossner_ai", "genia")
-    assert "crossner_ai" not in project.dvc("stage", "list", "-R", "--name-only").stdout
+    assert "crossner_ai" not in project.dvc("stage", "list", "--all", "--name-only").stdout
+
+
+def test_the_run_cache_never_restores_another_settings_documents(project: Project) -> None:
+    project.diziner("data", "link", "crossner_ai")
+    for number in (5, 4, 5):
+        project.edit_params(lambda params, n=number: params["corpus"]["pilot"].update(documents=n))
+        project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
+        rows = (project.folder / "data/crossner_ai/corpus/pilot/r0.jsonl").read_text().splitlines()
+        assert len(rows) == number
+    project.diziner("use", "embedded")
+    project.diziner("data", "unlink", "crossner_ai")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no benchmark data beside the project")

@@ -119,3 +119,15 @@ def test_no_handler_swallows_everything() -> None:
                 caught = ast.unparse(node.type) if node.type else "everything"
                 goes_on = not isinstance(node.body[-1], ast.Raise)
                 assert not (goes_on and caught in {"everything", "Exception", "BaseException"}), f"{path}:{node.lineno}"
+
+
+def test_no_tracked_setting_has_a_name_that_dvc_leaves_out_of_its_run_cache() -> None:
+    """DVC's run-cache key drops every `size` and `nfiles`, at any depth: a change to one would restore old outputs."""
+
+    def names(value: object) -> set[str]:
+        if isinstance(value, dict):
+            return set(value) | {name for item in value.values() for name in names(item)}
+        return {name for item in value for name in names(item)} if isinstance(value, list) else set()
+
+    for path in [ROOT / "params.yaml", *STAGES.glob("profiles/*.yaml")]:
+        assert not names(yaml.safe_load(path.read_text())) & {"size", "nfiles"}, path

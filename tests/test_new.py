@@ -26,7 +26,7 @@ SENTENCES = [f"{who} wrote from {where} in March." for who in PEOPLE for where i
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = copy_project(tmp_path_factory.mktemp("new") / "project", ())
     made.edit_params(use_scripted)
-    made.edit_params(lambda params: params["corpus"]["pilot"].update(size=5))
+    made.edit_params(lambda params: params["corpus"]["pilot"].update(documents=5))
     return made
 
 

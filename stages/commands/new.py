@@ -66,10 +66,11 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
     sets = len(settings.raw["rounds"]) if pilot["mode"] == "fresh" else 1
     held_out = {each.document.tokens for each in texts.test}
     usable = len({each.document.tokens for each in texts.pilot} - held_out)
-    if usable < sets * pilot["size"]:
+    wanted = pilot["documents"]
+    if usable < sets * wanted:
         raise UserError(
-            f"{path}: {usable} different documents are left for pilot sets, settings ask for {sets} x {pilot['size']}; "
-            "give more, or lower corpus.pilot.size or set corpus.pilot.mode to fixed in params.yaml"
+            f"{path}: {usable} different documents are left for pilot sets, the settings ask for {sets} x {wanted}; "
+            "give more, or lower corpus.pilot.documents or set corpus.pilot.mode to fixed in params.yaml"
         )
 
 
