@@ -12,11 +12,13 @@ from stages.errors import UserError, run_main
 
 COMMANDS = {
     "new": "make a room for texts of your own",
-    "data": "check which benchmarks are at hand, and that they are what their cards say",
+    "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
     "use": "make a profile the active settings (params.yaml)",
     "summary": "print the table of the last run",
     "weights": "fetch the weights of local models, once for all checkouts",
-    "responses": "export, import, verify and record the answers of models",
+    "responses": "export, import, verify, clean up and record the answers of models",
+    "plan": "say what a run would ask of models and what it would cost, before it does",
+    "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",
 }
 EXIT_CODES = "exit codes: 0 done, 1 our bug or a failed gate, 2 something given is wrong or missing, 3 a model failed"
 
@@ -38,7 +40,7 @@ def _run(words: list[str]) -> None:
         added = commands.add_parser(name, help=text, description=text)
         # Only the named command is imported: `diziner --help` stays quick.
         if name == named:
-            module = importlib.import_module(f"stages.commands.{name}")
+            module = importlib.import_module(f"stages.commands.{name.replace('-', '_')}")
             module.arguments(added)
             added.set_defaults(run=module.run)
     options = parser.parse_args(words)

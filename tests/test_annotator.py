@@ -142,8 +142,11 @@ def test_too_many_failures_stop_with_the_causes() -> None:
     rows += [Annotation("x", failure=Failure("refused", "no"))] + [Annotation(f"ok{n}") for n in range(7)]
     assert failed_share(rows) == 0.3
     refuse_too_many_failures(rows, 0.3, "here")
-    with pytest.raises(ProviderError, match=r"here: 3 of 10 documents failed \(timeout 2, refused 1; first: slow\)"):
+    with pytest.raises(ProviderError, match=r"here: 3 of 10 documents failed; the allowed share is 0\.29") as error:
         refuse_too_many_failures(rows, 0.29, "here")
+    table = [line.split() for line in str(error.value).splitlines()]
+    assert ["timeout", "2", "first", "0:", "slow"] in table
+    assert ["refused", "1", "first", "x:", "no"] in table
 
 
 def test_settings_come_from_an_entry_of_params() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from stages.annotator.prompt import answer_schema, messages_for
+from stages.annotator.prompt import about, answer_schema, opening
 from stages.annotator.settings import AnnotatorSettings
 from stages.contracts import Annotation, Document, EntityType, Guideline
 from stages.files import validator
@@ -44,11 +44,12 @@ def requests_for(
 ) -> list[Request]:
     """The first request of each document."""
     address = asker.endpoint(annotator.model.endpoint).address
+    begun = opening(guideline, annotator)
     return [
         Request(
             address,
             annotator.model,
-            messages_for(document, guideline, annotator),
+            about(document, begun),
             answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
         )
         for document in documents

@@ -15,14 +15,18 @@ def failed_share(annotations: Sequence[Annotation]) -> float:
 
 
 def refuse_too_many_failures(annotations: Sequence[Annotation], allowed: float, label: str) -> None:
-    """Raise ProviderError with the causes if the failed share is above `allowed`."""
+    """Raise ProviderError with a table of the causes if the failed share is above `allowed`."""
     if failed_share(annotations) <= allowed:
         return
-    failures = [a.failure for a in annotations if a.failure is not None]
-    causes = Counter(failure.code for failure in failures)
-    table = ", ".join(f"{code} {count}" for code, count in sorted(causes.items(), key=lambda item: (-item[1], item[0])))
+    failures = [(a.id, a.failure) for a in annotations if a.failure is not None]
+    causes = Counter(failure.code for _, failure in failures)
+    table = ""
+    for code, count in sorted(causes.items(), key=lambda item: (-item[1], item[0])):
+        document, first = next((id_, failure) for id_, failure in failures if failure.code == code)
+        table += f"  {code:<14}{count:>4}   first {document}: {first.detail}\n"
     raise ProviderError(
-        f"{label}: {len(failures)} of {len(annotations)} documents failed ({table}; first: {failures[0].detail}); "
-        f"allowed share is {allowed:g} (params answers.max_failed_share). What was answered is kept: "
-        "run again to ask only for the rest"
+        f"{label}: {len(failures)} of {len(annotations)} documents failed; the allowed share is {allowed:g} "
+        "(params answers.max_failed_share)\n"
+        f"{table}"
+        "What was answered is kept: run the same command again to ask only for the rest."
     )

@@ -22,6 +22,11 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
     plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
     its example sentences as a user turn answered by the assistant, then the document.
     """
+    return about(document, opening(guideline, annotator))
+
+
+def opening(guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
+    """What the conversations about all documents begin with; worked out once, it is most of the work."""
     task = render(
         f"annotator/{annotator.prompt}",
         goal=guideline.goal,
@@ -29,15 +34,23 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
         common=guideline.common,
         specific=guideline.specific.get(annotator.name, ()),
     )
-    asked = _document(document.text)
     if annotator.style == "plain":
-        return (Message("user", f"{task}\n\n{asked}"),)
+        return (Message("user", task),)
     turns = [Message("system", task)]
     names = {t.label: t.name for t in guideline.types}
     for tokens, spans in worked_examples(guideline):
         turns.append(Message("user", _document(" ".join(tokens))))
         turns.append(Message("assistant", _answer(tokens, spans, names)))
-    return (*turns, Message("user", asked))
+    return tuple(turns)
+
+
+def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation about one document, from its opening. A user message takes the document in."""
+    asked = _document(document.text)
+    *before, last = opening
+    if last.role == "user":
+        return (*before, Message("user", f"{last.content}\n\n{asked}"))
+    return (*opening, Message("user", asked))
 
 
 def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,21 +12,22 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.files import read_json, read_jsonl
-from stages.llm.request import key_of
 from stages.llm.store import ResponseStore
 from stages.llm.tape import TapeRow, read_tape, write_tape
 from stages.rooms import STORE, Room, room, rooms
-from stages.settings import load_settings
+from stages.settings import Settings, load_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     export = actions.add_parser("export", help="write all responses of the store to a file")
-    export.add_argument("file", type=Path)
+    export.add_argument("file", type=_path)
     take = actions.add_parser("import", help="add the responses of a file to the store")
-    take.add_argument("file", type=Path)
-    actions.add_parser("verify", help="check every response's key against its request")
+    take.add_argument("file", type=_path)
+    actions.add_parser("verify", help="check that no response or request of the store and the tapes was altered")
+    clean = actions.add_parser("gc", help="find responses that no output of the active settings names")
+    clean.add_argument("--delete", action="store_true", help="and remove them from the store")
     record = actions.add_parser("record", help="write the responses behind a benchmark's outputs to its tape")
     record.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all, if none is given")
     parser.epilog = "example: diziner responses export answers.jsonl"
@@ -34,18 +36,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do the action."""
     store = ResponseStore(STORE)
-    if options.action == "export":
-        rows = list(store.rows())
-        write_tape(options.file, provenance(rows), rows)
-        _say(f"{options.file}: {len(rows)} responses")
-    elif options.action == "import":
-        rows = read_tape(options.file)
-        _say(f"{STORE}: {store.put_rows(rows)} of {len(rows)} responses were new")
-    elif options.action == "verify":
-        _verify(store)
-    else:
-        for place in [room(name) for name in options.benchmarks] or rooms():
-            _say(f"{place.tape}: {record(place, store)} responses")
+    match options.action:
+        case "export":
+            rows = list(store.rows())
+            write_tape(options.file, provenance(rows, load_settings()), rows)
+            _say(f"{options.file}: {len(rows)} responses")
+        case "import":
+            _import(store, options.file)
+        case "verify":
+            _verify(store)
+        case "gc":
+            collect(store, options.delete)
+        case _:
+            for place in [room(name) for name in options.benchmarks] or rooms():
+                _say(f"{place.tape}: {record(place, store)} responses")
 
 
 def record(place: Room, store: ResponseStore) -> int:
@@ -53,8 +57,9 @@ def record(place: Room, store: ResponseStore) -> int:
 
     Errors: UserError if an output is missing or names a response that neither store nor tape has.
     """
+    settings = load_settings()
     kept = {row[0]: row for row in [*(read_tape(place.tape) if place.tape.exists() else []), *store.rows()]}
-    keys = list(dict.fromkeys(used_keys(place)))
+    keys = list(dict.fromkeys(used_keys(place, settings)))
     missing = [key for key in keys if key not in kept]
     if missing:
         raise UserError(
@@ -62,13 +67,35 @@ def record(place: Room, store: ResponseStore) -> int:
             f"(first: {missing[0][:12]}); run `.venv/bin/dvc repro -f` with the models at hand"
         )
     rows = [kept[key] for key in keys]
-    write_tape(place.tape, provenance(rows), rows)
+    write_tape(place.tape, provenance(rows, settings), rows)
     return len(rows)
 
 
-def used_keys(place: Room) -> Iterable[str]:
-    """The request keys named by a room's annotations, predictions and refinements."""
+def collect(store: ResponseStore, delete: bool) -> None:
+    """Say which responses no output names, and remove them if asked to.
+
+    Errors: UserError while an output is missing: the answers of an unfinished run are named by nothing yet.
+    """
     settings = load_settings()
+    try:
+        named = {key for place in rooms() for key in used_keys(place, settings)}
+    except UserError as error:
+        raise UserError(f"gc needs every output, or it would take the answers of a run for waste: {error}") from None
+    rows = {key: f"{request['address']}:{request['model']}" for key, request, _ in store.rows()}
+    unnamed = sorted(rows.keys() - named)
+    models = ", ".join(f"{model} {count}" for model, count in sorted(Counter(rows[key] for key in unnamed).items()))
+    _say(f"{STORE}: {len(unnamed)} of {len(rows)} responses are named by no output{': ' if models else ''}{models}")
+    if unnamed and delete:
+        _say(f"{store.remove(unnamed)} removed")
+    elif unnamed:
+        _say("add --delete to remove them; `diziner responses export FILE` keeps a copy")
+
+
+def used_keys(place: Room, settings: Settings) -> Iterable[str]:
+    """The request keys named by a room's annotations, predictions and refinements.
+
+    Errors: UserError with the path of an output that is missing.
+    """
     for entry in settings.raw["rounds"]:
         number = entry["id"]
         for name in settings.pool:
@@ -81,18 +108,22 @@ def used_keys(place: Room) -> Iterable[str]:
             yield from row["responses"]
 
 
-def provenance(rows: Iterable[TapeRow]) -> dict[str, Any]:
+def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:
     """What a tape's first line says: which models, which weights, which runtime, when."""
     requests: list[Mapping[str, Any]] = [request for _, request, _ in rows]
-    models = {f"{r['address']}:{r['model']}": r["revision"] for r in requests}
-    weights = load_settings().raw["weights"]
+    models = {(r["address"], r["model"]): r["revision"] for r in requests}
+    weights = settings.raw["weights"]
     named: dict[str, Any] = {}
-    for name, revision in sorted(models.items()):
-        model = name.split(":", 1)[1]
-        named[name] = {"revision": revision}
+    for (address, model), revision in sorted(models.items()):
+        named[f"{address}:{model}"] = {"revision": revision}
         if model in weights:
-            named[name]["sha256"] = weights[model]["sha256"]
+            named[f"{address}:{model}"]["sha256"] = weights[model]["sha256"]
     return {"models": named, "runtime": _runtime(), "recorded": datetime.now(UTC).date().isoformat()}
+
+
+def _path(word: str) -> Path:
+    # Relative to where the command was given, not to the project's root.
+    return Path(word).absolute()
 
 
 def _runtime() -> str:
@@ -104,12 +135,21 @@ def _runtime() -> str:
         return "no local runtime"
 
 
+def _import(store: ResponseStore, file: Path) -> None:
+    rows = read_tape(file)
+    new = store.put_rows(rows)
+    kept = store.get([key for key, _, _ in rows], failures=True)
+    differ = sum(kept[key] != response for key, _, response in rows)
+    _say(f"{STORE}: {new} of {len(rows)} responses were new")
+    if differ:
+        _say(f"{differ} differ from those kept here before, which stay")
+
+
 def _verify(store: ResponseStore) -> None:
-    rows = list(store.rows())
-    wrong = [key for key, request, _ in rows if key != key_of(request)]
-    if wrong:
-        raise UserError(f"{STORE}: {len(wrong)} of {len(rows)} keys do not fit their request (first: {wrong[0]})")
-    _say(f"{STORE}: {len(rows)} responses, every key fits its request")
+    _say(f"{STORE}: {store.verify()} responses, none altered, every key fits its request")
+    for place in rooms():
+        if place.tape.exists():
+            _say(f"{place.tape}: {len(read_tape(place.tape))} responses, every key fits its request")
 
 
 def _say(line: str) -> None:

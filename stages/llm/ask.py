@@ -62,7 +62,7 @@ class Asker:
         `label` names the work on the progress line and in the report. Equal requests are asked once.
         """
         keys = [request.key for request in requests]
-        outcomes: dict[str, Outcome] = {**self.found(keys)}
+        outcomes: dict[str, Outcome] = {**self._found(keys)}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
         self.tally.asked += len(requests)
         self.tally.found += sum(key in outcomes for key in keys)
@@ -71,7 +71,7 @@ class Asker:
                 self._call_each(list(missing.values()), label, outcomes, progress)
         return [_judged(outcomes[key]) for key in keys]
 
-    def found(self, keys: Sequence[str]) -> dict[str, Response]:
+    def _found(self, keys: Sequence[str]) -> dict[str, Response]:
         """The responses among `keys` that need no call: answers of the store, then whatever the tape has."""
         found = self.store.get(keys)
         if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():

@@ -181,6 +181,12 @@ class _Handler(BaseHTTPRequestHandler):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve scripted models until interrupted, and say where."""
     parser = argparse.ArgumentParser(prog="diziner fake-server", description=main.__doc__)
+    options(parser)
+    serve(parser.parse_args(arguments))
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declare what `serve` takes."""
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="time added to each answer")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other errors and faults")
@@ -191,11 +197,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="NAME=RATE",
         help=f"one of {', '.join(KINDS)}; repeatable",
     )
-    options = parser.parse_args(arguments)
-    rates: dict[str, Any] = dict(_rate(fault) for fault in options.fault)
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    """Serve with the options chosen, until interrupted, and say where."""
+    rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
     faults = Faults(**rates)
     knowledge = knowledge_from_environment()
-    server = ScriptedServer(faults, options.latency, options.seed, knowledge, options.port)
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port)
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"scripted models at {server.base_url}\n")
         sys.stdout.flush()

@@ -1,0 +1,234 @@
+"""Calls to models under load, faults and kills, over HTTP through litellm: `python tests/perf/bench_llm.py`.
+
+Figures are ratios and counts, with the bound each is held to; a figure out of bounds ends the bench with exit 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from conftest import copy_project, use_scripted
+
+from stages.annotator.annotate import annotate, requests_for
+from stages.annotator.settings import AnnotatorSettings
+from stages.contracts import Document, EntityType, Goal, Guideline
+from stages.files import write_jsonl
+from stages.llm.ask import Asker
+from stages.llm.endpoint import Endpoint
+from stages.llm.fake.faults import KINDS, Faults
+from stages.llm.fake.server import ScriptedServer
+from stages.llm.request import ModelSettings, Response
+from stages.llm.store import ResponseStore
+from stages.records import annotation_from_json, annotation_to_json
+from stages.settings import load_settings
+from stages.supervisor.guideline import load_guideline
+
+ATTEMPTS = 6
+REPAIRS = 1
+TYPES = (EntityType("PER", "person", "A human."), EntityType("LOC", "location", "A place."))
+GUIDELINE = Guideline("bench", 0, Goal("News.", "Research.", "Names.", "Counting."), TYPES)
+ANNOTATOR = AnnotatorSettings("bench", ModelSettings("web", "scripted-eager", structured="json_schema"))
+TEXT = "Ada Lovelace sent {} letters from Lisbon to Port Said ."
+
+
+def documents(count: int) -> list[Document]:
+    """Texts that differ in a number."""
+    return [Document(f"d{n}", tuple(TEXT.format(n).split()), TEXT.format(n)) for n in range(count)]
+
+
+def client(options: argparse.Namespace) -> None:
+    """A process that annotates: writes its rows, then prints the seconds that took."""
+    endpoint = Endpoint(
+        "web",
+        "hosted",
+        provider="hosted_vllm",
+        api_base=options.base_url,
+        concurrency=options.in_flight,
+        attempts=ATTEMPTS,
+        timeout_s=options.timeout,
+    )
+    if options.warm:
+        # The import of the client and its first connection are not what is measured.
+        with tempfile.TemporaryDirectory() as folder:
+            warm = Asker(ResponseStore(Path(folder) / "store"), {"web": endpoint})
+            annotate([Document("warm", ("Warm", "."), "Warm .")], GUIDELINE, ANNOTATOR, warm, "warm")
+    asker = Asker(ResponseStore(options.folder / "store.sqlite"), {"web": endpoint})
+    started = time.monotonic()
+    rows = annotate(documents(options.documents), GUIDELINE, ANNOTATOR, asker, "bench", repair_turns=REPAIRS)
+    seconds = time.monotonic() - started
+    write_jsonl(options.folder / "rows.jsonl", map(annotation_to_json, rows))
+    sys.stdout.write(f"{seconds}\n")
+
+
+def start(
+    folder: Path, base_url: str, count: int, in_flight: int, timeout: float = 30.0, warm: bool = False
+) -> subprocess.Popen[str]:
+    """The client in a process of its own."""
+    words = [sys.executable, __file__, "client", str(folder), base_url, str(count), str(in_flight), str(timeout)]
+    return subprocess.Popen(
+        words + (["--warm"] if warm else []), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> float:
+    """Wait for a client; the seconds it measured."""
+    printed, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"the client exited {process.returncode}")
+    return float(printed)
+
+
+class Figures:
+    """What was measured, line by line, and whether all of it is within bounds."""
+
+    def __init__(self) -> None:
+        self.sound = True
+
+    def say(self, name: str, figure: str, bound: str, within: bool) -> None:
+        """One line."""
+        self.sound = self.sound and within
+        sys.stdout.write(f"{name:<66}{figure:>14}   {bound:<22}{'' if within else ' OUT OF BOUNDS'}\n".rstrip() + "\n")
+        sys.stdout.flush()
+
+
+def throughput(figures: Figures, folder: Path) -> None:
+    """500 documents, 64 in flight, 1 s latency: what share of 64 answers a second."""
+    with ScriptedServer(latency_s=1.0) as server:
+        seconds = finish(start(folder, server.base_url, 500, 64, warm=True))
+    share = 500 / seconds / 64
+    figures.say("500 documents, 64 in flight, 1 s latency: of the ideal rate", f"{share:.1%}", ">= 90 %", share >= 0.9)
+
+
+def faults(figures: Figures, folder: Path) -> None:
+    """500 documents with every kind of fault, 20 % together, against the same without."""
+    rates = dict.fromkeys(KINDS, 0.2 / len(KINDS))
+    with ScriptedServer() as server:
+        finish(start(folder / "sound", server.base_url, 500, 32))
+        port = int(server.base_url.split(":")[2].removesuffix("/v1"))
+    with ScriptedServer(Faults(**rates, retry_after_s=0.05, hang_s=2.0), port=port) as server:
+        finish(start(folder / "faulty", server.base_url, 500, 32, timeout=1.0))
+        calls = server.requests
+    sound = (folder / "sound" / "rows.jsonl").read_text().splitlines()
+    faulty = (folder / "faulty" / "rows.jsonl").read_text().splitlines()
+    rows = [annotation_from_json(json.loads(line)) for line in faulty]
+    failed = Counter(row.failure.code for row in rows if row.failure)
+    answered = sum(not row.failure for row in rows)
+    # A repaired answer is another answer, and one with an invented entity drops it: neither can be the same row.
+    changed = [row for row in rows if row.repairs or row.drops]
+    same = sum(a == b for a, b in zip(sound, faulty, strict=True))
+    expected = sum(not row.failure and row not in changed for row in rows)
+    figures.say("20 % faults: documents answered or failed with a cause", f"{len(rows)} / 500", "all", len(rows) == 500)
+    causes = ", ".join(f"{code} {count}" for code, count in sorted(failed.items()))
+    figures.say(f"20 % faults: answered (failed: {causes})", f"{answered}", "", True)
+    most = 500 * ATTEMPTS * (1 + REPAIRS)
+    figures.say("20 % faults: calls made", f"{calls}", f"<= {most} allowed", 500 <= calls <= most)
+    name = f"20 % faults: rows equal to the fault-free run's ({len(changed)} repaired or with a drop)"
+    figures.say(name, f"{same} / {expected}", "all", same == expected)
+
+
+def cached(figures: Figures, folder: Path) -> None:
+    """The stage itself on 10,000 documents whose answers the store has, without sockets."""
+    project = copy_project(folder / "project", ("conll2003",))
+    project.edit_params(use_scripted)
+    pilot = project.folder / "data/conll2003/corpus/pilot/r0.jsonl"
+    many = documents(10_000)
+    write_jsonl(pilot, [{"id": d.id, "tokens": list(d.tokens), "text": d.text} for d in many])
+    guideline = load_guideline(project.folder / "data/conll2003/guideline.yaml")
+    settings = load_settings(project.folder / "params.yaml")
+    store = ResponseStore(project.folder / ".responses/responses.sqlite")
+    annotator = settings.annotator("scripted_careful")
+    answer = Response(
+        '{"entities":[{"text":"Ada Lovelace","type":"person"},{"text":"Lisbon","type":"location"}]}', "stop"
+    )
+    asked = requests_for(many, guideline, annotator, Asker(store, settings.endpoints))
+    store.put_rows((request.key, request.canonical(), answer) for request in asked)
+    store.close()
+    guard = folder / "guard"
+    guard.mkdir()
+    (guard / "sitecustomize.py").write_text(
+        "import atexit, sys\n"
+        "def refuse(event, arguments):\n"
+        "    if event.startswith('socket.') and event != 'socket.__new__':\n"
+        "        raise RuntimeError(event)\n"
+        "sys.addaudithook(refuse)\n"
+        "atexit.register(lambda: sys.stdout.write('litellm' if 'litellm' in sys.modules else 'no client'))\n"
+    )
+    words = ("annotate", "conll2003", "--annotator", "scripted_careful", "--round", "0")
+    started = time.monotonic()
+    done = project.stage(*words, PYTHONPATH=str(guard))
+    seconds = time.monotonic() - started
+    rows = (project.folder / "data/conll2003/rounds/r0/annotations/scripted_careful.jsonl").read_text().count("\n")
+    figures.say("10,000 cached documents, the whole stage", f"{seconds:.2f} s", "< 5 s", seconds < 5 and rows == 10_000)
+    clean = done.stdout == "no client"
+    figures.say("10,000 cached documents: connections; client imported", "0; no" if clean else "?", "0; no", clean)
+
+
+def kills(figures: Figures, folder: Path) -> None:
+    """Ten kills at random moments of a run over HTTP; then the run to its end."""
+    in_flight, count = 16, 400
+    moments = random.Random(13)
+    repeated = []
+    with ScriptedServer(latency_s=0.2) as server:
+        finish(start(folder / "whole", server.base_url, count, in_flight))
+        whole = (folder / "whole" / "rows.jsonl").read_bytes()
+        store = ResponseStore(folder / "killed" / "store.sqlite")
+        before = server.requests
+        for _ in range(10):
+            kept, sent = len(list(store.rows())), server.requests
+            process = start(folder / "killed", server.base_url, count, in_flight)
+            while server.requests == sent and process.poll() is None:
+                time.sleep(0.005)
+            time.sleep(moments.uniform(0.0, 0.6))
+            process.kill()
+            process.wait()
+            time.sleep(0.05)  # what is on its way still arrives
+            repeated.append(server.requests - sent - (len(list(store.rows())) - kept))
+        left = count - len(list(store.rows()))
+        finish(start(folder / "killed", server.base_url, count, in_flight))
+        total = server.requests - before
+    same = (folder / "killed" / "rows.jsonl").read_bytes() == whole
+    figures.say("ten kills: final rows equal the uninterrupted run's", "yes" if same else "no", "yes", same)
+    name = f"ten kills: calls repeated after each, at most (left for the last run: {left})"
+    figures.say(name, f"{max(repeated)}", f"<= {in_flight} in flight", max(repeated) <= in_flight)
+    figures.say("ten kills: calls in all", f"{total}", f"{count} + repeated", total == count + sum(repeated))
+
+
+def main() -> None:
+    """Everything, or the one thing named."""
+    parts = {"throughput": throughput, "faults": faults, "cached": cached, "kills": kills}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command")
+    for name in parts:
+        commands.add_parser(name)
+    calling = commands.add_parser("client")
+    calling.add_argument("folder", type=Path)
+    calling.add_argument("base_url")
+    calling.add_argument("documents", type=int)
+    calling.add_argument("in_flight", type=int)
+    calling.add_argument("timeout", type=float)
+    calling.add_argument("--warm", action="store_true")
+    options = parser.parse_args()
+    if options.command == "client":
+        client(options)
+        return
+    figures = Figures()
+    for name in [options.command] if options.command else parts:
+        with tempfile.TemporaryDirectory() as folder:
+            parts[name](figures, Path(folder))
+    raise SystemExit(not figures.sound)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    main()
