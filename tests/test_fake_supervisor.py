@@ -78,7 +78,7 @@ def unbounded(schema: Any) -> Any:
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("report", [REPORT, "Nothing to see.", ""])
 def test_every_phase_is_answered_validly(phase: str, report: str) -> None:
-    schema = schema_of(phase)
+    schema = schema_of(f"supervisor/{phase}")
     assert schema["title"] == phase
     filled(schema, report)
     filled(unbounded(schema), report)
@@ -114,7 +114,7 @@ def test_a_span_without_a_reading_gets_some_type_always_the_same() -> None:
 
 
 def test_instructions_say_what_most_annotators_said() -> None:
-    value = filled(schema_of("instructions"))
+    value = filled(schema_of("supervisor/instructions"))
     assert [item["text"] for item in value["instructions"]] == [
         'Label "Lisbon" as organization.',
         'Never label "Monday": it is no entity.',
@@ -140,20 +140,20 @@ def test_annotators_understand_what_the_supervisor_writes() -> None:
 
 
 def test_findings_pass_through_all_phases() -> None:
-    patterns = filled(schema_of("patterns"))["patterns"]
+    patterns = filled(schema_of("supervisor/patterns"))["patterns"]
     shown = "\n".join(f"- {p['name']}. Cause: {p['root_cause']} Principle: {p['principle']}" for p in patterns)
-    instructions = filled(schema_of("instructions"), shown)["instructions"]
+    instructions = filled(schema_of("supervisor/instructions"), shown)["instructions"]
     assert [item["text"] for item in instructions] == [finding.instruction() for finding in FINDINGS]
     candidates = "\n".join(f"- C2.{n}: {item['text']}" for n, item in enumerate(instructions, 1))
-    decisions = filled(schema_of("integration"), candidates)["decisions"]
+    decisions = filled(schema_of("supervisor/integration"), candidates)["decisions"]
     assert [d["candidate"] for d in decisions] == ["C2.1", "C2.2", "C2.3", "C2.4"]
     assert {(d["action"], d["target"], d["parent"]) for d in decisions} == {("add", "", "")}
     as_json = json.dumps({"instructions": instructions})
-    assert filled(schema_of("instructions"), as_json)["instructions"] == instructions
+    assert filled(schema_of("supervisor/instructions"), as_json)["instructions"] == instructions
 
 
 def test_a_schema_written_in_the_prompt_serves_where_none_is_sent() -> None:
-    schema = schema_of("diagnosis")
+    schema = schema_of("supervisor/diagnosis")
     shown = f"{REPORT}\nAnswer by this schema:\n{json.dumps(schema, indent=2)}\n"
     value = json.loads(answer(request(shown), "scripted-supervisor", 0, None))
     jsonschema.validate(value, schema)

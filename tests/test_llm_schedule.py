@@ -104,7 +104,7 @@ def test_all_are_answered_with_the_concurrency_used_and_never_exceeded(tmp_path:
     done = run(server, tmp_path, [asked(n) for n in range(20)], concurrency=5)
     assert done.outcomes == dict.fromkeys(range(20), ANSWER)
     assert max(server.crowds) == 5
-    assert done.seconds == pytest.approx(4.0)
+    assert done.seconds == pytest.approx(4.0, abs=0.05)
 
 
 def test_order_is_kept_by_one_at_a_time(tmp_path: Path) -> None:

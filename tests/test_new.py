@@ -182,7 +182,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
         ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),
         ("x", ["--from", "fine.txt", "--types", "MISC_A,misc-a"], "labels 'MISC_A' and 'misc-a' are the same"),
-        ("x", ["--from", "spaced.jsonl"], "spaced.jsonl: label 'a person'; it must be without white space"),
+        ("x", ["--from", "spaced.jsonl"], "spaced.jsonl:1: label 'a person'; it must be without white space"),
         ("x", ["--from", "twice.jsonl", "--types", "PER"], "twice.jsonl:2: id 'a' is also at twice.jsonl:1"),
         ("x", ["--from", "broken.jsonl", "--types", "PER"], "broken.jsonl:1: not JSON"),
         ("x", ["--from", "fine.txt", "--test", "none.txt", "--types", "PER"], "none.txt: no documents to test on"),

@@ -24,6 +24,8 @@ _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 # The transport's own limit comes first; this one is for a transport that forgets it.
 _GRACE_S = 5.0
+# Calls that set out in step come back in step, and then wait for each other at every turn.
+_APART_S = 0.004
 _FIRST_GUESS_TOKENS = 256  # of an answer's length, until there are answers
 
 
@@ -61,7 +63,8 @@ class Lane:
         waiting = iter(requests)
         self._stop = None
 
-        async def work() -> None:
+        async def work(place: int) -> None:
+            await asyncio.sleep(place * _APART_S)
             # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
             for request in waiting:
                 try:
@@ -76,8 +79,8 @@ class Lane:
         try:
             # A task group cancels the other workers when one stops on an error.
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._endpoint.concurrency, len(requests))):
-                    group.create_task(work())
+                for place in range(min(self._endpoint.concurrency, len(requests))):
+                    group.create_task(work(place))
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:

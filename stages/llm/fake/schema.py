@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +36,7 @@ def number_of(schema: Schema, kind: str) -> float:
     if step is not None:
         if least is None:
             least = 0 if most is None else min(0, most - step)
-        number = math.ceil(least / step) * step
+        number = -(-least // step) * step  # rounded up, exactly for integers of any size
         if above is not None and number <= above:
             number += step
         return int(number) if kind == "integer" else float(number)
