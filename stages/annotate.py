@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stages.annotator.annotate import annotate
-from stages.annotator.failures import refuse_too_many_failures
+from stages.annotator.tally import tally
 from stages.arguments import stage_arguments
 from stages.corpora.documents import read_documents
 from stages.errors import run_main
-from stages.files import write_jsonl
+from stages.files import write_json, write_jsonl
 from stages.records import annotation_to_json
 from stages.rooms import room
 from stages.settings import load_settings
@@ -23,18 +23,9 @@ def main() -> None:
     documents = read_documents(place.pilot(number))
     guideline = load_guideline(place.guideline(number))
     label = f"{place.name} round {number}, {annotator.name}"
-    answers = settings.raw["answers"]
-    annotations = annotate(
-        documents,
-        guideline,
-        annotator,
-        settings.asker(place),
-        label,
-        occurrences=answers["occurrences"],
-        repair_turns=answers["repair_turns"],
-    )
-    refuse_too_many_failures(annotations, answers["max_failed_share"], label)
+    annotations = annotate(documents, guideline, annotator, settings.asker(place), label, settings.answers)
     write_jsonl(place.annotations(number, annotator.name), map(annotation_to_json, annotations))
+    write_json(place.tally(number, annotator.name), tally(annotator, annotations))
 
 
 if __name__ == "__main__":

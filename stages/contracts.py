@@ -104,11 +104,20 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's decision about a conflict, such as `organization_to_location`: the supervisor follows it."""
+
+    conflict: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Guideline:
     """All that an annotator is told about a benchmark: goal, types, worked examples, instructions.
 
     `examples` are sentences in bracket notation (`stages.ner.brackets`), our own, never from gold.
-    `common` binds every annotator, `specific` one annotator by name.
+    `common` binds every annotator, `specific` one annotator by name. `choices` speak to the supervisor only.
+    `left_out` names annotators that label no more, because they agreed too little with the others.
     """
 
     benchmark: str
@@ -118,6 +127,8 @@ class Guideline:
     examples: tuple[str, ...] = ()
     common: tuple[Instruction, ...] = ()
     specific: Mapping[str, tuple[Instruction, ...]] = field(default_factory=dict)
+    choices: tuple[Choice, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +152,9 @@ class ErrorExample:
     `hotspot` is the hotspot's id and `kind` its kind, both "" for a mention below the threshold.
     `context` has three tokens on each side, the mention in « ». A reading lists the entities that touch
     the mention: "O" where there is none, "ORG" where the mention is exactly one, else with the entity's
-    own text, such as 'ORG "Bank of England"'. `alternatives` holds each other reading with the annotators
-    that gave it, most frequent first.
+    own text, such as 'ORG "Bank of England"'. `agreeing` are the annotators that read as the consensus does
+    (none, where a tie made it O). `alternatives` holds each other reading with the annotators that gave it,
+    most frequent first.
     """
 
     hotspot: str
@@ -152,6 +164,7 @@ class ErrorExample:
     span_text: str
     context: str
     consensus: str
+    agreeing: tuple[str, ...]
     alternatives: tuple[tuple[str, tuple[str, ...]], ...]
     kind: str
 
@@ -191,10 +204,19 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Voter:
+    """An annotator that votes on the test documents: its weight and settings."""
+
+    weight: float
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The label-free choice: round by overall agreement, annotator by its mean agreement in that round.
 
-    `settings` are the chosen annotator's, so that `predict` depends on nothing else.
+    `settings` are the chosen annotator's, so that `predict` depends on nothing else. `voters` are the round's
+    coalition where its vote predicts, else empty.
     """
 
     round: int
@@ -202,6 +224,7 @@ class Selection:
     settings: Mapping[str, object]
     overall: Mapping[int, float]  # round -> overall agreement
     mean: Mapping[str, float]  # annotator -> mean agreement in the chosen round
+    voters: Mapping[str, Voter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

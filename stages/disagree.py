@@ -12,6 +12,7 @@ from stages.agreement import (
     render_report,
     tokens_frame,
 )
+from stages.annotator.failures import taking_part
 from stages.arguments import stage_arguments
 from stages.corpora.card import load_card
 from stages.corpora.documents import read_documents
@@ -29,7 +30,8 @@ def main() -> None:
     place = room(arguments.benchmark)
     number = settings.round(arguments.round)
     documents = read_documents(place.pilot(number))
-    annotations = {name: read_annotations(place.annotations(number, name)) for name in settings.pool}
+    answered = {name: read_annotations(place.annotations(number, name)) for name in settings.pool}
+    annotations = taking_part(answered)
     analysis = analyse(
         documents,
         annotations,

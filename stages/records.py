@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.contracts import Annotation, Failure, Selection, Span
+from stages.contracts import Agreement, Annotation, Failure, Selection, Span, Voter
 from stages.files import read_jsonl
 
 
@@ -45,6 +45,21 @@ def read_annotations(path: Path) -> list[Annotation]:
     return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]
 
 
+def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
+    """The Agreement of a checked agreement.json."""
+    return Agreement(
+        annotators=tuple(value["annotators"]),
+        documents=value["documents"],
+        pairs={name: tuple(map(tuple, matrix)) for name, matrix in value["pairs"].items()},
+        mean=value["mean"],
+        overall=value["overall"],
+        weights=value["weights"],
+        coalition=tuple(value["coalition"]),
+        fleiss_kappa=value["fleiss_kappa"],
+        krippendorff_alpha=value["krippendorff_alpha"],
+    )
+
+
 def selection_to_json(selection: Selection) -> dict[str, Any]:
     """selection.json."""
     return {
@@ -53,4 +68,20 @@ def selection_to_json(selection: Selection) -> dict[str, Any]:
         "settings": dict(selection.settings),
         "overall": {str(number): round(value, 9) for number, value in sorted(selection.overall.items())},
         "mean": {name: round(value, 9) for name, value in sorted(selection.mean.items())},
+        "voters": {
+            name: {"weight": round(voter.weight, 9), "settings": dict(voter.settings)}
+            for name, voter in sorted(selection.voters.items())
+        },
     }
+
+
+def selection_from_json(value: Mapping[str, Any]) -> Selection:
+    """The inverse of `selection_to_json`."""
+    return Selection(
+        value["round"],
+        value["annotator"],
+        value["settings"],
+        {int(number): agreement for number, agreement in value["overall"].items()},
+        value["mean"],
+        {name: Voter(**voter) for name, voter in value["voters"].items()},
+    )

@@ -9,6 +9,7 @@ from stages.rooms import room
 from stages.settings import load_settings
 from stages.supervisor.evidence import evidence_from_json
 from stages.supervisor.guideline import load_guideline, save_guideline
+from stages.supervisor.history import starting_point
 from stages.supervisor.refine import refine
 
 
@@ -16,13 +17,17 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark", "--round")
     settings = load_settings()
     place = room(arguments.benchmark)
-    number = settings.round(arguments.round)
+    number = settings.refined(arguments.round)
     before = place.round(number - 1)
+    folder = settings.raw["evidence"]["folder"]
+    shown = place.evidence(folder, number - 1)
     guideline = load_guideline(place.guideline(number - 1))
-    disagreements = read_json(before / "disagreements.json", "disagreements")
-    evidence = evidence_from_json(disagreements, read_text(before / "report.md"), guideline.types)
+    disagreements = read_json(shown / "disagreements.json", "disagreements")
+    evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
+    agreement = read_json(before / "agreement.json", "agreement")
+    record = read_json(before / "refinement.json", "refinement") if number > 1 else None
     refinement = refine(
-        guideline,
+        starting_point(guideline, agreement["overall"], agreement["mean"], record, settings.supervisor),
         evidence,
         settings.supervisor,
         settings.asker(place),

@@ -9,12 +9,17 @@ from stages.errors import UserError
 
 DATA = Path("data")
 METRICS = Path("metrics")
-# What a room's dvc.yaml links to.
-PIPELINE = Path("..") / ".." / "stages" / "benchmark.dvc.yaml"
+# What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
+PIPELINE = Path("stages") / "benchmark.dvc.yaml"
 PARAMS = Path("params.yaml")
 STORE = Path(".responses") / "responses.sqlite"
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
+FORECAST = METRICS / "forecast.json"
+GATES = METRICS / "gates.yaml"
+PLOTS = METRICS / "plots"
+PUBLISHED = DATA / "published.yaml"
+REPORT = Path("report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,10 @@ class Room:
         return METRICS / "final" / f"{self.name}.json"
 
     @property
+    def document_counts(self) -> Path:
+        return METRICS / "documents" / f"{self.name}.json"
+
+    @property
     def selected_guideline(self) -> Path:
         return self.folder / "final" / "guideline.yaml"
 
@@ -67,12 +76,20 @@ class Room:
         """The folder of a round's outputs. Rounds share a parent, so that `select` can depend on all of them."""
         return self.folder / "rounds" / f"r{number}"
 
+    def evidence(self, folder: str, number: int) -> Path:
+        """What the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
+        return self.folder / folder / f"r{number}"
+
     def guideline(self, number: int) -> Path:
         """The guideline of a round: round 0 is the one that people write."""
         return self.round(number) / "guideline.yaml" if number else self.folder / "guideline.yaml"
 
     def annotations(self, number: int, annotator: str) -> Path:
         return self.round(number) / "annotations" / f"{annotator}.jsonl"
+
+    def tally(self, number: int, annotator: str) -> Path:
+        """What became of an annotator's answers in a round."""
+        return self.round(number) / "tallies" / f"{annotator}.json"
 
     def predictions(self, guideline: str) -> Path:
         """Test predictions under the selected round's guideline (`selected`) or round 0's (`initial`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stages.arguments import stage_arguments
 from stages.errors import run_main
 from stages.files import check, read_json, read_text, write_json, write_text
-from stages.records import selection_to_json
+from stages.records import agreement_from_json, selection_to_json
 from stages.rooms import room
 from stages.selection import select
 from stages.settings import load_settings
@@ -16,14 +16,10 @@ def main() -> None:
     settings = load_settings()
     place = room(arguments.benchmark)
     agreements = {
-        entry["id"]: read_json(place.round(entry["id"]) / "agreement.json", "agreement")
+        entry["id"]: agreement_from_json(read_json(place.round(entry["id"]) / "agreement.json", "agreement"))
         for entry in settings.raw["rounds"]
     }
-    selection = select(
-        {number: agreement["overall"] for number, agreement in agreements.items()},
-        {number: agreement["mean"] for number, agreement in agreements.items()},
-        settings.raw["annotators"],
-    )
+    selection = select(agreements, settings.raw["annotators"], settings.raw["selection"]["predictor"])
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
     write_json(place.selection, chosen)

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stages.contracts import Selection
+from stages.contracts import Agreement, Selection, Voter
 
 
 def select(
-    overall: Mapping[int, float],
-    mean: Mapping[int, Mapping[str, float]],
+    agreements: Mapping[int, Agreement],
     settings: Mapping[str, Mapping[str, Any]],
+    predictor: str = "annotator",
 ) -> Selection:
     """Choose the round of the highest overall agreement, in it the annotator of the highest mean agreement.
 
     Ties go to the earlier round (fewer instructions) and to the first name, so that the choice is defined.
-    `overall` maps round -> overall agreement, `mean` round -> annotator -> mean agreement.
+    `agreements` maps round -> agreement, `settings` annotator -> its entry of params. `predictor`: annotator, or
+    coalition for the weighted vote of the chosen round's coalition.
     """
-    number = min(overall, key=lambda k: (-overall[k], k))
-    annotator = min(mean[number], key=lambda name: (-mean[number][name], name))
-    return Selection(number, annotator, settings[annotator], dict(overall), dict(mean[number]))
+    number = min(agreements, key=lambda k: (-agreements[k].overall, k))
+    chosen = agreements[number]
+    annotator = min(chosen.mean, key=lambda name: (-chosen.mean[name], name))
+    members = chosen.coalition if predictor == "coalition" else ()
+    return Selection(
+        number,
+        annotator,
+        settings[annotator],
+        overall={k: agreement.overall for k, agreement in agreements.items()},
+        mean=dict(chosen.mean),
+        voters={name: Voter(chosen.weights[name], settings[name]) for name in sorted(members)},
+    )

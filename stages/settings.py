@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.annotator.settings import AnnotatorSettings, annotator_settings
+from stages.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from stages.errors import UserError
-from stages.files import read_yaml
+from stages.files import check, read_yaml
 from stages.llm.ask import Asker
 from stages.llm.endpoint import Endpoint, endpoints_from
+from stages.llm.prompts import PROMPTS
 from stages.llm.store import ResponseStore
 from stages.rooms import COST_REPORT, PARAMS, STORE, Room
 from stages.supervisor.settings import SupervisorSettings, supervisor_settings
+
+_DOCUMENT_PROMPT = "document."  # how the template of a document begins, which is none of an annotator's
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Settings:
     @property
     def supervisor(self) -> SupervisorSettings:
         return supervisor_settings(self.raw["supervisor"])
+
+    @property
+    def answers(self) -> AnswerSettings:
+        return AnswerSettings(**self.raw["answers"])
 
     @property
     def pool(self) -> list[str]:
@@ -51,6 +58,14 @@ class Settings:
             raise UserError(f"{PARAMS}: rounds: no round {number}; there are: {', '.join(map(str, known))}")
         return number
 
+    def refined(self, number: int) -> int:
+        """The round, if a refinement leads to it; UserError otherwise."""
+        known = [entry["id"] for entry in self.raw["refinements"]]
+        if number not in known:
+            there = ", ".join(map(str, known)) or "none"
+            raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
+        return number
+
     def asker(self, room: Room) -> Asker:
         """The way to models for one benchmark: the shared response store, then the room's tape."""
         budget = self.raw.get("budget", {}).get("usd")
@@ -64,12 +79,30 @@ def load_settings(path: Path = PARAMS) -> Settings:
 
     Errors: UserError naming the key, what was given and what is allowed.
     """
-    raw = read_yaml(path, "params")
-    _names_exist(raw, path)
+    return settings_from(read_yaml(path), str(path))
+
+
+def settings_from(raw: Any, where: str) -> Settings:
+    """Settings from data, checked; `where` is what errors call it.
+
+    Errors: as `load_settings`.
+    """
+    check(raw, "params", where)
+    _names_exist(raw, where)
     return Settings(raw)
 
 
-def _names_exist(raw: Mapping[str, Any], path: Path) -> None:
+def guideline_of(number: int) -> str:
+    """A round's guideline below its room, as settings name it."""
+    return f"rounds/r{number}/guideline.yaml" if number else "guideline.yaml"
+
+
+def record_of(number: int) -> str:
+    """The record of what led to a round, as settings name it: a refinement's, for round 0 the guideline itself."""
+    return f"rounds/r{number}/refinement.json" if number else "guideline.yaml"
+
+
+def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     annotators, endpoints = raw["annotators"], raw["endpoints"]
     for position, name in enumerate(raw["annotator_pool"]):
         if name not in annotators:
@@ -81,15 +114,54 @@ def _names_exist(raw: Mapping[str, Any], path: Path) -> None:
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
+        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in raw["weights"]:
+            known = ", ".join(sorted(raw["weights"])) or "none"
+            raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
+    _prompts_exist(annotators, path)
+    if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
+        raise UserError(
+            f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
+            f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
+        )
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
         raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
     for entry in raw["rounds"]:
-        expected = f"rounds/r{entry['id']}/guideline.yaml" if entry["id"] else "guideline.yaml"
+        expected = guideline_of(entry["id"])
         if entry["guideline"] != expected:
             raise UserError(f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}")
+    begun = [entry["prev"] for entry in raw["refinements"]]
+    if raw["evidence"]["folder"] == "gold" and sorted(raw["evidence"]["gold_rounds"]) != begun:
+        raise UserError(
+            f"{path}: evidence.gold_rounds: is {raw['evidence']['gold_rounds']}; with folder gold it must be {begun}, "
+            "the rounds that refinements begin with"
+        )
+    for entry in raw["refinements"]:
+        _refinement_fits(entry, raw, path)
     steps = [(entry["prev"], entry["id"]) for entry in raw["refinements"]]
     if steps != list(itertools.pairwise(ids)):
         raise UserError(
             f"{path}: refinements: are {steps}; each round after the first needs one, from the round before it"
         )
+
+
+def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:
+    folder = PROMPTS / "annotator"
+    known = sorted(file.stem for file in folder.glob("*.md") if not file.stem.startswith(_DOCUMENT_PROMPT))
+    for name, entry in annotators.items():
+        prompt = entry.get("prompt")
+        if prompt is not None and prompt not in known:
+            raise UserError(
+                f"{path}: annotators.{name}.prompt: no {prompt}.md in stages/prompts/annotator; "
+                f"there are: {', '.join(known)}"
+            )
+
+
+def _refinement_fits(entry: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> None:
+    """DVC templates cannot work these paths out, so they are written down, and checked here."""
+    prev = entry["prev"]
+    for key, value in (("guideline", guideline_of(prev)), ("record", record_of(prev))):
+        if entry[key] != value:
+            raise UserError(
+                f"{path}: refinements, round {prev} to {entry['id']}: {key} is {entry[key]!r}; must be {value!r}"
+            )

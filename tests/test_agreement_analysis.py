@@ -388,8 +388,11 @@ def test_documents_and_types_that_are_refused() -> None:
         analyse([], {"one": []}, TYPES)
     with pytest.raises(UserError, match="document 'd0' is given twice"):
         analyse([BANK, BANK], rows, TYPES)
-    with pytest.raises(UserError, match="types must differ"):
-        analyse([BANK], rows, ("PER", "PER"))
+    for types in (("PER", "PER"), ("O", "PER")):
+        with pytest.raises(UserError, match="types must differ"):
+            analyse([BANK], rows, types)
+    with pytest.raises(UserError, match="span 0-1 has type 'PER'; allowed: none"):
+        analyse([BANK], answers(one=["B-PER O O O O O"]), ())
     with pytest.raises(UserError, match="annotator 'nobody' is not in this analysis; one of one"):
         annotator_errors(analyse([BANK], rows, TYPES), "nobody")
 
@@ -428,3 +431,16 @@ def test_spans_may_come_in_any_order() -> None:
 def test_settings_that_are_refused(setting: str, value: object) -> None:
     with pytest.raises(UserError, match=f"^{setting}: "):
         AnalysisSettings(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_errors_against_a_reference_are_all_shown_and_agreement_stays() -> None:
+    given = answers(one=["O B-ORG I-ORG I-ORG O O"], two=["O B-ORG I-ORG I-ORG O O"])
+    usual = analyse([BANK], given, TYPES)
+    found = analyse([BANK], given, TYPES, reference={"d0": [Span(3, 4, "LOC")]})
+    assert (usual.groups, usual.totals.disagreeing) == ((), 0)
+    assert found.agreement == usual.agreement
+    assert found.hotspots == ()
+    assert found.consensus == {"d0": (Span(3, 4, "LOC"),)}
+    # Both annotators differ on three tokens: two where the reference has none, one where it has another type.
+    assert {group.subtype: group.tokens for group in found.groups} == {"O_to_ORG": 4, "LOC_to_ORG": 2}
+    assert found.totals.below_threshold == found.totals.disagreeing == 6

@@ -23,8 +23,9 @@ from stages.agreement.hotspots import merged_runs
 from stages.agreement.pairwise import MEASURES, contingency_tables, pair_measures
 from stages.agreement.patterns import find_patterns, label_mass
 from stages.agreement.settings import AnalysisSettings
+from stages.agreement.voting import weighted_consensus
 from stages.agreement.weights import annotator_weights, coalition_of
-from stages.contracts import Annotation, Document
+from stages.contracts import Annotation, Document, Failure
 from stages.ner.tags import spans_to_tags
 
 MODULES = [f"stages.agreement.{module.name}" for module in pkgutil.iter_modules(stages.agreement.__path__)]
@@ -223,11 +224,18 @@ def test_weightings() -> None:
     assert hybrid == close([0.5, 0.5, 0.0])
 
 
+def test_annotators_that_agree_no_better_than_chance_weigh_the_same() -> None:
+    pairs = {"strict_span_f1": np.eye(4), "cohens_kappa": np.eye(4)}
+    for weighting in ("kappa", "hybrid"):
+        assert annotator_weights(pairs, AnalysisSettings(weights=weighting)).tolist() == [0.25] * 4
+
+
 def test_coalition_includes_the_one_that_crosses_and_breaks_ties_by_name() -> None:
     assert coalition_of(["d", "c", "b", "a"], np.full(4, 0.25), 0.5) == ("a", "b")
     assert coalition_of(["a", "b", "c"], np.array([0.3, 0.45, 0.25]), 0.5) == ("b", "a")
     # 0.1 + 0.2 + 0.2 is 0.5 but for rounding.
     assert coalition_of(["a", "b", "c", "d"], np.array([0.2, 0.2, 0.1, 0.5]), 1.0) == ("d", "a", "b", "c")
+    assert coalition_of(["a", "b", "c", "d"], np.array([0.2, 0.2, 0.1, 0.5]), 0.7) == ("d", "a")
 
 
 def test_vote_ties_go_to_o_then_to_the_first_type_by_name() -> None:
@@ -240,3 +248,17 @@ def test_answers_without_weight_vote_equally_where_they_are_alone() -> None:
     codes = np.array([[5, 1], [1, 3]], np.uint8)
     voted = vote(find_patterns(codes, missing=5), np.array([1.0, 0.0]), np.array([0, 1, 2]))
     assert voted.tolist() == [1, 1]
+
+
+def test_consensus_by_given_weights() -> None:
+    documents, rows, labels = make_corpus(20, 3, 2, seed=4)
+    rows["annotator-01"][3] = Annotation("doc-000003", failure=Failure("timeout", "no answer"))
+    rows["annotator-02"][3] = Annotation("doc-000003", failure=Failure("timeout", "no answer"))
+    heavy = {"annotator-00": 0.1, "annotator-01": 0.8, "annotator-02": 0.1}
+    voted = weighted_consensus(documents, rows, labels, heavy)
+    by_name = {name: {row.id: row for row in own} for name, own in rows.items()}
+    for document in documents:
+        decides = "annotator-00" if document.id == "doc-000003" else "annotator-01"
+        expected = spans_to_tags(by_name[decides][document.id].spans, len(document.tokens))
+        types = [tag[2:] for tag in expected]
+        assert [tag[2:] for tag in spans_to_tags(voted[document.id], len(document.tokens))] == types

@@ -12,11 +12,12 @@ from perf.synthetic import make_corpus
 
 from stages.agreement import (
     Analysis,
-    agreement_from_json,
+    AnalysisSettings,
     agreement_to_json,
     analyse,
     annotator_errors,
     confusion_to_json,
+    disagreements_to_json,
     hotspot_from_json,
     hotspot_to_json,
     render_annotator_report,
@@ -26,6 +27,7 @@ from stages.agreement import (
 from stages.contracts import Annotation, Document, Failure, Span
 from stages.errors import UserError
 from stages.files import check, dump_line
+from stages.records import agreement_from_json
 
 NAMES = ("one", "two", "three")
 TEXT = "the Bank of England raised rates"
@@ -109,6 +111,46 @@ def test_report_on_one_annotator(large) -> None:
     assert f"more (+) or fewer (-) than the consensus: {analysis.bias[name].over_tagging:+d}" in report
     with pytest.raises(UserError, match="'nobody' is not in this analysis"):
         render_annotator_report(analysis, "nobody")
+
+
+def test_reports_on_a_member_of_the_coalition_and_on_an_outsider() -> None:
+    agreeing = (Span(1, 4, "ORG"),)
+    rows = {name: [Annotation("d0", agreeing)] for name in ("one", "two", "three", "four")}
+    rows["odd"] = [Annotation("d0", (Span(0, 1, "LOC"), Span(1, 4, "LOC")))]
+    analysis = analyse([BANK], rows, ("LOC", "ORG"), AnalysisSettings(percentile=95.0, coalition_cutoff=0.7))
+    member, outsider = render_annotator_report(analysis, "four"), render_annotator_report(analysis, "odd")
+    assert analysis.agreement.coalition == ("four", "one", "three")
+    assert "- Member of the coalition: yes" in member
+    assert "fewer (-) than the consensus: +0\n" in member
+    assert "| Total | 0 | 0.0 | 0 |" in member.replace("*", "")
+    assert "- Member of the coalition: no" in outsider
+    assert "fewer (-) than the consensus: +1 (LOC +4, ORG -3)" in outsider
+    everybody = analyse([BANK], rows, ("LOC", "ORG"), AnalysisSettings(coalition_cutoff=1.0))
+    assert "- Rest: none" in render_report(everybody, [BANK])
+
+
+def test_what_is_below_the_threshold_says_so() -> None:
+    documents, rows, types = make_corpus(40, 4, 3, seed=2)
+    analysis = analyse(documents, rows, types, AnalysisSettings(percentile=97.0))
+    report = render_annotator_report(analysis, analysis.agreement.annotators[-1])
+    outside = [part for part in re.split(r"(?m)^(?=\d+\. )", report) if "; below the threshold)" in part]
+    assert outside
+    assert not any("- Kind: " in part for part in outside)
+    assert re.search(r"; hotspot \S+\)\n    - Context: .*\n    - Kind: ", report)
+
+
+@pytest.mark.parametrize("source", ["analysed", "large"])
+def test_the_disagreements_file_holds_the_groups_of_all_and_of_each(
+    source: str, request: pytest.FixtureRequest
+) -> None:
+    analysis, _ = request.getfixturevalue(source)
+    value = json.loads(dump_line(disagreements_to_json(analysis)))
+    check(value, "disagreements", "disagreements.json")
+    assert value["coalition"] == list(analysis.agreement.coalition)
+    assert [group["subtype"] for group in value["groups"]] == [group.subtype for group in analysis.groups]
+    for name, groups in value["annotators"].items():
+        found = annotator_errors(analysis, name)
+        assert [(group["subtype"], group["tokens"]) for group in groups] == [(g.subtype, g.tokens) for g in found]
 
 
 @pytest.mark.parametrize("source", ["analysed", "large"])

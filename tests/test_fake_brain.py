@@ -168,27 +168,13 @@ def test_random_does_not_heed_instructions() -> None:
     assert corpus("scripted-random", instruction) == corpus("scripted-random")
 
 
-def test_more_instructions_leave_fewer_errors_and_make_no_new_ones() -> None:
-    base = [set(p) for seed in range(10) for p in corpus("scripted-shy", *["Take care."], seed=seed)]
-    more = [set(p) for seed in range(10) for p in corpus("scripted-shy", *["Take care."] * 4, seed=seed)]
-    best = [set(p) for seed in range(10) for p in corpus("scripted-shy", *["Take care."] * 40, seed=seed)]
-    assert sum(map(len, base)) < sum(map(len, more)) <= sum(map(len, best))
-    for few, some, many in zip(base, more, best, strict=True):
-        # What was right under few instructions (it is still so under many) is right in between.
-        assert few & many <= some
+def test_general_advice_changes_nothing() -> None:
+    assert corpus("scripted-shy", *["Take care."] * 4) == corpus("scripted-shy")
 
 
-def test_examples_and_headings_are_no_lines_of_instructions() -> None:
+def test_examples_below_a_line_and_headings_rule_nothing_else() -> None:
     guidance = ("Take care.", 'Label "Oslo" as location.\n   "Oslo" -> location (a city)\nFor you in particular:')
-    reading = read(request("Oslo .", *guidance), TYPES)
-    assert reading.instructions == 2
-    assert reading.rulings == {"Oslo": "location"}
-
-
-def test_ease_halves_with_each_line_down_to_a_tenth() -> None:
-    careful = habits_of("scripted-careful")
-    assert [careful.ease(n) for n in (0, 1, 2, 3, 4, 100)] == [1.0, 0.5, 0.25, 0.125, 0.1, 0.1]
-    assert habits_of("scripted-random").ease(100) == 1.0
+    assert read(request("Oslo .", *guidance), TYPES).rulings == {"Oslo": "location"}
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ REPORT = """ORG_to_LOC: 4 tokens in 2 mentions
 FINDINGS = (
     Finding("Lisbon", "organization"),
     Finding("Monday", None),
+    Finding("Bank", None),
     Finding("Bank of Tallinn", "organization"),
+    Finding("Tallinn", "location"),
     Finding("Port Said", "location"),
 )
 PHASES = ("patterns", "diagnosis", "instructions", "integration")
@@ -118,16 +120,17 @@ def test_instructions_say_what_most_annotators_said() -> None:
     assert [item["text"] for item in value["instructions"]] == [
         'Label "Lisbon" as organization.',
         'Never label "Monday": it is no entity.',
+        'Never label "Bank": it is no entity.',
         'Label "Bank of Tallinn" as organization.',
-        'Label "Port Said" as location.',
+        'Label "Tallinn" as location.',
     ]
-    assert [item["examples"][0]["text"] for item in value["instructions"]] == [f.span for f in FINDINGS]
+    assert [item["examples"][0]["text"] for item in value["instructions"]] == [f.span for f in FINDINGS[:5]]
     assert {item["replaces"] for item in value["instructions"]} == {""}
 
 
 def test_bounds_of_lists_of_instructions_are_kept() -> None:
     item = objects({"text": {"type": "string"}})
-    for bounds, length in [({"maxItems": 2}, 2), ({"maxItems": 0}, 0), ({"minItems": 6}, 6), ({}, 4)]:
+    for bounds, length in [({"maxItems": 2}, 2), ({"maxItems": 0}, 0), ({"minItems": 6}, 6), ({}, 5)]:
         schema = objects({"instructions": {"type": "array", "items": item, **bounds}}, title="instructions")
         assert len(filled(schema)["instructions"]) == length
 
@@ -143,10 +146,11 @@ def test_findings_pass_through_all_phases() -> None:
     patterns = filled(schema_of("supervisor/patterns"))["patterns"]
     shown = "\n".join(f"- {p['name']}. Cause: {p['root_cause']} Principle: {p['principle']}" for p in patterns)
     instructions = filled(schema_of("supervisor/instructions"), shown)["instructions"]
-    assert [item["text"] for item in instructions] == [finding.instruction() for finding in FINDINGS]
+    # Five patterns at most.
+    assert [item["text"] for item in instructions] == [finding.instruction() for finding in FINDINGS[:5]]
     candidates = "\n".join(f"- C2.{n}: {item['text']}" for n, item in enumerate(instructions, 1))
     decisions = filled(schema_of("supervisor/integration"), candidates)["decisions"]
-    assert [d["candidate"] for d in decisions] == ["C2.1", "C2.2", "C2.3", "C2.4"]
+    assert [d["candidate"] for d in decisions] == ["C2.1", "C2.2", "C2.3", "C2.4", "C2.5"]
     assert {(d["action"], d["target"], d["parent"]) for d in decisions} == {("add", "", "")}
     as_json = json.dumps({"instructions": instructions})
     assert filled(schema_of("supervisor/instructions"), as_json)["instructions"] == instructions

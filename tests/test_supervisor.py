@@ -9,8 +9,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.contracts import EntityType, ErrorExample, ErrorGroup, Guideline, Instruction, Receipt
+from stages.contracts import Choice, EntityType, ErrorExample, ErrorGroup, Guideline, Instruction
 from stages.errors import ProviderError, UserError
+from stages.files import check
 from stages.llm.ask import Asker
 from stages.llm.endpoint import Endpoint
 from stages.llm.fake.faults import Faults
@@ -19,7 +20,7 @@ from stages.llm.request import ModelSettings
 from stages.llm.store import ResponseStore
 from stages.supervisor.evidence import NO_ENTITY, Evidence, evidence_from_json
 from stages.supervisor.guideline import dump_guideline, load_guideline, save_guideline
-from stages.supervisor.integrate import ALREADY_THERE, DROPPED, Candidate, Decision, integrate, numbered, within_limits
+from stages.supervisor.history import StartingPoint
 from stages.supervisor.refine import refine
 from stages.supervisor.settings import SupervisorSettings
 
@@ -31,8 +32,8 @@ def guideline() -> Guideline:
     return load_guideline(ROOT / "data/conll2003/guideline.yaml")
 
 
-def line(number: str, text: str, *children: Instruction) -> Instruction:
-    return Instruction(number, text, children=children, receipt=Receipt(1, "new", hotspots=("d:1-2",)))
+def begin(guideline: Guideline) -> StartingPoint:
+    return StartingPoint(guideline, agreement=0.5)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("data/*/guideline.yaml")), ids=lambda path: path.parent.name)
@@ -62,54 +63,11 @@ def test_a_wrong_guideline_is_one_line_with_file_and_place(tmp_path: Path, old: 
     assert "\n" not in str(error.value)
 
 
-def test_limits_cut_the_surplus_repetitions_and_what_names_nothing() -> None:
-    candidates = [
-        Candidate(line("", "Mark a city as location.")),
-        Candidate(line("", "mark a CITY as location")),
-        Candidate(line("", "Be careful.")),
-        Candidate(line("", "Leave Bonn unmarked."), spans=("Bonn",)),
-        Candidate(line("", "Mark a river as location.")),
-        Candidate(line("", "Mark a name as person."), annotator="a"),
-        Candidate(line("", "Mark a nickname as person."), annotator="a"),
-    ]
-    kept, cut = within_limits(candidates, max_common=2, max_specific=1, types=TYPES)
-    assert [c.instruction.text for c in kept] == [
-        "Mark a city as location.",
-        "Leave Bonn unmarked.",
-        "Mark a name as person.",
-    ]
-    assert [reason for _, reason in cut] == [
-        "repeats another",
-        "names no type and no string of the disagreement",
-        "over the limit",
-        "over the limit",
-    ]
-    assert [c.instruction.id for c in numbered(kept, 2)] == ["C2.1", "C2.2", "S2.1"]
-
-
-def test_what_stood_is_kept_unless_a_decision_names_it(guideline: Guideline) -> None:
-    before = replace(guideline, common=(line("C1.1", "One."), line("C1.2", "Two."), line("C1.3", "Three.")))
-    candidates = [Candidate(line(f"C2.{n}", f"New {n}.")) for n in range(1, 6)]
-    candidates.append(Candidate(line("C2.6", "three")))
-    decisions = {
-        "C2.1": Decision("C2.1", "merge", target="C1.1", text="One and more."),
-        "C2.2": Decision("C2.2", "replace", target="C1.2"),
-        "C2.3": Decision("C2.3", "drop"),
-        "C2.4": Decision("C2.4", "add", parent="C1.3"),
-        "C2.5": Decision("C2.5", "merge", target="C9.9", text="Nothing to merge with."),
-    }
-    after, outcomes = integrate(before, candidates, decisions)
-    assert [i.text for i in after.common] == ["One and more.", "New 2.", "Three.", "New 5."]
-    assert [c.text for c in after.common[2].children] == ["New 4."]
-    assert [i.receipt.status for i in after.common if i.receipt] == ["modified", "new", "retained", "new"]
-    assert outcomes["C2.3"] == DROPPED and outcomes["C2.6"] == ALREADY_THERE
-    assert after.round == before.round + 1
-
-
 def test_evidence_speaks_in_the_annotators_type_names() -> None:
     example = {
         "hotspot": "d:0-2", "document": "d", "start": 0, "end": 2, "span_text": "PER O", "context": "«PER O»",
-        "consensus": 'PER "PER ; O"; O', "alternatives": [["LOC", ["a"]], ["O", ["b"]]], "kind": "minor",
+        "consensus": 'PER "PER ; O"; O', "agreeing": [],
+        "alternatives": [["LOC", ["a"]], ["O", ["b"]]], "kind": "minor",
     }  # fmt: skip
     group = {"family": "Ent_to_O", "subtype": "PER_to_O", "tokens": 2, "mentions": 1, "examples": [example]}
     value = {"coalition": ["a"], "groups": [group], "annotators": {"a": [group]}}
@@ -122,7 +80,16 @@ def test_evidence_speaks_in_the_annotators_type_names() -> None:
 
 def evidence() -> Evidence:
     example = ErrorExample(
-        "d1:0-1", "d1", 0, 1, "Chicago", "«Chicago» 5 Boston", "organization", (("location", ("scripted_b",)),), "minor"
+        "d1:0-1",
+        "d1",
+        0,
+        1,
+        "Chicago",
+        "«Chicago» 5 Boston",
+        "organization",
+        ("scripted_a",),
+        (("location", ("scripted_b",)),),
+        "minor",
     )
     group = ErrorGroup("Ent_to_Ent", "organization_to_location", 3, 2, (example,))
     return Evidence((group,), {"scripted_a": (), "scripted_b": (group,)}, ("scripted_a",), "# Report\n«Chicago»")
@@ -134,8 +101,8 @@ def test_a_refinement_is_cumulative_and_has_receipts(guideline: Guideline, tmp_p
     settings = SupervisorSettings(model, batch=batch, max_common=2, max_specific=1)
     asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
     standing = replace(guideline, common=(Instruction("H1", "Mark a team as organization."),))
-    first = refine(standing, evidence(), settings, asker, "test")
-    second = refine(first.guideline, evidence(), settings, asker, "test")
+    first = refine(begin(standing), evidence(), settings, asker, "test")
+    second = refine(begin(first.guideline), evidence(), settings, asker, "test")
     assert "H1" in [i.id for i in first.guideline.common] and "H1" in [i.id for i in second.guideline.common]
     new = [i for i in first.guideline.common if i.receipt]
     assert new and all(i.receipt and i.receipt.hotspots == ("d1:0-1",) and i.receipt.responses for i in new)
@@ -154,7 +121,7 @@ def test_an_unreachable_supervisor_stops_the_stage_instead_of_leaving_a_round_un
         asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
         model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
         with pytest.raises(ProviderError, match=r"test patterns: 1 of 1 calls failed \(unavailable"):
-            refine(guideline, evidence(), SupervisorSettings(model), asker, "test")
+            refine(begin(guideline), evidence(), SupervisorSettings(model), asker, "test")
 
 
 def test_an_unreadable_supervisor_leaves_the_guideline_and_says_so(guideline: Guideline, tmp_path: Path) -> None:
@@ -162,7 +129,7 @@ def test_an_unreadable_supervisor_leaves_the_guideline_and_says_so(guideline: Gu
         endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
         asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
         model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
-        refined = refine(guideline, evidence(), SupervisorSettings(model), asker, "test")
+        refined = refine(begin(guideline), evidence(), SupervisorSettings(model), asker, "test")
     assert replace(refined.guideline, round=0) == guideline
     assert refined.record["kept_previous"]
     assert refined.record["phases"][0]["failed"] == ["empty"]
@@ -173,7 +140,29 @@ def test_without_disagreement_the_guideline_is_carried_over_and_the_record_says_
 ) -> None:
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
     asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
-    refined = refine(guideline, Evidence((), {"a": ()}, ("a",), ""), SupervisorSettings(model), asker, "test")
+    refined = refine(begin(guideline), Evidence((), {"a": ()}, ("a",), ""), SupervisorSettings(model), asker, "test")
     assert replace(refined.guideline, round=0) == guideline
     assert refined.record["kept_previous"]
     assert asker.tally.called == 0
+
+
+def test_a_person_s_choice_reaches_the_supervisor_and_stays_in_the_file(guideline: Guideline, tmp_path: Path) -> None:
+    decided = replace(guideline, choices=(Choice("organization_to_location", "Teams are organizations."),))
+    model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
+    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    refined = refine(begin(decided), evidence(), SupervisorSettings(model), asker, "test")
+    assert refined.guideline.choices == decided.choices
+    save_guideline(tmp_path / "guideline.yaml", refined.guideline)
+    assert load_guideline(tmp_path / "guideline.yaml") == refined.guideline
+    sent = [str(request) for _, request, _ in asker.store.rows()]
+    assert sent and all("organization_to_location: Teams are organizations." in text for text in sent)
+
+
+def test_after_refinement_has_stopped_nobody_is_asked(guideline: Guideline, tmp_path: Path) -> None:
+    model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
+    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    start = replace(begin(guideline), stopped=True)
+    refined = refine(start, evidence(), SupervisorSettings(model), asker, "test")
+    assert asker.tally.called == 0 and refined.record["stopped"] and refined.record["kept_previous"]
+    assert replace(refined.guideline, round=0) == guideline
+    check(refined.record, "refinement", "record")

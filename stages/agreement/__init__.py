@@ -5,7 +5,6 @@ from stages.agreement.bias import AnnotatorBias, Confusion
 from stages.agreement.error_families import FAMILIES
 from stages.agreement.hotspots import KINDS
 from stages.agreement.records import (
-    agreement_from_json,
     agreement_to_json,
     confusion_to_json,
     disagreements_to_json,
@@ -16,6 +15,7 @@ from stages.agreement.records import (
 from stages.agreement.report import render_annotator_report, render_report
 from stages.agreement.settings import WEIGHTINGS, AnalysisSettings
 from stages.agreement.totals import Totals
+from stages.agreement.voting import weighted_consensus
 
 __all__ = [
     "FAMILIES",
@@ -26,7 +26,6 @@ __all__ = [
     "AnnotatorBias",
     "Confusion",
     "Totals",
-    "agreement_from_json",
     "agreement_to_json",
     "analyse",
     "annotator_errors",
@@ -37,4 +36,5 @@ __all__ = [
     "render_annotator_report",
     "render_report",
     "tokens_frame",
+    "weighted_consensus",
 ]

@@ -24,6 +24,8 @@ from stages.agreement.weights import annotator_weights, coalition_of
 from stages.contracts import Agreement, Annotation, Document, ErrorGroup, Hotspot, Span
 from stages.errors import UserError
 
+GOLD = "gold labels"  # what agrees with a given reference, besides annotators
+
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
@@ -78,12 +80,16 @@ def analyse(
     annotations: Mapping[str, Sequence[Annotation]],
     types: Sequence[str],
     settings: AnalysisSettings | None = None,
+    reference: Mapping[str, Sequence[Span]] | None = None,
 ) -> Analysis:
     """Analyse one round: one row per annotator and document, failures included as such.
 
     A failed document is no vote: its annotator's labels are missing there and the weights of the others
     are renormalised. A single annotator agrees with itself: all agreement is 1.0 and there are no
     hotspots. Nothing depends on the order of annotators, documents or types.
+
+    `reference` (document id -> spans, every document) takes the place of the consensus as what errors are
+    counted against, inside hotspots and below: supervision by gold labels, for comparison only.
 
     Errors: UserError, see `stages.agreement.encoding.encode`.
     """
@@ -98,17 +104,22 @@ def analyse(
     measures = token_measures(patterns, weights, elite)
     limits = thresholds(measures, settings)
     blocks = find_blocks(measures, limits, corpus.offsets, settings)
-    consensus = vote(patterns, weights, corpus.offsets)
+    if reference is None:
+        consensus = vote(patterns, weights, corpus.offsets)
+    else:
+        rows = [Annotation(document.id, tuple(reference[document.id])) for document in documents]
+        consensus = encode(documents, {"reference": rows}, types).codes[0]
     disagreements = find_disagreements(corpus, consensus)
-    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)))
+    named = "" if reference is None else GOLD
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named)
     hotspots = hotspot_records(corpus, blocks, measures, consensus)
     everybody = range(len(corpus.annotators))
-    inside = disagreements.only(readings.block_of[disagreements.token] >= 0)
+    shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))
     return Analysis(
         agreement=_agreement(corpus, patterns, pairs, weights, coalition),
         hotspots=hotspots,
         consensus=spans_of(consensus, corpus),
-        groups=error_groups(inside, readings, everybody, settings.examples_per_group, settings.seed),
+        groups=error_groups(shown, readings, everybody, settings.examples_per_group, settings.seed),
         totals=count_totals(disagreements, readings),
         bias=annotator_biases(corpus, consensus, coalition),
         confusion=type_confusion(corpus, consensus, tables),

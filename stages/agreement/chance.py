@@ -23,9 +23,11 @@ def cohens_kappa(tables: Ints) -> Floats:
     >>> cohens_kappa(np.array([[0, 7], [0, 0]])).item()
     0.0
     """
-    total = tables.sum(axis=(-2, -1), dtype=np.float64)
+    # Summed as integers, which is quicker than with a conversion on the way.
+    rows, columns = tables.sum(axis=-1).astype(np.float64), tables.sum(axis=-2).astype(np.float64)
+    total = rows.sum(axis=-1)
     observed = np.trace(tables, axis1=-2, axis2=-1) * total
-    expected = (tables.sum(axis=-1, dtype=np.float64) * tables.sum(axis=-2, dtype=np.float64)).sum(axis=-1)
+    expected = (rows * columns).sum(axis=-1)
     room = total * total - expected
     kappa: Floats = np.divide(observed - expected, room, out=np.ones_like(room), where=room > 0)
     return kappa

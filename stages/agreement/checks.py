@@ -42,7 +42,7 @@ def rows_of(name: str, given: Sequence[Annotation], ordered: Sequence[Document])
         if row.id in seen:
             raise UserError(f"annotator {name!r} has two rows for document {row.id!r}; one is allowed")
         seen.add(row.id)
-    absent = next(document for document in ids if document not in seen)
+    absent = min(known - seen)
     raise UserError(f"annotator {name!r} has no row for document {absent!r}; annotate it again")
 
 
@@ -50,11 +50,11 @@ def check_common_answers(names: Sequence[str], given: NDArray[np.bool_], rows: S
     """Refuse an annotator without answers (A x D mask), and a pair without a document in common."""
     for name, own, answers in zip(names, given, rows, strict=True):
         if not own.any():
-            first = answers[0]
-            code = first.failure.code if first.failure else ""
+            failures = [(row.id, row.failure.code) for row in answers if row.failure is not None]
+            document, code = failures[0]
             raise UserError(
                 f"annotator {name!r} answered none of {len(answers)} documents "
-                f"(first: {first.id!r}, {code}); annotate again or leave it out"
+                f"(first: {document!r}, {code}); annotate again or leave it out"
             )
     counts = given.astype(np.int64)
     lonely = np.argwhere(counts @ counts.T == 0)

@@ -126,13 +126,12 @@ def _span_table(
 ) -> SpanTable:
     flat = [span for own in rows for row in own for span in row.spans]
     counts = np.array([[len(row.spans) for row in own] for own in rows])
-    size = len(flat)
     row_of = np.repeat(np.arange(counts.size), counts.ravel())
     annotator, document = np.divmod(row_of, max(len(documents), 1))
     index = {label: number for number, label in enumerate(labels)}
-    types = np.fromiter((index.get(span.type, -1) for span in flat), np.int64, size)
-    start = np.fromiter((span.start for span in flat), np.int64, size)
-    end = np.fromiter((span.end for span in flat), np.int64, size)
+    types = np.array([index.get(span.type, -1) for span in flat], np.int64)
+    start = np.array([span.start for span in flat], np.int64)
+    end = np.array([span.end for span in flat], np.int64)
     wrong = (types < 0) | (start < 0) | (start >= end) | (end > np.diff(offsets)[document])
     if wrong.any():
         first = int(wrong.argmax())

@@ -22,12 +22,16 @@ REACH = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
-    """What examples are made from: the corpus, its consensus (T codes), and its hotspots."""
+    """What examples are made from: the corpus, its consensus (T codes), and its hotspots.
+
+    `reference` names what stands in the place of the consensus, if anything does.
+    """
 
     corpus: Corpus
     consensus: Codes
     blocks: Blocks
     block_of: Ints
+    reference: str = ""
 
     def of_document(self, number: int) -> tuple[list[int], list[list[int]]]:
         """Codes of the consensus and of each annotator for one document."""
@@ -101,6 +105,9 @@ def _example(
         if row[start:end] != usual[start:end] and row[start] != corpus.missing:
             touching = _touching(row, start, end, corpus.types)
             by_reading.setdefault(touching, []).append(corpus.annotators[annotator])
+    agreeing = tuple(
+        name for name, row in zip(corpus.annotators, rows, strict=True) if row[start:end] == usual[start:end]
+    )
     ranked = sorted(by_reading.items(), key=lambda item: (-len(item[1]), item[0]))
     return ErrorExample(
         hotspot=_hotspot_of(block, base, document.id, readings.blocks),
@@ -110,6 +117,7 @@ def _example(
         span_text=text,
         context=" ".join(context),
         consensus=_reading(_touching(usual, start, end, corpus.types), start, end, tokens),
+        agreeing=(readings.reference, *agreeing) if readings.reference else agreeing,
         alternatives=tuple([(_reading(spans, start, end, tokens), tuple(names)) for spans, names in ranked]),
         kind=KINDS[int(readings.blocks.kind[block])] if block >= 0 else "",
     )

@@ -32,21 +32,6 @@ def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
     return value
 
 
-def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
-    """The Agreement of a checked agreement.json."""
-    return Agreement(
-        annotators=tuple(value["annotators"]),
-        documents=value["documents"],
-        pairs={name: tuple(map(tuple, matrix)) for name, matrix in value["pairs"].items()},
-        mean=value["mean"],
-        overall=value["overall"],
-        weights=value["weights"],
-        coalition=tuple(value["coalition"]),
-        fleiss_kappa=value["fleiss_kappa"],
-        krippendorff_alpha=value["krippendorff_alpha"],
-    )
-
-
 def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
     """disagreements.json (disagreements.schema.json): what the supervisor is shown of a round.
 

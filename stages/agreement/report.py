@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from stages.agreement.analysis import Analysis, annotator_errors
 from stages.agreement.error_families import FAMILIES
 from stages.agreement.hotspots import KINDS
-from stages.contracts import Document, ErrorExample, ErrorGroup, Hotspot
+from stages.contracts import Document, ErrorExample, ErrorGroup
 
 FAMILY_MEANINGS = {
     "O_to_Ent": "an annotator marks an entity where the consensus has none",
@@ -29,12 +29,11 @@ def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
     `documents` are those that the analysis was asked about. No timestamp: the same analysis, the same text.
     """
     agreement = analysis.agreement
-    hotspots = {hotspot.id: hotspot for hotspot in analysis.hotspots}
     rest = [name for name in agreement.annotators if name not in agreement.coalition]
     lines = [
         "# Disagreement report",
         "",
-        "Reference: the consensus, a weighted majority vote of all annotators. It is not the truth.",
+        _reference(analysis),
         "",
         "## Overview",
         "",
@@ -60,7 +59,7 @@ def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
         f"- Rest: {_listed(rest)}",
         f"- Entity types: {_listed(analysis.readings.corpus.types)}",
         "",
-        *_families(analysis.groups, hotspots),
+        *_families(analysis.groups),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -85,9 +84,15 @@ def render_annotator_report(analysis: Analysis, annotator: str) -> str:
         "",
         *_group_table(groups),
         "",
-        *_families(groups, {}),
+        *_families(groups),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _reference(analysis: Analysis) -> str:
+    if name := analysis.readings.reference:
+        return f"Reference: the {name}. Wherever a consensus is named, it means them: they are right."
+    return "Reference: the consensus, a weighted majority vote of all annotators. It is not the truth."
 
 
 def _overview(analysis: Analysis, documents: Sequence[Document]) -> Iterator[str]:
@@ -104,7 +109,8 @@ def _overview(analysis: Analysis, documents: Sequence[Document]) -> Iterator[str
     yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} tokens"
     yield (
         f"- Labels that differ from the consensus: {totals.disagreeing} of {totals.labels}; "
-        f"{totals.in_hotspots} in hotspots, {totals.below_threshold} below the threshold and not shown here"
+        f"{totals.in_hotspots} in hotspots, {totals.below_threshold} below the threshold"
+        f"{'' if analysis.readings.reference else ' and not shown here'}"
     )
 
 
@@ -131,41 +137,37 @@ def _group_table(groups: Sequence[ErrorGroup]) -> Iterator[str]:
     yield from _table(("Error type", "Tokens", "%", "Mentions"), rows)
 
 
-def _families(groups: Sequence[ErrorGroup], hotspots: Mapping[str, Hotspot]) -> Iterator[str]:
+def _families(groups: Sequence[ErrorGroup]) -> Iterator[str]:
     for family in FAMILIES:
         own = [group for group in groups if group.family == family]
         if own:
             yield f"## {family}: {_counted(sum(group.tokens for group in own), 'token')}"
             yield ""
             for group in own:
-                yield from _group(group, hotspots)
+                yield from _group(group)
 
 
-def _group(group: ErrorGroup, hotspots: Mapping[str, Hotspot]) -> Iterator[str]:
+def _group(group: ErrorGroup) -> Iterator[str]:
     size = f"{_counted(group.tokens, 'token')} in {_counted(group.mentions, 'mention')}"
     yield f"### {group.subtype}: {size}"
     yield ""
     for number, example in enumerate(group.examples, 1):
-        yield from _example(number, example, hotspots)
+        yield from _example(number, example)
     omitted = group.mentions - len(group.examples)
     if omitted:
         yield f"({omitted} more not shown)"
         yield ""
 
 
-def _example(number: int, example: ErrorExample, hotspots: Mapping[str, Hotspot]) -> Iterator[str]:
+def _example(number: int, example: ErrorExample) -> Iterator[str]:
     tokens = f"tokens {example.start}-{example.end}"
     place = f"hotspot {example.hotspot}" if example.hotspot else "below the threshold"
     yield f'{number}. "{example.span_text}" ({example.document}, {tokens}; {place})'
     yield f"    - Context: {example.context}"
     if example.kind:
         yield f"    - Kind: {KIND_NAMES[example.kind]}"
-    hotspot = hotspots.get(example.hotspot)
-    agreeing = ""
-    if hotspot:
-        others = {name for _, names in example.alternatives for name in names}
-        agreeing = f" ({_listed(name for name in hotspot.labels if name not in others)})"
-    yield f"    - Consensus: {example.consensus}{agreeing}"
+    agreeing = ", ".join(example.agreeing) or "nobody: a tie"
+    yield f"    - Consensus: {example.consensus} ({agreeing})"
     for reading, names in example.alternatives:
         yield f"    - Alternative: {reading} ({', '.join(names)})"
     yield ""

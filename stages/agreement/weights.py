@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -50,11 +51,6 @@ def coalition_of(names: Sequence[str], weights: Floats, cutoff: float) -> tuple[
     ('only',)
     """
     by_name = dict(zip(names, weights.tolist(), strict=True))
-    chosen: list[str] = []
-    reached = 0.0
-    for name in sorted(by_name, key=lambda name: (-round(by_name[name], 9), name)):
-        chosen.append(name)
-        reached += by_name[name]
-        if reached >= cutoff - _TIE:
-            break
-    return tuple(chosen)
+    ranked = sorted(by_name, key=lambda name: (-round(by_name[name], 9), name))
+    reached = list(accumulate(by_name[name] for name in ranked))
+    return tuple(ranked[: 1 + sum(weight < cutoff - _TIE for weight in reached[:-1])])

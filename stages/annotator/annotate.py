@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from stages.annotator.failures import LEFT_OUT, refuse_too_many_failures
 from stages.annotator.prompt import about, answer_schema, opening
-from stages.annotator.settings import AnnotatorSettings
-from stages.contracts import Annotation, Document, EntityType, Guideline
+from stages.annotator.settings import AnnotatorSettings, AnswerSettings
+from stages.contracts import Annotation, Document, EntityType, Failure, Guideline
 from stages.files import validator
 from stages.llm.ask import Asker
 from stages.llm.dialogue import Dialogue, ask_objects
 from stages.llm.request import Request
 from stages.ner.matching import match_answers
 
-Occurrences = Literal["all", "ordered"]
+ANSWERS = AnswerSettings()
 
 
 def annotate(
@@ -23,28 +24,36 @@ def annotate(
     annotator: AnnotatorSettings,
     asker: Asker,
     label: str,
-    occurrences: Occurrences = "all",
-    repair_turns: int = 1,
+    answers: AnswerSettings = ANSWERS,
 ) -> list[Annotation]:
     """One annotation per document, in order.
 
-    `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one
-    in answer order. An answer that stays unreadable is a failure, never an empty annotation.
+    An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
+    leaves out is not asked: its rows are failures `left_out`.
+    Errors: ProviderError with a table of causes if more than `answers.max_failed_share` of the documents failed.
     """
-    requests = requests_for(documents, guideline, annotator, asker)
-    dialogues = ask_objects(asker, requests, validator("answer"), label, repair_turns)
-    return [
-        _annotation(document, dialogue, guideline.types, occurrences)
+    if annotator.name in guideline.left_out:
+        return [Annotation(document.id, failure=Failure(LEFT_OUT, "by the guideline")) for document in documents]
+    requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
+    dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
+    annotations = [
+        _annotation(document, dialogue, guideline.types, answers.occurrences)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
+    refuse_too_many_failures(annotations, answers.max_failed_share, label)
+    return annotations
 
 
 def requests_for(
-    documents: Sequence[Document], guideline: Guideline, annotator: AnnotatorSettings, asker: Asker
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    show_goal: bool = True,
 ) -> list[Request]:
     """The first request of each document."""
     address = asker.endpoint(annotator.model.endpoint).address
-    begun = opening(guideline, annotator)
+    begun = opening(guideline, annotator, show_goal)
     return [
         Request(
             address,
@@ -57,7 +66,7 @@ def requests_for(
 
 
 def _annotation(
-    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Occurrences
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)

@@ -25,11 +25,11 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
     return about(document, opening(guideline, annotator))
 
 
-def opening(guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
+def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
     """What the conversations about all documents begin with; worked out once, it is most of the work."""
     task = render(
         f"annotator/{annotator.prompt}",
-        goal=guideline.goal,
+        goal=guideline.goal if show_goal else None,
         types=guideline.types,
         common=guideline.common,
         specific=guideline.specific.get(annotator.name, ()),

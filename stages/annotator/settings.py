@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from stages.llm.request import ModelSettings
 
@@ -20,6 +20,21 @@ class AnnotatorSettings:
     model: ModelSettings
     style: str = "plain"
     prompt: str = "annotate.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How every annotator is asked and its answers are read (params `answers`).
+
+    `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one in
+    answer order. `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's
+    documents in one round; above it the stage stops. `show_goal`: whether annotators are told the goal.
+    """
+
+    occurrences: Literal["all", "ordered"] = "all"
+    repair_turns: int = 1
+    max_failed_share: float = 1.0
+    show_goal: bool = True
 
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:

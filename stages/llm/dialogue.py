@@ -22,6 +22,10 @@ class Dialogue:
     repairs: int
     responses: tuple[str, ...]
 
+    def items(self, key: str) -> list[dict[str, Any]]:
+        """The list under a key of the object; empty for a failure."""
+        return list(self.value[key]) if self.value is not None else []
+
 
 def ask_objects(
     asker: Asker,

@@ -34,6 +34,12 @@ def example_turns(name: str) -> tuple[Message, ...]:
 
 
 @cache
+def word_list(name: str) -> tuple[str, ...]:
+    """The words of `<name>.txt`, in lower case."""
+    return tuple((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").casefold().split())
+
+
+@cache
 def _template(name: str) -> tuple[Any, frozenset[str]]:
     import jinja2
     import jinja2.meta

@@ -10,20 +10,30 @@ from typing import Any
 from stages.contracts import EntityType, ErrorExample, ErrorGroup
 
 NO_ENTITY = "no entity"  # how prompts write that a string is left unmarked
+EXAMPLES_SHOWN = 3  # per group of disagreements; the report for large models shows more
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One round's disagreements: groups over all annotators, each annotator's own against the consensus,
-    the coalition, and the report (markdown, with the benchmark's labels)."""
+    the coalition, and the report (markdown, with the benchmark's labels). `gold`: the consensus in all of it is
+    gold labels, for an ablation."""
 
     groups: tuple[ErrorGroup, ...]
     by_annotator: Mapping[str, tuple[ErrorGroup, ...]]
     coalition: tuple[str, ...]
     report: str
+    gold: bool = False
+
+    def texts(self) -> list[str]:
+        """Every text of a document that the supervisor may be shown."""
+        groups = [*self.groups, *(group for entries in self.by_annotator.values() for group in entries)]
+        return [example.context for group in groups for example in group.examples]
 
 
-def evidence_from_json(value: Mapping[str, Any], report: str, types: Sequence[EntityType]) -> Evidence:
+def evidence_from_json(
+    value: Mapping[str, Any], report: str, types: Sequence[EntityType], gold: bool = False
+) -> Evidence:
     """From a checked disagreements.json and the report beside it.
 
     In groups, labels are replaced by the types' names and O by "no entity": annotators know no labels.
@@ -34,6 +44,7 @@ def evidence_from_json(value: Mapping[str, Any], report: str, types: Sequence[En
         {name: tuple(_group(entry, rename) for entry in entries) for name, entries in value["annotators"].items()},
         tuple(value["coalition"]),
         report,
+        gold,
     )
 
 
@@ -43,6 +54,7 @@ def _group(value: Mapping[str, Any], rename: Callable[[str], str]) -> ErrorGroup
             **{
                 **entry,
                 "consensus": rename(entry["consensus"]),
+                "agreeing": tuple(entry["agreeing"]),
                 "alternatives": tuple((rename(reading), tuple(names)) for reading, names in entry["alternatives"]),
             }
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from stages.contracts import EntityType, Example, Goal, Guideline, Instruction, Receipt, Span
+from stages.contracts import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt, Span
 from stages.errors import UserError
 from stages.files import read_yaml, write_text
 from stages.ner.brackets import parse_brackets
@@ -20,7 +21,11 @@ def load_guideline(path: Path) -> Guideline:
     Errors: UserError naming the file and the key: schema violations, labels, names or instruction ids used
     twice, examples with a label that no type has.
     """
-    raw = read_yaml(path, "guideline")
+    return guideline_from_json(read_yaml(path, "guideline"), str(path))
+
+
+def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
+    """From a mapping that fits guideline.schema.json. `where` and errors: as `load_guideline`."""
     guideline = Guideline(
         benchmark=raw["benchmark"],
         round=raw["round"],
@@ -35,8 +40,10 @@ def load_guideline(path: Path) -> Guideline:
             name: tuple(_instruction(entry) for entry in entries)
             for name, entries in raw["instructions"]["specific"].items()
         },
+        choices=tuple(Choice(**entry) for entry in raw.get("choices", ())),
+        left_out=tuple(raw.get("left_out", ())),
     )
-    _check(guideline, str(path))
+    _check(guideline, where)
     return guideline
 
 
@@ -47,7 +54,12 @@ def save_guideline(path: Path, guideline: Guideline) -> None:
 
 def dump_guideline(guideline: Guideline) -> str:
     """The file's text."""
-    value = {
+    return yaml.safe_dump(guideline_to_json(guideline), sort_keys=False, allow_unicode=True, width=110)
+
+
+def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
+    """The file's content, with keys in reading order."""
+    value: dict[str, Any] = {
         "benchmark": guideline.benchmark,
         "round": guideline.round,
         "goal": {key: getattr(guideline.goal, key) for key in ("documents", "purpose", "types", "use")},
@@ -67,12 +79,25 @@ def dump_guideline(guideline: Guideline) -> str:
             "specific": {name: [_plain(i) for i in guideline.specific[name]] for name in sorted(guideline.specific)},
         },
     }
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+    if guideline.choices:
+        value["choices"] = [asdict(choice) for choice in guideline.choices]
+    if guideline.left_out:
+        value["left_out"] = list(guideline.left_out)
+    return value
 
 
-def worked_examples(guideline: Guideline) -> list[tuple[tuple[str, ...], tuple[Span, ...]]]:
-    """The guideline's example sentences as tokens and spans."""
-    return [parse_brackets(line) for line in guideline.examples]
+def worked_examples(guideline: Guideline, where: str = "guideline") -> list[tuple[tuple[str, ...], tuple[Span, ...]]]:
+    """The guideline's example sentences as tokens and spans.
+
+    Errors: UserError naming the file (`where`) and the example's number.
+    """
+    parsed = []
+    for number, line in enumerate(guideline.examples):
+        try:
+            parsed.append(parse_brackets(line))
+        except UserError as error:
+            raise UserError(f"{where}: examples[{number}]: {error}") from None
+    return parsed
 
 
 def all_instructions(guideline: Guideline) -> Iterator[Instruction]:
@@ -131,21 +156,10 @@ def _check(guideline: Guideline, where: str) -> None:
     _unique(labels, f"{where}: types: label")
     _unique([t.name.casefold() for t in guideline.types], f"{where}: types: name")
     _unique([i.id for i in all_instructions(guideline)], f"{where}: instructions: id")
-    for number, (_, spans) in enumerate(worked_examples_checked(guideline, where)):
+    for number, (_, spans) in enumerate(worked_examples(guideline, where)):
         for span in spans:
             if span.type not in labels:
                 raise UserError(f"{where}: examples[{number}]: label {span.type}; allowed: {', '.join(labels)}")
-
-
-def worked_examples_checked(guideline: Guideline, where: str) -> list[tuple[tuple[str, ...], tuple[Span, ...]]]:
-    """`worked_examples`, with errors that name the file and the example's number."""
-    parsed = []
-    for number, line in enumerate(guideline.examples):
-        try:
-            parsed.append(parse_brackets(line))
-        except UserError as error:
-            raise UserError(f"{where}: examples[{number}]: {error}") from None
-    return parsed
 
 
 def _unique(values: Sequence[str], what: str) -> None:

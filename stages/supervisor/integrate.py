@@ -6,21 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stages.contracts import EntityType, Guideline, Instruction, Receipt
+from stages.contracts import Guideline, Instruction, Receipt
+from stages.supervisor.bounds import Candidate, contradiction, folded, words_of
+from stages.supervisor.guideline import all_instructions
 
-DROPPED = "dropped"
-ALREADY_THERE = "already there"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A new instruction of phase 3. `annotator` is None for a common one; `replaces` is an id or empty;
-    `spans` are the strings of the disagreements that caused it."""
-
-    instruction: Instruction
-    annotator: str | None = None
-    replaces: str = ""
-    spans: tuple[str, ...] = ()
+DROPPED = "dropped"  # how every outcome begins that leaves the guideline as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,99 +25,124 @@ class Decision:
     text: str = ""
 
 
-def within_limits(
-    candidates: Sequence[Candidate], max_common: int, max_specific: int, types: Sequence[EntityType]
-) -> tuple[list[Candidate], list[tuple[Candidate, str]]]:
-    """Candidates that may go on, in order, and those cut, each with the reason.
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """The next round's guideline; what became of each candidate, by id; the share of the words of standing
+    instructions that was changed (0.0 where none stood)."""
 
-    Cut is what is over a limit, what repeats an earlier candidate, and what names neither a type of the scheme
-    nor a string of its disagreements: small models repeat their prompt, and nobody could follow such a line.
-    """
-    kept: list[Candidate] = []
-    cut: list[tuple[Candidate, str]] = []
-    seen: set[tuple[str | None, str]] = set()
-    count: dict[str | None, int] = {}
-    for candidate in candidates:
-        group = candidate.annotator
-        text = _folded(candidate.instruction.text)
-        if not _grounded(text, candidate, types):
-            cut.append((candidate, "names no type and no string of the disagreement"))
-        elif (group, text) in seen:
-            cut.append((candidate, "repeats another"))
-        elif count.get(group, 0) >= (max_common if group is None else max_specific):
-            cut.append((candidate, "over the limit"))
-        else:
-            seen.add((group, text))
-            count[group] = count.get(group, 0) + 1
-            kept.append(candidate)
-    return kept, cut
+    guideline: Guideline
+    outcomes: Mapping[str, str]
+    changed_share: float
 
 
-def _grounded(text: str, candidate: Candidate, types: Sequence[EntityType]) -> bool:
-    names = [name for t in types for name in (t.name, t.label)]
-    return any(_folded(string) in text for string in (*names, *candidate.spans) if len(string) > 1)
-
-
-def numbered(candidates: Sequence[Candidate], number: int) -> list[Candidate]:
-    """Candidates with ids of the round `number`: C2.1, C2.2 for common ones, S2.1, S2.2 for specific ones."""
+def numbered(candidates: Sequence[Candidate], guideline: Guideline) -> list[Candidate]:
+    """Candidates with ids of the next round: C2.1, C2.2 for common ones, S2.1, S2.2 for specific ones; an id
+    that a person has used is passed over."""
+    used = {instruction.id for instruction in all_instructions(guideline)}
     counts = {"C": 0, "S": 0}
     named = []
     for candidate in candidates:
         prefix = "C" if candidate.annotator is None else "S"
-        counts[prefix] += 1
-        instruction = replace(candidate.instruction, id=f"{prefix}{number}.{counts[prefix]}")
-        named.append(replace(candidate, instruction=instruction))
+        number = ""
+        while not number or number in used:
+            counts[prefix] += 1
+            number = f"{prefix}{guideline.round + 1}.{counts[prefix]}"
+        named.append(replace(candidate, instruction=replace(candidate.instruction, id=number)))
     return named
 
 
 def integrate(
-    guideline: Guideline, candidates: Sequence[Candidate], decisions: Mapping[str, Decision]
-) -> tuple[Guideline, dict[str, str]]:
+    guideline: Guideline,
+    candidates: Sequence[Candidate],
+    decisions: Mapping[str, Decision],
+    max_words: int,
+    max_change: float | None = None,
+) -> Integrated:
     """The guideline of the next round: everything that stood is kept unless a decision names it.
 
     A candidate without a decision is added. A decision that names an instruction that does not exist, or one
-    of another annotator, falls back to adding. A candidate whose text already stands is dropped.
-    Returns the guideline and what became of each candidate: added, added below ID, merged into ID, replaced ID,
-    dropped, or already there.
+    of another annotator, falls back to adding. An outcome is: added, added below ID, merged into ID,
+    replaced ID, or dropped with the reason: decided so; the text stands already; ID is a person's line (no
+    receipt), which only people change; it contradicts an example that stands; ID was changed by another
+    candidate before; more than the share `max_change` of the words that stood would be changed; more than
+    `max_words` words of instructions would be shown to an annotator.
     """
-    number = guideline.round + 1
-    common = [_retained(instruction) for instruction in guideline.common]
-    specific = {name: [_retained(i) for i in entries] for name, entries in guideline.specific.items()}
+    blocks: dict[str | None, list[Instruction]] = {None: [_retained(i) for i in guideline.common]}
+    for name, entries in guideline.specific.items():
+        blocks[name] = [_retained(instruction) for instruction in entries]
+    stood = words_of([*guideline.common, *(i for entries in guideline.specific.values() for i in entries)])
+    changed: dict[str, int] = {}
     outcomes: dict[str, str] = {}
     for candidate in candidates:
-        block = common if candidate.annotator is None else specific.setdefault(candidate.annotator, [])
+        block = blocks.get(candidate.annotator, [])
         decision = decisions.get(candidate.instruction.id, Decision(candidate.instruction.id))
-        outcomes[candidate.instruction.id] = _apply(block, candidate, decision)
+        after, outcome, target = _applied(block, candidate, decision, changed, guideline)
+        cost = words_of([i for i in block if i.id == target])
+        if after is None:
+            outcomes[candidate.instruction.id] = outcome
+        elif max_change is not None and sum(changed.values()) + cost > max_change * stood and target:
+            outcomes[candidate.instruction.id] = f"{DROPPED}: over the change limit"
+        elif _shown_words({**blocks, candidate.annotator: after}) > max_words:
+            outcomes[candidate.instruction.id] = f"{DROPPED}: over the length limit"
+        else:
+            blocks[candidate.annotator] = after
+            outcomes[candidate.instruction.id] = outcome
+            if target:
+                changed[target] = cost
     refined = replace(
         guideline,
-        round=number,
-        common=tuple(common),
-        specific={name: tuple(entries) for name, entries in specific.items() if entries},
+        round=guideline.round + 1,
+        common=tuple(blocks.pop(None)),
+        specific={name: tuple(entries) for name, entries in blocks.items() if name and entries},
     )
-    return refined, outcomes
+    return Integrated(refined, outcomes, sum(changed.values()) / stood if stood else 0.0)
 
 
-def _apply(block: list[Instruction], candidate: Candidate, decision: Decision) -> str:
+def _applied(
+    block: Sequence[Instruction],
+    candidate: Candidate,
+    decision: Decision,
+    changed: Mapping[str, int],
+    guideline: Guideline,
+) -> tuple[list[Instruction] | None, str, str]:
+    """The block after a decision (None: as it was), the outcome, and the id of the instruction it changes."""
     new = candidate.instruction
-    standing = {_folded(i.text) for top in block for i in (top, *top.children)}
-    if decision.action == "drop":
-        return DROPPED
-    if _folded(decision.text or new.text) in standing:
-        return ALREADY_THERE
     places = {instruction.id: position for position, instruction in enumerate(block)}
     target = decision.target or candidate.replaces
-    if decision.action == "merge" and target in places and decision.text:
-        block[places[target]] = _modified(block[places[target]], decision.text, new)
-        return f"merged into {target}"
-    if (decision.action == "replace" or candidate.replaces) and target in places:
-        block[places[target]] = replace(new, children=block[places[target]].children)
-        return f"replaced {target}"
+    merges = decision.action == "merge" and target in places and bool(decision.text)
+    replaces = (decision.action == "replace" or bool(candidate.replaces)) and target in places
+    target = target if merges or replaces else ""
+    text = decision.text if merges else new.text
+    standing = {folded(i.text) for top in block for i in (top, *top.children) if i.id != target}
+    clash = contradiction(replace(candidate, replaces=target), guideline)
+    if decision.action == "drop":
+        return None, DROPPED, ""
+    if folded(text) in standing:
+        return None, f"{DROPPED}: already there", ""
+    if clash:
+        return None, f"{DROPPED}: {clash}", ""
+    if target and block[places[target]].receipt is None:
+        return None, f"{DROPPED}: {target} is a person's line", ""
+    if target in changed:
+        return None, f"{DROPPED}: {target} was changed before", ""
+    after = list(block)
+    if merges:
+        after[places[target]] = _modified(block[places[target]], text, new)
+        return after, f"merged into {target}", target
+    if replaces:
+        after[places[target]] = replace(new, children=block[places[target]].children)
+        return after, f"replaced {target}", target
     if decision.parent in places:
         parent = block[places[decision.parent]]
-        block[places[decision.parent]] = replace(parent, children=(*parent.children, new))
-        return f"added below {decision.parent}"
-    block.append(new)
-    return "added"
+        after[places[decision.parent]] = replace(parent, children=(*parent.children, new))
+        return after, f"added below {decision.parent}", ""
+    return [*after, new], "added", ""
+
+
+def _shown_words(blocks: Mapping[str | None, Sequence[Instruction]]) -> int:
+    """The most words of instructions that one annotator is shown."""
+    own = [words_of(entries) for name, entries in blocks.items() if name is not None]
+    return words_of(blocks[None]) + max(own, default=0)
 
 
 def _retained(instruction: Instruction) -> Instruction:
@@ -152,7 +167,3 @@ def _modified(old: Instruction, text: str, new: Instruction) -> Instruction:
 def _joined(before: Receipt | None, cause: Receipt, name: str) -> tuple[str, ...]:
     earlier: Sequence[Any] = getattr(before, name) if before else ()
     return tuple(dict.fromkeys([*earlier, *getattr(cause, name)]))
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip(".")

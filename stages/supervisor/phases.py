@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.contracts import Guideline, Instruction
+from stages.contracts import ErrorGroup, Guideline, Instruction
 from stages.errors import ProviderError
 from stages.files import schema_of, validator, without_keywords
 from stages.llm.ask import Asker
 from stages.llm.dialogue import Dialogue, ask_objects
 from stages.llm.prompts import example_turns, render
 from stages.llm.request import Message, Request
+from stages.supervisor.evidence import EXAMPLES_SHOWN
 from stages.supervisor.settings import SupervisorSettings
 
 _BOUNDS = frozenset({"maxLength", "maxItems"})
@@ -42,6 +43,8 @@ class Supervisor:
     settings: SupervisorSettings
     asker: Asker
     label: str
+    rejected: Sequence[str] = ()
+    gold: bool = False
     record: list[dict[str, Any]] = field(default_factory=list)
     responses: list[str] = field(default_factory=list)
 
@@ -91,7 +94,19 @@ class Supervisor:
         own = guideline.specific.get(annotator, ())
         lines = [line for i in guideline.common for line in instruction_lines(i)]
         lines += [f"{line} (for {annotator} only)" for i in own for line in instruction_lines(i)]
-        return {"goal": guideline.goal, "types": guideline.types, "instructions": lines}
+        return {
+            "goal": guideline.goal if self.settings.show_goal else None,
+            "types": guideline.types,
+            "instructions": lines,
+            "choices": guideline.choices,
+            "rejected": self.rejected,
+            "gold": self.gold,
+        }
+
+
+def shown(groups: Sequence[ErrorGroup]) -> str:
+    """Groups of disagreements as the supervisor sees them."""
+    return render("supervisor/disagreements.v1", groups=groups, limit=EXAMPLES_SHOWN)
 
 
 def instruction_lines(instruction: Instruction) -> list[str]:

@@ -11,10 +11,20 @@ from stages.llm.request import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """`batch`: all (each phase sees everything in one call) or one (one disagreement, principle or candidate
-    a call, for small models). The `max_*` are enforced here, not only asked for: patterns a round, new common
-    instructions a round, new instructions per annotator a round. `specific_for_all` diagnoses the coalition's
-    annotators too. `update_goal` lets phase 3 rewrite the goal.
+    """How the supervisor works; every limit is enforced in code, not only asked for.
+
+    `batch`: all (each phase sees everything in one call) or one (one disagreement, principle or candidate
+    a call, for small models). A round brings at most `max_patterns` patterns, `max_common` new common
+    instructions and `max_specific` new ones per annotator; it changes at most the share `max_change` of the
+    words of the instructions that stand (None: no limit). No annotator is shown more than `max_words` words of
+    instructions, no example is longer than `max_example_words`. `specific_for_all` diagnoses the coalition's
+    annotators too. `update_goal` lets phase 3 rewrite the goal; without `show_goal`
+    the supervisor is not told it.
+
+    `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
+    documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
+    (None: never). `drop_worst_margin`: an annotator whose mean agreement is this far below the mean of all is
+    left out from then on, while more than `drop_worst_keep` remain (None: never; method section 9).
     """
 
     model: ModelSettings
@@ -22,8 +32,16 @@ class SupervisorSettings:
     max_patterns: int = 5
     max_common: int = 3
     max_specific: int = 2
+    max_change: float | None = None
+    max_words: int = 600
+    max_example_words: int = 12
     specific_for_all: bool = False
     update_goal: bool = True
+    show_goal: bool = True
+    accept: str = "always"
+    stop_below: float | None = None
+    drop_worst_margin: float | None = None
+    drop_worst_keep: int = 4
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:

@@ -19,9 +19,8 @@ def annotate(reading: Reading, model: str, seed: int, knowledge: Knowledge | Non
     """The (surface string, type) pairs that a scripted model answers, in document order.
 
     Every error is decided by a hash of model, seed, document and candidate against a rate, so the same
-    request gives the same answer, and the errors left under more instructions are among those under fewer.
-    A type confusion is decided per string, not per document: it is a belief, which only an instruction that
-    names the string, or many instructions, can correct. What an instruction rules is done without error.
+    request gives the same answer. A type confusion is decided per string, not per document: it is a belief.
+    Instructions help only by what they rule, which is done without error: general advice changes nothing.
     Errors: UserError for an unknown model.
     """
     habits = habits_of(model)
@@ -43,14 +42,13 @@ def _span(candidate: Candidate, reading: Reading, habits: Habits, seed: int) -> 
     """The span answered for a candidate, None if it is left out."""
     if candidate.ruled:
         return candidate.start, candidate.end
-    ease = habits.ease(reading.instructions)
     key = (habits.identity, seed, reading.document, candidate.start, candidate.end)
     if candidate.firm:
-        if fraction("miss", *key) < habits.miss * ease:
+        if fraction("miss", *key) < habits.miss:
             return None
-    elif fraction("extra", *key) >= habits.extra * ease:
+    elif fraction("extra", *key) >= habits.extra:
         return None
-    if fraction("slip", *key) < habits.slip * ease:
+    if fraction("slip", *key) < habits.slip:
         slips = _slips(candidate, reading.document)
         if slips:
             return choose(slips, "which slip", *key)
@@ -80,7 +78,7 @@ def _type(candidate: Candidate, string: str, reading: Reading, habits: Habits, s
     if believed is None:
         possible = [name for name in reading.types if (string, name) not in reading.excluded]
         believed = choose(possible or reading.types, "type", *key)
-    if fraction("confuse", *key) < habits.confuse * habits.ease(reading.instructions):
+    if fraction("confuse", *key) < habits.confuse:
         return choose(_others(reading.types, believed), "confusion", *key)
     return believed
 

@@ -95,7 +95,8 @@ class Filler:
     def _member(self, members: Sequence[Any]) -> Any:
         """The type in question where the enum is of type names, else the first member."""
         finding = self._finding()
-        return finding.type if finding and finding.type in members else members[0]
+        wanted = (finding.type or "no entity") if finding else None
+        return wanted if wanted in members else members[0]
 
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties: Mapping[str, Schema] = schema.get("properties", {})

@@ -13,7 +13,16 @@ from stages.llm.fake.reading import Message, type_names
 from stages.llm.fake.strings import normal
 
 _SPAN = re.compile(r"«([^»\n]+)»")
-_CONSENSUS = re.compile(r'\bconsensus["*`]*\s*[:=]\s*["*`]*(?P<value>(?:"[^"\n]*"|[^\n;,|"«])+)', re.IGNORECASE)
+_VALUE = r'(?P<value>(?:"[^"\n]*"|[^\n;,|"«(])+(?:;(?:"[^"\n]*"|[^\n;,|"«(])+)*)'
+_NAMES = r"(?:\s*\((?P<{}>[^)\n]*)\))?"
+_CONSENSUS = re.compile(
+    rf'\bconsensus{_NAMES.format("before")}["*`]*\s*[:=]\s*["*`]*{_VALUE}{_NAMES.format("after")}', re.IGNORECASE
+)
+_ALTERNATIVE = re.compile(
+    rf"^\s*(?:-\s*alternative\s*:\s*{_VALUE}{_NAMES.format('after')}|(?P<before>[\w.,/ -]+):\s+(?P<plain>.+))$",
+    re.IGNORECASE,
+)
+_DECISIVE = 1_000_000  # what a consensus counts that does not say who holds it
 _RULED = re.compile(
     r'\blabel ["“](?P<span>[^“”\n]{1,100}?)["”] as (?P<type>[^\n".;,]+)'
     r'|\bnever label ["“](?P<none>[^“”\n]{1,100}?)["”](?=[:.]|$)',
@@ -53,11 +62,13 @@ class Findings:
 def findings_in(messages: Sequence[Message]) -> Findings:
     """Read a supervisor request.
 
-    Spans stand in «...» in the last user message; `consensus: <type>` on the same line, or on a line after
-    it, gives their readings, and the most frequent one counts (of equally frequent ones the first). A
-    reading with a text of its own (`ORG "Bank of England"`) is about that text. A span without any reading
-    is read by hash. Types may be named or abbreviated (`ORG`). Where no span is marked, instructions as this
-    supervisor itself writes them count as findings: later phases are shown what came of earlier ones.
+    Spans stand in «...» in the last user message; `consensus (names): <type>` on the same line, or on a line after
+    it, and `names: <type>` on the lines after that give their readings. A string is an entity if more annotators
+    mark it than do not; of the types they give, the most frequent one counts (of equally frequent ones the first).
+    A reading with a text of its own (`ORG "Bank of England"`) is about that text, and against the other. A
+    consensus without names decides alone. A span without any reading is read by hash. Types may be named or
+    abbreviated (`ORG`). Where no span is marked, instructions as this supervisor itself writes them count as
+    findings: later phases are shown what came of earlier ones.
     """
     names = type_names((line for message in messages for line in message["content"].splitlines()), ())
     last = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
@@ -70,35 +81,65 @@ def findings_in(messages: Sequence[Message]) -> Findings:
 
 def _marked(text: str, names: Names) -> list[Finding]:
     votes: dict[str, Counter[str]] = {}
-    for marked, value in _votes(text):
-        bounded = _WITH_TEXT.match(value.strip()) if value else None
-        counter = votes.setdefault(bounded["text"] if bounded else marked, Counter())
-        if value is not None:
-            counter[_type(bounded["type"] if bounded else value, names)] += 1
+    for span, readings in _cases(text):
+        votes.setdefault(span, Counter())
+        parsed = [(_read(span, value, names), weight) for value, weight in readings]
+        strings = dict.fromkeys(string for marks, _ in parsed for string in marks)
+        for string in dict.fromkeys([span, *strings]) if parsed else ():
+            counter = votes.setdefault(string, Counter())
+            for marks, weight in parsed:
+                counter[marks.get(string, "")] += weight
     findings = []
     for span, counter in votes.items():
+        types = Counter({name: count for name, count in counter.items() if name and count})
         if counter:
             # most_common is stable: of equal counts, the first seen comes first.
-            findings.append(Finding(span, counter.most_common(1)[0][0] or None))
+            entity = types.total() >= max(1, counter[""])
+            findings.append(Finding(span, types.most_common(1)[0][0] if entity else None))
         elif not any(span in other for other, read in votes.items() if read):
             findings.append(Finding(span, choose(names.types, "reading", span) if names.types else None))
     return findings
 
 
-def _votes(text: str) -> Iterator[tuple[str, str | None]]:
-    """(span, consensus value) pairs in order; the value is None where a span is only mentioned."""
-    latest: list[str] = []
+def _read(span: str, value: str, names: Names) -> dict[str, str]:
+    """The entities of a reading: string -> type; empty for "no entity"."""
+    marks = {}
+    for part in value.split("; "):
+        bounded = _WITH_TEXT.match(part.strip())
+        name = _type(bounded["type"] if bounded else part, names)
+        if name:
+            marks[bounded["text"] if bounded else span] = name
+    return marks
+
+
+def _cases(text: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """(span, its readings with how many annotators gave each) in order; none where a span is only mentioned."""
+    cases: list[tuple[str, list[tuple[str, int]]]] = []
+    latest: list[list[tuple[str, int]]] = []
     for line in text.splitlines():
         # The span stands twice where it is marked again in its context.
         spans = list(dict.fromkeys(span for match in _SPAN.finditer(line) if (span := match[1].strip())))
-        values = [match["value"] for match in _CONSENSUS.finditer(line)]
+        held = [(m["value"], _count(m["before"] or m["after"])) for m in _CONSENSUS.finditer(line)]
         if spans:
-            yield from ((span, None) for span in spans)
-            latest = spans
-        if len(values) == len(spans):
-            yield from zip(spans, values, strict=True)
-        else:
-            yield from ((span, value) for value in values for span in latest)
+            new: list[tuple[str, list[tuple[str, int]]]] = [(span, []) for span in spans]
+            cases += new
+            latest = [readings for _, readings in new]
+        if held and len(held) == len(latest):
+            for readings, reading in zip(latest, held, strict=True):
+                readings.append(reading)
+        elif held:
+            for readings in latest:
+                readings.extend(held)
+        elif not spans and any(latest) and (other := _ALTERNATIVE.match(line)):
+            for readings in latest:
+                readings.append((other["value"] or other["plain"], _count(other["after"] or other["before"])))
+    yield from cases
+
+
+def _count(names: str | None) -> int:
+    if names is None:
+        return _DECISIVE
+    return 0 if names.startswith("nobody") else len(names.split(","))
 
 
 def _ruled(text: str, names: Names) -> list[Finding]:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from stages.errors import UserError
 
 PREFIX = "scripted-"
-# More guidance makes a reader more careful, but never faultless.
-LEAST_EASE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,6 @@ class Habits:
     confuse: float
     extra: float
     heeds: bool = True
-
-    def ease(self, instructions: int) -> float:
-        """What the rates are multiplied by: halved by each line of instructions, never below a tenth."""
-        return max(LEAST_EASE, 0.5**instructions) if self.heeds else 1.0
 
 
 _CAREFUL = Habits(f"{PREFIX}careful", miss=0.12, slip=0.08, confuse=0.10, extra=0.03)

@@ -31,7 +31,6 @@ class Reading:
 
     `rulings`: string -> type an instruction gives it, None where it is said to be no entity. `shown`: normal
     form of an example -> its spelling and type. `excluded`: (normal form, type) of negative examples.
-    `instructions` is the number of lines of instructions, their examples and headings aside.
     """
 
     document: str
@@ -39,7 +38,6 @@ class Reading:
     rulings: Mapping[str, str | None]
     shown: Mapping[str, tuple[str, str]]
     excluded: frozenset[tuple[str, str]]
-    instructions: int
 
     @property
     def vetoed(self) -> frozenset[str]:
@@ -72,7 +70,6 @@ def read(messages: Sequence[Message], types: Sequence[str]) -> Reading:
         rulings=ruled,
         shown=shown,
         excluded=frozenset(excluded),
-        instructions=sum(_instructs(line) for line in guidance),
     )
 
 
@@ -122,10 +119,6 @@ def _last_document(messages: Sequence[Message]) -> tuple[int, str]:
             if found:
                 return position, found[-1]
     raise UserError("annotation request: no user message holds <document> ... </document>")
-
-
-def _instructs(line: str) -> bool:
-    return not line.lstrip().startswith(('"', "“", "«")) and not line.rstrip().endswith(":")
 
 
 def _lines(texts: Iterable[str]) -> list[str]:
