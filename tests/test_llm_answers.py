@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.annotator.annotate import annotate, requests_for
-from stages.annotator.settings import AnnotatorSettings
+from stages.annotator.settings import AnnotatorSettings, AnswerSettings
 from stages.contracts import Annotation, Document, EntityType, Goal, Guideline
 from stages.files import validator
 from stages.llm.ask import Asker
@@ -54,7 +54,7 @@ def mentions(annotation: Annotation) -> list[str]:
 @pytest.mark.parametrize("number", range(len(GOLDEN["answers"])), ids=lambda n: GOLDEN["answers"][n]["name"])
 def test_an_ugly_answer_gives_its_mentions_or_its_failure(replay: Asker, number: int) -> None:
     case = GOLDEN["answers"][number]
-    [annotation] = annotate([DOCUMENT], GUIDELINE, annotator(number), replay, "test", repair_turns=0)
+    [annotation] = annotate([DOCUMENT], GUIDELINE, annotator(number), replay, "test", AnswerSettings(repair_turns=0))
     if "failure" in case:
         assert annotation.failure is not None
         assert annotation.failure.code == case["failure"]
@@ -94,7 +94,7 @@ def test_an_answer_that_stays_unreadable_is_a_failure_never_an_empty_annotation(
         asker.store.put(request, Response(text, "stop"))
         reason = render("repair.v1", reason="the answer holds no JSON object")
         request = request.followed_by(Message("assistant", text), Message("user", reason))
-    [annotation] = annotate([DOCUMENT], GUIDELINE, annotator(), asker, "test", repair_turns=2)
+    [annotation] = annotate([DOCUMENT], GUIDELINE, annotator(), asker, "test", AnswerSettings(repair_turns=2))
     assert annotation.failure is not None
     assert annotation.failure.code == "unparsable"
     assert annotation.repairs == 2

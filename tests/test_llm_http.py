@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -362,3 +364,45 @@ def test_the_key_is_in_nothing_that_is_written(tmp_path: Path, capfd: pytest.Cap
         assert KEY not in text
     assert all(KEY.encode() not in data for data in written)
     assert "LiteLLM" not in printed.err
+
+
+def test_litellm_spends_no_time_on_prices_and_records_that_nobody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from litellm import cost_calculator
+    from litellm.litellm_core_utils.litellm_logging import Logging
+
+    done: list[str] = []
+    monkeypatch.setattr(cost_calculator, "completion_cost", lambda *_, **__: done.append("price"))
+    monkeypatch.setattr(Logging, "async_success_handler", lambda *_, **__: done.append("record"))
+    for provider in ("openai", "openrouter", "hosted_vllm"):
+        with listening((200, {}, completion())) as (base_url, bodies):
+            outcome, _ = ask_one(tmp_path / provider, base_url, ModelSettings("web", "m"), provider=provider)
+        assert isinstance(outcome, Response)
+        assert len(bodies) == 1
+    assert done == []
+
+
+def test_the_client_is_loaded_before_the_clock_of_the_first_call_starts() -> None:
+    script = """
+import sys, tempfile
+from pathlib import Path
+from stages.llm.ask import Asker
+from stages.llm.endpoint import Endpoint
+from stages.llm.request import Message, ModelSettings, Request, Response
+from stages.llm.schedule import Lane
+from stages.llm.store import ResponseStore
+
+async def send(request, endpoint, api_base):
+    assert "litellm" in sys.modules
+    return Response("{}", "stop")
+
+web = Endpoint("web", "hosted", api_base="http://127.0.0.1:9/v1")
+door = Asker(ResponseStore(Path(tempfile.mkdtemp()) / "store"), {"web": web})
+door._lanes["web"] = Lane(web, send)
+assert "litellm" not in sys.modules
+[outcome] = door.ask([Request("web", ModelSettings("web", "m"), (Message("user", "Hi"),))], "work")
+sys.stdout.write(outcome.text)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.stdout == "{}", done.stderr

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from stages.contracts import Failure
 from stages.errors import UserError
@@ -35,7 +35,7 @@ class Asker:
 
     `tape` is a file of recorded responses, also of failures that were recorded as such. `weights` is params
     `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in the store may
-    cost together. `report` is a file for what they cost, written after calls.
+    cost together. `report` is a file for what they cost, written after calls. `progress` shows how far it is.
     """
 
     store: ResponseStore
@@ -45,6 +45,7 @@ class Asker:
     tally: Tally = field(default_factory=Tally)
     budget_usd: float | None = None
     report: Path | None = None
+    progress: Callable[[str, int, int, TextIO], Progress] = Progress
     _servers: dict[str, Any] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
     _recorded: dict[str, Response] | None = None
@@ -67,7 +68,7 @@ class Asker:
         self.tally.asked += len(requests)
         self.tally.found += sum(key in outcomes for key in keys)
         if missing:
-            with Progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
+            with self.progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
                 self._call_each(list(missing.values()), label, outcomes, progress)
         return [_judged(outcomes[key]) for key in keys]
 
@@ -103,7 +104,7 @@ class Asker:
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
         from stages.llm.books import Books
-        from stages.llm.client import check_extra
+        from stages.llm.client import check_extra, prepare
         from stages.llm.schedule import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
@@ -119,6 +120,7 @@ class Asker:
             progress.advance()
 
         base_url = self._base_url(requests[0], endpoint)
+        prepare(endpoint)
         run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
 
     def _write_report(self) -> None:

@@ -1,12 +1,14 @@
 """One call to a model: through litellm for everything that speaks HTTP, directly for scripted models.
 
-litellm is imported by the first call, never before: a run served from the store does without it.
-Its retries, cache, router and budget are off; `stages.llm.schedule` owns attempts and waiting.
+litellm is imported when the first call is due, never before: a run served from the store does without it.
+Its retries, cache, router, budget, prices and records are off; `stages.llm.schedule` owns attempts and waiting.
 """
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import gc
 import logging
 import os
 import re
@@ -14,11 +16,14 @@ import socket
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
 from stages.llm.endpoint import Endpoint
 from stages.llm.request import ModelSettings, Request, Response
+
+if TYPE_CHECKING:
+    from stages.llm.replicas import Replicas
 
 # Settings' `extra` cannot take these: they are sent already, or are secrets and transport that must not be kept.
 _SENT_ALREADY = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format"}
@@ -35,15 +40,29 @@ class TransientError(Exception):
     """A call that may succeed when tried again. `code` is that of the failure it becomes if it does not.
 
     `retry_after` is the provider's wish in seconds, if any. `billed` says that the call may have been paid for:
-    it was sent, and what became of it is not known.
+    it was sent, and what became of it is not known. `unreached`: nobody listens there.
     """
 
-    def __init__(self, code: str, detail: str, retry_after: float | None = None, billed: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        retry_after: float | None = None,
+        billed: bool = False,
+        unreached: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
         self.billed = billed
+        self.unreached = unreached
+
+
+def prepare(endpoint: Endpoint) -> None:
+    """Import what calls to the endpoint need: it takes seconds, and is not for the clock of the first call."""
+    if endpoint.kind != "scripted":
+        _litellm()
 
 
 async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Response:
@@ -53,10 +72,14 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     """
     if endpoint.kind == "scripted":
         return _scripted(request)
+    if endpoint.base_urls and api_base is None:
+        # Each call ends up here again, with one of the base URLs.
+        return await _replicas(endpoint.base_urls).send(lambda url: complete(request, endpoint, url))
     litellm = _litellm()
     from openai import APIError
 
     key = endpoint.key()
+    _without_records()
     try:
         reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
     except litellm.ContentPolicyViolationError:
@@ -100,16 +123,46 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     return arguments
 
 
+@cache
 def _litellm() -> Any:
     # Read at import: without it litellm asks the network for a price file.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm
+    # The import makes 300,000 objects that stay. A collector that walks them makes it a quarter longer, and later
+    # holds up all calls for 0.2 s at a time.
+    gc.disable()
+    try:
+        import litellm
+    finally:
+        gc.freeze()
+        gc.enable()
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     # Below errors it logs its own housekeeping, and at debug level whole prompts.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    # Prices are ours (stages.llm.prices); its own look-up after every call takes a sixth of the call's CPU time.
+    module: Any = litellm
+    module.response_cost_calculator = _no_price
     return litellm
+
+
+def _no_price(**_call: Any) -> None:
+    """In place of litellm's own price of a call."""
+
+
+def _without_records() -> None:
+    # For callbacks, of which there are none, litellm makes a record of every call: a tenth of the call's CPU time.
+    with contextlib.suppress(ImportError):
+        from litellm._internal_context import is_internal_call
+
+        is_internal_call.set(True)
+
+
+@cache
+def _replicas(base_urls: tuple[str, ...]) -> Replicas:
+    from stages.llm.replicas import Replicas
+
+    return Replicas(base_urls)
 
 
 @cache
@@ -155,10 +208,11 @@ def _valid_unicode(text: str) -> str:
 
 def _scripted(request: Request) -> Response:
     from stages.llm.fake.brain import answer
+    from stages.llm.fake.knowledge import knowledge_from_environment
 
     messages = [{"role": m.role, "content": m.content} for m in request.messages]
     schema = None if request.schema is None else dict(request.schema)
-    text = answer(messages, request.settings.model, request.settings.seed, schema)
+    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
     size = sum(len(m.content) for m in request.messages)
     return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)
 
@@ -181,7 +235,9 @@ def _typed(error: Any, request: Request, endpoint: Endpoint, key: str | None) ->
     if status == 408 and headers is None:
         return TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
-    return TransientError("unavailable", brief, _retry_after(headers), billed=headers is None and not _unreached(error))
+    unreached = _unreached(error)
+    billed = headers is None and not unreached
+    return TransientError("unavailable", brief, _retry_after(headers), billed, unreached)
 
 
 def _brief(error: Exception, key: str | None) -> str:

@@ -16,7 +16,8 @@ class Endpoint:
 
     `kind`: hosted (through litellm), local (weights on this machine) or scripted (tests and rehearsals).
     `provider` is litellm's prefix, `api_base` a base URL of one's own. `key_env` names the environment
-    variable that holds the key; None where none is needed.
+    variable that holds the key; None where none is needed. `base_urls` are several servers of the same models in
+    place of one `api_base` (`stages.llm.replicas`); all limits below are those of all together.
 
     `concurrency` is the most calls in flight, `rpm` and `tpm` the requests and tokens a minute that calls are
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
@@ -29,6 +30,7 @@ class Endpoint:
     kind: str
     provider: str = "openai"
     api_base: str | None = None
+    base_urls: tuple[str, ...] = ()
     key_env: str | None = None
     concurrency: int = 1
     attempts: int = 4
@@ -43,9 +45,15 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """What identifies the endpoint in a request key."""
+        """What identifies the endpoint in a request key.
+
+        Several servers are identified by the endpoint's name: an answer is the same whichever gave it, and stays
+        when servers come and go. If they are to hold another model, its `revision` must say so.
+        """
         if self.kind != "hosted":
             return self.kind
+        if self.base_urls:
+            return f"{self.provider}@{self.name}"
         return f"{self.provider}@{self.api_base}" if self.api_base else self.provider
 
     def key(self) -> str | None:
@@ -62,5 +70,15 @@ class Endpoint:
 
 
 def endpoints_from(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Endpoint]:
-    """The endpoints of params by name."""
-    return {name: Endpoint(name=name, **entry) for name, entry in params.items()}
+    """The endpoints of params by name.
+
+    Errors: UserError for `base_urls` where there is no choice of servers.
+    """
+    return {name: _endpoint(name, entry) for name, entry in params.items()}
+
+
+def _endpoint(name: str, entry: Mapping[str, Any]) -> Endpoint:
+    urls = tuple(entry.get("base_urls", ()))
+    if urls and (entry["kind"] != "hosted" or entry.get("api_base")):
+        raise UserError(f"params.yaml: endpoints.{name}.base_urls: only for kind hosted, in place of api_base")
+    return Endpoint(**{**entry, "name": name, "base_urls": urls})

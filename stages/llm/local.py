@@ -7,6 +7,8 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.llm.endpoint import Endpoint
+from stages.llm.turns import machine_turn
+from stages.llm.weights import weights_folder
 
 
 class LocalServer:
@@ -34,6 +36,7 @@ class LocalServer:
             import xllamacpp
         except ImportError:
             raise UserError("xllamacpp is not installed: run `make setup`") from None
+        machine_turn(weights_folder().parent / "local-model.lock")
         settings = xllamacpp.CommonParams()
         settings.model.path = str(self._weights)
         settings.n_ctx = self._endpoint.context

@@ -14,9 +14,10 @@ from stages.errors import UserError
 from stages.llm.books import Books, BudgetError
 from stages.llm.client import TransientError, complete
 from stages.llm.endpoint import Endpoint
-from stages.llm.pace import AdaptiveLimit, Pacer
+from stages.llm.pace import AdaptiveLimit
 from stages.llm.prices import prompt_tokens
 from stages.llm.request import Outcome, Request, Response
+from stages.llm.turns import pacer, places
 
 Send = Callable[[Request, Endpoint, str | None], Awaitable[Response]]
 
@@ -39,8 +40,9 @@ class Lane:
         self._endpoint = endpoint
         self._send = send
         self._limit = AdaptiveLimit(endpoint.concurrency)
-        self._requests = Pacer(endpoint.rpm) if endpoint.rpm else None
-        self._tokens = Pacer(endpoint.tpm) if endpoint.tpm else None
+        self._requests = pacer(f"{endpoint.name}.rpm", endpoint.rpm)
+        self._tokens = pacer(f"{endpoint.name}.tpm", endpoint.tpm)
+        self._places = places(endpoint.name, endpoint.concurrency)
         self._answer_tokens = float(_FIRST_GUESS_TOKENS)
         self._in_flight = 0
         self._held_until = 0.0
@@ -97,7 +99,10 @@ class Lane:
         made = 0
         while made < endpoint.attempts:
             await self._enter()
+            place = None
             try:
+                if self._places:
+                    place = await self._places.take()
                 expected = await self._pace(request)
                 if self._stop is not None:
                     return None
@@ -126,6 +131,8 @@ class Lane:
                     await books.keep(request, response, reservation)
                     return response
             finally:
+                if self._places and place is not None:
+                    self._places.give(place)
                 self._leave()
             wait = _wait(made, failed.retry_after)
             if made == endpoint.attempts or clock() + wait >= deadline:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import copy_project, use_scripted
 
 from stages.annotator.annotate import annotate, requests_for
-from stages.annotator.settings import AnnotatorSettings
+from stages.annotator.settings import AnnotatorSettings, AnswerSettings
 from stages.contracts import Document, EntityType, Goal, Guideline
 from stages.files import write_jsonl
 from stages.llm.ask import Asker
@@ -48,7 +48,7 @@ def documents(count: int) -> list[Document]:
 
 
 def client(options: argparse.Namespace) -> None:
-    """A process that annotates: writes its rows, then prints the seconds that took."""
+    """A process that annotates: writes its rows, then prints the seconds and the CPU seconds that took."""
     endpoint = Endpoint(
         "web",
         "hosted",
@@ -64,11 +64,12 @@ def client(options: argparse.Namespace) -> None:
             warm = Asker(ResponseStore(Path(folder) / "store"), {"web": endpoint})
             annotate([Document("warm", ("Warm", "."), "Warm .")], GUIDELINE, ANNOTATOR, warm, "warm")
     asker = Asker(ResponseStore(options.folder / "store.sqlite"), {"web": endpoint})
-    started = time.monotonic()
-    rows = annotate(documents(options.documents), GUIDELINE, ANNOTATOR, asker, "bench", repair_turns=REPAIRS)
-    seconds = time.monotonic() - started
+    texts = documents(options.documents)
+    started, cpu = time.monotonic(), time.process_time()
+    rows = annotate(texts, GUIDELINE, ANNOTATOR, asker, "bench", AnswerSettings(repair_turns=REPAIRS))
+    seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     write_jsonl(options.folder / "rows.jsonl", map(annotation_to_json, rows))
-    sys.stdout.write(f"{seconds}\n")
+    sys.stdout.write(f"{seconds} {cpu}\n")
 
 
 def start(
@@ -81,12 +82,13 @@ def start(
     )
 
 
-def finish(process: subprocess.Popen[str]) -> float:
-    """Wait for a client; the seconds it measured."""
+def finish(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Wait for a client; the seconds and CPU seconds it measured."""
     printed, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"the client exited {process.returncode}")
-    return float(printed)
+    seconds, cpu = map(float, printed.split())
+    return seconds, cpu
 
 
 class Figures:
@@ -98,16 +100,25 @@ class Figures:
     def say(self, name: str, figure: str, bound: str, within: bool) -> None:
         """One line."""
         self.sound = self.sound and within
-        sys.stdout.write(f"{name:<66}{figure:>14}   {bound:<22}{'' if within else ' OUT OF BOUNDS'}\n".rstrip() + "\n")
+        sys.stdout.write(f"{name:<82}{figure:>14}   {bound:<22}{'' if within else ' OUT OF BOUNDS'}\n".rstrip() + "\n")
         sys.stdout.flush()
 
 
 def throughput(figures: Figures, folder: Path) -> None:
-    """500 documents, 64 in flight, 1 s latency: what share of 64 answers a second."""
-    with ScriptedServer(latency_s=1.0) as server:
-        seconds = finish(start(folder, server.base_url, 500, 64, warm=True))
-    share = 500 / seconds / 64
-    figures.say("500 documents, 64 in flight, 1 s latency: of the ideal rate", f"{share:.1%}", ">= 90 %", share >= 0.9)
+    """500 documents, 64 in flight, 1 s latency: what share of 64 answers a second; the median of three runs.
+
+    Everything between the texts and the rows counts. 500 is not a multiple of 64, so the last of eight turns is not
+    full: nothing can be better than 97.7 %. CPU time is the client's, all threads.
+    """
+    runs = []
+    for number in range(3):
+        with ScriptedServer(latency_s=1.0) as server:
+            runs.append(finish(start(folder / f"{number}", server.base_url, 500, 64, warm=True)))
+    shares = sorted(500 / seconds / 64 for seconds, _ in runs)
+    name = f"500 documents, 64 in flight, 1 s latency: of the ideal rate ({shares[0]:.1%} to {shares[2]:.1%})"
+    figures.say(name, f"{shares[1]:.1%}", ">= 90 %", shares[1] >= 0.9)
+    spent = sorted(cpu for _, cpu in runs)[1] / 500
+    figures.say("500 documents, 64 in flight, 1 s latency: client's CPU a call", f"{spent * 1e3:.2f} ms", "", True)
 
 
 def faults(figures: Figures, folder: Path) -> None:
