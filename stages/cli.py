@@ -15,8 +15,18 @@ COMMANDS = {
     "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
     "use": "make a profile the active settings (params.yaml)",
     "summary": "print the table of the last run",
+    "report": "build report.html, the whole run as one page, without DVC",
+    "diff": "say which scores moved between two revisions, by more than noise or not, and what else changed",
+    "gate": "fail if scores got worse than is allowed, by more than noise, or cannot be trusted",
+    "guideline": "show what changed between two guidelines; check that every line shows what caused it",
+    "label": "label a corpus of any size by a guideline",
+    "refine": "show a round's conflicts and take a person's decisions about them",
+    "ablate": "run variants of the settings in copies of the project and compare them",
     "weights": "fetch the weights of local models, once for all checkouts",
     "responses": "export, import, verify, clean up and record the answers of models",
+    "repro": "bring the pipeline up to date like `dvc repro`, with many stages at once",
+    "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
+    "agree": "measure the agreement of annotators without gold: plain files, anywhere",
     "plan": "say what a run would ask of models and what it would cost, before it does",
     "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",
 }
@@ -42,9 +52,11 @@ def _run(words: list[str]) -> None:
         if name == named:
             module = importlib.import_module(f"stages.commands.{name.replace('-', '_')}")
             module.arguments(added)
-            added.set_defaults(run=module.run)
+            # Commands on plain files say IN_PROJECT = False: they run anywhere, in the folder the user stands in.
+            added.set_defaults(run=module.run, in_project=getattr(module, "IN_PROJECT", True))
     options = parser.parse_args(words)
-    os.chdir(project_root(Path.cwd()))
+    if options.in_project:
+        os.chdir(project_root(Path.cwd()))
     options.run(options)
 
 

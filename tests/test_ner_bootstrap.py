@@ -117,6 +117,8 @@ def test_impossible_input_is_refused() -> None:
         document_bootstrap(np.zeros((0, 3), dtype=np.int64), seed=0)
     with pytest.raises(ValueError, match="documents, 3"):
         document_bootstrap(counts[:, :2], seed=0)
+    with pytest.raises(ValueError, match=r"documents, 3.*not \(2,\)"):
+        document_bootstrap(counts[:, 0], seed=0)
     with pytest.raises(ValueError, match="samples"):
         document_bootstrap(counts, 0, seed=0)
     with pytest.raises(ValueError, match="same documents"):

@@ -244,3 +244,13 @@ def test_gold_answered_as_strings_is_found_again(occurrences, least: float) -> N
             assert not {"not_in_text", "inside_token", "unknown_type", "empty"} & set(found.drops)
             predicted[row["id"]] = found.spans
         assert strict_span_scores(gold, predicted).micro.f1 >= least, file
+
+
+def test_a_token_of_white_space_has_no_characters_to_match() -> None:
+    matches = match_answers(document("New", " ", "York"), [("New York", "LOC")], TYPES)
+    assert matches.spans == (Span(0, 3, "LOC"),)
+
+
+def test_an_unknown_way_to_choose_occurrences_is_our_bug() -> None:
+    with pytest.raises(AssertionError, match="first"):
+        match_answers(document("Paris"), [("Paris", "LOC")], TYPES, "first")  # type: ignore[arg-type]

@@ -4,10 +4,14 @@ import random
 import warnings
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stages.contracts import Score, Span
+from stages.contracts import Document, Score, Span
 from stages.errors import UserError
+from stages.ner.protocols import score_protocols
 from stages.ner.scoring import STRICT_PROTOCOL, score_counts, strict_span_scores
+from stages.ner.spans import resolve_overlaps
 from stages.ner.tags import ill_formed, spans_to_tags, tags_to_spans
 
 Corpus = list[list[str]]
@@ -132,3 +136,57 @@ def test_different_documents_are_refused_naming_a_few(gold: str, predicted: str,
 
 def test_the_protocol_has_a_name() -> None:
     assert STRICT_PROTOCOL == "strict span F1"
+
+
+@st.composite
+def two_readings(draw: st.DrawFn) -> tuple[list[tuple[Span, ...]], list[tuple[Span, ...]]]:
+    """Gold and predicted spans of some documents, without overlaps; predictions often repeat gold."""
+    span = st.builds(
+        lambda start, length, label: Span(start, start + length, label),
+        st.integers(0, 9),
+        st.integers(1, 4),
+        st.sampled_from(("PER", "LOC", "X-Y")),
+    )
+    gold, predicted = [], []
+    for _ in range(draw(st.integers(1, 4))):
+        right = resolve_overlaps(draw(st.lists(span, max_size=5)), ())[0]
+        kept = [each for each in right if draw(st.booleans())]
+        gold.append(right)
+        predicted.append(resolve_overlaps([*kept, *draw(st.lists(span, max_size=4))], ())[0])
+    return gold, predicted
+
+
+@settings(deadline=None)
+@given(two_readings())
+def test_parity_with_nervaluate(readings) -> None:
+    """Strict and exact (here: boundary) counts are equal, in all and by type; nervaluate pairs partial matches
+    greedily, so ours are at least as many."""
+    nervaluate = pytest.importorskip("nervaluate")
+    gold, predicted = readings
+    found = nervaluate.Evaluator(*map(dictionaries, readings), tags=["PER", "LOC", "X-Y"], loader="dict").evaluate()
+    texts = [Document(f"d{place}", tuple("abcdefghijklm"), "") for place in range(len(gold))]
+    right, guessed = ({f"d{place}": rows for place, rows in enumerate(side)} for side in readings)
+    ours = score_protocols(texts, right, guessed, ["strict", "boundary", "muc_partial", "type"])
+    theirs = found["overall"]
+    for name, score in (("strict", ours["strict"]), ("exact", ours["boundary"])):
+        assert (theirs[name].correct, theirs[name].actual, theirs[name].possible) == (
+            score.correct,
+            score.predicted,
+            score.gold,
+        )
+        if score.predicted + score.gold:
+            assert theirs[name].precision == pytest.approx(score.precision, abs=1e-12)
+            assert theirs[name].recall == pytest.approx(score.recall, abs=1e-12)
+            assert theirs[name].f1 == pytest.approx(score.f1, abs=1e-12)
+    for label, score in strict_span_scores(right, guessed).per_type.items():
+        by_type = found["entities"][label]["strict"]
+        assert (by_type.correct, by_type.actual, by_type.possible) == (score.correct, score.predicted, score.gold)
+        assert by_type.f1 == pytest.approx(score.f1, abs=1e-12)
+    if any(gold) and any(predicted):
+        assert ours["muc_partial"].f1 >= theirs["partial"].f1 - 1e-12
+        assert ours["type"].f1 >= theirs["ent_type"].f1 - 1e-12
+
+
+def dictionaries(side: list[tuple[Span, ...]]) -> list[list[dict[str, object]]]:
+    """Spans as nervaluate takes them: the last token is included."""
+    return [[{"label": span.type, "start": span.start, "end": span.end - 1} for span in row] for row in side]
