@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from stages.arguments import stage_arguments
 from stages.corpora.gold import read_gold
+from stages.documentcounts import counts_to_text
 from stages.errors import run_main
-from stages.files import check, read_json, write_json
-from stages.finalscore import final_metrics, final_scores
+from stages.files import check, read_json, write_json, write_text
+from stages.finalscore import count_predictions, final_metrics, final_scores
 from stages.records import read_annotations
 from stages.rooms import room
 from stages.settings import load_settings
+from stages.usage import answers_at_hand, response_keys, total_tokens
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark")
     settings = load_settings()
     place = room(arguments.benchmark)
+    gold = read_gold(place.gold)
     selected = read_annotations(place.predictions("selected"))
+    initial = read_annotations(place.predictions("initial"))
     numbers = [entry["id"] for entry in settings.raw["rounds"]]
     scores = final_scores(
-        read_gold(place.gold),
+        gold,
         selected,
-        read_annotations(place.predictions("initial")),
+        initial,
         {
             number: {name: read_annotations(place.annotations(number, name)) for name in settings.pool}
             for number in numbers
         },
+        {number: read_json(place.round(number) / "agreement.json", "agreement")["mean"] for number in numbers},
         settings.raw["scoring"]["bootstrap_samples"],
         settings.raw["scoring"]["seed"],
     )
-    metrics = final_metrics(scores, read_json(place.selection, "selection"), selected)
+    keys = set().union(*response_keys(place, numbers, settings.pool).values())
+    tokens = total_tokens(keys, answers_at_hand(place, keys))
+    metrics = final_metrics(scores, read_json(place.selection, "selection"), selected, tokens)
     check(metrics, "final_metrics", str(place.final_metrics))
     write_json(place.scores, scores)
     write_json(place.final_metrics, metrics)
+    write_text(place.document_counts, counts_to_text(count_predictions(gold, selected, initial)))
 
 
 if __name__ == "__main__":

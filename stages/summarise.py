@@ -1,26 +1,34 @@
-"""All benchmarks in one table, and the check of every score against the field's reference scorer."""
+"""All benchmarks' headline figures in one file, and the check of every score against the field's reference scorer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from stages.contracts import Annotation, Document, Span
 from stages.errors import DizinerError
 from stages.ner.tags import spans_to_tags
-from stages.tables import text_table
+from stages.validity import Point, forecasts
 
+_PLACES = 6
 _TOLERANCE = 1e-6  # metrics are rounded to 6 places
 _HEADLINE = (
+    "protocol",
     "round",
+    "rounds",
     "annotator",
     "documents",
     "f1",
     "f1_low",
     "f1_high",
     "gain",
+    "gain_low",
+    "gain_high",
     "agreement_first",
     "agreement_last",
+    "failed_share",
+    "tokens",
 )
 
 
@@ -51,47 +59,56 @@ def check_with_seqeval(
             raise DizinerError(f"{name}: {measure} is {metrics[measure]}, seqeval strict IOB2 says {theirs:.6f}")
 
 
-def summarise(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """summary.json: `benchmarks`, the headline figures by name, and their `mean`.
+def summarise(
+    metrics: Mapping[str, Mapping[str, Any]], usd: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
+    """summary.json: `benchmarks`, a row of headline figures for each, by name; and the figures that DVC compares.
 
-    The mean is over the benchmarks that have a figure; `documents`, `benchmarks` and `scored` say over what.
+    These, at most 25 with 18 benchmarks, are `f1` by benchmark, `mean` (over the benchmarks that have the figure;
+    `documents` and `scored` say over what) and `usd`, the cost of all benchmarks, None if that of one is unknown.
+    DVC looks into objects, not into lists: the rows do not flood `dvc metrics diff`.
     """
-    rows = {name: {key: metrics[name][key] for key in _HEADLINE} for name in sorted(metrics)}
+    costs = usd or {}
+    rows = [
+        {"benchmark": name, **{key: metrics[name][key] for key in _HEADLINE}, "usd": costs.get(name)}
+        for name in sorted(metrics)
+    ]
     mean: dict[str, Any] = {
-        "benchmarks": len(rows),
-        "documents": sum(row["documents"] for row in rows.values()),
-        "scored": sum(row["f1"] is not None for row in rows.values()),
+        "documents": sum(row["documents"] for row in rows),
+        "scored": sum(row["f1"] is not None for row in rows),
     }
     for key in ("f1", "gain", "agreement_first", "agreement_last"):
-        values = [row[key] for row in rows.values() if row[key] is not None]
-        mean[key] = round(sum(values) / len(values), 6) if values else None
-    return {"benchmarks": rows, "mean": mean}
+        values = [row[key] for row in rows if row[key] is not None]
+        mean[key] = round(sum(values) / len(values), _PLACES) if values else None
+    known = [row["usd"] for row in rows if row["usd"] is not None]
+    return {
+        "benchmarks": rows,
+        "f1": {row["benchmark"]: row["f1"] for row in rows},
+        "mean": mean,
+        "usd": round(sum(known), _PLACES) if len(known) == len(rows) else None,
+    }
 
 
-def table(summary: Mapping[str, Any], protocol: str) -> str:
-    """The summary for a terminal: one line a benchmark, fixed columns."""
-    head = ("benchmark", "n", "round", "annotator", "agreement", "F1 [95 %]", "gain")
-    rows = []
-    for name, row in {**summary["benchmarks"], "mean": summary["mean"]}.items():
-        agreement = f"{_figure(row['agreement_first'])} -> {_figure(row['agreement_last'])}"
-        interval = f" [{_figure(row['f1_low'])}, {_figure(row['f1_high'])}]" if row.get("f1_low") is not None else ""
-        rows.append(
-            (
-                name,
-                str(row["documents"]),
-                str(row.get("round", "")),
-                str(row.get("annotator", "")),
-                agreement,
-                f"{_figure(row['f1'])}{interval}",
-                "-" if row["gain"] is None else f"{row['gain']:+.3f}",
-            )
-        )
-    note = (
-        f"F1: {protocol}, chosen annotator on n test documents, interval by document bootstrap; "
-        "gain: against the round 0 guideline on the same documents; agreement: first -> last round"
-    )
-    return text_table(head, rows) + f"{note}\n"
+def forecast_report(
+    metrics: Mapping[str, Mapping[str, Any]], points: Mapping[str, Sequence[Point]], level: float = 0.8
+) -> dict[str, Any]:
+    """forecast.json: test F1 forecast from agreement, each benchmark by the others, and how often it held.
 
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    What a corpus without gold could be told about its F1. `coverage` is the share of benchmarks whose F1 is in its
+    interval, None without forecasts (fewer than four benchmarks with gold).
+    """
+    finals = {name: (own["agreement_selected"], own["f1"]) for name, own in metrics.items() if own["f1"] is not None}
+    found = forecasts(points, finals, level)
+    inside = [forecast.low <= finals[name][1] <= forecast.high for name, forecast in found.items()]
+    return {
+        "level": level,
+        "coverage": round(sum(inside) / len(inside), _PLACES) if inside else None,
+        "benchmarks": {
+            name: {
+                "agreement": round(finals[name][0], _PLACES),
+                "f1": finals[name][1],
+                **{key: round(value, _PLACES) for key, value in asdict(forecast).items()},
+            }
+            for name, forecast in sorted(found.items())
+        },
+    }

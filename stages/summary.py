@@ -1,31 +1,46 @@
-"""Stage summary: check every score with seqeval, write metrics/summary.json."""
+"""Stage summary: check every score with seqeval; write metrics/summary.json and the data of plots."""
 
 from __future__ import annotations
 
 import sys
 
+from stages.benchmarkcost import benchmark_usd
 from stages.corpora.documents import read_documents
 from stages.corpora.gold import read_gold
 from stages.errors import run_main
 from stages.files import check, read_json, write_json
+from stages.finalscore import points_of
+from stages.plotdata import Rows, agreement_rows, choice_rows, confusion_rows, cost_rows
 from stages.records import read_annotations
-from stages.rooms import SUMMARY, rooms
-from stages.summarise import check_with_seqeval, summarise
+from stages.rooms import FORECAST, PLOTS, SUMMARY, rooms
+from stages.settings import load_settings
+from stages.summarise import check_with_seqeval, forecast_report, summarise
 
 
 def main() -> None:
-    metrics = {}
+    settings = load_settings()
+    numbers = [entry["id"] for entry in settings.raw["rounds"]]
+    metrics, usd, agreement, points = {}, {}, {}, {}
+    plots: dict[str, Rows] = {"choice": [], "confusion": []}
     for place in rooms():
-        metrics[place.name] = read_json(place.final_metrics, "final_metrics")
-        check_with_seqeval(
-            place.name,
-            metrics[place.name],
-            read_documents(place.test),
-            read_gold(place.gold),
-            read_annotations(place.predictions("selected")),
-        )
-    summary = summarise(metrics)
+        name, gold = place.name, read_gold(place.gold)
+        predictions = read_annotations(place.predictions("selected"))
+        metrics[name] = read_json(place.final_metrics, "final_metrics")
+        check_with_seqeval(name, metrics[name], read_documents(place.test), gold, predictions)
+        usd[name] = benchmark_usd(place, settings)
+        found = {number: read_json(place.round(number) / "agreement.json", "agreement") for number in numbers}
+        agreement[name] = {number: own["overall"] for number, own in found.items()}
+        pilot = {int(number): own for number, own in read_json(place.scores)["pilot"].items()}
+        means = {number: own["mean"] for number, own in found.items()}
+        plots["choice"] += choice_rows(name, means, pilot)
+        points[name] = points_of(means, pilot)
+        plots["confusion"] += confusion_rows(name, gold, predictions)
+    summary = summarise(metrics, usd)
     check(summary, "summary", str(SUMMARY))
+    plots |= {"agreement": agreement_rows(agreement), "cost": cost_rows(summary["benchmarks"])}
+    for name, rows in plots.items():
+        write_json(PLOTS / f"{name}.json", rows)
+    write_json(FORECAST, forecast_report(metrics, points))
     write_json(SUMMARY, summary)
     sys.stdout.write(f"{len(metrics)} benchmarks, every score as seqeval strict IOB2 gives it; see `diziner summary`\n")
 

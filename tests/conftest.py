@@ -86,7 +86,7 @@ def copy_project(folder: Path, benchmarks: tuple[str, ...] | None, recordings: b
     for name in filter(None, listed.split("\0")):
         source = ROOT / name
         parts = Path(name).parts
-        recorded = parts[0] == "metrics" or parts[-1] in {"dvc.lock", "tape.jsonl"}
+        recorded = (parts[0] == "metrics" and source.suffix == ".json") or parts[-1] in {"dvc.lock", "tape.jsonl"}
         if not source.exists() or parts[0] == "tests" or (recorded and not recordings):
             continue
         if benchmarks is not None and parts[0] == "data" and parts[-1] == "dvc.yaml" and parts[1] not in benchmarks:

@@ -137,10 +137,10 @@ def test_a_room_that_could_not_be_finished_leaves_nothing(
     parser = argparse.ArgumentParser()
     new.arguments(parser)
 
-    def full_disk(self: Path, target: Path) -> None:
+    def full_disk(path: Path) -> str:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "symlink_to", full_disk)
+    monkeypatch.setattr(new, "read_text", full_disk)
     with pytest.raises(OSError, match="no space"):
         new.run(parser.parse_args(["own", "--from", "own.txt", "--types", "PER"]))
     assert list((tmp_path / "data").iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,13 +37,27 @@ def test_a_second_repro_does_nothing(reproduced: Project) -> None:
 
 def test_summary_has_a_row_for_each_benchmark_and_a_table_shows_it(reproduced: Project) -> None:
     summary = json.loads((reproduced.folder / "metrics/summary.json").read_text())
-    assert sorted(summary["benchmarks"]) == sorted(BENCHMARKS)
-    for row in summary["benchmarks"].values():
+    assert [row["benchmark"] for row in summary["benchmarks"]] == sorted(BENCHMARKS)
+    for row in summary["benchmarks"]:
         assert 0 < row["f1"] < 1
         assert row["f1_low"] <= row["f1"] <= row["f1_high"]
+        assert row["tokens"] > 0 and row["usd"] == 0.0
     table = reproduced.diziner("summary").stdout
     assert all(name in table for name in BENCHMARKS)
     assert "strict span F1" in table
+
+
+def test_the_run_passes_its_gate_and_edited_metrics_do_not(reproduced: Project) -> None:
+    gates = reproduced.folder / "metrics/gates.yaml"
+    gates.write_text(re.sub(r"floors: .*", "floors: {}", gates.read_text()))
+    assert "passed: 2 benchmarks" in reproduced.diziner("gate").stdout
+    path = reproduced.folder / "metrics/final/mit_movie.json"
+    before = path.read_text()
+    path.write_text(before.replace('"f1": 0.', '"f1": 0.0'))
+    done = reproduced.diziner("gate", check=False)
+    path.write_text(before)
+    assert done.returncode == 1
+    assert "gate failed: mit_movie" in done.stderr
 
 
 def test_every_guideline_is_built_on_the_one_before(reproduced: Project) -> None:
@@ -63,7 +78,7 @@ def test_one_annotators_temperature_reruns_that_annotator_alone(reproduced: Proj
     stages = would_run(reproduced)
     (reproduced.folder / "params.yaml").write_text(before)
     first = {f"{name}:annotate@scripted_shy-round{number}" for name in BENCHMARKS for number in (0, 1)}
-    follows = re.compile(r"\w+:(disagree|refine|select|predict|score)\b.*|summary")
+    follows = re.compile(r"\w+:(disagree|refine|select|predict|score)\b.*|summary|report")
     assert first <= stages
     # `select` reads every annotator's settings; whatever else is named follows from what ran.
     assert all(follows.fullmatch(stage) for stage in stages - first)
@@ -114,3 +129,26 @@ def test_gold_never_reaches_what_must_be_label_free(make_project: Callable[..., 
     project.dvc("repro", "data/conll2003/dvc.yaml:select")
     assert without_gold(project) == label_free
     assert any(name.endswith("selection.json") for name in label_free)
+
+
+def asked(project: Project) -> dict[str, str]:
+    """The model of every request answered so far, by key."""
+    with sqlite3.connect(f"file:{project.folder / '.responses/responses.sqlite'}?mode=ro", uri=True) as store:
+        rows = store.execute("SELECT key, request FROM responses").fetchall()
+    return {key: json.loads(request)["model"] for key, request in rows}
+
+
+def test_a_line_for_one_annotator_asks_that_annotator_alone_and_without_it_nobody(reproduced: Project) -> None:
+    path = reproduced.folder / "data/mit_movie/guideline.yaml"
+    before, stood = path.read_text(), asked(reproduced)
+    value = yaml.safe_load(before)
+    value["instructions"]["specific"]["scripted_shy"] = [{"id": "H1", "text": "Take your time."}]
+    path.write_text(yaml.safe_dump(value))
+    reproduced.dvc("repro")
+    with_line = asked(reproduced)
+    new = [model for key, model in with_line.items() if key not in stood]
+    path.write_text(before)
+    reproduced.dvc("repro")
+    assert "scripted-shy" in new
+    assert set(new) <= {"scripted-shy", "scripted-supervisor"}, "the supervisor is told what stands"
+    assert asked(reproduced) == with_line

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import pytest
 
-from stages.contracts import Annotation, Document, Failure, Span
+from stages.contracts import Agreement, Annotation, Document, Failure, Span, Voter
 from stages.errors import DizinerError
 from stages.finalscore import final_metrics, final_scores
 from stages.selection import select
-from stages.summarise import check_with_seqeval, summarise, table
+from stages.summarise import check_with_seqeval, forecast_report, summarise
+from stages.summarytable import table
+from stages.validity import Point
 
 GOLD = {"a": (Span(0, 2, "PER"),), "b": (Span(1, 2, "LOC"), Span(3, 4, "LOC"))}
 DOCUMENTS = [Document(name, ("w",) * 5, "w w w w w") for name in ("a", "b")]
 BEFORE = [Annotation("a", (Span(0, 1, "PER"),)), Annotation("b", (Span(1, 2, "LOC"),), drops={"overlap": 1})]
 AFTER = [Annotation("a", (Span(0, 2, "PER"),)), Annotation("b", failure=Failure("refused", "no"))]
-SELECTION = {"annotator": "x", "round": 1, "overall": {"0": 0.25, "1": 0.5, "10": 0.75}}
+MEAN = {0: {"x": 0.3}, 1: {"x": 0.5}}
+SELECTION = {"annotator": "x", "round": 1, "mean": {"x": 0.5}, "overall": {"0": 0.25, "1": 0.5, "10": 0.75}}
 
 
 def test_the_round_and_annotator_of_the_highest_agreement_are_chosen_and_ties_are_defined() -> None:
-    overall = {0: 0.5, 1: 0.7, 2: 0.7}
-    mean = {k: {"b": 0.6, "a": 0.6, "c": 0.1} for k in overall}
-    chosen = select(overall, mean, {"a": {"model": "m"}, "b": {}, "c": {}})
-    assert (chosen.round, chosen.annotator, chosen.settings) == (1, "a", {"model": "m"})
+    names = ("a", "b", "c")
+    agreements = {
+        number: Agreement(
+            annotators=names, documents=2, pairs={}, mean={"b": 0.6, "a": 0.6, "c": 0.1}, overall=overall,
+            weights={"a": 0.4, "b": 0.4, "c": 0.2}, coalition=("a", "b"), fleiss_kappa=0.0, krippendorff_alpha=0.0,
+        )
+        for number, overall in ((0, 0.5), (1, 0.7), (2, 0.7))
+    }  # fmt: skip
+    settings = {"a": {"model": "m"}, "b": {}, "c": {}}
+    chosen = select(agreements, settings)
+    assert (chosen.round, chosen.annotator, chosen.settings, chosen.voters) == (1, "a", {"model": "m"}, {})
+    assert select(agreements, settings, "coalition").voters == {"a": Voter(0.4, {"model": "m"}), "b": Voter(0.4, {})}
 
 
 def test_scores_count_a_failed_document_as_nothing_found() -> None:
-    scores = final_scores(GOLD, AFTER, BEFORE, {0: {"x": BEFORE}, 1: {"x": AFTER}}, samples=200, seed=1)
+    scores = final_scores(GOLD, AFTER, BEFORE, {0: {"x": BEFORE}, 1: {"x": AFTER}}, MEAN, samples=200, seed=1)
     assert scores["selected"]["micro"] == {
         "precision": 1.0, "recall": 0.333333, "f1": 0.5, "correct": 1, "predicted": 1, "gold": 3,
     }  # fmt: skip
     assert scores["initial"]["micro"]["f1"] == 0.4
     assert scores["gain"]["difference"] == pytest.approx(0.1)
     assert scores["pilot"] == {"0": {"x": 0.4}, "1": {"x": 0.5}}
+    assert scores["validity"] == {
+        "points": 2, "pearson": None, "spearman": None,
+        "oracle": {"round": 1, "annotator": "x", "agreement": 0.5, "f1": 0.5},
+    }  # fmt: skip
     metrics = final_metrics(scores, SELECTION, AFTER)
     assert metrics["f1"] == 0.5 and metrics["f1_round0"] == 0.4 and metrics["failed_share"] == 0.5
     assert metrics["agreement_first"] == 0.25 and metrics["agreement_last"] == 0.75
@@ -39,27 +54,37 @@ def test_scores_count_a_failed_document_as_nothing_found() -> None:
 
 
 def test_without_gold_everything_but_f1_is_there() -> None:
-    scores = final_scores({}, AFTER, BEFORE, {0: {"x": BEFORE}}, samples=10, seed=1)
+    scores = final_scores({}, AFTER, BEFORE, {0: {"x": BEFORE}}, MEAN, samples=10, seed=1)
     metrics = final_metrics(scores, SELECTION, BEFORE)
     assert metrics["f1"] is None and metrics["gain"] is None and scores["pilot"] == {"0": {"x": None}}
     assert metrics["documents"] == 2 and metrics["drop_share"] == pytest.approx(1 / 3, abs=1e-6)
     summary = summarise({"own": metrics})
     assert summary["mean"]["scored"] == 0 and summary["mean"]["f1"] is None
-    assert "own" in table(summary, "strict span F1")
+    assert "own" in table(summary, 120)
 
 
 def test_seqeval_agrees_and_a_wrong_figure_stops_the_summary() -> None:
-    metrics = final_metrics(final_scores(GOLD, BEFORE, AFTER, {}, 10, 1), SELECTION, BEFORE)
+    metrics = final_metrics(final_scores(GOLD, BEFORE, AFTER, {}, {}, 10, 1), SELECTION, BEFORE)
     check_with_seqeval("here", metrics, DOCUMENTS, GOLD, BEFORE)
     with pytest.raises(DizinerError, match=r"here: f1 is 0\.41, seqeval strict IOB2 says 0\.400000"):
         check_with_seqeval("here", {**metrics, "f1": 0.41}, DOCUMENTS, GOLD, BEFORE)
 
 
 def test_the_summary_is_sorted_and_its_mean_says_over_what() -> None:
-    metrics = final_metrics(final_scores(GOLD, BEFORE, AFTER, {}, 10, 1), SELECTION, BEFORE)
+    metrics = final_metrics(final_scores(GOLD, BEFORE, AFTER, {}, {}, 10, 1), SELECTION, BEFORE)
     summary = summarise({"b": metrics, "a": {**metrics, "f1": None}})
-    assert list(summary["benchmarks"]) == ["a", "b"]
+    assert [row["benchmark"] for row in summary["benchmarks"]] == ["a", "b"]
+    assert summary["f1"] == {"a": None, "b": 0.4}
     assert summary["mean"] == {
-        "benchmarks": 2, "documents": 4, "scored": 1, "f1": 0.4, "gain": -0.1,
-        "agreement_first": 0.25, "agreement_last": 0.75,
+        "documents": 4, "scored": 1, "f1": 0.4, "gain": -0.1, "agreement_first": 0.25, "agreement_last": 0.75,
     }  # fmt: skip
+
+
+def test_forecasts_need_four_benchmarks_and_say_how_often_they_held() -> None:
+    metrics = {f"b{n}": {"agreement_selected": 0.1 * n, "f1": 0.1 * n} for n in range(1, 7)}
+    points = {name: [Point(0, "x", own["f1"], own["f1"])] for name, own in metrics.items()}
+    report = forecast_report(metrics, points)
+    assert report["coverage"] == 1.0 and list(report["benchmarks"]) == sorted(metrics)
+    assert report["benchmarks"]["b3"]["estimate"] == pytest.approx(0.3)
+    metrics["b1"]["f1"] = metrics["b2"]["f1"] = metrics["b3"]["f1"] = None  # type: ignore[assignment]
+    assert forecast_report(metrics, points) == {"level": 0.8, "coverage": None, "benchmarks": {}}

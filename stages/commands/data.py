@@ -11,7 +11,8 @@ from stages.commands.paths import given_path
 from stages.corpora.card import load_card
 from stages.corpora.check import CheckRow, check_benchmark
 from stages.errors import UserError
-from stages.rooms import DATA, PIPELINE, Room, room
+from stages.files import read_text, write_text
+from stages.rooms import DATA, PIPELINE, Room, room, rooms
 from stages.settings import load_settings
 from stages.tables import text_table
 
@@ -29,8 +30,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder with a folder of files for each benchmark; else that of params",
     )
-    for name, text in (("link", "put benchmarks into the pipeline"), ("unlink", "take benchmarks out of it")):
-        actions.add_parser(name, help=text).add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
+    linking = actions.add_parser(
+        "link", help=f"put benchmarks into the pipeline; without names, renew it from {PIPELINE}"
+    )
+    linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
+    unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
+    unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
     parser.epilog = "example: diziner data check --local ../benchmarks"
 
 
@@ -39,16 +44,17 @@ def run(options: argparse.Namespace) -> None:
     if options.action == "check":
         check(options.benchmarks, options.local)
     else:
-        link([room(name) for name in options.benchmarks], linked=options.action == "link")
+        places = [room(name) for name in options.benchmarks] or rooms()
+        link(places, linked=options.action == "link")
 
 
 def link(places: Sequence[Room], linked: bool) -> None:
     """Make benchmarks part of `dvc repro`, or not: a room is in the pipeline if it has a dvc.yaml."""
     for place in places:
         path = place.folder / "dvc.yaml"
-        if linked and not path.is_symlink():
-            path.symlink_to(PIPELINE)
-        elif not linked:
+        if linked:
+            write_text(path, read_text(PIPELINE))
+        else:
             path.unlink(missing_ok=True)
         sys.stdout.write(f"{place.name}: {'in' if linked else 'not in'} the pipeline\n")
 

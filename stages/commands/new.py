@@ -13,7 +13,7 @@ import yaml
 from stages.commands.paths import given_path
 from stages.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from stages.errors import UserError
-from stages.files import check, write_jsonl, write_text
+from stages.files import check, read_text, write_jsonl, write_text
 from stages.rooms import DATA, PIPELINE, Room
 from stages.settings import Settings, load_settings
 from stages.supervisor.guideline import dump_guideline
@@ -82,7 +82,7 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
-    (folder / "dvc.yaml").symlink_to(PIPELINE)
+    write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 
 def _say(room: Room, texts: OwnTexts) -> None:

@@ -1,0 +1,1 @@
+"""Two runs held against each other: what moved, what is noise, and what a gate lets through."""

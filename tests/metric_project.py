@@ -1,0 +1,115 @@
+"""A project that holds nothing but metrics, as a git repository: what `diziner diff` and `gate` read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from conftest import ROOT
+
+from stages.documentcounts import PredictionCounts, counts_to_text, headline
+from stages.files import write_json
+from stages.ner.bootstrap import DocumentCounts
+from stages.summarise import summarise
+
+Rows = Sequence[tuple[int, int, int]]  # (correct, predicted, gold) of each document
+GUIDELINE = {
+    "goal": {"purpose": "Names."},
+    "types": [{"label": "PER", "name": "person", "definition": "A person."}],
+    "examples": ["[Ada|PER] wrote ."],
+    "instructions": {"common": [], "specific": {}},
+}
+GATES = {
+    "f1": {"max_drop": 0.02, "significance": 0.05, "floors": {}},
+    "max_failed_share": 0.05,
+    "max_usd": 1.0,
+    "retired": [],
+}
+
+
+def table(rows: Rows) -> DocumentCounts:
+    ids = tuple(f"test-{number:04}" for number in range(len(rows)))
+    return DocumentCounts(ids, np.array(rows, dtype=np.int64).reshape(len(rows), 3))
+
+
+def drawn(seed: int, documents: int, hit: float = 0.7, gold_seed: int = 0) -> Rows:
+    """Counts of a system that finds a share `hit` of mentions, on the documents of `gold_seed`."""
+    gold = np.random.default_rng(gold_seed).integers(0, 6, documents)
+    generator = np.random.default_rng(seed)
+    found = generator.binomial(gold, hit)
+    wrong = generator.binomial(gold, 0.2)
+    return [(int(c), int(c + w), int(g)) for c, w, g in zip(found, wrong, gold, strict=True)]
+
+
+class MetricProject:
+    """The files; `score` writes a benchmark's metrics as the stages do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.metrics: dict[str, dict[str, Any]] = {}
+        for path in ("dvc.yaml", "params.yaml"):
+            (folder / path).write_bytes((ROOT / path).read_bytes())
+        (folder / "stages/prompts").mkdir(parents=True)
+        (folder / "stages/prompts/annotate.v1.md").write_text("Mark names.\n")
+        (folder / "stages/score.py").write_text("# scores\n")
+        self.git("init", "-q", "-b", "main")
+        self.gates()
+
+    def git(self, *words: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", *words], cwd=self.folder, check=True
+        )
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "a state", "--allow-empty")
+
+    def gates(self, **changes: Any) -> None:
+        value = {**GATES, **{k: v for k, v in changes.items() if k not in GATES["f1"]}}
+        value["f1"] = {**GATES["f1"], **{k: v for k, v in changes.items() if k in GATES["f1"]}}
+        path = self.folder / "metrics/gates.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(value))
+
+    def score(self, name: str, rows: Rows, gold: str = "gold", usd: float | None = 0.1, **figures: Any) -> None:
+        """A benchmark's metrics from its counts, its lock, and the summary of all."""
+        scoring = yaml.safe_load((self.folder / "params.yaml").read_text())["scoring"]
+        counts = PredictionCounts(table(rows), table(rows))
+        own = headline(counts, scoring["bootstrap_samples"], scoring["seed"])
+        self.metrics[name] = {
+            **own, "protocol": "strict span F1", "annotator": "a", "round": 0, "rounds": 2, "documents": len(rows),
+            "macro_f1": own["f1"], "agreement_first": 0.4, "agreement_last": 0.5, "agreement_selected": 0.5,
+            "pearson": None, "spearman": None, "drop_share": 0.0,
+            "failed_share": 0.0, "tokens": 1000, **figures,
+        }  # fmt: skip
+        room = self.folder / "data" / name
+        room.mkdir(parents=True, exist_ok=True)
+        (room / "dvc.yaml").write_text("stages: {}\n")
+        if not (room / "guideline.yaml").exists():
+            (room / "guideline.yaml").write_text(yaml.safe_dump(GUIDELINE))
+        write_json(self.folder / f"metrics/final/{name}.json", self.metrics[name])
+        documents = self.folder / f"metrics/documents/{name}.json"
+        documents.parent.mkdir(exist_ok=True)
+        documents.write_text(counts_to_text(counts))
+        self.lock(room, [f"metrics/final/{name}.json", f"metrics/documents/{name}.json"], name, gold)
+        write_json(self.folder / "metrics/summary.json", summarise(self.metrics, dict.fromkeys(self.metrics, usd)))
+        self.lock(self.folder, ["metrics/summary.json"])
+
+    def lock(self, room: Path, paths: Sequence[str], name: str = "", gold: str = "") -> None:
+        digests = {path: hashlib.md5((self.folder / path).read_bytes()).hexdigest() for path in paths}
+        if name:
+            digests |= {f"data/{name}/corpus/{kind}.jsonl": f"{kind} {gold}" for kind in ("test", "gold")}
+        outs = [{"path": path, "md5": digest} for path, digest in digests.items()]
+        (room / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"score": {"outs": outs}}}))
+
+    def edit(self, path: str, change: Mapping[str, Any] | str) -> None:
+        """Change a JSON file by hand: some keys, or the whole text."""
+        file = self.folder / path
+        text = change if isinstance(change, str) else json.dumps({**json.loads(file.read_text()), **change})
+        file.write_text(text)
