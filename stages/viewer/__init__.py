@@ -1,0 +1,1 @@
+"""The report: all outputs of all rooms as one HTML file."""

@@ -1,0 +1,135 @@
+"""What the report shows, read from the rooms: outputs of every round, of the choice and of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.agreement.records import hotspot_from_json
+from stages.contracts import Annotation, Document, Guideline, Hotspot, Span
+from stages.corpora.card import Card, load_card
+from stages.corpora.documents import read_documents
+from stages.corpora.gold import read_gold
+from stages.errors import UserError
+from stages.files import read_json, read_jsonl, validator
+from stages.ner.tags import tags_to_spans
+from stages.records import read_annotations
+from stages.rooms import Room
+from stages.supervisor.guideline import load_guideline
+
+PREDICTIONS = ("selected", "initial")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFiles:
+    """One round's outputs. `consensus` lacks documents that nobody answered; `refinement` is the record of how
+    the round's guideline came about, None for round 0."""
+
+    number: int
+    documents: tuple[Document, ...]
+    annotations: Mapping[str, Sequence[Annotation]]
+    agreement: Mapping[str, Any]
+    confusion: Mapping[str, Any]
+    hotspots: tuple[Hotspot, ...]
+    consensus: Mapping[str, Sequence[Span]]
+    metrics: Mapping[str, Any]
+    guideline: Guideline
+    refinement: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFiles:
+    """One benchmark's outputs; what has not been run yet is empty or None."""
+
+    card: Card
+    rounds: tuple[RoundFiles, ...] = ()
+    selection: Mapping[str, Any] | None = None
+    figures: Mapping[str, Any] | None = None
+    scores: Mapping[str, Any] | None = None
+    gold: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    predictions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
+
+    def response_keys(self) -> set[str]:
+        """The keys of all responses behind these outputs."""
+        rows = [row for part in self.rounds for own in part.annotations.values() for row in own]
+        rows += [row for own in self.predictions.values() for row in own]
+        keys = {key for row in rows for key in row.responses}
+        return keys.union(*(part.refinement.get("responses", ()) for part in self.rounds if part.refinement))
+
+
+def read_room(place: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFiles:
+    """A room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
+    choice and scores where they are there. Gold may be absent.
+
+    Errors: UserError for a file that is damaged or missing beside others of its round.
+    """
+    done = []
+    for number in rounds:
+        if not (place.round(number) / "agreement.json").is_file():
+            break
+        done.append(_round(place, number, pool))
+    card = load_card(place.folder)
+    gold = read_gold(place.gold) if place.gold.is_file() else {}
+    for document, spans in gold.items():
+        for span in spans:
+            if span.type not in card.types:
+                raise UserError(f"{place.gold}: {document}: {span.type!r} is not one of {', '.join(card.types)}")
+    return RoomFiles(
+        card=card,
+        rounds=tuple(done),
+        selection=_optional(place.selection, "selection"),
+        figures=_optional(place.final_metrics, "final_metrics"),
+        scores=_optional(place.scores),
+        gold=gold,
+        predictions={
+            name: read_annotations(place.predictions(name)) for name in PREDICTIONS if place.predictions(name).is_file()
+        },
+    )
+
+
+def _round(place: Room, number: int, pool: Sequence[str]) -> RoundFiles:
+    folder = place.round(number)
+    record = folder / "refinement.json"
+    return RoundFiles(
+        number=number,
+        documents=read_documents(place.pilot(number)),
+        annotations={name: read_annotations(place.annotations(number, name)) for name in pool},
+        agreement=read_json(folder / "agreement.json", "agreement"),
+        confusion=read_json(folder / "confusion.json"),
+        hotspots=tuple(map(hotspot_from_json, read_jsonl(folder / "hotspots.jsonl", "hotspot"))),
+        consensus=_consensus(folder / "tokens.parquet"),
+        metrics=read_json(place.round_metrics(number), "round_metrics"),
+        guideline=load_guideline(place.guideline(number)),
+        refinement=_record(record) if record.is_file() else None,
+    )
+
+
+def _record(path: Path) -> Mapping[str, Any]:
+    value: Mapping[str, Any] = read_json(path)
+    try:
+        # A record of an earlier version may lack keys that this one has.
+        validator("refinement", frozenset({"required"}))(value)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    return value
+
+
+def _consensus(path: Path) -> dict[str, tuple[Span, ...]]:
+    import polars
+
+    try:
+        table = polars.read_parquet(path, columns=["document", "consensus"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (polars.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{path}: not a token table: {' '.join(str(error).split())}") from None
+    tags: dict[str, list[str]] = {}
+    for document, tag in table.iter_rows():
+        tags.setdefault(document, []).append(tag)
+    return {document: tags_to_spans(own) for document, own in tags.items()}
+
+
+def _optional(path: Path, schema: str | None = None) -> Any:
+    return read_json(path, schema) if path.is_file() else None

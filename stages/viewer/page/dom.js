@@ -1,0 +1,108 @@
+// Elements, without markup: whatever a text holds, it is shown as text.
+
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]/u;
+const CONTROLS = new RegExp(CONTROL.source, "gu");
+
+const code = (character) => "U+" + character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+
+/** A text for places that hold no elements (labels, options): control characters by their code point. */
+export function plain(text) {
+  return String(text).replace(CONTROLS, (character) => `[${code(character)}]`);
+}
+
+/** A text as nodes: characters that would hide or turn text around are shown by their code point. */
+function nodes(text) {
+  const whole = String(text);
+  if (!CONTROL.test(whole)) return [document.createTextNode(whole)];
+  const made = [];
+  let at = 0;
+  for (const found of whole.matchAll(CONTROLS)) {
+    made.push(document.createTextNode(whole.slice(at, found.index)));
+    const mark = document.createElement("span");
+    mark.className = "control";
+    mark.title = "a control character, shown by its code point";
+    mark.textContent = code(found[0]);
+    made.push(mark);
+    at = found.index + found[0].length;
+  }
+  made.push(document.createTextNode(whole.slice(at)));
+  return made;
+}
+
+function fill(node, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    node.append(...(child instanceof Node ? [child] : nodes(child)));
+  }
+  return node;
+}
+
+function set(node, properties) {
+  for (const [key, value] of Object.entries(properties || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else node.setAttribute(key, plain(value));
+  }
+  return node;
+}
+
+/** An element: `el("p", { class: "note" }, "text", el("b", null, "more"))`. */
+export function el(tag, properties, ...children) {
+  return fill(set(document.createElement(tag), properties), children);
+}
+
+/** The same for SVG. */
+export function svg(tag, properties, ...children) {
+  return fill(set(document.createElementNS("http://www.w3.org/2000/svg", tag), properties), children);
+}
+
+/** A text of documents, models or people: set apart from the text around it in both directions of writing. */
+export function quoted(text, properties) {
+  return el("bdi", properties, text);
+}
+
+/** A labelled select. `options` are [value, text]; `change` gets the value. */
+export function choose(label, options, value, change) {
+  const select = el(
+    "select",
+    { onchange: (event) => change(event.target.value) },
+    options.map(([key, text]) => el("option", { value: key, selected: key === value }, plain(text))),
+  );
+  return el("label", { class: "choose" }, el("span", null, label), select);
+}
+
+/** A table that scrolls by itself where the page is narrow. `head` and rows hold cells: text, a node, or [content, properties]. */
+export function table(caption, head, rows, properties) {
+  const cell = (tag, given, extra) =>
+    Array.isArray(given) ? el(tag, { ...extra, ...given[1] }, given[0]) : el(tag, extra, given);
+  return scroller(
+    caption,
+    el(
+      "table",
+      properties,
+      el("caption", { class: "hidden" }, caption),
+      el("thead", null, el("tr", null, head.map((given) => cell("th", given, { scope: "col" })))),
+      el(
+        "tbody",
+        null,
+        rows.map((row) =>
+          el("tr", null, row.map((given, i) => (i ? cell("td", given) : cell("th", given, { scope: "row" })))),
+        ),
+      ),
+    ),
+  );
+}
+
+/** A box that scrolls sideways, reachable by keyboard. */
+export function scroller(label, ...children) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children);
+}
+
+export function details(summary, ...children) {
+  return el("details", null, el("summary", null, summary), children);
+}
+
+export function section(id, title, ...children) {
+  return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), children);
+}

@@ -1,0 +1,177 @@
+// The hotspot browser: where annotators disagree most, and how each of them reads the place.
+
+import { choose, details, el, plain, quoted, scroller } from "./dom.js";
+import { counted, figure, toLine, typeClass } from "./format.js";
+
+const PAGE = 12;
+const MEANINGS = {
+  elite_split: "the annotators that agree most (the coalition) are split among themselves",
+  systematic_bias: "the coalition reads it one way, the rest another",
+  complex: "both at once: the coalition is split, and the rest reads it otherwise",
+  minor: "much disagreement in all, but neither between the groups nor within the coalition",
+};
+const filters = { kind: "", family: "", annotator: "", type: "", order: "score" };
+
+/** The browser of one round. `view` says what is shown: { benchmark, round, data, focus, causes }. */
+export function hotspotBrowser(view) {
+  const { benchmark, round, data } = view;
+  const names = Object.keys(benchmark.annotators).sort();
+  const found = new Map(round.hotspots.map((h) => [h.id, h]));
+  if (view.focus && found.has(view.focus)) Object.assign(filters, { kind: "", family: "", annotator: "", type: "" });
+  const list = el("div", { class: "hotspots" });
+  const count = el("p", { class: "count", role: "status" });
+  const more = el("button", { type: "button" });
+  let limit = PAGE;
+  const draw = (focus) => {
+    const chosen = ordered(round.hotspots.filter((h) => matches(h, round, benchmark, names)));
+    const at = focus ? chosen.findIndex((h) => h.id === focus) : -1;
+    limit = Math.max(limit, at + 1);
+    list.replaceChildren(...chosen.slice(0, limit).map((h) => card(h, view, names)));
+    if (!chosen.length) list.append(el("p", { class: "empty" }, "No hotspot fits these filters."));
+    count.replaceChildren(`${chosen.length} of ${counted(round.hotspots.length, "hotspot")} shown here${left(round, data)}`);
+    more.hidden = chosen.length <= limit;
+    more.replaceChildren(`Show ${Math.min(PAGE, chosen.length - limit)} more`);
+  };
+  more.addEventListener("click", () => {
+    const next = limit;
+    limit += PAGE;
+    draw();
+    list.children[next]?.focus();
+  });
+  const change = (key) => (value) => {
+    filters[key] = value;
+    limit = PAGE;
+    draw();
+  };
+  const subtypes = new Set(round.subtypes.map(([family]) => family));
+  const controls = el(
+    "div",
+    { class: "controls", role: "group", "aria-label": "Filter hotspots" },
+    choose("Kind", [["", "all kinds"], ...data.kinds], filters.kind, change("kind")),
+    choose("Error family", [["", "all families"], ...data.families.filter(([f]) => subtypes.has(f)).map(([f]) => [f, f])], filters.family, change("family")),
+    choose("Annotator who differs", [["", "anyone"], ...names.map((n) => [n, n])], filters.annotator, change("annotator")),
+    choose("Type involved", [["", "any type"], ...benchmark.labels.map((t) => [t, t])], filters.type, change("type")),
+    choose("Order", [["score", "most disputed first"], ["text", "as in the documents"]], filters.order, change("order")),
+  );
+  draw(view.focus);
+  return [controls, explained(data, round), count, list, more];
+}
+
+/** What was left out of the page, if anything. */
+const left = (round, data) => {
+  const missing = round.all - round.hotspots.length;
+  return missing > 0 ? `; to keep the page small, it holds the ${data.hotspot_limit} most disputed of a round and those that led to instructions: ${missing} more are in rounds/r${round.number}/hotspots.jsonl` : "";
+};
+
+function explained(data, round) {
+  const totals = round.totals;
+  return details(
+    "What a hotspot is, and what the kinds and families mean",
+    el("p", null, "A hotspot is a block of tokens with the highest disagreement of a round. Its score is the mean over its tokens of U*, from 0 (all annotators agree) to 1: the highest of the disagreement on labels, on types and on bounds. The consensus is a weighted majority vote of the annotators; it is not the truth."),
+    el("dl", { class: "terms" }, data.kinds.map(([kind, name]) => [el("dt", null, `${name} (${totals.hotspots[kind] ?? 0})`), el("dd", null, MEANINGS[kind])])),
+    el("dl", { class: "terms" }, data.families.map(([family, text]) => [el("dt", null, `${family} (${counted(totals.families[family] ?? 0, "token")})`), el("dd", null, text)])),
+  );
+}
+
+const ordered = (hotspots) => (filters.order === "score" ? [...hotspots].sort((a, b) => b.score - a.score) : hotspots);
+
+function matches(hotspot, round, benchmark, names) {
+  if (filters.kind && hotspot.kind !== filters.kind) return false;
+  if (filters.family && !hotspot.errors.some(([, s]) => round.subtypes[s][0] === filters.family)) return false;
+  if (filters.annotator && !hotspot.errors.some(([a]) => names[a] === filters.annotator)) return false;
+  if (!filters.type) return true;
+  const type = benchmark.labels.indexOf(filters.type);
+  const document = round.documents[hotspot.document];
+  return [document.consensus, document.gold, ...document.readings].some((spans) => (spans || []).some(([s, e, t]) => t === type && s < hotspot.end && e > hotspot.start));
+}
+
+function card(hotspot, view, names) {
+  const { benchmark, round, data } = view;
+  const document = round.documents[hotspot.document];
+  const at = (token) => token - document.from;
+  const words = document.tokens.slice(at(hotspot.start), at(hotspot.end)).join(" ");
+  const kind = data.kinds.find(([key]) => key === hotspot.kind)[1];
+  const causes = view.causes.get(`${round.number} ${hotspot.id}`) || [];
+  return el(
+    "article",
+    { class: "card", tabindex: "-1", "data-hotspot": hotspot.id, "aria-label": `Hotspot: ${words}` },
+    el("header", null, el("h3", null, quoted(words)), el("span", { class: `kind ${hotspot.kind}` }, kind), el("span", { class: "score", title: "mean U* over the hotspot" }, `U* ${figure(hotspot.score, 2)}`)),
+    el("p", { class: "context", dir: "auto" }, context(document, hotspot)),
+    readings(hotspot, document, benchmark, round, names),
+    el(
+      "p",
+      { class: "meta" },
+      quoted(hotspot.id),
+      ` of ${counted(document.of, "token")}`,
+      causes.length ? [" · led to ", causes.map(([number, id], i) => [i ? ", " : "", el("a", { href: toLine(benchmark.name, number, id) }, id)])] : null,
+    ),
+  );
+}
+
+function context(document, hotspot) {
+  const at = (token) => token - document.from;
+  const part = (start, end) => document.tokens.slice(Math.max(0, start), Math.max(0, end)).join(" ");
+  const before = part(0, at(hotspot.start));
+  const after = part(at(hotspot.end), document.tokens.length);
+  return [
+    document.from > 0 ? "… " : "",
+    before ? [quoted(before), " "] : "",
+    el("mark", null, quoted(part(at(hotspot.start), at(hotspot.end)))),
+    after ? [" ", quoted(after)] : "",
+    document.from + document.tokens.length < document.of ? " …" : "",
+  ];
+}
+
+/** Tokens as columns, readings as rows: what each annotator marked stands below the words it marked. */
+function readings(hotspot, document, benchmark, round, names) {
+  const all = [document.consensus, document.gold, ...document.readings].flatMap((spans) => spans || []);
+  const touching = all.filter(([s, e]) => s < hotspot.end && e > hotspot.start);
+  const start = Math.max(document.from, Math.min(hotspot.start - 2, ...touching.map(([s]) => s)));
+  const end = Math.min(document.from + document.tokens.length, Math.max(hotspot.end + 2, ...touching.map(([, e]) => e)));
+  const errors = new Map();
+  for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), `${round.subtypes[s][1]}${tokens > 1 ? ` ×${tokens}` : ""}`]);
+  const row = (name, spans, properties, note) =>
+    el("tr", properties, el("th", { scope: "row" }, quoted(name)), spans ? cells(spans, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans ? note : ""));
+  const gold = document.gold ? row("gold", document.gold, { class: "gold" }, "") : null;
+  const known = new Map(round.annotators.map((a) => [a.name, a]));
+  const head = Array.from({ length: end - start }, (_, i) => {
+    const token = start + i;
+    const hot = token >= hotspot.start && token < hotspot.end;
+    return el("th", { scope: "col", class: hot ? "hot" : "" }, quoted(document.tokens[token - document.from]));
+  });
+  return scroller(
+    "Readings of this hotspot",
+    el(
+      "table",
+      { class: "readings" },
+      el("caption", { class: "hidden" }, "What each annotator marked, token by token"),
+      el("thead", null, el("tr", null, el("th", { scope: "col" }, el("span", { class: "hidden" }, "annotator")), head, el("th", { scope: "col", class: "why" }, el("span", { class: "hidden" }, "difference from the consensus")))),
+      el(
+        "tbody",
+        null,
+        row("consensus", document.consensus, { class: "consensus" }, ""),
+        gold,
+        names.map((name, a) => {
+          const differs = errors.get(a);
+          const missing = known.get(name)?.left_out ? "left out by the guideline" : "no answer: failed";
+          return row(name, document.readings[a], { class: differs ? "differs" : "same" }, document.readings[a] ? (differs ? `≠ ${differs.join(", ")}` : "=") : missing);
+        }),
+      ),
+    ),
+  );
+}
+
+function cells(spans, start, end, benchmark) {
+  const made = [];
+  let at = start;
+  for (const [from, to, type] of [...spans].sort((a, b) => a[0] - b[0])) {
+    if (to <= start || from >= end) continue;
+    const [s, e] = [Math.max(from, start), Math.min(to, end)];
+    for (; at < s; at += 1) made.push(el("td", null, el("span", { class: "none", "aria-label": "none" }, "·")));
+    const label = `${from < start ? "… " : ""}${benchmark.labels[type]}${to > end ? " …" : ""}`;
+    made.push(el("td", { colspan: e - s }, el("span", { class: `span ${typeClass(type)}`, title: plain(benchmark.labels[type]) }, label)));
+    at = e;
+  }
+  for (; at < end; at += 1) made.push(el("td", null, el("span", { class: "none", "aria-label": "none" }, "·")));
+  return made;
+}

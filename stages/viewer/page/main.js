@@ -1,0 +1,104 @@
+// Routes, theme and what frames every view.
+
+import { choose, el, quoted } from "./dom.js";
+import { toBenchmark } from "./format.js";
+import { overview } from "./overview.js";
+import { benchmarkPage } from "./benchmark.js";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const main = document.getElementById("main");
+const byName = new Map(data.benchmarks.map((b) => [b.name, b]));
+let open = null; // { name, show } of the benchmark on the page
+
+/** `#/b/NAME/rK/h/HOTSPOT` and the like; parts that cannot be read are as if they were not there. */
+function parse(hash) {
+  let parts;
+  try {
+    parts = hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  } catch {
+    parts = [];
+  }
+  const number = /^r\d+$/.test(parts[2] || "") ? Number(parts[2].slice(1)) : null;
+  return { view: parts[0] || "", name: parts[1], round: number, hotspot: parts[3] === "h" ? parts[4] : null, line: parts[3] === "i" ? parts[4] : null };
+}
+
+function render() {
+  const route = parse(location.hash);
+  const benchmark = route.view === "b" ? byName.get(route.name) : null;
+  if (benchmark && open && open.name === benchmark.name) {
+    if (route.round === null && open.round !== undefined) route.round = firstRound(benchmark);
+    open.show(route);
+  } else if (benchmark) {
+    if (route.round === null) route.round = firstRound(benchmark);
+    const page = benchmarkPage(benchmark, data, route);
+    open = { name: benchmark.name, show: page.show };
+    main.replaceChildren(...page.nodes.filter(Boolean));
+    arrive();
+  } else {
+    open = null;
+    const unknown = route.view ? el("p", { class: "warn" }, "There is no such page: ", quoted(location.hash), ". This is the overview.") : null;
+    main.replaceChildren(...[unknown, ...overview(data)].filter(Boolean));
+    arrive();
+  }
+  document.title = `${benchmark ? `${benchmark.name}: ` : ""}where annotators disagree · diziner report`;
+  const select = document.querySelector("#nav select");
+  if (select) select.value = benchmark ? benchmark.name : "";
+  target(route);
+}
+
+/** The round to open with: the chosen one, else the last. */
+function firstRound(benchmark) {
+  if (benchmark.selection && benchmark.rounds.some((r) => r.number === benchmark.selection.round)) return benchmark.selection.round;
+  return benchmark.rounds.length - 1;
+}
+
+let arrived = false;
+
+function arrive() {
+  // Not on the first view: the reader starts at the top of the file.
+  if (arrived) {
+    scrollTo({ top: 0, behavior: "instant" });
+    main.querySelector("h1")?.focus({ preventScroll: true });
+  }
+  arrived = true;
+}
+
+/** Go to the hotspot or line that the address names, and mark it. */
+function target(route) {
+  const key = route.hotspot ? "hotspot" : route.line ? "line" : null;
+  if (!key) return;
+  const node = [...main.querySelectorAll(`[data-${key}]`)].find((each) => each.dataset[key] === route[key]);
+  if (!node) return;
+  node.classList.add("target");
+  node.scrollIntoView({ block: "center", behavior: "instant" });
+  node.focus({ preventScroll: true });
+}
+
+const THEMES = ["system", "light", "dark"];
+
+function theme(name) {
+  const button = document.getElementById("theme");
+  if (name === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+  button.replaceChildren(`Theme: ${name}`);
+  button.onclick = () => theme(THEMES[(THEMES.indexOf(name) + 1) % THEMES.length]);
+}
+
+function frame() {
+  const go = (name) => { location.hash = name ? toBenchmark(name) : "#/"; };
+  document.getElementById("nav").append(choose("Benchmark", [["", "Overview"], ...data.benchmarks.map((b) => [b.name, b.name])], "", go));
+  document.getElementById("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
+  const closed = data.benchmarks.filter((b) => b.rounds.length && !b.licence.redistribute).map((b) => b.name);
+  document.getElementById("foot").append(
+    el("p", null, `Made from the outputs of the pipeline${data.profile ? `, profile ${data.profile}` : ""}. This file asks for nothing else and can be kept or sent as it is.`),
+    closed.length ? el("p", null, `It holds texts that may not be passed on: ${closed.join(", ")}. See the benchmark's licence before you share it.`) : "",
+  );
+}
+
+frame();
+theme("system");
+addEventListener("hashchange", render);
+render();

@@ -1,0 +1,116 @@
+"""One round of one benchmark as JSON-able data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from stages.annotator.failures import LEFT_OUT
+from stages.answercost import usage_of
+from stages.contracts import Annotation, Span
+from stages.llm.endpoint import Endpoint
+from stages.llm.request import Response
+from stages.viewer.files import RoundFiles
+from stages.viewer.hotspots import hotspots_view
+from stages.viewer.limits import Limits, clipped
+
+Models = Mapping[str, tuple[Endpoint, str]]  # who -> endpoint, model
+_PLACES = 6
+
+
+def rounded(value: Any) -> Any:
+    """Floats of JSON-able data at 6 places."""
+    if isinstance(value, float):
+        return round(value, _PLACES) + 0.0
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def round_view(
+    files: RoundFiles,
+    types: Sequence[str],
+    gold: Mapping[str, Sequence[Span]],
+    named: Collection[str],
+    answers: Mapping[str, Response],
+    models: Models,
+    limits: Limits,
+) -> dict[str, Any]:
+    """Figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
+    agreement, confusion = files.agreement, files.confusion
+    return {
+        "number": files.number,
+        "documents_total": len(files.documents),
+        "gold": sum(document.id in gold for document in files.documents),
+        "figures": rounded(files.metrics),
+        "totals": confusion["totals"],
+        "agreement": {
+            key: rounded(agreement[key]) for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents")
+        },
+        "confusion": {
+            "labels": confusion["labels"],
+            "between": _sparse(confusion["between"]),
+            "consensus": {name: _sparse(matrix) for name, matrix in sorted(confusion["consensus"].items())},
+        },
+        "annotators": [
+            annotator_view(name, rows, answers, models, limits) for name, rows in sorted(files.annotations.items())
+        ],
+        **hotspots_view(files, types, gold, named, limits),
+    }
+
+
+def annotator_view(
+    name: str, rows: Sequence[Annotation], answers: Mapping[str, Response], models: Models, limits: Limits
+) -> dict[str, Any]:
+    """What became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
+    failed = [row for row in rows if row.failure is not None]
+    left_out = bool(rows) and all(row.failure and row.failure.code == LEFT_OUT for row in rows)
+    drops: Counter[str] = Counter()
+    for row in rows:
+        drops.update(row.drops)
+    return {
+        "name": name,
+        "left_out": left_out,
+        "documents": len(rows),
+        "spans": sum(len(row.spans) for row in rows),
+        "repairs": sum(row.repairs for row in rows),
+        "drops": dict(sorted(drops.items())),
+        "failed": 0 if left_out else len(failed),
+        "failures": [
+            [row.id, row.failure.code, clipped(row.failure.detail, 200)]
+            for row in failed[: 0 if left_out else limits.failures]
+            if row.failure
+        ],
+        "usage": usage_of(((key, *models[name]) for row in rows for key in row.responses), answers),
+    }
+
+
+def refinement_view(
+    record: Mapping[str, Any], answers: Mapping[str, Response], supervisor: tuple[Endpoint, str], limits: Limits
+) -> dict[str, Any]:
+    """The record of a refinement, and the supervisor's answers in its own words, by the start of their key."""
+    keys = list(record.get("responses", ()))
+    texts = [[key[:12], clipped(answers[key].text, limits.characters)] for key in keys if key in answers]
+    return {
+        "patterns": record.get("patterns", []),
+        "diagnoses": record.get("diagnoses", {}),
+        "cut": record.get("cut", []),
+        "outcomes": record.get("outcomes", {}),
+        "phases": record.get("phases", []),
+        "rejected": list(record.get("rejected", ())),
+        "left_out": list(record.get("left_out", ())),
+        **{key: bool(record.get(key, usual)) for key, usual in _SAID.items()},
+        "changed_share": rounded(record.get("changed_share", 0.0)),
+        "answers": texts[: limits.answers],
+        "responses": len(keys),
+        "usage": usage_of(((key, *supervisor) for key in keys), answers),
+    }
+
+
+_SAID = {"kept_previous": False, "goal_updated": False, "accepted": True, "stopped": False}
+
+
+def _sparse(matrix: Sequence[Sequence[int]]) -> list[list[int]]:
+    """A matrix of counts as [row, column, count], zeros left out."""
+    return [[i, j, count] for i, row in enumerate(matrix) for j, count in enumerate(row) if count]

@@ -1,0 +1,166 @@
+"""Rooms for tests of the report: synthetic documents and annotators, analysed by the pipeline's own functions."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from conftest import ROOT
+from perf.synthetic import make_corpus
+
+from stages.agreement import agreement_to_json, analyse, confusion_to_json
+from stages.contracts import Annotation, Document, EntityType, Example, Goal, Guideline, Instruction, Receipt
+from stages.corpora.card import Card, Licence
+from stages.finalscore import final_metrics, final_scores
+from stages.llm.request import Response
+from stages.roundmetrics import round_metrics
+from stages.settings import Settings, load_settings
+from stages.viewer.files import RoomFiles, RoundFiles
+
+WORDS = ("mark", "the", "whole", "name", "of", "a", "place", "unless", "its", "title", "is", "part", "it")
+
+
+def settings_for(annotators: int, rounds: int) -> Settings:
+    """The active settings, with scripted annotators by the names that `make_corpus` gives."""
+    raw = dict(load_settings(ROOT / "params.yaml").raw)
+    names = [f"annotator-{number:02d}" for number in range(annotators)]
+    template = raw["annotators"][raw["annotator_pool"][0]]
+    raw["annotators"] = {name: {**template, "endpoint": "scripted", "model": f"model-of-{name}"} for name in names}
+    raw["annotator_pool"] = names
+    raw["endpoints"] = {**raw["endpoints"], "scripted": {"kind": "scripted"}}
+    raw["rounds"] = [{"id": number, "guideline": ""} for number in range(rounds)]
+    return Settings(raw)
+
+
+def make_room(
+    name: str,
+    annotators: int,
+    rounds: int,
+    documents: int = 25,
+    types: int = 4,
+    *,
+    gold: bool = True,
+    failing: float = 0.02,
+    seed: int = 0,
+) -> tuple[RoomFiles, dict[str, Response]]:
+    """A benchmark that was run, and the responses behind it."""
+    answers: dict[str, Response] = {}
+    labels = [f"TYPE{number:02d}" for number in range(types)]
+    guideline = _guideline(name, labels)
+    parts: list[RoundFiles] = []
+    golds: dict[str, Any] = {}
+    for number in range(rounds):
+        record = None
+        if number:
+            guideline, record = _refined(guideline, parts[-1], f"{name}-{number}", answers)
+        texts, rows, _ = make_corpus(documents, annotators, types, failing=failing, seed=seed * 100 + number)
+        texts, rows = _named(texts, rows, f"{name}-{number}", answers)
+        parts.append(make_round(number, texts, rows, labels, guideline, record))
+        if gold:
+            golds |= {document.id: parts[-1].consensus[document.id] for document in texts}
+    texts, rows, _ = make_corpus(documents, annotators, types, seed=seed * 100 + 99)
+    texts, rows = _named(texts, rows, f"{name}-test", answers)
+    chosen, other = rows["annotator-00"], rows[f"annotator-{annotators - 1:02d}"]
+    if gold:
+        golds |= {row.id: row.spans for row in rows["annotator-00"][: documents // 2]}
+        golds |= {row.id: row.spans for row in other[documents // 2 :]}
+    pilot = {part.number: part.annotations for part in parts}
+    means = {part.number: part.agreement["mean"] for part in parts}
+    scores = final_scores(golds, chosen, other, pilot, means, 50, 13)
+    selection = {
+        "round": rounds - 1,
+        "annotator": "annotator-00",
+        "settings": {"endpoint": "scripted", "model": "model-of-annotator-00"},
+        "mean": parts[-1].agreement["mean"],
+        "overall": {str(part.number): part.agreement["overall"] for part in parts},
+        "voters": {},
+    }
+    card = Card(name, f"The {name} benchmark", "made up", tuple(labels), Licence("none", gold, ""))
+    figures = final_metrics(scores, selection, chosen)
+    return RoomFiles(
+        card, tuple(parts), selection, figures, scores, golds, {"selected": chosen, "initial": other}
+    ), answers
+
+
+def make_round(
+    number: int,
+    documents: list[Document],
+    annotations: dict[str, list[Annotation]],
+    types: list[str],
+    guideline: Guideline,
+    refinement: dict[str, Any] | None = None,
+) -> RoundFiles:
+    """One round's outputs, by the pipeline's own analysis."""
+    analysis = analyse(documents, annotations, types)
+    return RoundFiles(
+        number=number,
+        documents=tuple(documents),
+        annotations=annotations,
+        agreement=agreement_to_json(analysis.agreement),
+        confusion=confusion_to_json(analysis),
+        hotspots=analysis.hotspots,
+        consensus=analysis.consensus,
+        metrics=round_metrics(analysis, annotations),
+        guideline=guideline,
+        refinement=refinement,
+    )
+
+
+def _named(texts: Any, rows: Any, prefix: str, answers: dict[str, Response]) -> tuple[list[Document], dict[str, Any]]:
+    """The corpus with ids of its own, and a response behind every row."""
+    named = {}
+    for name, own in rows.items():
+        named[name] = []
+        for row in own:
+            key = f"{prefix}-{name}-{row.id}"
+            answers[key] = Response('{"entities": []}', "stop", prompt_tokens=900, completion_tokens=60)
+            named[name].append(replace(row, id=f"{prefix}-{row.id}", responses=(key,)))
+    return [replace(document, id=f"{prefix}-{document.id}") for document in texts], named
+
+
+def _guideline(name: str, labels: list[str]) -> Guideline:
+    goal = Goal("Made-up sentences.", "Try the report.", "Every run of words.", "Tests.")
+    kinds = tuple(EntityType(label, label.lower(), " ".join(WORDS), ("alpha",), ("beta",)) for label in labels)
+    return Guideline(name, 0, goal, kinds, common=(Instruction("H1", "A person wrote this line."),))
+
+
+def _refined(
+    before: Guideline, part: RoundFiles, prefix: str, answers: dict[str, Response]
+) -> tuple[Guideline, dict[str, Any]]:
+    """The next guideline: a line modified, two new ones for all, one for each of the first annotators."""
+    chance = random.Random(prefix)
+    number = before.round + 1
+    ids = [hotspot.id for hotspot in part.hotspots] or ["nowhere:0-1"]
+
+    def line(name: str) -> Instruction:
+        key = f"{prefix}-supervisor-{name}"
+        answers[key] = Response(" ".join(chance.choices(WORDS, k=80)), "stop", prompt_tokens=3000, completion_tokens=90)
+        causes = tuple(dict.fromkeys(chance.choices(ids, k=6)))
+        documents = tuple(dict.fromkeys(cause.rpartition(":")[0] for cause in causes))
+        examples = (Example("alpha beta", "TYPE00", "it is named"), Example("gamma", "", ""))
+        text = " ".join(chance.choices(WORDS, k=25))
+        return Instruction(name, text, examples, receipt=Receipt(number, "new", causes, documents, (key,)))
+
+    new = [line(f"C{number}.{k}") for k in (1, 2)]
+    own = {f"annotator-{k:02d}": (line(f"S{number}.{k + 1}"),) for k in (0, 1)}
+    kept = list(before.common)
+    if len(kept) > 1:
+        old = kept[1]
+        kept[1] = replace(
+            old, text=old.text.replace("name", "full name"), receipt=replace(new[0].receipt, status="modified")
+        )
+    after = replace(before, round=number, common=(*kept, *new), specific={**before.specific, **own})
+    record = {
+        "round": number,
+        "phases": [{"phase": "patterns", "calls": 2, "repairs": 0, "failed": []}],
+        "patterns": [
+            {"name": "titles", "root_cause": "not said", "readings": [{"reading": "TYPE00", "reason": "named"}]}
+        ],
+        "diagnoses": {"annotator-01": {"summary": "It misses titles.", "needs": []}},
+        "cut": [{"text": "Mark nothing.", "reason": "over the limit"}],
+        "outcomes": {entry.id: "added" for entry in new},
+        "responses": [key for key in answers if key.startswith(f"{prefix}-supervisor")],
+        "changed_share": 0.125,
+    }
+    return after, record
