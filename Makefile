@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup repro test check bench lock clean
+.PHONY: setup repro test check bench rehearse lock clean
 
 repro: setup ## the whole pipeline with the active settings
-	$(BIN)/dvc repro
+	$(BIN)/diziner repro
 	@$(BIN)/diziner summary
 
 test: setup ## all tests
@@ -20,6 +20,9 @@ check: setup ## lint, format, types, doctests
 
 bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
+rehearse: setup ## the paper's scale on scripted models: calls, cost, overhead (minutes)
+	PYTHONPATH=. $(BIN)/python tests/perf/rehearse.py
 
 setup: $(STAMP) ## the virtual environment, from the lock, with bytecode compiled
 
@@ -36,4 +39,4 @@ lock: setup ## requirements.lock anew from pyproject.toml (needs uv)
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean: ## outputs, not answers
-	rm -rf data/*/corpus data/*/rounds data/*/final
+	rm -rf data/*/corpus data/*/rounds data/*/gold data/*/final .ablations

@@ -1,0 +1,111 @@
+"""The other end of `stages.engine.server`: hands it jobs, hears of their ends, stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stages.engine.server import Job
+from stages.errors import DizinerError
+
+PYTHON = ".venv/bin/python"
+# With one of these a line is more than words: a shell has to read it.
+_SHELL = frozenset("|&;<>()$`\\\"'*?[]#~=%{}!\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job's end; `code` is negative for a signal."""
+
+    name: str
+    code: int
+
+
+def stage_script(line: str) -> tuple[str, tuple[str, ...]] | None:
+    """The module and arguments of `.venv/bin/python -m stages.x …`; None for any other command.
+
+    >>> stage_script(".venv/bin/python -m stages.annotate conll2003 --round 0")
+    ('stages.annotate', ('conll2003', '--round', '0'))
+    >>> stage_script(".venv/bin/python -m stages.annotate conll2003 > log")
+    """
+    if _SHELL & set(line):
+        return None
+    words = shlex.split(line)
+    if len(words) < 3 or words[:2] != [PYTHON, "-m"] or not words[2].startswith("stages."):
+        return None
+    return words[2], tuple(words[3:])
+
+
+class Workers:
+    """A server for the project in `root`, started with the first job. To be used as a context."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._buffer = b""
+
+    def start(self, job: Job) -> None:
+        """Start a job; `ended` tells of its end."""
+        if self._socket is None:
+            self._socket = self._open()
+        self._send({"job": asdict(job)})
+
+    def fileno(self) -> int | None:
+        """What becomes readable when a job has ended, for `select`; None before the first job."""
+        return self._socket.fileno() if self._socket else None
+
+    def ended(self) -> Iterator[Ended]:
+        """The jobs that have ended since the last call. Waits for news if there are none.
+
+        Errors: DizinerError if the server is gone, and its jobs with it.
+        """
+        data = self._socket.recv(1 << 16) if self._socket else b""
+        if not data:
+            raise DizinerError("the process that runs the stages is gone; run the same command again")
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            yield Ended(**json.loads(line))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all jobs and to what they started."""
+        if self._socket:
+            self._send({"signal": int(number)})
+
+    def _open(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        # The interpreter that the commands name, so that a fork is what they would have got.
+        named = self._root / PYTHON
+        python = str(named) if named.exists() else sys.executable
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, "-m", "stages.engine.server", str(theirs.fileno()), str(os.getpid())],
+                cwd=self._root,
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+            )
+        return ours
+
+    def _send(self, message: object) -> None:
+        # A server that is gone is noticed where its news are awaited.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            assert self._socket is not None
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the server, and with it every job that is still running."""
+        if self._socket and self._process:
+            self._socket.close()
+            self._process.wait()

@@ -1,0 +1,160 @@
+"""The process that forks stages: what it has in memory is safe to fork, current, and what stages need."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from repro_projects import make_graph
+
+from stages.engine.server import WARM, Job
+from stages.engine.workers import Workers, stage_script
+from stages.llm.fake.server import ScriptedServer
+
+LOAD = """
+import importlib, json, os, sys, threading
+EVENTS = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.fork", "os.system"}
+seen = []
+sys.addaudithook(lambda event, arguments: seen.append(event) if event in EVENTS else None)
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# What stages load of these, not only their roots.
+deep = ["sklearn.cluster", "sklearn.feature_extraction.text", "scipy.sparse", "seqeval.metrics", "seqeval.scheme"]
+for name in [*json.loads(sys.argv[1]), *deep]:
+    importlib.import_module(name)
+    assert threading.active_count() == 1, name
+    assert not seen, (name, seen)
+# A query after a fork, and numbers after one, work.
+import numpy, polars
+child = os.fork()
+if not child:
+    frame = polars.DataFrame({"a": list(range(100_000))})
+    right = frame.group_by(rest=polars.col("a") % 7).agg(polars.col("a").sum())["a"].sum() == sum(range(100_000))
+    square = numpy.ones((300, 300)) @ numpy.ones((300, 300))
+    os._exit(0 if right and square[0, 0] == 300 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_what_is_loaded_before_a_fork_starts_no_thread_and_opens_no_connection() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, json.dumps(sorted(WARM))], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+PROBE = """
+import sys
+from pathlib import Path
+loaded = [name for name in sys.argv[2:] if name in sys.modules]
+for name in sys.argv[2:]:
+    __import__(name)
+Path(sys.argv[1]).write_text(" ".join(loaded))
+"""
+
+# One call over HTTP, by the client of the project.
+CALL = """
+import sys
+from pathlib import Path
+from stages.llm.ask import Asker
+from stages.llm.endpoint import Endpoint
+from stages.llm.request import Message, ModelSettings, Request
+from stages.llm.store import ResponseStore
+
+output, base_url, seed = sys.argv[1:]
+loaded = "litellm" in sys.modules
+endpoint = Endpoint("web", "hosted", provider="openai", api_base=base_url)
+asker = Asker(ResponseStore(Path(output + ".sqlite")), {"web": endpoint})
+settings = ModelSettings("web", "scripted-careful", seed=int(seed), max_tokens=64)
+messages = (Message("user", "- person: A human.\\n\\n<document>\\nAda wrote .\\n</document>"),)
+[outcome] = asker.ask([Request(endpoint.address, settings, messages)], "call")
+Path(output).write_text(f"{loaded} {type(outcome).__name__}")
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = make_graph(tmp_path / "project", {}).folder
+    (folder / "stages/probe.py").write_text(PROBE)
+    (folder / "stages/call.py").write_text(CALL)
+    (folder / "out").mkdir()
+    return folder
+
+
+@pytest.fixture
+def workers(root: Path) -> Iterator[Workers]:
+    with Workers(root) as started:
+        yield started
+
+
+def ended(workers: Workers, count: int = 1) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    while len(found) < count:
+        assert select.select([workers.fileno()], [], [], 60)[0], "no news"
+        found += [(job.name, job.code) for job in workers.ended()]
+    return found
+
+
+def job(root: Path, name: str, module: str, *arguments: str) -> Job:
+    lines = [[".venv/bin/python", "-m", module, str(root / "out" / name), *arguments]]
+    return Job(name, lines, str(root), {}, str(root / f"{name}.log"), module, (str(root / "out" / name), *arguments))
+
+
+def said(root: Path, name: str) -> str:
+    return (root / "out" / name).read_text()
+
+
+def test_what_a_stage_loaded_is_there_for_the_next_of_its_kind(root: Path, workers: Workers) -> None:
+    for name in ("first", "second"):
+        workers.start(job(root, name, "stages.probe", "numpy", "polars"))
+        assert ended(workers) == [(name, 0)]
+    assert said(root, "first") == ""
+    assert said(root, "second") == "numpy polars"
+
+
+def test_edited_code_gets_a_process_of_its_own(root: Path, workers: Workers) -> None:
+    workers.start(job(root, "first", "stages.probe", "numpy"))
+    assert ended(workers) == [("first", 0)]
+    (root / "stages/probe.py").write_text(PROBE.replace('" ".join(loaded)', '"new " + " ".join(loaded)'))
+    workers.start(job(root, "second", "stages.probe", "numpy"))
+    assert ended(workers) == [("second", 0)]
+    assert said(root, "second") == "new "
+
+
+def test_calls_over_http_work_in_forks_that_have_the_client_loaded(root: Path, workers: Workers) -> None:
+    with ScriptedServer() as server:
+        workers.start(job(root, "first", "stages.call", server.base_url, "1"))
+        assert ended(workers) == [("first", 0)], (root / "first.log").read_text()
+        for name in ("second", "third"):
+            workers.start(job(root, name, "stages.call", server.base_url, "2"))
+        assert sorted(ended(workers, 2)) == [("second", 0), ("third", 0)]
+        assert server.requests == 3
+    assert [said(root, name) for name in ("first", "second", "third")] == [
+        "False Response",
+        "True Response",
+        "True Response",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python -m stages.annotate x",
+        ".venv/bin/python stages/annotate.py",
+        ".venv/bin/python -m stages.annotate 'x y'",
+        ".venv/bin/python -m stages.annotate $HOME",
+        ".venv/bin/python -m stages.annotate x; true",
+        ".venv/bin/python -m stages.annotate *",
+        ".venv/bin/python -m",
+        "FOO=1 .venv/bin/python -m stages.annotate x",
+        ".venv/bin/python -m other.module",
+        "",
+    ],
+)
+def test_any_other_command_is_left_to_a_shell(line: str) -> None:
+    assert stage_script(line) is None
