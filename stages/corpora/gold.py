@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stages.contracts import Span
+from stages.contracts import Document, Span
 from stages.errors import UserError
 from stages.files import read_jsonl
 
@@ -31,3 +31,19 @@ def read_gold(path: Path) -> dict[str, tuple[Span, ...]]:
                 raise UserError(f"{path}: {row['id']}: {[start, end, label]} is not [start, end, type]")
         gold[row["id"]] = tuple(Span(*span) for span in row["spans"])
     return gold
+
+
+def gold_of(documents: Sequence[Document], path: Path) -> dict[str, tuple[Span, ...]]:
+    """Gold spans of all these documents, from a file, for supervision by gold.
+
+    Errors: as `read_gold`, and UserError if a document has none.
+    """
+    gold = read_gold(path)
+    without = [document.id for document in documents if document.id not in gold]
+    if without:
+        more = f" and {len(without) - 1} more pilot documents" if len(without) > 1 else ""
+        raise UserError(
+            f"{path}: no gold for {without[0]}{more}; supervision by gold needs it for all: set params "
+            "evidence.folder to rounds and evidence.gold_rounds to []"
+        )
+    return {document.id: gold[document.id] for document in documents}

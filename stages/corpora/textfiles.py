@@ -9,7 +9,6 @@ from pathlib import Path
 from stages.corpora.card import SPLITS
 from stages.corpora.rows import Row, Unreadable, select_columns
 from stages.errors import UserError
-from stages.files import read_text
 from stages.ner.brackets import parse_brackets
 
 DOCUMENT_START = "-DOCSTART-"
@@ -127,10 +126,24 @@ def text_rows(path: Path) -> Iterator[Row]:
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark."""
-    text = read_text(path).removeprefix("\ufeff")
-    for number, line in enumerate(text.split("\n"), 1):
-        yield number, line.removesuffix("\r")
+    """The lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
+
+    Read as they are asked for, so that a file may be larger than memory.
+    Errors: UserError for a file that is missing, cannot be read, or is not UTF-8.
+    """
+    before = 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                before += len(raw)
+                yield number, line.removesuffix("\n").removesuffix("\r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {before + error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
 
 
 def _column_number(columns: Mapping[str, str | int], key: str, default: int, path: Path) -> int:
