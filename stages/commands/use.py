@@ -1,41 +1,92 @@
-"""`diziner use NAME`: copy a profile of stages/profiles to params.yaml."""
+"""`diziner use NAME`: make a profile of stages/profiles params.yaml, as it is or with variants."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from stages.errors import UserError
-from stages.files import read_text, write_text
+from stages.files import read_text, read_yaml, write_text
 from stages.rooms import PARAMS
-from stages.settings import load_settings
+from stages.settings import settings_from
+from stages.variants import changed, joined, load_variants
 
 PROFILES = Path("stages") / "profiles"
+_PLUS = " + "  # between a profile and its variants in the setting `profile`
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("profile", metavar="NAME", help="embedded, local, paper, or a profile of your own")
-    parser.epilog = "example: diziner use local && .venv/bin/dvc repro"
+    parser.add_argument(
+        "--with",
+        nargs="+",
+        default=[],
+        dest="variants",
+        metavar="VARIANT",
+        help="changes of stages/variants.yaml to make in it, such as relaxed",
+    )
+    parser.epilog = "examples: diziner use local && .venv/bin/dvc repro; diziner use paper --with aggressive coalition"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check the profile, then make it params.yaml.
+    """Check the profile and its variants, then make it params.yaml; settings of the user's own there are kept beside.
 
-    Errors: UserError for an unknown profile, and if params.yaml holds changes that would be lost.
+    Errors: UserError for an unknown profile or variant, variants that do not go together, and what is left no
+    valid settings.
     """
-    source = PROFILES / f"{options.profile}.yaml"
-    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-    if options.profile not in known:
-        raise UserError(f"no profile {options.profile!r} in {PROFILES}/; there are: {', '.join(known)}")
-    load_settings(source)
-    text = read_text(source)
+    variants = list(dict.fromkeys(options.variants))
+    text, name = profile_text(options.profile, variants), _name(options.profile, variants)
+    settings_from(yaml.safe_load(text), name)
     before = read_text(PARAMS) if PARAMS.exists() else text
-    profiles = {read_text(PROFILES / f"{name}.yaml") for name in known}
-    if before not in profiles:
-        kept = PARAMS.with_suffix(".yaml.bak")
-        write_text(kept, before)
+    if before != text and not _ours(before):
+        kept = _kept(before)
         sys.stderr.write(f"{PARAMS} had changes of yours; they are kept in {kept}\n")
     write_text(PARAMS, text)
-    sys.stdout.write(f"{PARAMS} is now the profile {options.profile}; run `.venv/bin/dvc repro`\n")
+    sys.stdout.write(f"{PARAMS} is now the profile {name}; run `.venv/bin/dvc repro`\n")
+
+
+def profile_text(profile: str, variants: Sequence[str]) -> str:
+    """The text of params.yaml for a profile with variants, comments and all; its `profile` names them.
+
+    Errors: UserError, see `run`.
+    """
+    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    if profile not in known:
+        raise UserError(f"no profile {profile!r} in {PROFILES}/; there are: {', '.join(known)}")
+    source = PROFILES / f"{profile}.yaml"
+    text = read_text(source)
+    params = settings_from(read_yaml(source), str(source)).raw
+    if not variants:
+        return text
+    changes = joined(variants, load_variants(), params)
+    return changed(text, changes | {"profile": _name(profile, variants)})
+
+
+def _name(profile: str, variants: Sequence[str]) -> str:
+    return _PLUS.join([profile, *variants])
+
+
+def _ours(before: str) -> bool:
+    """Whether settings are a profile's, or what this command makes of the profile and variants that they name."""
+    if before in {read_text(path) for path in PROFILES.glob("*.yaml")}:
+        return True
+    try:
+        profile, *variants = yaml.safe_load(before)["profile"].split(_PLUS)
+        return before == profile_text(profile, variants)
+    except (yaml.YAMLError, UserError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _kept(text: str) -> Path:
+    """A copy of settings beside params.yaml that takes no other's place: params.yaml.bak, params.yaml.bak2, …"""
+    copy, number = PARAMS.with_suffix(".yaml.bak"), 1
+    while copy.exists() and read_text(copy) != text:
+        number += 1
+        copy = PARAMS.with_suffix(f".yaml.bak{number}")
+    write_text(copy, text)
+    return copy
