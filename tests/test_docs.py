@@ -1,0 +1,164 @@
+"""The documentation says what is there: names, sections, settings, links, examples of commands."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from stages.cli import COMMANDS, EXIT_CODES
+from stages.corpora.card import load_card
+from stages.files import check, schema_of
+from stages.settings import load_settings
+from stages.settingsdoc import settings_page
+from stages.variants import load_variants
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")
+NAMED = sorted({(path, name) for path, name in re.findall(r"`((?:stages|tests|data)/[\w./-]+)(?:::(\w+))?`", METHOD)})
+SECTIONS = re.findall(r"^## (\d+) .*?$(.*?)(?=^## |\Z)", METHOD, re.DOTALL | re.MULTILINE)
+
+
+def page_id(path: Path) -> str:
+    return path.name
+
+
+@cache
+def defined(path: str) -> frozenset[str]:
+    """The functions and classes at the top of a module."""
+    body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+    return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED, ids=["::".join(filter(None, named)) for named in NAMED])
+def test_what_the_method_names_exists(path: str, name: str) -> None:
+    assert (ROOT / path).exists()
+    assert not name or name in defined(path)
+
+
+def test_each_step_of_the_method_has_its_code_and_its_test() -> None:
+    assert [number for number, _ in SECTIONS] == [str(number) for number in range(1, 11)]
+    for number, body in SECTIONS[:9]:
+        steps = [row.strip("|").split(" | ") for row in body.splitlines() if row.startswith("| ")][2:]
+        assert steps, number
+        for step in steps:
+            assert len(step) == 3, step
+            assert "`stages/" in step[1], step
+            assert re.search(r"`tests/\w+\.py::test_\w+`", step[2]), step
+
+
+def test_sections_that_the_code_refers_to_are_there() -> None:
+    known = {int(number) for number, _ in SECTIONS}
+    named = set()
+    for path in (ROOT / "stages").rglob("*.py"):
+        found = re.findall(r"[Mm]ethod sections? (\d+)(?: (?:to|and) (\d+))?", path.read_text(encoding="utf-8"))
+        named |= {int(number) for pair in found for number in pair if number}
+    assert named
+    assert named <= known
+
+
+def test_every_variant_is_listed_under_its_question() -> None:
+    rows = [row for row in SECTIONS[9][1].splitlines() if row.startswith("| ")][2:]
+    listed = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
+    assert sorted(listed) == sorted(load_variants(ROOT / "stages/variants.yaml"))
+
+
+def test_the_settings_page_is_what_the_schema_gives() -> None:
+    written = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    assert written == settings_page(), "run: .venv/bin/python -m stages.settingsdoc > docs/settings.md"
+
+
+def test_every_setting_says_what_it_means() -> None:
+    def silent(schema: Any, path: str) -> list[str]:
+        found = []
+        for name, value in schema.get("properties", {}).items():
+            found += [f"{path}.{name}"] if not value.get("description") else []
+            found += silent(value, f"{path}.{name}")
+        inside = [schema.get("additionalProperties"), schema.get("items"), *schema.get("oneOf", ())]
+        return found + [name for each in inside if isinstance(each, dict) for name in silent(each, path)]
+
+    assert silent(schema_of("params"), "params") == []
+
+
+@pytest.mark.parametrize("page", ["models.md", "label-at-scale.md"])
+def test_pieces_of_settings_load(page: str, tmp_path: Path) -> None:
+    pieces = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert pieces
+    for piece in pieces:
+        params = yaml.safe_load((ROOT / "stages/profiles/embedded.yaml").read_text(encoding="utf-8"))
+        for section, value in yaml.safe_load(piece).items():
+            params[section] = {**params.get(section, {}), **value} if isinstance(value, dict) else value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        settings = load_settings(path)
+        assert settings.endpoints
+        assert all(settings.annotator(name) for name in settings.pool)
+
+
+def test_the_card_in_the_docs_is_a_card(tmp_path: Path) -> None:
+    [piece] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/corpora.md").read_text(encoding="utf-8"), re.DOTALL)
+    check(yaml.safe_load(piece), "benchmark", "docs/corpora.md")
+    room = tmp_path / "my_corpus"
+    room.mkdir()
+    (room / "benchmark.yaml").write_text(piece, encoding="utf-8")
+    card = load_card(room)
+    assert card.sample and card.local and card.hub
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:stages|tests|docs|\.github)/[\w./-]+)(?:::\w+)?`", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_that_pages_name_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`|\$ )(?:\.venv/bin/)?diziner ([a-z][a-z-]+)", text, re.MULTILINE)
+    assert set(named) <= set(COMMANDS)
+
+
+def test_the_picture_is_a_picture_and_light() -> None:
+    picture = (ROOT / "docs/report.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 200_000
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_commands_help_has_an_example_that_is_understood(name: str) -> None:
+    module = importlib.import_module(f"stages.commands.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"diziner {name}")
+    module.arguments(parser)
+    # An example ends where the shell's next command or a remark begins.
+    found = re.match(r"examples?: diziner (.+?)(?: && |\n| \(|\. |; |\.?$)", parser.epilog or "", re.DOTALL)
+    assert found, f"diziner {name} --help: no example"
+    words = shlex.split(found[1])
+    assert words[0] == name
+    parser.parse_args(words[1:])
+
+
+def test_exit_codes_are_in_the_readme_as_in_the_help() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for code in EXIT_CODES.removeprefix("exit codes: ").split(", "):
+        assert code in readme.replace("missing (one line says what)", "missing")
