@@ -153,8 +153,8 @@ class ErrorExample:
     `context` has three tokens on each side, the mention in « ». A reading lists the entities that touch
     the mention: "O" where there is none, "ORG" where the mention is exactly one, else with the entity's
     own text, such as 'ORG "Bank of England"'. `agreeing` are the annotators that read as the consensus does
-    (none, where a tie made it O). `alternatives` holds each other reading with the annotators that gave it,
-    most frequent first.
+    (none, where a tie made it O), after "gold labels" where these take its place. `alternatives` holds each
+    other reading with the annotators that gave it, most frequent first.
     """
 
     hotspot: str

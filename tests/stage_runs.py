@@ -13,9 +13,9 @@ import pytest
 import yaml
 from conftest import Project
 
+from stages.ablation.variants import changed, joined, load_variants
 from stages.llm.store import ResponseStore
 from stages.rooms import STORE
-from stages.variants import changed, joined, load_variants
 
 BENCHMARK = "conll2003"
 

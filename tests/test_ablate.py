@@ -20,11 +20,19 @@ import yaml
 from conftest import ROOT, Project, copy_project, use_scripted
 from stage_runs import BENCHMARK, answers, read, rows, use_variants
 
-from stages.ablation import BASE, COPIES, folder_of
+from stages.ablation.run import BASE, COPIES, folder_of
+from stages.ablation.variants import (
+    changed,
+    changes_nothing,
+    exp_run_line,
+    exp_run_words,
+    joined,
+    load_variants,
+    overrides,
+)
 from stages.commands.use import profile_text
 from stages.errors import UserError
 from stages.settings import settings_from
-from stages.variants import changed, changes_nothing, exp_run_line, exp_run_words, joined, load_variants, overrides
 
 VARIANTS = load_variants(ROOT / "stages/variants.yaml")
 PROFILES = sorted(ROOT.glob("stages/profiles/*.yaml"))

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from stages.ablation.variants import load_variants
 from stages.cli import COMMANDS, EXIT_CODES
 from stages.corpora.card import load_card
 from stages.files import check, schema_of
 from stages.settings import load_settings
 from stages.settingsdoc import settings_page
-from stages.variants import load_variants
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")

@@ -24,8 +24,8 @@ from stages.ner.protocols import PROTOCOLS, score_protocols
 from stages.ner.scoring import score_counts, strict_span_scores
 from stages.ner.spans import resolve_overlaps
 from stages.ner.tags import spans_to_tags
-from stages.plainfiles import read_plain
-from stages.plainscores import NEED_TOKENS, POOLED, TITLES, chosen_protocols, difference_to_json, protocol_scores
+from stages.plain.files import read_plain
+from stages.plain.scores import NEED_TOKENS, POOLED, TITLES, chosen_protocols, difference_to_json, protocol_scores
 from stages.records import annotation_to_json
 
 Run = Callable[..., str]

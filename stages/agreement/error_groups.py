@@ -100,14 +100,14 @@ def _example(
     context = [*tokens[max(0, start - CONTEXT) : start], f"«{text}»", *tokens[end : end + CONTEXT]]
     usual, rows = codes
     by_reading: dict[tuple[Span, ...], list[str]] = {}
-    for annotator in annotators:
-        row = rows[annotator]
-        if row[start:end] != usual[start:end] and row[start] != corpus.missing:
-            touching = _touching(row, start, end, corpus.types)
-            by_reading.setdefault(touching, []).append(corpus.annotators[annotator])
-    agreeing = tuple(
-        name for name, row in zip(corpus.annotators, rows, strict=True) if row[start:end] == usual[start:end]
-    )
+    agreeing: list[str] = [readings.reference] if readings.reference else []
+    part, missing = usual[start:end], corpus.missing
+    for annotator, row in enumerate(rows):
+        own = row[start:end]
+        if own == part:
+            agreeing.append(corpus.annotators[annotator])
+        elif annotator in annotators and own[0] != missing:
+            by_reading.setdefault(_touching(row, start, end, corpus.types), []).append(corpus.annotators[annotator])
     ranked = sorted(by_reading.items(), key=lambda item: (-len(item[1]), item[0]))
     return ErrorExample(
         hotspot=_hotspot_of(block, base, document.id, readings.blocks),
@@ -117,7 +117,7 @@ def _example(
         span_text=text,
         context=" ".join(context),
         consensus=_reading(_touching(usual, start, end, corpus.types), start, end, tokens),
-        agreeing=(readings.reference, *agreeing) if readings.reference else agreeing,
+        agreeing=tuple(agreeing),
         alternatives=tuple([(_reading(spans, start, end, tokens), tuple(names)) for spans, names in ranked]),
         kind=KINDS[int(readings.blocks.kind[block])] if block >= 0 else "",
     )

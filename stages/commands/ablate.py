@@ -7,11 +7,11 @@ import json
 import os
 import sys
 
-from stages.ablation import ablate, result_table
+from stages.ablation.run import ablate, result_table
+from stages.ablation.variants import changes_nothing, exp_run_line, load_variants, overrides
 from stages.errors import UserError
 from stages.rooms import room, rooms
 from stages.settings import load_settings
-from stages.variants import changes_nothing, exp_run_line, load_variants, overrides
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """List, show or run variants.
 
-    Errors: as `stages.ablation.ablate`; of a variant that failed, after the table of the others.
+    Errors: as `stages.ablation.run.ablate`; of a variant that failed, after the table of the others.
     """
     variants = load_variants()
     if options.list:

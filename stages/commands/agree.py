@@ -22,9 +22,9 @@ from stages.agreement.checks import rows_of
 from stages.contracts import Document
 from stages.errors import UserError
 from stages.files import write_text
-from stages.plainfiles import PlainFile, read_plain, read_texts
-from stages.plainjson import json_text
-from stages.plainmatch import joined_documents, require_matching_ids
+from stages.plain.files import PlainFile, read_plain, read_texts
+from stages.plain.match import joined_documents, require_matching_ids
+from stages.plain.result import json_text
 
 IN_PROJECT = False
 

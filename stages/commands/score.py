@@ -11,10 +11,10 @@ from typing import Any
 from stages.contracts import Document, Span
 from stages.errors import UserError
 from stages.ner.protocols import PROTOCOLS
-from stages.plainfiles import PlainFile, read_plain, read_texts
-from stages.plainjson import json_text
-from stages.plainmatch import common_documents, joined_documents, require_matching_ids, require_same_documents
-from stages.plainscores import chosen_protocols, difference_to_json, protocol_scores, scores_to_json
+from stages.plain.files import PlainFile, read_plain, read_texts
+from stages.plain.match import common_documents, joined_documents, require_matching_ids, require_same_documents
+from stages.plain.result import json_text
+from stages.plain.scores import chosen_protocols, difference_to_json, protocol_scores, scores_to_json
 
 IN_PROJECT = False
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from stages.ablation.variants import changed, joined, load_variants
 from stages.errors import UserError
 from stages.files import read_text, read_yaml, write_text
 from stages.rooms import PARAMS
 from stages.settings import settings_from
-from stages.variants import changed, joined, load_variants
 
 PROFILES = Path("stages") / "profiles"
 _PLUS = " + "  # between a profile and its variants in the setting `profile`

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.contracts import Document
 from stages.errors import UserError
-from stages.plainfiles import PlainFile
+from stages.plain.files import PlainFile
 
 _NAMED = 3  # documents that a message names
 

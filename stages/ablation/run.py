@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from stages.ablation.projectcopy import cache_folder, copy_project, environment, project_files
+from stages.ablation.variants import Changes, changed
 from stages.documentcounts import PLACES, counts_from_json
 from stages.errors import DizinerError, ProviderError, UserError
 from stages.files import read_json, read_text, write_text
 from stages.ner.bootstrap import paired_bootstrap
-from stages.projectcopy import cache_folder, copy_project, environment, project_files
 from stages.rooms import PARAMS, Room
 from stages.settings import Settings, load_settings, settings_from
 from stages.tables import text_table
-from stages.variants import Changes, changed
 
 BASE = "as it is"  # the settings without a change, which variants are compared with
 COPIES = Path(".ablations")
