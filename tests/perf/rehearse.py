@@ -72,6 +72,8 @@ def _settings(params: dict[str, Any], url: str, rounds: int) -> None:
     }
     params["supervisor"] |= {"model": {**model, "model": "scripted-supervisor"}, "batch": "all"}
     params["corpus"]["pilot"] |= {"mode": "fixed"}
+    # Sets are small here: one document that stays unreadable is a sixth of them.
+    params["answers"] |= {"repair_turns": 2, "max_failed_share": 0.5}
     params["rounds"] = [
         {"id": k, "guideline": f"rounds/r{k}/guideline.yaml" if k else "guideline.yaml"} for k in range(rounds)
     ]
