@@ -59,16 +59,23 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> None:
     write_text(path, "".join(f"{dump_line(row)}\n" for row in rows))
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file; missing, unreadable or wrongly encoded files are the user's errors."""
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Within, a file that is missing, unreadable or wrongly encoded is the user's error."""
     try:
-        return path.read_text(encoding="utf-8")
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file. Errors: as `readable`."""
+    with readable(path):
+        return path.read_text(encoding="utf-8")
 
 
 def read_json(path: Path, schema: str | None = None) -> Any:

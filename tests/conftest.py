@@ -128,3 +128,25 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
         return project
 
     return make
+
+
+@pytest.fixture
+def diziner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run the command line in a folder that is no project: standard output, or with code=2 the line of error."""
+    from stages.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["diziner", *words])
+        if code:
+            with pytest.raises(SystemExit) as left:
+                main()
+            out, err = capsys.readouterr()
+            assert (left.value.code, out) == (code, "")
+            assert err.startswith("error: ") and err.count("\n") == 1, err
+            return err.removeprefix("error: ").strip()
+        main()
+        return capsys.readouterr().out
+
+    return run

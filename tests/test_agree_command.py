@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from perf.synthetic import make_corpus
 
-from stages import cli
 from stages.agreement import AnalysisSettings, agreement_to_json, analyse, render_report
 from stages.contracts import Annotation
 from stages.ner.tags import spans_to_tags
@@ -23,26 +21,6 @@ DOCUMENTS, ROWS, TYPES = make_corpus(12, 3, 3, failing=0.1, seed=5)
 BY_ID = {document.id: document for document in DOCUMENTS}
 # Columns cannot say that a document failed.
 WHOLE = sorted(set(BY_ID) - {row.id for rows in ROWS.values() for row in rows if row.failure is not None})
-
-
-@pytest.fixture
-def diziner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in a folder that is no project: standard output, or with code=2 the line of error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["diziner", *words])
-        if code:
-            with pytest.raises(SystemExit) as left:
-                cli.main()
-            out, err = capsys.readouterr()
-            assert (left.value.code, out) == (code, "")
-            assert err.startswith("error: ") and err.count("\n") == 1, err
-            return err.removeprefix("error: ").strip()
-        cli.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 def write(path: str, rows: list[dict[str, Any]]) -> str:

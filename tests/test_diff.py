@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from metric_project import GUIDELINE, MetricProject, drawn
+from metric_project import GUIDELINE, MetricProject, drawn, two_benchmarks
 
 from stages.cli import main
 from stages.compare.comparison import Comparison
@@ -23,11 +23,7 @@ OLD, BETTER = drawn(1, 80, 0.5), drawn(2, 80, 0.95)
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetricProject:
     monkeypatch.chdir(tmp_path)
-    made = MetricProject(tmp_path)
-    for name in ("conll2003", "mit_movie"):
-        made.score(name, OLD)
-    made.commit()
-    return made
+    return two_benchmarks(tmp_path, OLD)
 
 
 @pytest.fixture

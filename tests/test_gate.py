@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_project import MetricProject, Rows, drawn, table
+from metric_project import MetricProject, Rows, drawn, table, two_benchmarks
 
 from stages.cli import main
 from stages.compare.comparison import Side, compare_all
@@ -27,11 +27,7 @@ GOOD, BAD = drawn(1, 60), [(0, p, g) for _, p, g in drawn(1, 60)]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetricProject:
     monkeypatch.chdir(tmp_path)
-    made = MetricProject(tmp_path)
-    for name in ("conll2003", "mit_movie"):
-        made.score(name, GOOD)
-    made.commit()
-    return made
+    return two_benchmarks(tmp_path, GOOD)
 
 
 @pytest.fixture

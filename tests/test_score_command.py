@@ -15,7 +15,6 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import cli
 from stages.contracts import Annotation, Document, Failure, Span
 from stages.errors import UserError
 from stages.labelling.rows import write_rows
@@ -37,26 +36,6 @@ DOCUMENTS = [
 ]
 GOLD = [(Span(0, 2, "PER"), Span(3, 4, "LOC")), (Span(0, 1, "ORG"),), ()]
 GUESS = [(Span(0, 2, "PER"), Span(3, 4, "ORG")), (), (Span(1, 2, "LOC"),)]
-
-
-@pytest.fixture
-def diziner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in a folder that is no project: standard output, or with code=2 the line of error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["diziner", *words])
-        if code:
-            with pytest.raises(SystemExit) as left:
-                cli.main()
-            out, err = capsys.readouterr()
-            assert (left.value.code, out) == (code, "")
-            assert err.startswith("error: ") and err.count("\n") == 1, err
-            return err.removeprefix("error: ").strip()
-        cli.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 def jsonl(path: str, rows: list[dict[str, Any]]) -> str:

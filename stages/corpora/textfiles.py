@@ -9,6 +9,7 @@ from pathlib import Path
 from stages.corpora.card import SPLITS
 from stages.corpora.rows import Row, Unreadable, select_columns
 from stages.errors import UserError
+from stages.files import readable
 from stages.ner.brackets import parse_brackets
 
 DOCUMENT_START = "-DOCSTART-"
@@ -132,18 +133,15 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Errors: UserError for a file that is missing, cannot be read, or is not UTF-8.
     """
     before = 0
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
+    with readable(path), path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                before += len(raw)
-                yield number, line.removesuffix("\n").removesuffix("\r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {before + error.start}; save it as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+            except UnicodeDecodeError as error:
+                error.start += before  # where in the file, not in the line
+                raise
+            before += len(raw)
+            yield number, line.removesuffix("\n").removesuffix("\r")
 
 
 def _column_number(columns: Mapping[str, str | int], key: str, default: int, path: Path) -> int:
