@@ -8,7 +8,7 @@ from stages.arguments import stage_arguments
 from stages.corpora.documents import read_documents
 from stages.errors import run_main
 from stages.files import write_json, write_jsonl
-from stages.records import annotation_to_json
+from stages.records import annotation_to_json, write_usage
 from stages.rooms import room
 from stages.settings import load_settings
 from stages.supervisor.guideline import load_guideline
@@ -23,9 +23,11 @@ def main() -> None:
     documents = read_documents(place.pilot(number))
     guideline = load_guideline(place.guideline(number))
     label = f"{place.name} round {number}, {annotator.name}"
-    annotations = annotate(documents, guideline, annotator, settings.asker(place), label, settings.answers)
+    asker = settings.asker(place)
+    annotations = annotate(documents, guideline, annotator, asker, label, settings.answers)
     write_jsonl(place.annotations(number, annotator.name), map(annotation_to_json, annotations))
     write_json(place.tally(number, annotator.name), tally(annotator, annotations))
+    write_usage(place.usage(number, annotator.name), asker.usage.values())
 
 
 if __name__ == "__main__":

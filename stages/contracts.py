@@ -52,6 +52,22 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What one request behind an output took. `key` is the request's, `endpoint` and `model` say who was asked.
+
+    Token counts and `usd` are the provider's: the counts are None for a call that no response came back from, `usd`
+    where the provider names no cost.
+    """
+
+    key: str
+    endpoint: str
+    model: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EntityType:
     """One type of a scheme: the benchmark's `label`, the readable `name` models see, and how to decide."""
 

@@ -7,7 +7,7 @@ from stages.corpora.documents import read_documents
 from stages.errors import run_main
 from stages.files import read_json, write_jsonl
 from stages.prediction import predict
-from stages.records import annotation_to_json, selection_from_json
+from stages.records import annotation_to_json, selection_from_json, write_usage
 from stages.rooms import room
 from stages.settings import load_settings
 from stages.supervisor.guideline import load_guideline
@@ -22,8 +22,10 @@ def main() -> None:
     selected = arguments.guideline == "selected"
     guideline = load_guideline(place.selected_guideline if selected else place.guideline(0))
     label = f"{place.name} test by the {arguments.guideline} guideline"
-    annotations = predict(documents, guideline, selection, settings.asker(place), label, settings.answers)
+    asker = settings.asker(place)
+    annotations = predict(documents, guideline, selection, asker, label, settings.answers)
     write_jsonl(place.predictions(arguments.guideline), map(annotation_to_json, annotations))
+    write_usage(place.prediction_usage(arguments.guideline), asker.usage.values())
 
 
 if __name__ == "__main__":

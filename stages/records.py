@@ -1,13 +1,14 @@
-"""Annotations and selections to and from files. Documents and gold are read and written in `stages.corpora`."""
+"""Annotations, usage and selections to and from files. Documents and gold are read and written in `stages.corpora`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stages.contracts import Agreement, Annotation, Failure, Selection, Span, Voter
-from stages.files import read_jsonl
+from stages.contracts import Agreement, Annotation, Failure, Selection, Span, Usage, Voter
+from stages.files import read_jsonl, write_jsonl
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
@@ -43,6 +44,16 @@ def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
 def read_annotations(path: Path) -> list[Annotation]:
     """The rows of an annotation file, checked, in file order."""
     return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]
+
+
+def write_usage(path: Path, rows: Iterable[Usage]) -> None:
+    """Usage as JSON Lines, sorted by key."""
+    write_jsonl(path, [asdict(row) for row in sorted(rows, key=lambda row: row.key)])
+
+
+def read_usage(path: Path) -> list[Usage]:
+    """The rows of a usage file, checked, in file order."""
+    return [Usage(**row) for row in read_jsonl(path, "usage")]
 
 
 def agreement_from_json(value: Mapping[str, Any]) -> Agreement:

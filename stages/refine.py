@@ -5,6 +5,7 @@ from __future__ import annotations
 from stages.arguments import stage_arguments
 from stages.errors import run_main
 from stages.files import check, read_json, read_text, write_json
+from stages.records import write_usage
 from stages.rooms import room
 from stages.settings import load_settings
 from stages.supervisor.evidence import evidence_from_json
@@ -26,16 +27,18 @@ def main() -> None:
     evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
     agreement = read_json(before / "agreement.json", "agreement")
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
+    asker = settings.asker(place)
     refinement = refine(
         starting_point(guideline, agreement["overall"], agreement["mean"], record, settings.supervisor),
         evidence,
         settings.supervisor,
-        settings.asker(place),
+        asker,
         f"{place.name} round {number}, supervisor:",
     )
     check(refinement.record, "refinement", "refinement.json")
     save_guideline(place.guideline(number), refinement.guideline)
     write_json(place.round(number) / "refinement.json", refinement.record)
+    write_usage(place.refinement_usage(number), asker.usage.values())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ GATES = METRICS / "gates.yaml"
 PLOTS = METRICS / "plots"
 PUBLISHED = DATA / "published.yaml"
 REPORT = Path("report.html")
+GUIDELINES = ("selected", "initial")  # of which test predictions are made
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class Room:
         return METRICS / "documents" / f"{self.name}.json"
 
     @property
+    def model_usage(self) -> Path:
+        """What the answers behind all outputs took, by model."""
+        return METRICS / "usage" / f"{self.name}.json"
+
+    @property
     def selected_guideline(self) -> Path:
         return self.folder / "final" / "guideline.yaml"
 
@@ -91,9 +98,28 @@ class Room:
         """What became of an annotator's answers in a round."""
         return self.round(number) / "tallies" / f"{annotator}.json"
 
+    def usage(self, number: int, annotator: str) -> Path:
+        """What an annotator's answers in a round took."""
+        return self.round(number) / "usage" / f"{annotator}.jsonl"
+
+    def refinement_usage(self, number: int) -> Path:
+        """What the supervisor's answers took that led to a round."""
+        return self.round(number) / "refinement.usage.jsonl"
+
+    def prediction_usage(self, guideline: str) -> Path:
+        """What the answers behind `predictions` took."""
+        return self.folder / "final" / f"usage.{guideline}.jsonl"
+
     def predictions(self, guideline: str) -> Path:
         """Test predictions under the selected round's guideline (`selected`) or round 0's (`initial`)."""
         return self.folder / "final" / f"predictions.{guideline}.jsonl"
+
+    def usage_files(self, rounds: Iterable[int], pool: Sequence[str]) -> list[Path]:
+        """The usage behind all outputs of the rounds and annotators."""
+        numbers = list(rounds)
+        asked = [self.usage(number, name) for number in numbers for name in pool]
+        refined = [self.refinement_usage(number) for number in numbers if number]
+        return asked + refined + [self.prediction_usage(name) for name in GUIDELINES]
 
     def round_metrics(self, number: int) -> Path:
         return METRICS / "rounds" / f"{self.name}-r{number}.json"

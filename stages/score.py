@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from stages.arguments import stage_arguments
 from stages.corpora.gold import read_gold
 from stages.documentcounts import counts_to_text
 from stages.errors import run_main
 from stages.files import check, read_json, write_json, write_text
 from stages.finalscore import count_predictions, final_metrics, final_scores
-from stages.records import read_annotations
+from stages.records import read_annotations, read_usage
 from stages.rooms import room
 from stages.settings import load_settings
-from stages.usage import answers_at_hand, response_keys, total_tokens
+from stages.usage import by_model, tokens_of
 
 
 def main() -> None:
@@ -34,10 +36,10 @@ def main() -> None:
         settings.raw["scoring"]["bootstrap_samples"],
         settings.raw["scoring"]["seed"],
     )
-    keys = set().union(*response_keys(place, numbers, settings.pool).values())
-    tokens = total_tokens(keys, answers_at_hand(place, keys))
-    metrics = final_metrics(scores, read_json(place.selection, "selection"), selected, tokens)
+    models = by_model(row for path in place.usage_files(numbers, settings.pool) for row in read_usage(path))
+    metrics = final_metrics(scores, read_json(place.selection, "selection"), selected, tokens_of(models))
     check(metrics, "final_metrics", str(place.final_metrics))
+    write_json(place.model_usage, [asdict(own) for own in models])
     write_json(place.scores, scores)
     write_json(place.final_metrics, metrics)
     write_text(place.document_counts, counts_to_text(count_predictions(gold, selected, initial)))

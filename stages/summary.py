@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from stages.benchmarkcost import benchmark_usd
 from stages.corpora.documents import read_documents
 from stages.corpora.gold import read_gold
 from stages.errors import run_main
@@ -15,6 +14,7 @@ from stages.records import read_annotations
 from stages.rooms import FORECAST, PLOTS, SUMMARY, rooms
 from stages.settings import load_settings
 from stages.summarise import check_with_seqeval, forecast_report, summarise
+from stages.usage import ModelUsage, usd_of
 
 
 def main() -> None:
@@ -27,7 +27,8 @@ def main() -> None:
         predictions = read_annotations(place.predictions("selected"))
         metrics[name] = read_json(place.final_metrics, "final_metrics")
         check_with_seqeval(name, metrics[name], read_documents(place.test), gold, predictions)
-        usd[name] = benchmark_usd(place, settings)
+        models = [ModelUsage(**row) for row in read_json(place.model_usage, "model_usage")]
+        usd[name] = usd_of(models, settings.endpoints)
         found = {number: read_json(place.round(number) / "agreement.json", "agreement") for number in numbers}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
         pilot = {int(number): own for number, own in read_json(place.scores)["pilot"].items()}

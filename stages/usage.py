@@ -1,60 +1,94 @@
-"""The answers behind a benchmark's outputs, as the response store and the tape have them: their tokens."""
+"""What the answers behind outputs took: tokens by model, and US dollars."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from stages.files import read_json
-from stages.llm.store import ResponseStore
-from stages.llm.tape import read_tape
-from stages.records import read_annotations
-from stages.rooms import STORE, Room
+from stages.contracts import Usage
+from stages.llm.endpoint import Endpoint
+from stages.llm.prices import price_of
 
-SUPERVISOR = "supervisor"
-CHOSEN = "test"  # who predicted the test documents, by the selection
+_PLACES = 6
 
 
-class Counted(Protocol):
-    """What a response says about its own size."""
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """All that one model was asked for: `answers` requests, `known` of them with a response, their tokens.
 
-    @property
-    def prompt_tokens(self) -> int: ...
-
-    @property
-    def completion_tokens(self) -> int: ...
-
-
-def response_keys(place: Room, rounds: Sequence[int], pool: Iterable[str]) -> dict[tuple[str, str], set[str]]:
-    """The keys of all responses behind a benchmark's outputs, by (kind, name) of who was asked.
-
-    Kinds: `annotator` with its name, ("supervisor", ""), and ("test", "") for whoever predicted the test documents.
+    `billed` responses had their cost named by the provider, `billed_usd` together; `unbilled_*` are the tokens of
+    the others, which a price table can price.
     """
-    found: dict[tuple[str, str], set[str]] = {}
-    refined = [read_json(place.round(number) / "refinement.json")["responses"] for number in rounds if number]
-    found[SUPERVISOR, ""] = {key for keys in refined for key in keys}
-    for name in pool:
-        rows = [row for number in rounds for row in read_annotations(place.annotations(number, name))]
-        found["annotator", name] = {key for row in rows for key in row.responses}
-    tested = [row for name in ("selected", "initial") for row in read_annotations(place.predictions(name))]
-    found[CHOSEN, ""] = {key for row in tested for key in row.responses}
-    return found
+
+    endpoint: str
+    model: str
+    answers: int
+    known: int
+    prompt_tokens: int
+    completion_tokens: int
+    billed: int
+    billed_usd: float
+    unbilled_prompt_tokens: int
+    unbilled_completion_tokens: int
 
 
-def answers_at_hand(place: Room, keys: Collection[str]) -> dict[str, Any]:
-    """The responses among `keys` that the store, or else the room's tape, has."""
-    wanted = set(keys)
-    found: dict[str, Any] = dict(ResponseStore(STORE).get(sorted(wanted), failures=True))
-    if wanted - found.keys() and place.tape.is_file():
-        found.update(
-            (key, response) for key, _, response in read_tape(place.tape) if key in wanted and key not in found
-        )
-    return found
+def by_model(rows: Iterable[Usage]) -> list[ModelUsage]:
+    """Usage by endpoint and model, sorted; a request that is behind several outputs counts once."""
+    distinct = {row.key: row for row in rows}
+    groups: dict[tuple[str, str], list[Usage]] = {}
+    for key in sorted(distinct):
+        row = distinct[key]
+        groups.setdefault((row.endpoint, row.model), []).append(row)
+    return [_total(endpoint, model, own) for (endpoint, model), own in sorted(groups.items())]
 
 
-def total_tokens(keys: Iterable[str], answers: Mapping[str, Counted]) -> int | None:
-    """Prompt and completion tokens of all answers, each once; None if one is not at hand."""
-    distinct = set(keys)
-    if distinct - answers.keys():
+def tokens_of(models: Sequence[ModelUsage]) -> int | None:
+    """Prompt and completion tokens together; None if some request has no response."""
+    if any(own.known < own.answers for own in models):
         return None
-    return sum(answers[key].prompt_tokens + answers[key].completion_tokens for key in distinct)
+    return sum(own.prompt_tokens + own.completion_tokens for own in models)
+
+
+def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Endpoint]) -> float | None:
+    """The cost: the provider's word where there is one, else by the endpoints' price tables.
+
+    None as soon as the cost of one response is not known, so that a sum never looks complete when it is not: a
+    request without response, or a model that was not billed and has no price.
+    """
+    total = 0.0
+    for own in models:
+        if own.known < own.answers:
+            return None
+        # An endpoint that params no longer have has no prices.
+        price = price_of(endpoints.get(own.endpoint) or Endpoint(own.endpoint, "hosted"), own.model)
+        if own.billed < own.known and price is None:
+            return None
+        total += own.billed_usd
+        if price is not None:
+            total += price.usd(own.unbilled_prompt_tokens, own.unbilled_completion_tokens)
+    return round(total, _PLACES)
+
+
+def usage_of(rows: Iterable[Usage], endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+    """Totals over all models, each request once: `answers`, `known`, `prompt_tokens`, `completion_tokens`, `usd`."""
+    models = by_model(rows)
+    counted = ("answers", "known", "prompt_tokens", "completion_tokens")
+    return {**{key: sum(getattr(own, key) for own in models) for key in counted}, "usd": usd_of(models, endpoints)}
+
+
+def _total(endpoint: str, model: str, rows: Sequence[Usage]) -> ModelUsage:
+    known = [row for row in rows if row.prompt_tokens is not None]
+    unbilled = [row for row in known if row.usd is None]
+    return ModelUsage(
+        endpoint=endpoint,
+        model=model,
+        answers=len(rows),
+        known=len(known),
+        prompt_tokens=sum(row.prompt_tokens or 0 for row in known),
+        completion_tokens=sum(row.completion_tokens or 0 for row in known),
+        billed=len(known) - len(unbilled),
+        billed_usd=round(sum(row.usd or 0.0 for row in known), _PLACES),
+        unbilled_prompt_tokens=sum(row.prompt_tokens or 0 for row in unbilled),
+        unbilled_completion_tokens=sum(row.completion_tokens or 0 for row in unbilled),
+    )

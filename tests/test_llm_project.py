@@ -191,7 +191,7 @@ def test_gc_takes_only_what_no_output_names(project: Project) -> None:
     assert "--delete" in found
     assert "6 removed" in project.diziner("responses", "gc", "--delete").stdout
     assert "0 of" in project.diziner("responses", "gc").stdout
-    (project.folder / ANNOTATIONS).unlink()
+    (project.folder / str(ANNOTATIONS).replace("annotations", "usage")).unlink()
     unfinished = project.diziner("responses", "gc", "--delete", check=False)
     assert unfinished.returncode == 2
     assert "gc needs every output" in unfinished.stderr

@@ -19,6 +19,7 @@ from stages.annotator.annotate import requests_for
 from stages.annotator.prompt import answer_schema, messages_for
 from stages.annotator.settings import AnnotatorSettings, annotator_settings
 from stages.contracts import Annotation, Document, ErrorExample, ErrorGroup, Failure, Guideline, Instruction, Span
+from stages.errors import UserError
 from stages.finalscore import final_scores
 from stages.llm.ask import Asker
 from stages.llm.endpoint import Endpoint
@@ -148,7 +149,7 @@ def test_prompts_name_no_domain_and_no_scheme_and_refuse_what_they_do_not_show(g
     assert len(tasks) >= 8
     for path in tasks:
         assert not re.search(r"Reuters|news|\b(PER|ORG|LOC|MISC)\b", path.read_text(encoding="utf-8")), path
-    with pytest.raises(TypeError, match="does not use: preservation"):
+    with pytest.raises(UserError, match="does not use preservation"):
         render("repair.v1", reason="no JSON", preservation="high")
 
 
@@ -190,7 +191,7 @@ def test_the_prompts_that_profiles_name_are_shipped_and_others_are_no_silent_def
     for path in (ROOT / "stages/profiles").glob("*.yaml"):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["annotators"].values():
             assert (PROMPTS / "annotator" / f"{entry.get('prompt', 'annotate.v1')}.md").is_file()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UserError, match="no such file"):
         messages_for(Document("d", ("a",), "a"), guideline, AnnotatorSettings("a", MODEL, prompt="annotate.v0"))
 
 

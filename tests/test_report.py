@@ -17,10 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from viewer_rooms import make_room, settings_for
 
-from stages.answercost import usage_of
 from stages.contracts import Annotation, Failure
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Response
 from stages.viewer.benchmarks import benchmark_view, choice_check
 from stages.viewer.collect import MOST_BYTES, report_data, report_page
 from stages.viewer.hotspots import chosen_hotspots, hotspot_errors
@@ -31,7 +28,7 @@ SETTINGS = settings_for(annotators=3, rounds=2)
 
 
 @pytest.fixture(scope="module")
-def room() -> tuple[Any, dict[str, Response]]:
+def room() -> tuple[Any, dict[str, str]]:
     return make_room("made-up", annotators=3, rounds=2, documents=12)
 
 
@@ -42,8 +39,8 @@ def data_of(page: str) -> Any:
 
 
 def test_figures_are_the_outputs_own(room) -> None:
-    files, answers = room
-    view = benchmark_view(files, answers, SETTINGS, Limits())
+    files, said = room
+    view = benchmark_view(files, said, SETTINGS, Limits())
     assert [r["figures"]["agreement"] for r in view["rounds"]] == [r.metrics["agreement"] for r in files.rounds]
     assert view["figures"]["f1"] == files.scores["selected"]["micro"]["f1"]
     assert view["scored"] == 12
@@ -70,8 +67,8 @@ def test_every_disagreement_in_a_hotspot_has_its_family(room) -> None:
 
 
 def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room) -> None:
-    files, answers = room
-    narrow = benchmark_view(files, answers, SETTINGS, Limits(context=0))
+    files, said = room
+    narrow = benchmark_view(files, said, SETTINGS, Limits(context=0))
     for part, shown in zip(files.rounds, narrow["rounds"], strict=True):
         texts = {document.id: document for document in part.documents}
         for document in shown["documents"]:
@@ -88,8 +85,8 @@ def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room) -> None:
 
 
 def test_receipts_lead_to_the_hotspots_of_the_round_before(room) -> None:
-    files, answers = room
-    view = benchmark_view(files, answers, SETTINGS, Limits(hotspots=1))
+    files, said = room
+    view = benchmark_view(files, said, SETTINGS, Limits(hotspots=1))
     shown = {(part["number"], hotspot["id"]) for part in view["rounds"] for hotspot in part["hotspots"]}
     lines = [line for block in view["rounds"][1]["guideline"] for line in block["lines"] if "receipt" in line]
     assert {line["status"] for line in lines} == {"new"}
@@ -101,9 +98,9 @@ def test_receipts_lead_to_the_hotspots_of_the_round_before(room) -> None:
 
 
 def test_a_receipt_of_a_hotspot_that_is_nowhere_leads_nowhere(room) -> None:
-    files, answers = room
+    files, said = room
     first = replace(files.rounds[0], hotspots=())
-    view = benchmark_view(replace(files, rounds=(first, files.rounds[1])), answers, SETTINGS, Limits())
+    view = benchmark_view(replace(files, rounds=(first, files.rounds[1])), said, SETTINGS, Limits())
     lines = [line for block in view["rounds"][1]["guideline"] for line in block["lines"] if "receipt" in line]
     assert lines and all(number is None for line in lines for _, number in line["receipt"]["hotspots"])
 
@@ -121,35 +118,35 @@ def test_the_most_disputed_hotspots_stay_and_ties_are_defined(room) -> None:
 
 
 def test_the_same_outputs_give_the_same_bytes_in_any_order(room) -> None:
-    files, answers = room
+    files, said = room
     other, more = make_room("another", annotators=3, rounds=1, documents=8, seed=3)
-    backwards = dict(reversed({**answers, **more}.items()))
-    first = report_page([files, other], {**answers, **more}, SETTINGS)
+    backwards = dict(reversed({**said, **more}.items()))
+    first = report_page([files, other], {**said, **more}, SETTINGS)
     assert first == report_page([other, files], backwards, SETTINGS)
     assert [b["name"] for b in data_of(first)["benchmarks"]] == ["another", "made-up"]
 
 
 def test_it_is_whole_without_gold() -> None:
-    files, answers = make_room("blind", annotators=3, rounds=2, documents=8, gold=False)
+    files, said = make_room("blind", annotators=3, rounds=2, documents=8, gold=False)
     assert choice_check(files) is None
-    view = benchmark_view(files, answers, SETTINGS, Limits())
+    view = benchmark_view(files, said, SETTINGS, Limits())
     assert view["figures"]["f1"] is None and view["scored"] == 0
     assert all(document["gold"] is None for part in view["rounds"] for document in part["documents"])
     assert view["rounds"][1]["hotspots"]
 
 
 def test_what_has_not_been_run_is_empty_and_one_round_is_enough(room) -> None:
-    files, answers = room
+    files, said = room
     card = replace(files.card, name="later")
-    data = report_data([files, type(files)(card)], answers, SETTINGS, Limits())
+    data = report_data([files, type(files)(card)], said, SETTINGS, Limits())
     later = data["benchmarks"][0]
     assert later["name"] == "later" and later["rounds"] == [] and later["selection"] is None
-    one = benchmark_view(replace(files, rounds=files.rounds[:1]), answers, SETTINGS, Limits())
+    one = benchmark_view(replace(files, rounds=files.rounds[:1]), said, SETTINGS, Limits())
     assert {line["status"] for block in one["rounds"][0]["guideline"] for line in block["lines"]} == {"written"}
 
 
 def test_failures_and_who_was_left_out_are_told_apart(room) -> None:
-    files, answers = room
+    files, said = room
     part = files.rounds[0]
     rows = list(part.annotations["annotator-02"])
     gone = [Annotation(row.id, failure=Failure("left_out", "by the guideline")) for row in rows]
@@ -160,7 +157,7 @@ def test_failures_and_who_was_left_out_are_told_apart(room) -> None:
         annotations={**part.annotations, "annotator-01": failed, "annotator-02": gone},
         agreement={**part.agreement, "annotators": annotators},
     )
-    view = benchmark_view(replace(files, rounds=(changed,)), answers, SETTINGS, Limits())
+    view = benchmark_view(replace(files, rounds=(changed,)), said, SETTINGS, Limits())
     shown = {row["name"]: row for row in view["rounds"][0]["annotators"]}
     assert shown["annotator-02"]["left_out"] and shown["annotator-02"]["failed"] == 0
     assert not shown["annotator-01"]["left_out"]
@@ -168,38 +165,11 @@ def test_failures_and_who_was_left_out_are_told_apart(room) -> None:
     assert (document, code) == (rows[0].id, "timeout") and len(detail) == 201
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        ({"a": 0.5, "b": None}, None),
-        ({"a": 0.5, "b": 0.25}, 0.75),
-        ({}, 0.0),
-    ],
-)
-def test_a_sum_of_costs_is_not_known_as_soon_as_one_cost_is_not(texts, expected) -> None:
-    hosted = Endpoint("somewhere", "hosted")
-    answers = {key: Response("x", "stop", prompt_tokens=10, cost_usd=usd) for key, usd in texts.items()}
-    usage = usage_of([(key, hosted, "model") for key in texts], answers)
-    assert usage["usd"] == expected
-    assert usage["answers"] == usage["known"] == len(texts)
-    assert usage["prompt_tokens"] == 10 * len(texts)
-
-
-def test_costs_by_price_table_and_answers_that_are_gone() -> None:
-    priced = Endpoint("somewhere", "hosted", prices={"model": {"input": 1.0, "output": 2.0}})
-    answers = {"a": Response("x", "stop", prompt_tokens=1000, completion_tokens=500)}
-    asked = [("a", priced, "model"), ("a", priced, "model")]
-    assert usage_of(asked, answers) == {
-        "answers": 1, "known": 1, "prompt_tokens": 1000, "completion_tokens": 500, "usd": 0.002,
-    }  # fmt: skip
-    assert usage_of([*asked, ("gone", priced, "model")], answers)["usd"] is None
-
-
 def test_eighteen_benchmarks_stay_below_five_megabytes_and_say_what_was_left_out() -> None:
     settings = settings_for(annotators=8, rounds=6)
-    template, answers = make_room("b00", annotators=8, rounds=6, documents=25, types=12)
+    template, said = make_room("b00", annotators=8, rounds=6, documents=25, types=12)
     rooms = [replace(template, card=replace(template.card, name=f"b{number:02d}")) for number in range(18)]
-    page = report_page(rooms, answers, settings)
+    page = report_page(rooms, said, settings)
     size = len(page.encode())
     assert 1_000_000 < size <= MOST_BYTES < 5_000_000
     data = data_of(page)
@@ -210,13 +180,13 @@ def test_eighteen_benchmarks_stay_below_five_megabytes_and_say_what_was_left_out
 
 
 def test_limits_get_tighter_step_by_step(room) -> None:
-    files, answers = room
-    sizes = [len(json.dumps(report_data([files], answers, SETTINGS, limits))) for limits in STEPS]
+    files, said = room
+    sizes = [len(json.dumps(report_data([files], said, SETTINGS, limits))) for limits in STEPS]
     assert sizes == sorted(sizes, reverse=True)
-    full = report_page([files], answers, SETTINGS)
-    less = report_page([files], answers, SETTINGS, most=len(full.encode()) - 1)
+    full = report_page([files], said, SETTINGS)
+    less = report_page([files], said, SETTINGS, most=len(full.encode()) - 1)
     assert data_of(full)["hotspot_limit"] == STEPS[0].hotspots > data_of(less)["hotspot_limit"]
-    least = report_page([files], answers, SETTINGS, most=1)
+    least = report_page([files], said, SETTINGS, most=1)
     assert data_of(least)["hotspot_limit"] == STEPS[-1].hotspots, "the last step is shown whatever its size"
 
 
@@ -237,8 +207,8 @@ def test_half_a_surrogate_pair_does_not_stop_the_page(room) -> None:
 
 
 def test_the_page_stands_alone(room) -> None:
-    files, answers = room
-    page = report_page([files], answers, SETTINGS)
+    files, said = room
+    page = report_page([files], said, SETTINGS)
     assert "import " not in page.partition('<script type="module">')[2].partition("\n")[0]
     assert not re.search(r'(?:src|href)="(?!#|data:,)', page.partition('<script type="application/json"')[0])
     assert not re.search(
@@ -327,17 +297,21 @@ def test_it_can_be_written_elsewhere(project: Project, tmp_path: Path) -> None:
     assert list((tmp_path / "folder").iterdir()) == [] and len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_vote_of_the_coalition_is_named_and_costs_what_is_known(room) -> None:
-    files, answers = room
+def test_a_vote_of_the_coalition_is_named(room) -> None:
+    files, said = room
     settings = {"endpoint": "scripted", "model": "m"}
     voters = {name: {"weight": 0.5, "settings": settings} for name in ("annotator-01", "annotator-00")}
     voted = replace(files, selection={**files.selection, "voters": voters})
-    view = benchmark_view(voted, answers, SETTINGS, Limits())
+    view = benchmark_view(voted, said, SETTINGS, Limits())
     assert view["selection"]["voters"] == ["annotator-00", "annotator-01"]
     assert view["usage"]["usd"] == 0.0
-    gone = {"weight": 0.5, "settings": {"endpoint": "no longer there", "model": "m"}}
-    mixed = replace(files, selection={**files.selection, "voters": {**voters, "annotator-02": gone}})
-    assert benchmark_view(mixed, answers, SETTINGS, Limits())["usage"]["usd"] is None
+
+
+def test_an_endpoint_that_is_gone_leaves_the_cost_unknown(room) -> None:
+    files, said = room
+    rows = [replace(row, endpoint="no longer there") for row in files.usage["selected"]]
+    view = benchmark_view(replace(files, usage={**files.usage, "selected": rows}), said, SETTINGS, Limits())
+    assert view["usage"]["usd"] is None and view["usage"]["known"] == view["usage"]["answers"]
 
 
 def test_gold_that_is_absent_leaves_scores_out_and_nothing_else(project: Project) -> None:
@@ -401,10 +375,10 @@ def test_importing_the_page_loads_nothing_heavy() -> None:
 
 
 def test_published_values_stand_apart(room) -> None:
-    files, answers = room
+    files, said = room
     published = yaml.safe_load((ROOT / "data/published.yaml").read_text(encoding="utf-8"))
     named = replace(files, card=replace(files.card, name="conll2003"))
-    data = report_data([named], answers, SETTINGS, Limits(), published)
+    data = report_data([named], said, SETTINGS, Limits(), published)
     values = data["published"]["rows"]["conll2003"]
     assert values and all(0 <= value <= 100 and method for value, method in values.values())
     assert "published" not in json.dumps(data["benchmarks"])

@@ -15,7 +15,6 @@ import pytest
 from viewer_rooms import make_room, make_round, settings_for
 
 from stages.contracts import Annotation, Document, Example, Failure, Instruction, Receipt, Span
-from stages.llm.request import Response
 from stages.viewer.collect import report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -80,18 +79,18 @@ def visit(browser: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two benchmarks that were run, one without gold and with a single round, one not run."""
-    full, answers = make_room("alpha", annotators=3, rounds=3, documents=14)
+    full, said = make_room("alpha", annotators=3, rounds=3, documents=14)
     blind, more = make_room("beta", annotators=3, rounds=1, documents=6, gold=False, seed=4)
     later = type(full)(replace(full.card, name="gamma"))
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(report_page([full, blind, later], {**answers, **more}, settings_for(3, 3)), encoding="utf-8")
+    file.write_text(report_page([full, blind, later], {**said, **more}, settings_for(3, 3)), encoding="utf-8")
     return file
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hostile texts wherever a text can stand: documents, types, answers, instructions, records, failures."""
-    full, answers = make_room("alpha", annotators=3, rounds=2, documents=6)
+    full, said = make_room("alpha", annotators=3, rounds=2, documents=6)
     texts = list(HOSTILE.values())
     tokens = (*texts, "and", "more")
     document = Document("<b>doc</b>", tokens, " ".join(tokens))
@@ -138,8 +137,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gold = {**full.gold, document.id: (Span(1, 3, "<i>odd</i>"),)}
     room = replace(full, card=card, rounds=(before, after), gold=gold)
     file = tmp_path_factory.mktemp("hostile") / "report.html"
-    answers["key"] = Response(" ".join(texts), "stop")
-    file.write_text(report_page([room], answers, settings_for(3, 2)), encoding="utf-8")
+    said["key"] = " ".join(texts)
+    file.write_text(report_page([room], said, settings_for(3, 2)), encoding="utf-8")
     return file
 
 

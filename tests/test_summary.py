@@ -24,7 +24,6 @@ from stages.rooms import PUBLISHED
 from stages.summarise import summarise
 from stages.summarytable import published_table, table
 from stages.tables import Column, fitted_table
-from stages.usage import total_tokens
 
 GOLD = {"a": (Span(0, 2, "PER"),), "b": (Span(1, 2, "LOC"), Span(3, 4, "LOC")), "ü": ()}
 BEFORE = [Annotation("a", (Span(0, 1, "PER"),)), Annotation("b", (Span(1, 2, "LOC"),)), Annotation("ü")]
@@ -196,15 +195,6 @@ def test_the_command_prints_table_json_and_published_values(
     with pytest.raises(SystemExit) as stop:
         said()
     assert stop.value.code == 2
-
-
-def test_tokens_are_counted_once_and_unknown_if_an_answer_is_missing() -> None:
-    class Answer:
-        prompt_tokens, completion_tokens = 5, 2
-
-    assert total_tokens(["a", "b", "a"], {"a": Answer(), "b": Answer()}) == 14
-    assert total_tokens(["a", "b"], {"a": Answer()}) is None
-    assert total_tokens([], {}) == 0
 
 
 def test_the_data_of_plots_is_plain_sorted_rows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,9 @@ from conftest import ROOT
 from perf.synthetic import make_corpus
 
 from stages.agreement import agreement_to_json, analyse, confusion_to_json
-from stages.contracts import Annotation, Document, EntityType, Example, Goal, Guideline, Instruction, Receipt
+from stages.contracts import Annotation, Document, EntityType, Example, Goal, Guideline, Instruction, Receipt, Usage
 from stages.corpora.card import Card, Licence
 from stages.finalscore import final_metrics, final_scores
-from stages.llm.request import Response
 from stages.roundmetrics import round_metrics
 from stages.settings import Settings, load_settings
 from stages.viewer.files import RoomFiles, RoundFiles
@@ -43,9 +43,9 @@ def make_room(
     gold: bool = True,
     failing: float = 0.02,
     seed: int = 0,
-) -> tuple[RoomFiles, dict[str, Response]]:
-    """A benchmark that was run, and the responses behind it."""
-    answers: dict[str, Response] = {}
+) -> tuple[RoomFiles, dict[str, str]]:
+    """A benchmark that was run, and the supervisor's answers by key."""
+    said: dict[str, str] = {}
     labels = [f"TYPE{number:02d}" for number in range(types)]
     guideline = _guideline(name, labels)
     parts: list[RoundFiles] = []
@@ -53,14 +53,14 @@ def make_room(
     for number in range(rounds):
         record = None
         if number:
-            guideline, record = _refined(guideline, parts[-1], f"{name}-{number}", answers)
+            guideline, record = _refined(guideline, parts[-1], f"{name}-{number}", said)
         texts, rows, _ = make_corpus(documents, annotators, types, failing=failing, seed=seed * 100 + number)
-        texts, rows = _named(texts, rows, f"{name}-{number}", answers)
+        texts, rows = _named(texts, rows, f"{name}-{number}")
         parts.append(make_round(number, texts, rows, labels, guideline, record))
         if gold:
             golds |= {document.id: parts[-1].consensus[document.id] for document in texts}
     texts, rows, _ = make_corpus(documents, annotators, types, seed=seed * 100 + 99)
-    texts, rows = _named(texts, rows, f"{name}-test", answers)
+    texts, rows = _named(texts, rows, f"{name}-test")
     chosen, other = rows["annotator-00"], rows[f"annotator-{annotators - 1:02d}"]
     if gold:
         golds |= {row.id: row.spans for row in rows["annotator-00"][: documents // 2]}
@@ -78,9 +78,9 @@ def make_room(
     }
     card = Card(name, f"The {name} benchmark", "made up", tuple(labels), Licence("none", gold, ""))
     figures = final_metrics(scores, selection, chosen)
-    return RoomFiles(
-        card, tuple(parts), selection, figures, scores, golds, {"selected": chosen, "initial": other}
-    ), answers
+    predictions = {"selected": chosen, "initial": other}
+    usage = {guideline: _taken("annotator-00", own) for guideline, own in predictions.items()}
+    return RoomFiles(card, tuple(parts), selection, figures, scores, golds, predictions, usage), said
 
 
 def make_round(
@@ -104,19 +104,26 @@ def make_round(
         metrics=round_metrics(analysis, annotations),
         guideline=guideline,
         refinement=refinement,
+        usage={name: _taken(name, rows) for name, rows in annotations.items()},
+        refinement_usage=[
+            Usage(key, "scripted", "supervisor", 3000, 90) for key in sorted((refinement or {}).get("responses", ()))
+        ],
     )
 
 
-def _named(texts: Any, rows: Any, prefix: str, answers: dict[str, Response]) -> tuple[list[Document], dict[str, Any]]:
+def _named(texts: Any, rows: Any, prefix: str) -> tuple[list[Document], dict[str, Any]]:
     """The corpus with ids of its own, and a response behind every row."""
-    named = {}
-    for name, own in rows.items():
-        named[name] = []
-        for row in own:
-            key = f"{prefix}-{name}-{row.id}"
-            answers[key] = Response('{"entities": []}', "stop", prompt_tokens=900, completion_tokens=60)
-            named[name].append(replace(row, id=f"{prefix}-{row.id}", responses=(key,)))
+    named = {
+        name: [replace(row, id=f"{prefix}-{row.id}", responses=(f"{prefix}-{name}-{row.id}",)) for row in own]
+        for name, own in rows.items()
+    }
     return [replace(document, id=f"{prefix}-{document.id}") for document in texts], named
+
+
+def _taken(annotator: str, rows: Sequence[Annotation]) -> list[Usage]:
+    """What the responses behind rows took."""
+    keys = sorted(key for row in rows for key in row.responses)
+    return [Usage(key, "scripted", f"model-of-{annotator}", 900, 60) for key in keys]
 
 
 def _guideline(name: str, labels: list[str]) -> Guideline:
@@ -126,7 +133,7 @@ def _guideline(name: str, labels: list[str]) -> Guideline:
 
 
 def _refined(
-    before: Guideline, part: RoundFiles, prefix: str, answers: dict[str, Response]
+    before: Guideline, part: RoundFiles, prefix: str, said: dict[str, str]
 ) -> tuple[Guideline, dict[str, Any]]:
     """The next guideline: a line modified, two new ones for all, one for each of the first annotators."""
     chance = random.Random(prefix)
@@ -135,7 +142,7 @@ def _refined(
 
     def line(name: str) -> Instruction:
         key = f"{prefix}-supervisor-{name}"
-        answers[key] = Response(" ".join(chance.choices(WORDS, k=80)), "stop", prompt_tokens=3000, completion_tokens=90)
+        said[key] = " ".join(chance.choices(WORDS, k=80))
         causes = tuple(dict.fromkeys(chance.choices(ids, k=6)))
         documents = tuple(dict.fromkeys(cause.rpartition(":")[0] for cause in causes))
         examples = (Example("alpha beta", "TYPE00", "it is named"), Example("gamma", "", ""))
@@ -160,7 +167,7 @@ def _refined(
         "diagnoses": {"annotator-01": {"summary": "It misses titles.", "needs": []}},
         "cut": [{"text": "Mark nothing.", "reason": "over the limit"}],
         "outcomes": {entry.id: "added" for entry in new},
-        "responses": [key for key in answers if key.startswith(f"{prefix}-supervisor")],
+        "responses": [key for key in said if key.startswith(f"{prefix}-supervisor")],
         "changed_share": 0.125,
     }
     return after, record

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
-from stages.files import read_json, read_jsonl
 from stages.llm.store import ResponseStore
 from stages.llm.tape import TapeRow, read_tape, write_tape
+from stages.records import read_usage
 from stages.rooms import STORE, Room, room, rooms
 from stages.settings import Settings, load_settings
 
@@ -92,20 +92,13 @@ def collect(store: ResponseStore, delete: bool) -> None:
 
 
 def used_keys(place: Room, settings: Settings) -> Iterable[str]:
-    """The request keys named by a room's annotations, predictions and refinements.
+    """The keys of the requests behind a room's annotations, predictions and refinements.
 
     Errors: UserError with the path of an output that is missing.
     """
-    for entry in settings.raw["rounds"]:
-        number = entry["id"]
-        for name in settings.pool:
-            for row in read_jsonl(place.annotations(number, name), "annotation"):
-                yield from row["responses"]
-        if number:
-            yield from read_json(place.round(number) / "refinement.json", "refinement")["responses"]
-    for guideline in ("selected", "initial"):
-        for row in read_jsonl(place.predictions(guideline), "annotation"):
-            yield from row["responses"]
+    numbers = [entry["id"] for entry in settings.raw["rounds"]]
+    for path in place.usage_files(numbers, settings.pool):
+        yield from (row.key for row in read_usage(path))
 
 
 def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:

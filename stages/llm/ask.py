@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from stages.contracts import Failure
+from stages.contracts import Failure, Usage
 from stages.errors import UserError
 from stages.files import write_json
 from stages.llm.endpoint import Endpoint
@@ -36,6 +36,7 @@ class Asker:
     `tape` is a file of recorded responses, also of failures that were recorded as such. `weights` is params
     `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in the store may
     cost together. `report` is a file for what they cost, written after calls. `progress` shows how far it is.
+    `usage` is what every request asked so far took, by key, wherever its answer came from.
     """
 
     store: ResponseStore
@@ -43,6 +44,7 @@ class Asker:
     weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tape: Path | None = None
     tally: Tally = field(default_factory=Tally)
+    usage: dict[str, Usage] = field(default_factory=dict)
     budget_usd: float | None = None
     report: Path | None = None
     progress: Callable[[str, int, int, TextIO], Progress] = Progress
@@ -70,6 +72,7 @@ class Asker:
         if missing:
             with self.progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
                 self._call_each(list(missing.values()), label, outcomes, progress)
+        self.usage.update((request.key, _usage(request, outcomes[request.key])) for request in requests)
         return [_judged(outcomes[key]) for key in keys]
 
     def _found(self, keys: Sequence[str]) -> dict[str, Response]:
@@ -150,6 +153,13 @@ class Asker:
             self._servers[model] = LocalServer(path, endpoint)
         base_url: str = self._servers[model].base_url()
         return base_url
+
+
+def _usage(request: Request, outcome: Outcome) -> Usage:
+    who = request.key, request.settings.endpoint, request.settings.model
+    if isinstance(outcome, Failure):
+        return Usage(*who, None, None)
+    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd)
 
 
 def _judged(outcome: Outcome) -> Outcome:

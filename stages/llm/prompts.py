@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stages.errors import UserError
+from stages.files import read_text
 from stages.llm.request import Message
 
 PROMPTS = Path(__file__).parent.parent / "prompts"
@@ -14,21 +16,28 @@ PROMPTS = Path(__file__).parent.parent / "prompts"
 def render(name: str, **variables: Any) -> str:
     """The template `<name>.md` filled in; surrounding blank lines removed.
 
-    Errors: jinja2.UndefinedError for a variable the template needs and did not get; TypeError for one that it
-    does not know: a prompt that silently ignores its input is a bug.
+    Errors: UserError with the file for a template that is not one, that needs a variable it does not get, or that
+    does not use one that it gets: a prompt that silently ignores its input would be asked for nothing.
     """
     template, known = _template(name)
-    unknown = sorted(variables.keys() - known)
-    if unknown:
-        raise TypeError(f"prompt {name} does not use: {', '.join(unknown)}")
-    text: str = template.render(**variables)
+    for fault, names in (("does not use", variables.keys() - known), ("has no value for", known - variables.keys())):
+        if names:
+            raise UserError(
+                f"{_path(name)}: {fault} {', '.join(sorted(names))}; it gets: {', '.join(sorted(variables))}"
+            )
+    import jinja2
+
+    try:
+        text: str = template.render(**variables)
+    except jinja2.TemplateError as error:
+        raise UserError(f"{_path(name)}: {error}") from None
     return text.strip()
 
 
 @cache
 def example_turns(name: str) -> tuple[Message, ...]:
     """The example conversation in `<name>.md`: turns headed by lines `=== user` and `=== assistant`."""
-    text = (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+    text = read_text(PROMPTS / f"{name}.md")
     turns = (part.partition("\n") for part in text.split("=== ")[1:])
     return tuple(Message(role.strip(), content.strip()) for role, _, content in turns)
 
@@ -36,7 +45,7 @@ def example_turns(name: str) -> tuple[Message, ...]:
 @cache
 def word_list(name: str) -> tuple[str, ...]:
     """The words of `<name>.txt`, in lower case."""
-    return tuple((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").casefold().split())
+    return tuple(read_text(PROMPTS / f"{name}.txt").casefold().split())
 
 
 @cache
@@ -47,6 +56,13 @@ def _template(name: str) -> tuple[Any, frozenset[str]]:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-    source = (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
-    known = jinja2.meta.find_undeclared_variables(environment.parse(source))
-    return environment.from_string(source), frozenset(known)
+    source = read_text(PROMPTS / f"{name}.md")
+    try:
+        known = jinja2.meta.find_undeclared_variables(environment.parse(source))
+        return environment.from_string(source), frozenset(known)
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"{_path(name)}:{error.lineno}: {error.message}") from None
+
+
+def _path(name: str) -> Path:
+    return PROMPTS.relative_to(PROMPTS.parent.parent) / f"{name}.md"

@@ -8,7 +8,6 @@ from typing import Any
 from stages.agreement.error_families import FAMILIES
 from stages.agreement.hotspots import KINDS
 from stages.agreement.report import FAMILY_MEANINGS, KIND_NAMES
-from stages.llm.request import Response
 from stages.ner.scoring import STRICT_PROTOCOL
 from stages.published import HEADING, published_notes, published_of
 from stages.settings import Settings
@@ -22,18 +21,19 @@ MOST_BYTES = 4_900_000  # of the page; the bound that people are told is 5 MB
 
 def report_page(
     rooms: Sequence[RoomFiles],
-    answers: Mapping[str, Response],
+    texts: Mapping[str, str],
     settings: Settings,
     published: Mapping[str, Any] | None = None,
     most: int = MOST_BYTES,
 ) -> str:
     """The page with as much in it as fits into `most` bytes of UTF-8.
 
+    `texts` are the supervisor's answers at hand, by key.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
     page = ""
     for limits in STEPS:
-        page = page_of(report_data(rooms, answers, settings, limits, published))
+        page = page_of(report_data(rooms, texts, settings, limits, published))
         if len(page.encode()) <= most:
             break
     return page
@@ -41,7 +41,7 @@ def report_page(
 
 def report_data(
     rooms: Sequence[RoomFiles],
-    answers: Mapping[str, Response],
+    texts: Mapping[str, str],
     settings: Settings,
     limits: Limits,
     published: Mapping[str, Any] | None = None,
@@ -54,7 +54,7 @@ def report_data(
         "hotspot_limit": limits.hotspots,
         "kinds": [[kind, KIND_NAMES[kind]] for kind in KINDS],
         "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
-        "benchmarks": [benchmark_view(files, answers, settings, limits) for files in ordered],
+        "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
         "published": None if published is None else _published([f.card.name for f in ordered], published),
     }
 

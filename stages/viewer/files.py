@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from stages.agreement.records import hotspot_from_json
-from stages.contracts import Annotation, Document, Guideline, Hotspot, Span
+from stages.contracts import Annotation, Document, Guideline, Hotspot, Span, Usage
 from stages.corpora.card import Card, load_card
 from stages.corpora.documents import read_documents
 from stages.corpora.gold import read_gold
 from stages.errors import UserError
 from stages.files import read_json, read_jsonl, validator
 from stages.ner.tags import tags_to_spans
-from stages.records import read_annotations
-from stages.rooms import Room
+from stages.records import read_annotations, read_usage
+from stages.rooms import GUIDELINES, Room
 from stages.supervisor.guideline import load_guideline
-
-PREDICTIONS = ("selected", "initial")
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFiles:
     """One round's outputs. `consensus` lacks documents that nobody answered; `refinement` is the record of how
-    the round's guideline came about, None for round 0."""
+    the round's guideline came about, None for round 0. `usage` is what each annotator's answers took."""
 
     number: int
     documents: tuple[Document, ...]
@@ -37,11 +36,16 @@ class RoundFiles:
     metrics: Mapping[str, Any]
     guideline: Guideline
     refinement: Mapping[str, Any] | None = None
+    usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+    refinement_usage: Sequence[Usage] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RoomFiles:
-    """One benchmark's outputs; what has not been run yet is empty or None."""
+    """One benchmark's outputs; what has not been run yet is empty or None.
+
+    `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`.
+    """
 
     card: Card
     rounds: tuple[RoundFiles, ...] = ()
@@ -50,13 +54,17 @@ class RoomFiles:
     scores: Mapping[str, Any] | None = None
     gold: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     predictions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
+    usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
 
-    def response_keys(self) -> set[str]:
-        """The keys of all responses behind these outputs."""
-        rows = [row for part in self.rounds for own in part.annotations.values() for row in own]
-        rows += [row for own in self.predictions.values() for row in own]
-        keys = {key for row in rows for key in row.responses}
-        return keys.union(*(part.refinement.get("responses", ()) for part in self.rounds if part.refinement))
+    def all_usage(self) -> Iterator[Usage]:
+        """What every request behind these outputs took; one behind several outputs comes several times."""
+        for part in self.rounds:
+            yield from chain(*part.usage.values(), part.refinement_usage)
+        yield from chain(*self.usage.values())
+
+    def supervisor_keys(self) -> set[str]:
+        """The keys of the supervisor's responses."""
+        return {row.key for part in self.rounds for row in part.refinement_usage}
 
 
 def read_room(place: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFiles:
@@ -70,6 +78,7 @@ def read_room(place: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFi
         if not (place.round(number) / "agreement.json").is_file():
             break
         done.append(_round(place, number, pool))
+    predicted = [name for name in GUIDELINES if place.predictions(name).is_file()]
     card = load_card(place.folder)
     gold = read_gold(place.gold) if place.gold.is_file() else {}
     for document, spans in gold.items():
@@ -83,9 +92,8 @@ def read_room(place: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFi
         figures=_optional(place.final_metrics, "final_metrics"),
         scores=_optional(place.scores),
         gold=gold,
-        predictions={
-            name: read_annotations(place.predictions(name)) for name in PREDICTIONS if place.predictions(name).is_file()
-        },
+        predictions={name: read_annotations(place.predictions(name)) for name in predicted},
+        usage={name: read_usage(place.prediction_usage(name)) for name in predicted},
     )
 
 
@@ -103,6 +111,8 @@ def _round(place: Room, number: int, pool: Sequence[str]) -> RoundFiles:
         metrics=read_json(place.round_metrics(number), "round_metrics"),
         guideline=load_guideline(place.guideline(number)),
         refinement=_record(record) if record.is_file() else None,
+        usage={name: read_usage(place.usage(number, name)) for name in pool},
+        refinement_usage=read_usage(place.refinement_usage(number)) if record.is_file() else (),
     )
 
 

@@ -7,15 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stages.annotator.failures import LEFT_OUT
-from stages.answercost import usage_of
-from stages.contracts import Annotation, Span
+from stages.contracts import Annotation, Span, Usage
 from stages.llm.endpoint import Endpoint
-from stages.llm.request import Response
+from stages.usage import usage_of
 from stages.viewer.files import RoundFiles
 from stages.viewer.hotspots import hotspots_view
 from stages.viewer.limits import Limits, clipped
 
-Models = Mapping[str, tuple[Endpoint, str]]  # who -> endpoint, model
+Endpoints = Mapping[str, Endpoint]  # for their prices
 _PLACES = 6
 
 
@@ -33,8 +32,7 @@ def round_view(
     types: Sequence[str],
     gold: Mapping[str, Sequence[Span]],
     named: Collection[str],
-    answers: Mapping[str, Response],
-    models: Models,
+    endpoints: Endpoints,
     limits: Limits,
 ) -> dict[str, Any]:
     """Figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
@@ -54,14 +52,15 @@ def round_view(
             "consensus": {name: _sparse(matrix) for name, matrix in sorted(confusion["consensus"].items())},
         },
         "annotators": [
-            annotator_view(name, rows, answers, models, limits) for name, rows in sorted(files.annotations.items())
+            annotator_view(name, rows, files.usage.get(name, ()), endpoints, limits)
+            for name, rows in sorted(files.annotations.items())
         ],
         **hotspots_view(files, types, gold, named, limits),
     }
 
 
 def annotator_view(
-    name: str, rows: Sequence[Annotation], answers: Mapping[str, Response], models: Models, limits: Limits
+    name: str, rows: Sequence[Annotation], usage: Sequence[Usage], endpoints: Endpoints, limits: Limits
 ) -> dict[str, Any]:
     """What became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
     failed = [row for row in rows if row.failure is not None]
@@ -82,16 +81,23 @@ def annotator_view(
             for row in failed[: 0 if left_out else limits.failures]
             if row.failure
         ],
-        "usage": usage_of(((key, *models[name]) for row in rows for key in row.responses), answers),
+        "usage": usage_of(usage, endpoints),
     }
 
 
 def refinement_view(
-    record: Mapping[str, Any], answers: Mapping[str, Response], supervisor: tuple[Endpoint, str], limits: Limits
+    record: Mapping[str, Any],
+    texts: Mapping[str, str],
+    usage: Sequence[Usage],
+    endpoints: Endpoints,
+    limits: Limits,
 ) -> dict[str, Any]:
-    """The record of a refinement, and the supervisor's answers in its own words, by the start of their key."""
+    """The record of a refinement, and the supervisor's answers in its own words, by the start of their key.
+
+    `texts` are the answers at hand, by key.
+    """
     keys = list(record.get("responses", ()))
-    texts = [[key[:12], clipped(answers[key].text, limits.characters)] for key in keys if key in answers]
+    answers = [[key[:12], clipped(texts[key], limits.characters)] for key in keys if key in texts]
     return {
         "patterns": record.get("patterns", []),
         "diagnoses": record.get("diagnoses", {}),
@@ -102,9 +108,9 @@ def refinement_view(
         "left_out": list(record.get("left_out", ())),
         **{key: bool(record.get(key, usual)) for key, usual in _SAID.items()},
         "changed_share": rounded(record.get("changed_share", 0.0)),
-        "answers": texts[: limits.answers],
+        "answers": answers[: limits.answers],
         "responses": len(keys),
-        "usage": usage_of(((key, *supervisor) for key in keys), answers),
+        "usage": usage_of(usage, endpoints),
     }
 
 
