@@ -5,8 +5,9 @@ Positions are token positions, `[start, end)`. BIO2 tags exist only at the edges
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -217,6 +218,19 @@ class Agreement:
     coalition: tuple[str, ...]
     fleiss_kappa: float
     krippendorff_alpha: float
+
+    def among(self, names: Collection[str]) -> float:
+        """Overall agreement of some of the annotators: the mean strict span F1 of their pairs, to 9 places as in files.
+
+        Rounds in which others took part are compared by it: without its worst annotator every pool agrees better.
+        Fewer than two, or all of them: `overall`.
+        """
+        chosen = [position for position, name in enumerate(self.annotators) if name in names]
+        if not 2 <= len(chosen) < len(self.annotators):
+            return self.overall
+        matrix = self.pairs["strict_span_f1"]
+        found = [matrix[one][other] for one, other in combinations(chosen, 2)]
+        return round(sum(found) / len(found), 9)
 
 
 @dataclass(frozen=True, slots=True)

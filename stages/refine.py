@@ -5,7 +5,7 @@ from __future__ import annotations
 from stages.arguments import stage_arguments
 from stages.errors import run_main
 from stages.files import check, read_json, read_text, write_json
-from stages.records import write_usage
+from stages.records import agreement_from_json, write_usage
 from stages.rooms import room
 from stages.settings import load_settings
 from stages.supervisor.evidence import evidence_from_json
@@ -25,11 +25,11 @@ def main() -> None:
     guideline = load_guideline(place.guideline(number - 1))
     disagreements = read_json(shown / "disagreements.json", "disagreements")
     evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
-    agreement = read_json(before / "agreement.json", "agreement")
+    agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
     asker = settings.asker(place)
     refinement = refine(
-        starting_point(guideline, agreement["overall"], agreement["mean"], record, settings.supervisor),
+        starting_point(guideline, agreement, record, settings.supervisor),
         evidence,
         settings.supervisor,
         asker,

@@ -42,8 +42,7 @@ def rehearse(place: Room, settings: Settings, asker: Rehearser) -> None:
         if evidence is not None:
             label = f"{place.name} round {number}, supervisor:"
             before = guidelines[number - 1]
-            agreement = agreements[number - 1]
-            start = starting_point(before, agreement.overall, agreement.mean, record, settings.supervisor)
+            start = starting_point(before, agreements[number - 1], record, settings.supervisor)
             refinement = refine(start, evidence, settings.supervisor, asker, label)
             guidelines[number], record = refinement.guideline, refinement.record
         guideline = guidelines[number]

@@ -98,7 +98,7 @@ def loop(benchmark: str, asker: Asker, settings: SupervisorSettings, rounds: int
         if number < rounds - 1:
             report = render_report(analysis, pilot.documents)
             evidence = evidence_from_json(disagreements_to_json(analysis), report, guideline.types)
-            start = starting_point(guideline, analysis.agreement.overall, analysis.agreement.mean, record, settings)
+            start = starting_point(guideline, analysis.agreement, record, settings)
             refined = refine(start, evidence, settings, asker, "test")
             guideline, record = refined.guideline, refined.record
     return found

@@ -35,6 +35,24 @@ def test_the_round_and_annotator_of_the_highest_agreement_are_chosen_and_ties_ar
     assert select(agreements, settings, "coalition").voters == {"a": Voter(0.4, {"model": "m"}), "b": Voter(0.4, {})}
 
 
+def test_rounds_are_compared_by_the_annotators_that_took_part_in_all_of_them() -> None:
+    """Round 1 looks better only because the annotator that nobody agrees with was left out of it."""
+
+    def agreement(names: tuple[str, ...], *rows: tuple[float, ...]) -> Agreement:
+        mean = {name: (sum(row) - 1) / (len(row) - 1) for name, row in zip(names, rows, strict=True)}
+        overall = round(sum(mean.values()) / len(mean), 9)
+        return Agreement(names, 2, {"strict_span_f1": rows}, mean, overall, {}, (), 0.0, 0.0)
+
+    before = agreement(("a", "b", "lazy"), (1.0, 0.7, 0.1), (0.7, 1.0, 0.1), (0.1, 0.1, 1.0))
+    after = agreement(("a", "b"), (1.0, 0.6), (0.6, 1.0))
+    assert after.overall > before.overall
+    chosen = select({0: before, 1: after}, {"a": {}, "b": {}, "lazy": {}})
+    assert (chosen.round, chosen.annotator, chosen.overall) == (0, "a", {0: 0.7, 1: 0.6})
+    # Nobody to compare by: each round by its own.
+    other = agreement(("c", "d"), (1.0, 0.5), (0.5, 1.0))
+    assert select({0: other, 1: after}, {name: {} for name in "abcd"}).overall == {0: 0.5, 1: 0.6}
+
+
 def test_scores_count_a_failed_document_as_nothing_found() -> None:
     scores = final_scores(GOLD, AFTER, BEFORE, {0: {"x": BEFORE}, 1: {"x": AFTER}}, MEAN, samples=200, seed=1)
     assert scores["selected"]["micro"] == {

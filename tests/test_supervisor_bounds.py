@@ -9,7 +9,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import EntityType, Example, Guideline, Instruction, Receipt
+from stages.contracts import Agreement, EntityType, Example, Guideline, Instruction, Receipt
 from stages.llm.request import ModelSettings
 from stages.supervisor.bounds import Candidate, foreign_to, within_limits, words_of
 from stages.supervisor.guideline import all_instructions, guideline_from_json, guideline_to_json, load_guideline
@@ -187,40 +187,68 @@ def test_no_answer_breaks_the_bounds(
     assert guideline_from_json(guideline_to_json(after.guideline), "here") == after.guideline
 
 
+def agreed(overall: float, **pairs: float) -> Agreement:
+    """A round's agreement; `pairs` are those of named annotators, `a_b=0.5`, which give the mean of each."""
+    names = tuple(sorted({name for pair in pairs for name in pair.split("_")}))
+    matrix = tuple(
+        tuple(1.0 if one == other else pairs["_".join(sorted((one, other)))] for other in names) for one in names
+    )
+    mean = {one: (sum(row) - 1) / (len(names) - 1) for one, row in zip(names, matrix, strict=True)}
+    return Agreement(names, 6, {"strict_span_f1": matrix}, mean, overall, {}, (), 0.0, 0.0)
+
+
+FOUR = {"a_b": 0.7, "a_c": 0.7, "b_c": 0.7, "a_lazy": 0.2, "b_lazy": 0.2, "c_lazy": 0.2}
+
+
 def record(guideline: Guideline, agreement: float, settings: SupervisorSettings, **more: object) -> dict[str, object]:
-    start = starting_point(guideline, agreement, {}, None, settings)
+    start = starting_point(guideline, agreed(agreement), None, settings)
     return {"agreement": agreement, "base": base_to_json(start, settings), "rejected": [], "stopped": False} | more
 
 
 def test_a_guideline_under_which_agreement_fell_is_taken_back(guideline: Guideline) -> None:
-    settings = replace(SETTINGS, accept="agreement")
+    settings = replace(SETTINGS, accept="agreement", drop_worst_margin=0.1, drop_worst_keep=3)
     before = record(replace(guideline, common=(line("C1.1", "Kept."),)), 0.6, settings)
     tried = replace(guideline, round=2, common=(line("C1.1", "Kept."), line("C2.1", "Tried.")))
-    start = starting_point(tried, 0.5, {"a": 0.5}, before, settings)
+    start = starting_point(tried, agreed(0.5, **FOUR), before, settings)
     assert not start.accepted and start.agreement == 0.6
     assert [i.id for i in start.guideline.common] == ["C1.1"] and start.guideline.round == 2
     assert start.rejected == ("Tried.",)
-    again = starting_point(tried, 0.6, {"a": 0.6}, before, settings)
+    assert start.guideline.left_out == (), "nobody is left out on the word of a round that is taken back"
+    again = starting_point(tried, agreed(0.6), before, settings)
     assert again.accepted and again.guideline == tried
-    assert starting_point(tried, 0.5, {"a": 0.5}, before, SETTINGS).accepted
+    assert starting_point(tried, agreed(0.5), before, SETTINGS).accepted
 
 
 def test_refinement_ends_when_agreement_has_converged_and_does_not_begin_again(guideline: Guideline) -> None:
     settings = replace(SETTINGS, stop_below=0.01)
     before = record(guideline, 0.6, settings)
     second = replace(guideline, round=1)
-    assert starting_point(second, 0.605, {}, before, settings).stopped
-    assert not starting_point(second, 0.62, {}, before, settings).stopped
-    assert starting_point(second, 0.9, {}, record(guideline, 0.6, settings, stopped=True), settings).stopped
-    assert not starting_point(second, 0.6, {}, before, SETTINGS).stopped
+    assert starting_point(second, agreed(0.605), before, settings).stopped
+    assert not starting_point(second, agreed(0.62), before, settings).stopped
+    assert starting_point(second, agreed(0.9), record(guideline, 0.6, settings, stopped=True), settings).stopped
+    assert not starting_point(second, agreed(0.6), before, SETTINGS).stopped
 
 
 def test_the_worst_annotator_is_left_out_from_round_one_on_while_enough_remain(guideline: Guideline) -> None:
     settings = replace(SETTINGS, drop_worst_margin=0.1, drop_worst_keep=3)
-    mean = {"a": 0.6, "b": 0.6, "c": 0.6, "lazy": 0.2}
+    found = agreed(0.45, **FOUR)
+    three = {"a_b": 0.7, "a_lazy": 0.2, "b_lazy": 0.2}
     first = replace(guideline, round=1)
-    assert starting_point(first, 0.5, mean, None, settings).guideline.left_out == ("lazy",)
-    assert starting_point(guideline, 0.5, mean, None, settings).guideline.left_out == ()
-    assert starting_point(first, 0.5, {"a": 0.6, "b": 0.6, "lazy": 0.2}, None, settings).guideline.left_out == ()
-    assert starting_point(first, 0.5, dict.fromkeys("abcd", 0.5), None, settings).guideline.left_out == ()
-    assert starting_point(first, 0.5, mean, None, SETTINGS).guideline.left_out == ()
+    assert starting_point(first, found, None, settings).guideline.left_out == ("lazy",)
+    assert starting_point(guideline, found, None, settings).guideline.left_out == ()
+    assert starting_point(first, agreed(0.4, **three), None, settings).guideline.left_out == ()
+    assert starting_point(first, agreed(0.5, **dict.fromkeys(FOUR, 0.5)), None, settings).guideline.left_out == ()
+    assert starting_point(first, found, None, SETTINGS).guideline.left_out == ()
+
+
+def test_the_next_round_is_held_against_the_agreement_of_those_who_go_on(guideline: Guideline) -> None:
+    """Leaving out the worst raises agreement by itself; a worse guideline must not pass for that reason."""
+    settings = replace(SETTINGS, accept="agreement", drop_worst_margin=0.1, drop_worst_keep=3)
+    first = replace(guideline, round=1)
+    start = starting_point(first, agreed(0.45, **FOUR), None, settings)
+    assert start.guideline.left_out == ("lazy",) and start.agreement == pytest.approx(0.7)
+    before = {"agreement": start.agreement, "base": base_to_json(start, settings), "rejected": [], "stopped": False}
+    second = replace(first, round=2, left_out=("lazy",))
+    worse = starting_point(second, agreed(0.6, a_b=0.6, a_c=0.6, b_c=0.6), before, settings)
+    assert not worse.accepted and worse.guideline.left_out == ("lazy",)
+    assert starting_point(second, agreed(0.8, a_b=0.8, a_c=0.8, b_c=0.8), before, settings).accepted

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stages.contracts import Guideline
+from stages.contracts import Agreement, Guideline
 from stages.supervisor.guideline import all_instructions, guideline_from_json, guideline_to_json
 from stages.supervisor.settings import SupervisorSettings
 
@@ -16,8 +16,8 @@ class StartingPoint:
     """What a refinement begins with.
 
     `guideline` is the base (its `round` is the round before, also where an earlier round's guideline is taken
-    up again), `agreement` the overall agreement under it, `accepted` False if the round before was taken back.
-    `rejected` are texts of instructions that were tried and taken back. `stopped`: refinement has ended.
+    up again), `agreement` the overall agreement under it of those who go on, `accepted` False if the round before
+    was taken back. `rejected` are texts of instructions that were tried and taken back. `stopped`: refinement ended.
     """
 
     guideline: Guideline
@@ -28,18 +28,15 @@ class StartingPoint:
 
 
 def starting_point(
-    guideline: Guideline,
-    overall: float,
-    mean: Mapping[str, float],
-    record: Mapping[str, Any] | None,
-    settings: SupervisorSettings,
+    guideline: Guideline, agreement: Agreement, record: Mapping[str, Any] | None, settings: SupervisorSettings
 ) -> StartingPoint:
-    """From a round's guideline, its agreement (`overall`; `mean` by annotator) and the record of the refinement
-    that led to it (None for round 0). All of it is label-free.
+    """From a round's guideline, its agreement and the record of the refinement that led to it (None for round 0).
+    All of it is label-free.
 
     Agreement of different documents says little: `accept: agreement` wants one fixed pilot set, and the other
-    two settings are noisy without one.
+    two settings are noisy without one. Nobody is left out on the word of a round that is taken back.
     """
+    overall = agreement.overall
     start = StartingPoint(guideline, overall)
     if record is not None:
         rejected = tuple(record["rejected"])
@@ -53,9 +50,11 @@ def starting_point(
         calm = settings.stop_below is not None and abs(overall - record["agreement"]) < settings.stop_below
         start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm)
     # From round 1 on: round 0 says how annotators read the text without any guidance (method section 9).
-    if guideline.round >= 1 and (worst := _worst(mean, settings)):
+    if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings)):
         left_out = tuple(sorted({*start.guideline.left_out, worst}))
-        start = replace(start, guideline=replace(start.guideline, left_out=left_out))
+        # What the next round's agreement is held against: that of the annotators who will take part in it.
+        rest = agreement.among(agreement.mean.keys() - {worst})
+        start = replace(start, guideline=replace(start.guideline, left_out=left_out), agreement=rest)
     return start
 
 
