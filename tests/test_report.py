@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from viewer_rooms import make_room, settings_for
 
 from stages.contracts import Annotation, Failure
+from stages.corpora.card import Licence, Local
+from stages.settings import Settings
 from stages.viewer.benchmarks import benchmark_view, choice_check
 from stages.viewer.collect import MOST_BYTES, report_data, report_page
 from stages.viewer.hotspots import chosen_hotspots, hotspot_errors
@@ -51,6 +53,25 @@ def test_figures_are_the_outputs_own(room) -> None:
         for i, j, count in shown["confusion"]["between"]:
             assert part.confusion["between"][i][j] == count > 0
         assert len(labels) == 5
+
+
+@pytest.mark.parametrize(
+    ("redistribute", "elsewhere", "source", "closed"),
+    [
+        (False, True, "local", True),
+        (False, True, "sample", False),  # texts of ours in place of the benchmark's
+        (False, False, "sample", True),  # an own corpus: its only source
+        (True, True, "local", False),
+    ],
+)
+def test_texts_that_may_not_be_passed_on_are_told_from_stand_ins(
+    room, redistribute: bool, elsewhere: bool, source: str, closed: bool
+) -> None:
+    files, said = room
+    local = Local({"pilot": "pilot.jsonl", "test": "test.jsonl"}, "") if elsewhere else None
+    card = replace(files.card, licence=Licence("none", redistribute, ""), local=local)
+    settings = Settings({**SETTINGS.raw, "corpus": {**SETTINGS.raw["corpus"], "source": source}})
+    assert benchmark_view(replace(files, card=card), said, settings, Limits())["closed"] is closed
 
 
 def test_every_disagreement_in_a_hotspot_has_its_family(room) -> None:

@@ -88,6 +88,11 @@ class Card:
     local: Local | None = None
     hub: Hub | None = None
 
+    @property
+    def sample_is_stand_in(self) -> bool:
+        """Whether the room's sample is text of ours in place of the benchmark's, which is elsewhere."""
+        return bool(self.local or self.hub)
+
 
 def load_card(room: Path) -> Card:
     """Read and check a room's card.

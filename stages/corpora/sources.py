@@ -25,7 +25,7 @@ _USUAL = Layout()
 
 def source_of(card: Card, wanted: Source) -> Source:
     """Where a benchmark is loaded from: as `wanted`, but an own corpus has only the file in its room."""
-    return wanted if card.local or card.hub else "sample"
+    return wanted if card.sample_is_stand_in else "sample"
 
 
 def load_source(card: Card, room: Path, source: Source, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:

@@ -16,9 +16,10 @@ from stages.viewer.rounds import annotator_view, refinement_view, round_view, ro
 def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:
     """Everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
 
-    `texts` are the supervisor's answers at hand, by key.
+    `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on.
     """
     card, types, endpoints = files.card, list(files.card.types), settings.endpoints
+    stand_in = settings.raw["corpus"]["source"] == "sample"
     rounds_of: dict[str, list[int]] = {}
     for part in files.rounds:
         for hotspot in part.hotspots:
@@ -39,7 +40,7 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
         "name": card.name,
         "title": card.title,
         "domain": card.domain,
-        "licence": {"name": card.licence.name, "redistribute": card.licence.redistribute, "note": card.licence.note},
+        "closed": not (card.licence.redistribute or (stand_in and card.sample_is_stand_in)),
         "types": types_view(files.rounds[0].guideline) if files.rounds else [],
         "labels": types,
         "annotators": {name: _model(settings, name) for name in sorted(settings.pool)},

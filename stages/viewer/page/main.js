@@ -91,7 +91,7 @@ function frame() {
     event.preventDefault();
     main.focus();
   });
-  const closed = data.benchmarks.filter((b) => b.rounds.length && !b.licence.redistribute).map((b) => b.name);
+  const closed = data.benchmarks.filter((b) => b.rounds.length && b.closed).map((b) => b.name);
   document.getElementById("foot").append(
     el("p", null, `Made from the outputs of the pipeline${data.profile ? `, profile ${data.profile}` : ""}. This file asks for nothing else and can be kept or sent as it is.`),
     closed.length ? el("p", null, `It holds texts that may not be passed on: ${closed.join(", ")}. See the benchmark's licence before you share it.`) : "",
