@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, copy_project, use_scripted
 
+from stages.llm.tape import read_tape
 from stages.llm.weights import weights_folder
+from stages.records import read_usage
 
 CITIES = ("London", "Paris", "Bath", "Rome", "Vienna", "York", "Leeds", "Dover")
 COMMANDS = [
@@ -77,11 +79,32 @@ def weights_are_here() -> bool:
 def test_the_recorded_answers_give_the_committed_metrics(clone: Project) -> None:
     """A replay in a fresh clone gives the figures in git, byte for byte."""
     assert run(clone, "make repro").returncode == 0
-    committed = [*ROOT.glob("metrics/final/*.json"), *ROOT.glob("metrics/rounds/*.json"), ROOT / "metrics/summary.json"]
-    assert len(committed) >= 10
+    folders = ("final", "rounds", "usage", "documents", "plots", "")
+    committed = [
+        path for folder in folders for path in (ROOT / "metrics" / folder).glob("*.json") if path.name != "cost.json"
+    ]
+    assert len(committed) >= 18 * 5
     for path in committed:
         assert (clone.folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
-    assert json.loads((clone.folder / "metrics/summary.json").read_text())["mean"]["scored"] >= 3
+    assert json.loads((clone.folder / "metrics/summary.json").read_text())["mean"]["scored"] == 18
+
+
+def test_a_tape_answers_exactly_the_requests_of_the_present_prompts(clone: Project) -> None:
+    """None is missing, so that no model is needed; none is left over from prompts of the past."""
+    assert run(clone, "make repro").returncode == 0
+    tapes = sorted(clone.folder.glob("data/*/tape.jsonl"))
+    assert len(tapes) == 18
+    for tape in tapes:
+        patterns = ("rounds/*/usage/*.jsonl", "rounds/*/refinement.usage.jsonl", "final/usage.*.jsonl")
+        files = [path for pattern in patterns for path in tape.parent.glob(pattern)]
+        assert len(files) == 2 * 3 + 1 + 2
+        assert {row.key for path in files for row in read_usage(path)} == {key for key, _, _ in read_tape(tape)}
+        provenance = json.loads(tape.read_text().partition("\n")[0])
+        assert all(re.fullmatch("[0-9a-f]{64}", model["sha256"]) for model in provenance["models"].values())
+        assert provenance["runtime"].startswith("xllamacpp ") and re.fullmatch(
+            r"\d{4}-\d\d-\d\d", provenance["recorded"]
+        )
+    assert sum(tape.stat().st_size for tape in tapes) < 8_000_000
 
 
 def test_the_licence_file_is_there() -> None:
