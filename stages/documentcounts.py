@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from stages.ner.bootstrap import DocumentCounts, document_bootstrap, paired_bootstrap
 from stages.ner.scoring import score_counts
+from stages.rounding import rounded
 
-PLACES = 6
 _SUMS = ("correct", "predicted", "gold")
 
 
@@ -49,7 +49,7 @@ def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, flo
         "gain_low": gain.low,
         "gain_high": gain.high,
     }
-    return {key: round(value, PLACES) for key, value in figures.items()}
+    return dict(rounded(figures))
 
 
 def counts_to_text(counts: PredictionCounts) -> str:

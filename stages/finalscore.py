@@ -8,9 +8,10 @@ from typing import Any
 
 from stages.annotator.failures import taking_part
 from stages.contracts import Annotation, Span
-from stages.documentcounts import PLACES, PredictionCounts
+from stages.documentcounts import PredictionCounts
 from stages.ner.bootstrap import document_bootstrap, document_counts, paired_bootstrap
 from stages.ner.scoring import STRICT_PROTOCOL, Scores, strict_span_scores
+from stages.rounding import rounded
 from stages.validity import Point, correlations, oracle
 
 Gold = Mapping[str, Sequence[Span]]
@@ -50,7 +51,7 @@ def final_scores(
     """
     pilot_f1 = {
         number: {
-            name: _rounded(found.micro.f1) if (found := score_predictions(gold, rows)) else None
+            name: rounded(found.micro.f1) if (found := score_predictions(gold, rows)) else None
             for name, rows in sorted(taking_part(annotators).items())
         }
         for number, annotators in sorted(pilot.items())
@@ -66,8 +67,8 @@ def final_scores(
     }
     after, before = count_predictions(gold, selected, initial)
     if after.ids:
-        scores["interval"] = _rounded_all(asdict(document_bootstrap(after.counts, samples, seed=seed)))
-        scores["gain"] = _rounded_all(asdict(paired_bootstrap(after.counts, before.counts, samples, seed=seed)))
+        scores["interval"] = rounded(asdict(document_bootstrap(after.counts, samples, seed=seed)))
+        scores["gain"] = rounded(asdict(paired_bootstrap(after.counts, before.counts, samples, seed=seed)))
     return scores
 
 
@@ -101,13 +102,13 @@ def final_metrics(
         "gain": (scores["gain"] or {}).get("difference"),
         "gain_low": (scores["gain"] or {}).get("low"),
         "gain_high": (scores["gain"] or {}).get("high"),
-        "agreement_first": _rounded(overall[0]),
-        "agreement_last": _rounded(overall[-1]),
-        "agreement_selected": _rounded(selection["mean"][selection["annotator"]]),
+        "agreement_first": rounded(overall[0]),
+        "agreement_last": rounded(overall[-1]),
+        "agreement_selected": rounded(selection["mean"][selection["annotator"]]),
         "pearson": scores["validity"]["pearson"],
         "spearman": scores["validity"]["spearman"],
-        "drop_share": _rounded(dropped / (dropped + used)) if dropped + used else 0.0,
-        "failed_share": _rounded(sum(row.failure is not None for row in selected) / len(selected)),
+        "drop_share": rounded(dropped / (dropped + used)) if dropped + used else 0.0,
+        "failed_share": rounded(sum(row.failure is not None for row in selected) / len(selected)),
         "tokens": tokens,
     }
 
@@ -133,9 +134,9 @@ def _validity(points: Sequence[Point]) -> dict[str, Any]:
     best = oracle(points)
     return {
         "points": len(points),
-        "pearson": None if pearson is None else _rounded(pearson),
-        "spearman": None if spearman is None else _rounded(spearman),
-        "oracle": None if best is None else _rounded_all(asdict(best)),
+        "pearson": None if pearson is None else rounded(pearson),
+        "spearman": None if spearman is None else rounded(spearman),
+        "oracle": None if best is None else rounded(asdict(best)),
     }
 
 
@@ -143,15 +144,7 @@ def _detail(scores: Scores | None) -> dict[str, Any] | None:
     if scores is None:
         return None
     return {
-        "micro": _rounded_all(asdict(scores.micro)),
-        "macro_f1": _rounded(scores.macro_f1),
-        "types": {label: _rounded_all(asdict(score)) for label, score in sorted(scores.per_type.items())},
+        "micro": rounded(asdict(scores.micro)),
+        "macro_f1": rounded(scores.macro_f1),
+        "types": {label: rounded(asdict(score)) for label, score in sorted(scores.per_type.items())},
     }
-
-
-def _rounded(value: float) -> float:
-    return round(value, PLACES)
-
-
-def _rounded_all(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _rounded(value) if isinstance(value, float) else value for key, value in values.items()}

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stages.contracts import Annotation, Span
+from stages.rounding import rounded
 
 Rows = list[dict[str, Any]]
 NONE = "none"  # the type of no entity
-_PLACES = 6
 
 
 def agreement_rows(agreement: Mapping[str, Mapping[int, float]]) -> Rows:
     """Overall agreement per round: `agreement` maps benchmark -> round -> mean pairwise strict span F1."""
     return [
-        {"benchmark": name, "round": number, "agreement": round(value, _PLACES)}
+        {"benchmark": name, "round": number, "agreement": rounded(value)}
         for name, rounds in sorted(agreement.items())
         for number, value in sorted(rounds.items())
     ]
@@ -31,7 +31,7 @@ def choice_rows(
     None without gold: no row.
     """
     return [
-        {"benchmark": name, "round": number, "annotator": annotator, "agreement": round(value, _PLACES), "f1": f1}
+        {"benchmark": name, "round": number, "annotator": annotator, "agreement": rounded(value), "f1": f1}
         for number, annotators in sorted(agreement.items())
         for annotator, value in sorted(annotators.items())
         if (f1 := pilot.get(number, {}).get(annotator)) is not None

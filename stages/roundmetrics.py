@@ -7,8 +7,7 @@ from typing import Any
 
 from stages.agreement import Analysis
 from stages.contracts import Annotation
-
-_PLACES = 6
+from stages.rounding import rounded
 
 
 def round_metrics(analysis: Analysis, annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def round_metrics(analysis: Analysis, annotations: Mapping[str, Sequence[Annotat
         "failed_share": _share(sum(row.failure is not None for row in rows), len(rows)),
         "repair_share": _share(sum(row.repairs > 0 for row in rows), len(rows)),
     }
-    return {key: round(value, _PLACES) for key, value in figures.items()}
+    return dict(rounded(figures))
 
 
 def _share(part: int, whole: int) -> float:

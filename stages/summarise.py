@@ -9,9 +9,9 @@ from typing import Any
 from stages.contracts import Annotation, Document, Span
 from stages.errors import DizinerError
 from stages.ner.tags import spans_to_tags
+from stages.rounding import rounded
 from stages.validity import Point, forecasts
 
-_PLACES = 6
 _TOLERANCE = 1e-6  # metrics are rounded to 6 places
 _HEADLINE = (
     "protocol",
@@ -79,13 +79,13 @@ def summarise(
     }
     for key in ("f1", "gain", "agreement_first", "agreement_last"):
         values = [row[key] for row in rows if row[key] is not None]
-        mean[key] = round(sum(values) / len(values), _PLACES) if values else None
+        mean[key] = rounded(sum(values) / len(values)) if values else None
     known = [row["usd"] for row in rows if row["usd"] is not None]
     return {
         "benchmarks": rows,
         "f1": {row["benchmark"]: row["f1"] for row in rows},
         "mean": mean,
-        "usd": round(sum(known), _PLACES) if len(known) == len(rows) else None,
+        "usd": rounded(sum(known)) if len(known) == len(rows) else None,
     }
 
 
@@ -102,12 +102,12 @@ def forecast_report(
     inside = [forecast.low <= finals[name][1] <= forecast.high for name, forecast in found.items()]
     return {
         "level": level,
-        "coverage": round(sum(inside) / len(inside), _PLACES) if inside else None,
+        "coverage": rounded(sum(inside) / len(inside)) if inside else None,
         "benchmarks": {
             name: {
-                "agreement": round(finals[name][0], _PLACES),
+                "agreement": rounded(finals[name][0]),
                 "f1": finals[name][1],
-                **{key: round(value, _PLACES) for key, value in asdict(forecast).items()},
+                **{key: rounded(value) for key, value in asdict(forecast).items()},
             }
             for name, forecast in sorted(found.items())
         },

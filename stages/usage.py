@@ -9,8 +9,7 @@ from typing import Any
 from stages.contracts import Usage
 from stages.llm.endpoint import Endpoint
 from stages.llm.prices import price_of
-
-_PLACES = 6
+from stages.rounding import rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Endpoint]) -> f
         total += own.billed_usd
         if price is not None:
             total += price.usd(own.unbilled_prompt_tokens, own.unbilled_completion_tokens)
-    return round(total, _PLACES)
+    return float(rounded(total))
 
 
 def usage_of(rows: Iterable[Usage], endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def _total(endpoint: str, model: str, rows: Sequence[Usage]) -> ModelUsage:
         prompt_tokens=sum(row.prompt_tokens or 0 for row in known),
         completion_tokens=sum(row.completion_tokens or 0 for row in known),
         billed=len(known) - len(unbilled),
-        billed_usd=round(sum(row.usd or 0.0 for row in known), _PLACES),
+        billed_usd=rounded(sum(row.usd or 0.0 for row in known)),
         unbilled_prompt_tokens=sum(row.prompt_tokens or 0 for row in unbilled),
         unbilled_completion_tokens=sum(row.completion_tokens or 0 for row in unbilled),
     )

@@ -13,11 +13,12 @@ from typing import IO, Any
 
 from stages.ablation.projectcopy import cache_folder, copy_project, environment, project_files
 from stages.ablation.variants import Changes, changed
-from stages.documentcounts import PLACES, counts_from_json
+from stages.documentcounts import counts_from_json
 from stages.errors import DizinerError, ProviderError, UserError
 from stages.files import read_json, read_text, write_text
 from stages.ner.bootstrap import paired_bootstrap
 from stages.rooms import PARAMS, Room
+from stages.rounding import rounded
 from stages.settings import Settings, load_settings, settings_from
 from stages.tables import text_table
 
@@ -165,4 +166,4 @@ def _change(folder: Path, place: Room) -> dict[str, float] | None:
         return None
     scoring = load_settings().raw["scoring"]
     found = paired_bootstrap(after.counts, before.counts, scoring["bootstrap_samples"], seed=scoring["seed"])
-    return {key: round(getattr(found, key), PLACES) for key in ("difference", "low", "high")}
+    return {key: rounded(getattr(found, key)) for key in ("difference", "low", "high")}

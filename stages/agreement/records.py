@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stages.agreement.analysis import Analysis, annotator_errors
 from stages.contracts import Agreement, Hotspot
+from stages.rounding import rounded
 
 if TYPE_CHECKING:
     import polars
 
-PLACES = 9
-
-
-def _rounded(value: Any) -> Any:
-    """Containers of JSON with floats at 9 places, so that files do not differ in the last bit."""
-    if isinstance(value, float):
-        return round(value, PLACES) + 0.0
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_rounded(item) for item in value]
-    return value
+# Nine places: files do not differ in the last bit, and rounds that are compared by them still do.
+_rounded = partial(rounded, places=9)
 
 
 def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
@@ -58,7 +50,7 @@ def hotspot_to_json(hotspot: Hotspot) -> dict[str, Any]:
         "start": hotspot.start,
         "end": hotspot.end,
         "kind": hotspot.kind,
-        "score": round(hotspot.score, PLACES),
+        "score": _rounded(hotspot.score),
         "consensus": list(hotspot.consensus),
         "labels": {name: list(tags) for name, tags in hotspot.labels.items()},
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stages.compare.noise import bounds, f1, randomization_p_value, standard_error, unpaired_p_value
-from stages.documentcounts import PLACES
 from stages.ner.bootstrap import DocumentCounts, holm, paired_bootstrap
+from stages.rounding import rounded
 
 RESAMPLES = 2000
 SWAPS = 10_000
@@ -112,9 +112,9 @@ def mean_change(rows: Sequence[Comparison]) -> dict[str, float | int | None]:
     new = sum(row.new or 0.0 for row in scored) / len(scored)
     return {
         "benchmarks": len(scored),
-        "old": round(old, PLACES),
-        "new": round(new, PLACES),
-        "change": round(new - old, PLACES),
+        "old": rounded(old),
+        "new": rounded(new),
+        "change": rounded(new - old),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from stages.compare.comparison import Comparison, mean_change, shown_p
 from stages.compare.gates import Check
 from stages.compare.whatchanged import Changes
-from stages.documentcounts import PLACES
+from stages.rounding import rounded
 from stages.tables import text_table
 
 _HEAD = ("benchmark", "n", "old", "new", "change [95 %]", "p", "verdict")
@@ -48,7 +48,7 @@ def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Cha
     return {
         "old": old,
         "new": new,
-        "benchmarks": [{key: _rounded(value) for key, value in asdict(row).items()} for row in rows],
+        "benchmarks": [{key: rounded(value) for key, value in asdict(row).items()} for row in rows],
         "mean": mean_change(rows),
         "changes": {key: list(value) for key, value in asdict(changes).items()},
     }
@@ -123,10 +123,6 @@ def _groups(changes: Changes) -> list[tuple[str, list[str]]]:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, PLACES) if isinstance(value, float) else value
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from stages.contracts import Guideline
 from stages.llm.ask import Asker
 from stages.llm.prompts import word_list
+from stages.rounding import rounded
 from stages.supervisor.bounds import foreign_to, within_limits
 from stages.supervisor.diagnosis import diagnose
 from stages.supervisor.evidence import Evidence
@@ -61,7 +62,7 @@ def refine(
         "diagnoses": diagnoses,
         "cut": [asdict(entry) for entry in (*cut_patterns, *cut)],
         "outcomes": outcomes,
-        "changed_share": round(integrated.changed_share, 6),
+        "changed_share": rounded(integrated.changed_share),
         "goal_updated": goal != guideline.goal,
         "kept_previous": goal == guideline.goal and all(o.startswith(DROPPED) for o in outcomes.values()),
     }

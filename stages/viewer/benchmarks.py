@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stages.rounding import rounded
 from stages.settings import Settings
 from stages.usage import usage_of
 from stages.viewer.files import RoomFiles
 from stages.viewer.guidelines import guideline_view, receipts, types_view
 from stages.viewer.limits import Limits
-from stages.viewer.rounds import annotator_view, refinement_view, round_view, rounded
+from stages.viewer.rounds import annotator_view, refinement_view, round_view
 
 
 def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import numpy as np
 from stages.agreement.encoding import encode
 from stages.agreement.error_families import find_disagreements, subtype_name
 from stages.contracts import Annotation, Document, Hotspot, Span
+from stages.rounding import rounded
 from stages.viewer.files import RoundFiles
 from stages.viewer.limits import Limits
 
-_PLACES = 6
 Errors = dict[str, list[tuple[str, str, str, int]]]  # hotspot id -> (annotator, family, subtype, tokens)
 
 
@@ -90,7 +90,7 @@ def hotspots_view(
                 "start": hotspot.start,
                 "end": hotspot.end,
                 "kind": hotspot.kind,
-                "score": round(hotspot.score, _PLACES),
+                "score": rounded(hotspot.score),
                 "errors": [
                     [annotators.index(name), subtypes.index((family, subtype)), tokens]
                     for name, family, subtype, tokens in errors[hotspot.id]

@@ -9,22 +9,13 @@ from typing import Any
 from stages.annotator.failures import LEFT_OUT
 from stages.contracts import Annotation, Span, Usage
 from stages.llm.endpoint import Endpoint
+from stages.rounding import rounded
 from stages.usage import usage_of
 from stages.viewer.files import RoundFiles
 from stages.viewer.hotspots import hotspots_view
 from stages.viewer.limits import Limits, clipped
 
 Endpoints = Mapping[str, Endpoint]  # for their prices
-_PLACES = 6
-
-
-def rounded(value: Any) -> Any:
-    """Floats of JSON-able data at 6 places."""
-    if isinstance(value, float):
-        return round(value, _PLACES) + 0.0
-    if isinstance(value, Mapping):
-        return {key: rounded(item) for key, item in value.items()}
-    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def round_view(
