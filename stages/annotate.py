@@ -5,6 +5,7 @@ from __future__ import annotations
 from stages.annotator.annotate import annotate
 from stages.annotator.tally import tally
 from stages.arguments import stage_arguments
+from stages.contracts import Usage
 from stages.corpora.documents import read_documents
 from stages.errors import run_main
 from stages.files import write_json, write_jsonl
@@ -23,11 +24,12 @@ def main() -> None:
     documents = read_documents(place.pilot(number))
     guideline = load_guideline(place.guideline(number))
     label = f"{place.name} round {number}, {annotator.name}"
-    asker = settings.asker(place)
+    usage: dict[str, Usage] = {}
+    asker = settings.asker(place, usage)
     annotations = annotate(documents, guideline, annotator, asker, label, settings.answers)
     write_jsonl(place.annotations(number, annotator.name), map(annotation_to_json, annotations))
     write_json(place.tally(number, annotator.name), tally(annotator, annotations))
-    write_usage(place.usage(number, annotator.name), asker.usage.values())
+    write_usage(place.usage(number, annotator.name), usage.values())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stages.arguments import stage_arguments
+from stages.contracts import Usage
 from stages.corpora.documents import read_documents
 from stages.errors import run_main
 from stages.files import read_json, write_jsonl
@@ -22,10 +23,11 @@ def main() -> None:
     selected = arguments.guideline == "selected"
     guideline = load_guideline(place.selected_guideline if selected else place.guideline(0))
     label = f"{place.name} test by the {arguments.guideline} guideline"
-    asker = settings.asker(place)
+    usage: dict[str, Usage] = {}
+    asker = settings.asker(place, usage)
     annotations = predict(documents, guideline, selection, asker, label, settings.answers)
     write_jsonl(place.predictions(arguments.guideline), map(annotation_to_json, annotations))
-    write_usage(place.prediction_usage(arguments.guideline), asker.usage.values())
+    write_usage(place.prediction_usage(arguments.guideline), usage.values())
 
 
 if __name__ == "__main__":

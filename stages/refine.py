@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stages.arguments import stage_arguments
+from stages.contracts import Usage
 from stages.errors import run_main
 from stages.files import check, read_json, read_text, write_json
 from stages.records import agreement_from_json, write_usage
@@ -27,7 +28,8 @@ def main() -> None:
     evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
-    asker = settings.asker(place)
+    usage: dict[str, Usage] = {}
+    asker = settings.asker(place, usage)
     refinement = refine(
         starting_point(guideline, agreement, record, settings.supervisor),
         evidence,
@@ -38,7 +40,7 @@ def main() -> None:
     check(refinement.record, "refinement", "refinement.json")
     save_guideline(place.guideline(number), refinement.guideline)
     write_json(place.round(number) / "refinement.json", refinement.record)
-    write_usage(place.refinement_usage(number), asker.usage.values())
+    write_usage(place.refinement_usage(number), usage.values())
 
 
 if __name__ == "__main__":

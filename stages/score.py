@@ -23,20 +23,19 @@ def main() -> None:
     gold = read_gold(place.gold)
     selected = read_annotations(place.predictions("selected"))
     initial = read_annotations(place.predictions("initial"))
-    numbers = [entry["id"] for entry in settings.raw["rounds"]]
     scores = final_scores(
         gold,
         selected,
         initial,
         {
             number: {name: read_annotations(place.annotations(number, name)) for name in settings.pool}
-            for number in numbers
+            for number in settings.rounds
         },
-        {number: read_json(place.round(number) / "agreement.json", "agreement")["mean"] for number in numbers},
+        {number: read_json(place.round(number) / "agreement.json", "agreement")["mean"] for number in settings.rounds},
         settings.raw["scoring"]["bootstrap_samples"],
         settings.raw["scoring"]["seed"],
     )
-    models = by_model(row for path in place.usage_files(numbers, settings.pool) for row in read_usage(path))
+    models = by_model(row for path in place.usage_files(settings.rounds, settings.pool) for row in read_usage(path))
     metrics = final_metrics(scores, read_json(place.selection, "selection"), selected, tokens_of(models))
     check(metrics, "final_metrics", str(place.final_metrics))
     write_json(place.model_usage, [asdict(own) for own in models])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
+from stages.contracts import Usage
 from stages.errors import UserError
 from stages.files import check, read_yaml
 from stages.llm.ask import Asker
@@ -44,6 +45,11 @@ class Settings:
         """The active annotators, in order."""
         return list(self.raw["annotator_pool"])
 
+    @property
+    def rounds(self) -> list[int]:
+        """The numbers of the active rounds, in order."""
+        return [entry["id"] for entry in self.raw["rounds"]]
+
     def annotator(self, name: str) -> AnnotatorSettings:
         """An annotator by name; UserError with the names there are."""
         entries = self.raw["annotators"]
@@ -53,9 +59,8 @@ class Settings:
 
     def round(self, number: int) -> int:
         """The round, if there is one of that number; UserError otherwise."""
-        known = [entry["id"] for entry in self.raw["rounds"]]
-        if number not in known:
-            raise UserError(f"{PARAMS}: rounds: no round {number}; there are: {', '.join(map(str, known))}")
+        if number not in self.rounds:
+            raise UserError(f"{PARAMS}: rounds: no round {number}; there are: {', '.join(map(str, self.rounds))}")
         return number
 
     def refined(self, number: int) -> int:
@@ -66,11 +71,19 @@ class Settings:
             raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
         return number
 
-    def asker(self, room: Room) -> Asker:
-        """The way to models for one benchmark: the shared response store, then the room's tape."""
-        budget = self.raw.get("budget", {}).get("usd")
+    def asker(self, room: Room, usage: dict[str, Usage] | None = None) -> Asker:
+        """The way to models for one benchmark: the shared response store, then the room's tape.
+
+        `usage` is where it takes down what every request took, by key; None: nowhere.
+        """
         return Asker(
-            ResponseStore(STORE), self.endpoints, self.raw["weights"], room.tape, budget_usd=budget, report=COST_REPORT
+            ResponseStore(STORE),
+            self.endpoints,
+            self.raw["weights"],
+            room.tape,
+            budget_usd=self.raw.get("budget", {}).get("usd"),
+            report=COST_REPORT,
+            usage=usage,
         )
 
 

@@ -19,7 +19,6 @@ from stages.usage import ModelUsage, usd_of
 
 def main() -> None:
     settings = load_settings()
-    numbers = [entry["id"] for entry in settings.raw["rounds"]]
     metrics, usd, agreement, points = {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
     for place in rooms():
@@ -29,7 +28,7 @@ def main() -> None:
         check_with_seqeval(name, metrics[name], read_documents(place.test), gold, predictions)
         models = [ModelUsage(**row) for row in read_json(place.model_usage, "model_usage")]
         usd[name] = usd_of(models, settings.endpoints)
-        found = {number: read_json(place.round(number) / "agreement.json", "agreement") for number in numbers}
+        found = {number: read_json(place.round(number) / "agreement.json", "agreement") for number in settings.rounds}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
         pilot = {int(number): own for number, own in read_json(place.scores)["pilot"].items()}
         means = {number: own["mean"] for number, own in found.items()}

@@ -85,10 +85,14 @@ def test_the_asker_says_what_every_request_took_also_of_refused_and_unanswered_o
         ]
     )
     tape = tmp_path / "tape.jsonl"
-    asker = Asker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape)
+    asker = Asker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape, usage={})
     asker.ask([answered, answered], "work")
     assert asker.usage == {answered.key: Usage(answered.key, "scripted", "m", 7, 2, 0.125)}
     write_tape(tape, {}, [(refused.key, refused.canonical(), Response("", "content_filter", "m", "", 5, 0))])
     [outcome] = asker.ask([refused], "work")
     assert isinstance(outcome, Failure)
     assert asker.usage[refused.key] == Usage(refused.key, "scripted", "m", 5, 0)
+    # Who labels millions of documents with one asker has no use for it, and no room.
+    quiet = Asker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape)
+    quiet.ask([answered, refused], "work")
+    assert quiet.usage is None

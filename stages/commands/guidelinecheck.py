@@ -37,14 +37,13 @@ def verify_room(place: Room, settings: Settings) -> Verdict:
     any other.
     """
     verdict = Verdict(place.name)
-    numbers = [entry["id"] for entry in settings.raw["rounds"]]
-    if len(numbers) > 1 and not place.round(1).is_dir():
+    if len(settings.rounds) > 1 and not place.round(1).is_dir():
         _guideline(place, 0, verdict)
         verdict.problems.append(f"{place.round(1)}: no such folder; run `.venv/bin/dvc repro {place.folder}/dvc.yaml`")
         return verdict
-    found = {number: g for number in numbers if (g := _guideline(place, number, verdict)) is not None}
+    found = {number: g for number in settings.rounds if (g := _guideline(place, number, verdict)) is not None}
     evidence = {}
-    for number in numbers[:-1]:
+    for number in settings.rounds[:-1]:
         try:
             evidence[number] = _evidence(place, number, settings.raw["evidence"]["folder"])
         except UserError as error:

@@ -96,8 +96,7 @@ def used_keys(place: Room, settings: Settings) -> Iterable[str]:
 
     Errors: UserError with the path of an output that is missing.
     """
-    numbers = [entry["id"] for entry in settings.raw["rounds"]]
-    for path in place.usage_files(numbers, settings.pool):
+    for path in place.usage_files(settings.rounds, settings.pool):
         yield from (row.key for row in read_usage(path))
 
 

@@ -36,7 +36,7 @@ class Asker:
     `tape` is a file of recorded responses, also of failures that were recorded as such. `weights` is params
     `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in the store may
     cost together. `report` is a file for what they cost, written after calls. `progress` shows how far it is.
-    `usage` is what every request asked so far took, by key, wherever its answer came from.
+    `usage` takes down what every request took, by key, wherever its answer came from; None: nothing is kept of it.
     """
 
     store: ResponseStore
@@ -44,7 +44,7 @@ class Asker:
     weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tape: Path | None = None
     tally: Tally = field(default_factory=Tally)
-    usage: dict[str, Usage] = field(default_factory=dict)
+    usage: dict[str, Usage] | None = None
     budget_usd: float | None = None
     report: Path | None = None
     progress: Callable[[str, int, int, TextIO], Progress] = Progress
@@ -72,7 +72,8 @@ class Asker:
         if missing:
             with self.progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
                 self._call_each(list(missing.values()), label, outcomes, progress)
-        self.usage.update((request.key, _usage(request, outcomes[request.key])) for request in requests)
+        if self.usage is not None:
+            self.usage.update((request.key, _usage(request, outcomes[request.key])) for request in requests)
         return [_judged(outcomes[key]) for key in keys]
 
     def _found(self, keys: Sequence[str]) -> dict[str, Response]:

@@ -21,14 +21,13 @@ def build_report(target: Path = REPORT) -> int:
     Errors: UserError if there is no room, or a file of one is damaged.
     """
     settings = load_settings()
-    numbers = [entry["id"] for entry in settings.raw["rounds"]]
     places = rooms()
     if not places:
         raise UserError("no benchmark in data/ has a pipeline; put one in with `diziner data link NAME`")
     files: list[RoomFiles] = []
     texts: dict[str, str] = {}
     for place in places:
-        found = read_room(place, numbers, settings.pool)
+        found = read_room(place, settings.rounds, settings.pool)
         texts |= _texts_at_hand(place, found.supervisor_keys())
         files.append(found)
     published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None
