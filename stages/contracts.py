@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import combinations
 
 
@@ -229,8 +230,9 @@ class Agreement:
         if not 2 <= len(chosen) < len(self.annotators):
             return self.overall
         matrix = self.pairs["strict_span_f1"]
-        found = [matrix[one][other] for one, other in combinations(chosen, 2)]
-        return round(sum(found) / len(found), 9)
+        # Decimals of nine places as fractions: rounds are told apart by this figure.
+        found = [Fraction(repr(matrix[one][other])) for one, other in combinations(chosen, 2)]
+        return round(float(sum(found, Fraction(0)) / len(found)), 9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from stages.arguments import stage_arguments
 from stages.corpora.card import load_card
 from stages.corpora.documents import document_row
 from stages.corpora.gold import gold_rows
-from stages.corpora.prepare import CorpusSettings, prepare
+from stages.corpora.pins import read_pins
+from stages.corpora.prepare import corpus_settings, prepare
 from stages.corpora.sources import load_source, source_of
 from stages.errors import run_main
 from stages.files import write_json, write_jsonl
@@ -24,17 +25,7 @@ def main() -> None:
     chosen = settings.raw["corpus"]
     local_dir = Path(chosen["local_dir"]) if chosen["local_dir"] else None
     corpus = load_source(card, place.folder, source_of(card, chosen["source"]), local_dir)
-    pilot = chosen["pilot"]
-    sampling = CorpusSettings(
-        rounds=len(settings.raw["rounds"]),
-        pilot_size=pilot["documents"],
-        pilot_method=pilot["method"],
-        pilot_mode=pilot["mode"],
-        embedder=pilot["embedder"],
-        test_size=chosen["test"]["documents"],
-        seed=chosen["seed"],
-    )
-    prepared = prepare(corpus, card, sampling)
+    prepared = prepare(corpus, card, corpus_settings(chosen, len(settings.rounds)), read_pins(place.pins))
     for number, documents in enumerate(prepared.pilot_sets):
         write_jsonl(place.pilot(number), map(document_row, documents))
     write_jsonl(place.test, map(document_row, prepared.test))

@@ -39,6 +39,11 @@ class Room:
         return self.folder / "tape.jsonl"
 
     @property
+    def pins(self) -> Path:
+        """Published pilot sets."""
+        return self.folder / "pilots.yaml"
+
+    @property
     def test(self) -> Path:
         return self.folder / "corpus" / "test.jsonl"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.agreement import Analysis
 from stages.contracts import Annotation
+from stages.exact import mean
 from stages.rounding import rounded
 
 
@@ -43,4 +44,4 @@ def _share(part: int, whole: int) -> float:
 def _mean_of_pairs(matrix: Sequence[Sequence[float]]) -> float:
     """Mean over pairs of different annotators; 1.0 for a single annotator, who disagrees with nobody."""
     values = [value for i, row in enumerate(matrix) for j, value in enumerate(row) if i < j]
-    return sum(values) / len(values) if values else 1.0
+    return mean(values) if values else 1.0

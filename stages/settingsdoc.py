@@ -55,7 +55,8 @@ def rows_of(path: str, schema: Schema, required: bool) -> Iterator[tuple[str, st
     """
     inside = list(_inside(path, schema))
     if not inside or schema.get("type") == "array":
-        yield path, _allowed(schema), "required" if required else _default(path), schema.get("description", "")
+        default = "required" if required else _default(path, schema)
+        yield path, _allowed(schema), default, schema.get("description", "")
     for child, child_schema, child_required in inside:
         yield from rows_of(child, child_schema, child_required)
 
@@ -83,14 +84,14 @@ def _inside(path: str, schema: Schema) -> Iterator[tuple[str, Schema, bool]]:
             yield f"{path}[]", choice, False
 
 
-def _default(path: str) -> str:
+def _default(path: str, schema: Schema) -> str:
     parent, _, key = path.rpartition(".")
     for settings in _DEFAULTS.get(parent, ()):
         for field in fields(settings):
             if field.name == key:
                 value = field.default if field.default_factory is MISSING else field.default_factory()
                 return f"`{json.dumps(value)}`"
-    return ""
+    return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
 
 
 def _allowed(schema: Schema) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stages.contracts import Annotation, Document, Span
 from stages.errors import DizinerError
+from stages.exact import as_written, mean
 from stages.ner.tags import spans_to_tags
 from stages.rounding import rounded
 from stages.validity import Point, forecasts
@@ -73,19 +75,19 @@ def summarise(
         {"benchmark": name, **{key: metrics[name][key] for key in _HEADLINE}, "usd": costs.get(name)}
         for name in sorted(metrics)
     ]
-    mean: dict[str, Any] = {
+    means: dict[str, Any] = {
         "documents": sum(row["documents"] for row in rows),
         "scored": sum(row["f1"] is not None for row in rows),
     }
     for key in ("f1", "gain", "agreement_first", "agreement_last"):
         values = [row[key] for row in rows if row[key] is not None]
-        mean[key] = rounded(sum(values) / len(values)) if values else None
+        means[key] = rounded(mean(values)) if values else None
     known = [row["usd"] for row in rows if row["usd"] is not None]
     return {
         "benchmarks": rows,
         "f1": {row["benchmark"]: row["f1"] for row in rows},
-        "mean": mean,
-        "usd": rounded(sum(known)) if len(known) == len(rows) else None,
+        "mean": means,
+        "usd": rounded(math.fsum(known)) if len(known) == len(rows) else None,
     }
 
 
@@ -99,7 +101,7 @@ def forecast_report(
     """
     finals = {name: (own["agreement_selected"], own["f1"]) for name, own in metrics.items() if own["f1"] is not None}
     found = forecasts(points, finals, level)
-    inside = [forecast.low <= finals[name][1] <= forecast.high for name, forecast in found.items()]
+    inside = [forecast.low <= as_written(finals[name][1]) <= forecast.high for name, forecast in found.items()]
     return {
         "level": level,
         "coverage": rounded(sum(inside) / len(inside)) if inside else None,
@@ -107,7 +109,7 @@ def forecast_report(
             name: {
                 "agreement": rounded(finals[name][0]),
                 "f1": finals[name][1],
-                **{key: rounded(value) for key, value in asdict(forecast).items()},
+                **{key: rounded(float(value)) for key, value in asdict(forecast).items()},
             }
             for name, forecast in sorted(found.items())
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,7 @@ def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Endpoint]) -> f
     None as soon as the cost of one response is not known, so that a sum never looks complete when it is not: a
     request without response, or a model that was not billed and has no price.
     """
-    total = 0.0
+    costs: list[float] = []
     for own in models:
         if own.known < own.answers:
             return None
@@ -63,10 +64,10 @@ def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Endpoint]) -> f
         price = price_of(endpoints.get(own.endpoint) or Endpoint(own.endpoint, "hosted"), own.model)
         if own.billed < own.known and price is None:
             return None
-        total += own.billed_usd
+        costs.append(own.billed_usd)
         if price is not None:
-            total += price.usd(own.unbilled_prompt_tokens, own.unbilled_completion_tokens)
-    return float(rounded(total))
+            costs.append(price.usd(own.unbilled_prompt_tokens, own.unbilled_completion_tokens))
+    return float(rounded(math.fsum(costs)))
 
 
 def usage_of(rows: Iterable[Usage], endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _total(endpoint: str, model: str, rows: Sequence[Usage]) -> ModelUsage:
         prompt_tokens=sum(row.prompt_tokens or 0 for row in known),
         completion_tokens=sum(row.completion_tokens or 0 for row in known),
         billed=len(known) - len(unbilled),
-        billed_usd=rounded(sum(row.usd or 0.0 for row in known)),
+        billed_usd=rounded(math.fsum(row.usd or 0.0 for row in known)),
         unbilled_prompt_tokens=sum(row.prompt_tokens or 0 for row in unbilled),
         unbilled_completion_tokens=sum(row.completion_tokens or 0 for row in unbilled),
     )

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import StatisticsError, correlation, fmean
+from fractions import Fraction
+from typing import NamedTuple
+
+from stages.exact import as_written
+
+_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,9 @@ class Point:
 class Forecast:
     """F1 forecast from agreement: the estimate and an interval that should hold F1 with the level asked for."""
 
-    estimate: float
-    low: float
-    high: float
+    estimate: Fraction
+    low: Fraction
+    high: Fraction
 
 
 def correlations(points: Sequence[Point]) -> tuple[float | None, float | None]:
@@ -39,24 +45,21 @@ def correlations(points: Sequence[Point]) -> tuple[float | None, float | None]:
     >>> correlations(points[:2])
     (None, None)
     """
-    agreement, f1 = [p.agreement for p in points], [p.f1 for p in points]
+    agreement, f1 = [as_written(p.agreement) for p in points], [as_written(p.f1) for p in points]
     if len(points) < 3:
         return None, None
-    try:
-        return correlation(agreement, f1), correlation(ranks(agreement), ranks(f1))
-    except StatisticsError:  # one of the two is constant
-        return None, None
+    return _pearson(agreement, f1), _pearson(ranks(agreement), ranks(f1))
 
 
-def ranks(values: Sequence[float]) -> list[float]:
-    """Ranks from 1; equal values share the mean of their ranks.
+def ranks(values: Sequence[Fraction]) -> list[Fraction]:
+    """Rank from 1; equal values share the mean of their ranks.
 
-    >>> ranks([0.5, 0.1, 0.5])
-    [2.5, 1.0, 2.5]
+    >>> [str(rank) for rank in ranks([Fraction(1, 2), Fraction(1, 10), Fraction(1, 2)])]
+    ['5/2', '1', '5/2']
     """
     order = sorted(values)
     first = {value: order.index(value) for value in set(order)}
-    return [first[value] + (order.count(value) + 1) / 2 for value in values]
+    return [first[value] + Fraction(order.count(value) + 1, 2) for value in values]
 
 
 def oracle(points: Sequence[Point]) -> Point | None:
@@ -70,7 +73,7 @@ def oracle(points: Sequence[Point]) -> Point | None:
 def forecasts(
     points: Mapping[str, Sequence[Point]], finals: Mapping[str, tuple[float, float]], level: float = 0.8
 ) -> dict[str, Forecast]:
-    """F1 of each benchmark forecast from its agreement, calibrated on the other benchmarks alone.
+    """Forecast F1 of each benchmark from its agreement, calibrated on the other benchmarks alone.
 
     `points` maps benchmark -> pilot points, `finals` benchmark -> (mean agreement of the selected annotator,
     its test F1). The estimate is a least-squares line through the other benchmarks' points. The interval is
@@ -80,32 +83,55 @@ def forecasts(
     names = sorted(name for name in finals if points.get(name))
     if len(names) < 4:
         return {}
+    sums = {name: _sums(points[name]) for name in names}
+    everything = _added(sums.values())
+    exact = {name: (as_written(agreement), as_written(f1)) for name, (agreement, f1) in finals.items()}
+    place = min(len(names) - 1, math.ceil(len(names) * as_written(level))) - 1
     found = {}
     for name in names:
-        others = [other for other in names if other != name]
         errors = []
-        for left in others:
-            rest = [p for other in others if other != left for p in points[other]]
-            agreement, f1 = finals[left]
-            errors.append(abs(f1 - _line(rest)(agreement)))
-        half = sorted(errors)[min(len(errors), math.ceil((len(errors) + 1) * level)) - 1]
-        estimate = min(1.0, max(0.0, _line([p for other in others for p in points[other]])(finals[name][0])))
-        found[name] = Forecast(estimate, max(0.0, estimate - half), min(1.0, estimate + half))
+        for left in names:
+            if left != name:
+                rest = everything.without(sums[name]).without(sums[left])
+                errors.append(abs(exact[left][1] - rest.line(exact[left][0])))
+        half = sorted(errors)[place]
+        estimate = min(_ONE, max(_ZERO, everything.without(sums[name]).line(exact[name][0])))
+        found[name] = Forecast(estimate, max(_ZERO, estimate - half), min(_ONE, estimate + half))
     return found
 
 
-def _line(points: Sequence[Point]) -> _Line:
-    mean_x, mean_y = fmean(p.agreement for p in points), fmean(p.f1 for p in points)
-    spread = sum((p.agreement - mean_x) ** 2 for p in points)
-    shared = sum((p.agreement - mean_x) * (p.f1 - mean_y) for p in points)
-    slope = shared / spread if spread else 0.0
-    return _Line(mean_y - slope * mean_x, slope)
+class _Sums(NamedTuple):
+    """Sums over points (x, y) that a least-squares line is made of, exact."""
+
+    n: Fraction
+    x: Fraction
+    y: Fraction
+    xx: Fraction
+    xy: Fraction
+
+    def without(self, other: _Sums) -> _Sums:
+        """The sums of the points that `other` does not have."""
+        return _Sums(*map(operator.sub, self, other))
+
+    def line(self, x: Fraction) -> Fraction:
+        """The line's value at `x`; the mean of y where x does not vary."""
+        spread = self.n * self.xx - self.x * self.x
+        slope = (self.n * self.xy - self.x * self.y) / spread if spread else _ZERO
+        return (self.y - slope * self.x) / self.n + slope * x
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    intercept: float
-    slope: float
+def _sums(points: Sequence[Point]) -> _Sums:
+    pairs = [(as_written(p.agreement), as_written(p.f1)) for p in points]
+    return _added(_Sums(_ONE, x, y, x * x, x * y) for x, y in pairs)
 
-    def __call__(self, x: float) -> float:
-        return self.intercept + self.slope * x
+
+def _added(sums: Iterable[_Sums]) -> _Sums:
+    return _Sums(*(sum(column, _ZERO) for column in zip(*sums, strict=True)))
+
+
+def _pearson(xs: Sequence[Fraction], ys: Sequence[Fraction]) -> float | None:
+    """Pearson's r, rounded once before its root; None where either does not vary."""
+    n, x, y = len(xs), sum(xs), sum(ys)
+    across = n * sum(map(operator.mul, xs, ys)) - x * y
+    spread = (n * sum(map(operator.mul, xs, xs)) - x * x) * (n * sum(map(operator.mul, ys, ys)) - y * y)
+    return math.copysign(math.sqrt(across * across / spread), across) if spread else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -17,10 +18,17 @@ from perf.synthetic import make_corpus
 import stages.agreement
 from stages.agreement.chance import cohens_kappa, fleiss_kappa, krippendorff_alpha
 from stages.agreement.consensus import spans_of, vote
-from stages.agreement.disagreement import COLUMNS, token_measures
+from stages.agreement.disagreement import COLUMNS, pattern_measures
 from stages.agreement.encoding import Corpus, encode
 from stages.agreement.hotspots import merged_runs
-from stages.agreement.pairwise import MEASURES, contingency_tables, pair_measures
+from stages.agreement.pairwise import (
+    MEASURES,
+    contingency_tables,
+    exact_kappas,
+    exact_span_f1,
+    pair_measures,
+    span_matches,
+)
 from stages.agreement.patterns import find_patterns, label_mass
 from stages.agreement.settings import AnalysisSettings
 from stages.agreement.voting import weighted_consensus
@@ -30,6 +38,12 @@ from stages.ner.tags import spans_to_tags
 
 MODULES = [f"stages.agreement.{module.name}" for module in pkgutil.iter_modules(stages.agreement.__path__)]
 close = pytest.approx
+HALF = Fraction(1, 2)
+
+
+def fractions(matrix: list[list[float | str]]) -> list[list[Fraction]]:
+    """Numbers as they are written."""
+    return [[Fraction(str(value)) for value in row] for row in matrix]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -74,7 +88,7 @@ def test_patterns_restore_the_matrix() -> None:
 
 def test_pairs_equal_the_loops(made) -> None:
     corpus, tags = made
-    ours = pair_measures(corpus, contingency_tables(find_patterns(corpus.codes, corpus.missing)))
+    ours = pair_measures(span_matches(corpus), contingency_tables(find_patterns(corpus.codes, corpus.missing)))
     assert tuple(ours) == MEASURES
     for first, second in combinations(range(len(tags)), 2):
         pair = corpus.annotators[first], corpus.annotators[second]
@@ -94,7 +108,7 @@ def test_token_agreement_equals_sklearn(made) -> None:
     from sklearn.metrics import cohen_kappa_score, f1_score
 
     corpus, tags = made
-    ours = pair_measures(corpus, contingency_tables(find_patterns(corpus.codes, corpus.missing)))
+    ours = pair_measures(span_matches(corpus), contingency_tables(find_patterns(corpus.codes, corpus.missing)))
     for first, second in [(0, 1), (2, 4)]:
         left, right = naive.common_tags(tags, corpus.annotators[first], corpus.annotators[second])
         macro = f1_score(left, right, average="macro", zero_division=0)
@@ -105,7 +119,7 @@ def test_token_agreement_equals_sklearn(made) -> None:
 def test_measures_of_the_set_equal_their_definitions(made) -> None:
     corpus, tags = made
     patterns = find_patterns(corpus.codes, corpus.missing)
-    counts = label_mass(patterns.codes, np.ones(len(tags)), corpus.missing)
+    counts = label_mass(patterns.codes, np.ones(len(tags)), corpus.missing).astype(np.int64)
     items = [
         column
         for own in zip(*tags.values(), strict=True)
@@ -124,7 +138,7 @@ def test_krippendorff_example_of_the_literature() -> None:
         "1 2 3 3 2 4 4 1 2 5 1 *",
     ]
     codes = np.array([[5 if value == "*" else int(value) - 1 for value in row.split()] for row in values])
-    counts = label_mass(codes.astype(np.uint8), np.ones(4), 5)
+    counts = label_mass(codes.astype(np.uint8), np.ones(4), 5).astype(np.int64)
     assert krippendorff_alpha(counts, np.ones(12, np.int64)) == close(0.743, abs=5e-4)
 
 
@@ -142,21 +156,23 @@ def test_fleiss_example_of_the_literature() -> None:
         [6, 5, 2, 1, 0],
         [0, 2, 2, 3, 7],
     ]
-    assert fleiss_kappa(np.array(table, float).T, np.ones(10, np.int64)) == close(0.210, abs=5e-4)
+    assert fleiss_kappa(np.array(table).T, np.ones(10, np.int64)) == close(0.210, abs=5e-4)
 
 
 def _weights(corpus: Corpus, kind: str = "span_f1"):
-    pairs = pair_measures(corpus, contingency_tables(find_patterns(corpus.codes, corpus.missing)))
-    weights = annotator_weights(pairs, AnalysisSettings(weights=kind))
-    return weights, coalition_of(corpus.annotators, weights, 0.5)
+    f1 = exact_span_f1(span_matches(corpus))
+    tables = contingency_tables(find_patterns(corpus.codes, corpus.missing))
+    weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), AnalysisSettings(weights=kind))
+    return weights, coalition_of(corpus.annotators, weights, HALF)
 
 
 def test_token_measures_equal_the_loops(made) -> None:
     corpus, tags = made
     weights, coalition = _weights(corpus, "hybrid")
-    by_name = dict(zip(corpus.annotators, weights.tolist(), strict=True))
+    by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))
     elite = np.array([name in coalition for name in corpus.annotators])
-    ours = token_measures(find_patterns(corpus.codes, corpus.missing), weights, elite)
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    ours = pattern_measures(patterns, np.array([*by_name.values()]), elite).of(patterns.index)
     table = np.stack([getattr(ours, name) for name in COLUMNS], axis=1)
     expected = np.array(naive.all_token_measures(tags, by_name, coalition))
     assert np.abs(table - expected).max() < 1e-11
@@ -168,7 +184,7 @@ def test_token_measures_equal_the_loops(made) -> None:
 def test_vote_equals_the_loops(made) -> None:
     corpus, tags = made
     weights, _ = _weights(corpus)
-    by_name = dict(zip(corpus.annotators, weights.tolist(), strict=True))
+    by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))
     voted = spans_of(vote(find_patterns(corpus.codes, corpus.missing), weights, corpus.offsets), corpus)
     assert [
         list(spans_to_tags(voted[document.id], len(document.tokens))) for document in corpus.documents
@@ -201,7 +217,7 @@ def test_kappa_is_defined_bounded_and_symmetric(cells: list[list[int]]) -> None:
     st.integers(1, 4),
 )
 def test_set_measures_count_frequency_as_repetition(columns: list[list[int]], times: int) -> None:
-    counts = np.array(columns, float).T
+    counts = np.array(columns).T
     repeated = np.repeat(counts, times, axis=1)
     many, once = np.full(len(columns), times), np.ones(len(columns) * times, np.int64)
     for measure in (fleiss_kappa, krippendorff_alpha):
@@ -212,41 +228,41 @@ def test_set_measures_count_frequency_as_repetition(columns: list[list[int]], ti
 
 
 def test_weightings() -> None:
-    pairs = {
-        "strict_span_f1": np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 1.0]]),
-        "cohens_kappa": np.array([[1.0, 0.6, -0.4], [0.6, 1.0, -0.4], [-0.4, -0.4, 1.0]]),
-    }
-    floored = annotator_weights(pairs, AnalysisSettings())
-    assert floored == close(np.array([0.4, 0.4, 0.1]) / 0.9)
-    shifted = annotator_weights(pairs, AnalysisSettings(weights="kappa"))
-    assert shifted == close([0.5, 0.5, 0.0])
-    hybrid = annotator_weights(pairs, AnalysisSettings(weights="hybrid"))
-    assert hybrid == close([0.5, 0.5, 0.0])
+    f1 = fractions([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    kappa = fractions([[1.0, 0.6, -0.4], [0.6, 1.0, -0.4], [-0.4, -0.4, 1.0]])
+    floored = annotator_weights(f1, lambda: kappa, AnalysisSettings())
+    assert floored == fractions([["4/9", "4/9", "1/9"]])[0]
+    shifted = annotator_weights(f1, lambda: kappa, AnalysisSettings(weights="kappa"))
+    assert shifted == [HALF, HALF, 0]
+    hybrid = annotator_weights(f1, lambda: kappa, AnalysisSettings(weights="hybrid"))
+    assert hybrid == [HALF, HALF, 0]
 
 
 def test_annotators_that_agree_no_better_than_chance_weigh_the_same() -> None:
-    pairs = {"strict_span_f1": np.eye(4), "cohens_kappa": np.eye(4)}
+    unit = fractions(np.eye(4).tolist())
     for weighting in ("kappa", "hybrid"):
-        assert annotator_weights(pairs, AnalysisSettings(weights=weighting)).tolist() == [0.25] * 4
+        assert annotator_weights(unit, lambda: unit, AnalysisSettings(weights=weighting)) == [Fraction(1, 4)] * 4
 
 
 def test_coalition_includes_the_one_that_crosses_and_breaks_ties_by_name() -> None:
-    assert coalition_of(["d", "c", "b", "a"], np.full(4, 0.25), 0.5) == ("a", "b")
-    assert coalition_of(["a", "b", "c"], np.array([0.3, 0.45, 0.25]), 0.5) == ("b", "a")
-    # 0.1 + 0.2 + 0.2 is 0.5 but for rounding.
-    assert coalition_of(["a", "b", "c", "d"], np.array([0.2, 0.2, 0.1, 0.5]), 1.0) == ("d", "a", "b", "c")
-    assert coalition_of(["a", "b", "c", "d"], np.array([0.2, 0.2, 0.1, 0.5]), 0.7) == ("d", "a")
+    assert coalition_of(["d", "c", "b", "a"], [Fraction(1, 4)] * 4, HALF) == ("a", "b")
+    assert coalition_of(["a", "b", "c"], fractions([[0.3, 0.45, 0.25]])[0], HALF) == ("b", "a")
+    weights = fractions([[0.2, 0.2, 0.1, 0.5]])[0]
+    assert coalition_of(["a", "b", "c", "d"], weights, Fraction(1)) == ("d", "a", "b", "c")
+    assert coalition_of(["a", "b", "c", "d"], weights, Fraction(7, 10)) == ("d", "a")
+    # One part in 10^30 short of the cutoff is short of it.
+    assert coalition_of(["a", "b", "c", "d"], weights, Fraction(7, 10) + Fraction(1, 10**30)) == ("d", "a", "b")
 
 
 def test_vote_ties_go_to_o_then_to_the_first_type_by_name() -> None:
     codes = np.array([[0, 3, 3], [3, 1, 3]], np.uint8)  # O/B-Y, B-Y/B-X, B-Y twice
-    voted = vote(find_patterns(codes, missing=5), np.array([0.5, 0.5]), np.array([0, 3]))
+    voted = vote(find_patterns(codes, missing=5), [HALF, HALF], np.array([0, 3]))
     assert voted.tolist() == [0, 1, 3]
 
 
 def test_answers_without_weight_vote_equally_where_they_are_alone() -> None:
     codes = np.array([[5, 1], [1, 3]], np.uint8)
-    voted = vote(find_patterns(codes, missing=5), np.array([1.0, 0.0]), np.array([0, 1, 2]))
+    voted = vote(find_patterns(codes, missing=5), [Fraction(1), Fraction(0)], np.array([0, 1, 2]))
     assert voted.tolist() == [1, 1]
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from stages.annotator.annotate import annotate
-from stages.annotator.failures import failed_share, refuse_too_many_failures
+from stages.annotator.failures import refuse_too_many_failures
 from stages.annotator.prompt import answer_schema, messages_for
 from stages.annotator.settings import AnnotatorSettings, annotator_settings
 from stages.contracts import Annotation, Document, Example, Failure, Guideline, Instruction, Span
@@ -140,7 +140,6 @@ class RecordedTape(Recorded):
 def test_too_many_failures_stop_with_the_causes() -> None:
     rows = [Annotation(str(n), failure=Failure("timeout", "slow")) for n in range(2)]
     rows += [Annotation("x", failure=Failure("refused", "no"))] + [Annotation(f"ok{n}") for n in range(7)]
-    assert failed_share(rows) == 0.3
     refuse_too_many_failures(rows, 0.3, "here")
     with pytest.raises(ProviderError, match=r"here: 3 of 10 documents failed; the allowed share is 0\.29") as error:
         refuse_too_many_failures(rows, 0.29, "here")

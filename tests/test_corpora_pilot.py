@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.contracts import Document
-from stages.corpora.embed import embed
-from stages.corpora.pilot import EXACT_UP_TO, Method, Mode, pilot_sets
+from stages.corpora.clusters import SAMPLE, cluster
+from stages.corpora.pilot import Method, Mode, pilot_sets
+from stages.corpora.tfidf import _steps, tfidf
 from stages.errors import UserError
 
 TOPICS = ("ship harbour sail tide", "bread flour oven yeast", "court judge law trial", "star orbit moon comet")
@@ -86,19 +88,65 @@ def test_fresh_sets_are_disjoint(rounds: int, size: int, seed: int) -> None:
     assert len(taken) == len(set(taken)) == rounds * size
 
 
-def test_large_pools_use_mini_batches_and_stay_deterministic() -> None:
-    pool = documents(EXACT_UP_TO + 10)
+def test_large_pools_are_clustered_by_a_sample_and_stay_deterministic() -> None:
+    pool = documents(SAMPLE + 10)
     sets = pilot_sets(pool, 2, 5, "kmeans")
     assert len({i for each in ids(sets) for i in each}) == 10
     assert sets == pilot_sets(pool, 2, 5, "kmeans")
 
 
-def test_embeddings_have_unit_length_and_ignore_ids() -> None:
+def test_vectors_are_whole_numbers_of_one_length_and_ignore_ids() -> None:
     pool = documents(100)
-    vectors = embed(pool, "tfidf", seed=1)
-    assert abs((vectors**2).sum(axis=1) - 1).max() < 1e-4
+    vectors = tfidf(pool)
+    assert vectors.dtype == np.int64
+    squares = (vectors * vectors).sum(axis=1)
+    assert (squares <= 1 << 40).all()
+    assert (squares > (1 << 40) * (1 - 1e-4)).all()
     renamed = [Document(f"x{document.id}", document.tokens, document.text) for document in pool]
-    assert (vectors == embed(renamed, "tfidf", seed=1)).all()
+    assert (vectors != tfidf(renamed)).nnz == 0
+
+
+def test_vectors_are_tfidf() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    pool = documents(300, seed=4)
+    expected = TfidfVectorizer(analyzer=lambda d: [t.lower() for t in d.tokens], sublinear_tf=True).fit_transform(pool)
+    ours = tfidf(pool) / 2.0**20
+    cosines = (ours @ ours.T).toarray()
+    assert np.abs(cosines - (expected @ expected.T).toarray()).max() < 2e-3
+
+
+def test_logarithms_are_exact() -> None:
+    for number in (1, 2, 3, 7, 1023, 1024, 1025, 99_999, 10**9):
+        steps = _steps(number)
+        assert 2**steps <= number**1024 < 2 ** (steps + 1)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_clusters_hang_on_no_order_of_summation(dense: bool) -> None:
+    """The same documents with their dimensions in another order: every sum is made in another order."""
+    vectors = tfidf(documents(200, seed=2))
+    order = np.random.default_rng(1).permutation(vectors.shape[1])
+    both = [vectors, vectors[:, order]]
+    if dense:
+        both = [each.toarray().astype(np.float64) for each in both]
+    one, other = (cluster(each, 8, seed=3) for each in both)
+    assert (one.similarity == other.similarity).all()
+    assert (one.labels == other.labels).all()
+
+
+def test_sparse_and_dense_vectors_give_the_same_clusters() -> None:
+    vectors = tfidf(documents(150, seed=3))
+    sparse, dense = cluster(vectors, 6, seed=1), cluster(vectors.toarray().astype(np.float64), 6, seed=1)
+    assert (sparse.centres == dense.centres).all()
+    assert (sparse.similarity == dense.similarity).all()
+
+
+def test_no_sum_of_a_product_is_rounded() -> None:
+    """The sums of absolute values stay below 2^53, where float64 holds every whole number."""
+    vectors = tfidf(documents(300, seed=5))
+    found = cluster(vectors, 10, seed=1)
+    assert (abs(vectors) @ np.ascontiguousarray(np.abs(found.centres).T)).max() < 1 << 42
 
 
 @pytest.mark.parametrize(
@@ -111,20 +159,9 @@ def test_embeddings_have_unit_length_and_ignore_ids() -> None:
         ({"rounds": 1, "size": 2, "method": "magic"}, "'magic'; allowed: kmeans, random"),
         ({"rounds": 1, "size": 2, "mode": "stale"}, "'stale'; allowed: fresh, fixed"),
         ({"rounds": 1, "size": 2, "embedder": "bert"}, "'bert'; allowed: tfidf"),
-        ({"rounds": 1, "size": 2, "embedder": "sentence-transformers:"}, "names no model"),
     ],
 )
 def test_wrong_settings_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(UserError) as error:
         pilot_sets(documents(10), **arguments)  # type: ignore[arg-type]
     assert message in str(error.value)
-
-
-def test_a_missing_embedder_package_says_how_to_get_it() -> None:
-    try:
-        import sentence_transformers  # noqa: F401
-    except ImportError:
-        with pytest.raises(UserError, match="pip install sentence-transformers"):
-            pilot_sets(documents(4), 1, 2, embedder="sentence-transformers:all-MiniLM-L6-v2")
-    else:
-        pytest.skip("sentence-transformers is installed")

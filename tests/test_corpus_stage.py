@@ -31,7 +31,7 @@ def test_a_linked_benchmark_is_in_the_pipeline_until_it_is_unlinked(project: Pro
 def test_the_run_cache_never_restores_another_settings_documents(project: Project) -> None:
     project.diziner("data", "link", "crossner_ai")
     for number in (5, 4, 5):
-        project.edit_params(lambda params, n=number: params["corpus"]["pilot"].update(documents=n))
+        project.edit_params(lambda params, n=number: params["corpus"]["pilot"].update(documents=n, pins=False))
         project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
         rows = (project.folder / "data/crossner_ai/corpus/pilot/r0.jsonl").read_text().splitlines()
         assert len(rows) == number

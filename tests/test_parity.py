@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,23 @@ import pytest
 from stages.agreement.analysis import analyse
 from stages.agreement.bias import annotator_biases
 from stages.agreement.consensus import spans_of, vote
-from stages.agreement.disagreement import TokenMeasures, token_measures
+from stages.agreement.disagreement import TokenMeasures, pattern_measures
 from stages.agreement.encoding import Codes, Corpus, encode
+from stages.agreement.exact_measures import ExactMeasures
 from stages.agreement.hotspots import KINDS, Blocks, find_blocks, thresholds
-from stages.agreement.pairwise import contingency_tables, pair_measures
+from stages.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from stages.agreement.patterns import Patterns, find_patterns
 from stages.agreement.settings import AnalysisSettings
 from stages.agreement.weights import annotator_weights, coalition_of
 from stages.contracts import Annotation, Document
+from stages.exact import as_written
 from stages.ner.tags import spans_to_tags, tags_to_spans
 
 FOLDER = Path(os.environ.get("DIZINER_PARITY") or Path(__file__).parents[2] / "shared" / "parity")
 CASES = sorted(FOLDER.glob("*.json"))
 PARAMETERS: list[Path | None] = [*CASES] or [None]
+HALF = Fraction(1, 2)
+DECIDING = ("u_star", "elite_internal", "tv_between")
 LEGACY = AnalysisSettings(weights="hybrid", legacy_zero_threshold=True)
 REFERENCE_KINDS = {
     "elite_split": "True Elite Split",
@@ -71,12 +76,14 @@ class Case:
         self.types = sorted({tag[2:] for name in self.names for tag in self.joined(name) if tag != "O"})
         self.corpus: Corpus = encode(self.documents, self.annotations, self.types)
         self.patterns: Patterns = find_patterns(self.corpus.codes, self.corpus.missing)
-        self.weights = np.array([self.expected["weights_hybrid"][name] for name in self.names])
-        self.coalition = coalition_of(self.names, self.weights, 0.5)
-        self.elite = np.array([name in self.coalition for name in self.names])
-        self.measures: TokenMeasures = token_measures(self.patterns, self.weights, self.elite)
-        self.limits = thresholds(self.measures, LEGACY)
-        self.blocks: Blocks = find_blocks(self.measures, self.limits, self.corpus.offsets, LEGACY)
+        self.weights = [as_written(self.expected["weights_hybrid"][name]) for name in self.names]
+        self.coalition = coalition_of(self.names, self.weights, HALF)
+        elite = np.array([name in self.coalition for name in self.names])
+        by_pattern = pattern_measures(self.patterns, np.array([float(weight) for weight in self.weights]), elite)
+        self.measures: TokenMeasures = by_pattern.of(self.patterns.index)
+        self.limits = thresholds(by_pattern, self.patterns, ExactMeasures(self.patterns, self.weights, elite), LEGACY)
+        reached = [self.limits[name].patterns[self.patterns.index] for name in DECIDING]
+        self.blocks: Blocks = find_blocks(*reached, self.corpus.offsets)
 
     def joined(self, name: str) -> list[str]:
         """An annotator's tags of all sentences, one after the other."""
@@ -87,13 +94,13 @@ class Case:
         codes = []
         for column in self.corpus.codes.T.tolist():
             mass: dict[int, float] = {}
-            for code, weight in zip(column, self.weights.tolist(), strict=True):
-                mass[code] = mass.get(code, 0.0) + weight
+            for code, weight in zip(column, self.weights, strict=True):
+                mass[code] = mass.get(code, 0.0) + float(weight)
             codes.append(max(mass, key=mass.__getitem__))
         return np.array(codes, self.corpus.codes.dtype)
 
-    def by_name(self, weights: np.ndarray[Any, Any]) -> dict[str, float]:
-        return dict(zip(self.names, weights.tolist(), strict=True))
+    def by_name(self, weights: list[Fraction]) -> dict[str, float]:
+        return dict(zip(self.names, map(float, weights), strict=True))
 
     def tags(self, codes: Codes) -> list[list[str]]:
         spans = spans_of(codes, self.corpus)
@@ -108,7 +115,13 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def _pairs(corpus: Corpus) -> dict[str, Any]:
-    return pair_measures(corpus, contingency_tables(find_patterns(corpus.codes, corpus.missing)))
+    return pair_measures(span_matches(corpus), contingency_tables(find_patterns(corpus.codes, corpus.missing)))
+
+
+def _weights(corpus: Corpus, settings: AnalysisSettings) -> list[Fraction]:
+    f1 = exact_span_f1(span_matches(corpus))
+    tables = contingency_tables(find_patterns(corpus.codes, corpus.missing))
+    return annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
 
 
 def test_pairwise_agreement(case: Case) -> None:
@@ -123,7 +136,7 @@ def test_hybrid_weights_with_sentences_joined_as_the_reference_joins_them(case: 
     tokens = tuple(token for sentence in case.sentences for token in sentence["tokens"])
     joined = Document("joined", tokens, " ".join(tokens))
     rows = {name: [Annotation("joined", tags_to_spans(case.joined(name)))] for name in case.names}
-    weights = annotator_weights(_pairs(encode([joined], rows, case.types)), LEGACY)
+    weights = _weights(encode([joined], rows, case.types), LEGACY)
     assert case.by_name(weights) == close(case.expected["weights_hybrid"], abs=1e-9)
 
 
@@ -143,7 +156,8 @@ def test_majority_labels(case: Case) -> None:
 
 
 def test_thresholds(case: Case) -> None:
-    assert case.limits == close(case.expected["thresholds"], abs=1e-9)
+    ours = {name: limit.threshold for name, limit in case.limits.items()}
+    assert ours == close(case.expected["thresholds"], abs=1e-9)
 
 
 def test_hotspots_of_the_reference_values(case: Case) -> None:
@@ -151,8 +165,8 @@ def test_hotspots_of_the_reference_values(case: Case) -> None:
     table = case.expected["token_metrics"]
     measures = TokenMeasures(**{ours: np.array(table[theirs]) for theirs, ours in COLUMNS.items()})
     limits = case.expected["thresholds"]
-    assert thresholds(measures, LEGACY) == close(limits, abs=1e-12)
-    blocks = find_blocks(measures, limits, case.corpus.offsets, LEGACY)
+    reached = [getattr(measures, name) >= limits[name] for name in DECIDING]
+    blocks = find_blocks(*reached, case.corpus.offsets)
     assert _places(blocks, case) == [
         (theirs["sentence_id"], theirs["start"], theirs["end"]) for theirs in case.expected["hotspots"]
     ]
@@ -223,13 +237,13 @@ def test_summary(case: Case) -> None:
 
 
 def test_weights_elite_and_votes(case: Case) -> None:
-    weights = annotator_weights(_pairs(case.corpus), AnalysisSettings())
+    weights = _weights(case.corpus, AnalysisSettings())
     assert case.by_name(weights) == close(case.expected["weights_f1"], abs=1e-9)
-    elite = coalition_of(case.names, weights, 0.5)
+    elite = coalition_of(case.names, weights, HALF)
     assert sorted(elite) == sorted(case.expected["elite"])
     everybody = vote(case.patterns, weights, case.corpus.offsets)
     assert case.tags(everybody) == case.expected["majority_vote"]
-    chosen = np.where([name in elite for name in case.names], weights, 0.0)
+    chosen = [weight if name in elite else Fraction(0) for name, weight in zip(case.names, weights, strict=True)]
     assert case.tags(vote(case.patterns, chosen, case.corpus.offsets)) == case.expected["elite_majority_vote"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,20 @@ import numpy as np
 from stages.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
 from stages.agreement.chance import fleiss_kappa, krippendorff_alpha
 from stages.agreement.consensus import spans_of, vote
-from stages.agreement.disagreement import COLUMNS, TokenMeasures, token_measures
+from stages.agreement.disagreement import COLUMNS, TokenMeasures, pattern_measures
 from stages.agreement.encoding import Corpus, Floats, encode
 from stages.agreement.error_families import Disagreements, find_disagreements
 from stages.agreement.error_groups import Readings, error_groups
+from stages.agreement.exact_measures import ExactMeasures
 from stages.agreement.hotspots import find_blocks, hotspot_records, thresholds
-from stages.agreement.pairwise import contingency_tables, mean_of_others, pair_measures
+from stages.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from stages.agreement.patterns import Patterns, find_patterns, label_mass
 from stages.agreement.settings import AnalysisSettings
 from stages.agreement.totals import Totals, count_totals
-from stages.agreement.weights import annotator_weights, coalition_of
+from stages.agreement.weights import annotator_weights, coalition_of, mean_of_others
 from stages.contracts import Agreement, Annotation, Document, ErrorGroup, Hotspot, Span
 from stages.errors import UserError
+from stages.exact import as_written
 
 GOLD = "gold labels"  # what agrees with a given reference, besides annotators
 
@@ -97,13 +100,16 @@ def analyse(
     corpus = encode(documents, annotations, types)
     patterns = find_patterns(corpus.codes, corpus.missing)
     tables = contingency_tables(patterns)
-    pairs = pair_measures(corpus, tables)
-    weights = annotator_weights(pairs, settings)
-    coalition = coalition_of(corpus.annotators, weights, settings.coalition_cutoff)
+    matches = span_matches(corpus)
+    f1 = exact_span_f1(matches)
+    weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
+    coalition = coalition_of(corpus.annotators, weights, as_written(settings.coalition_cutoff))
     elite = np.array([name in coalition for name in corpus.annotators])
-    measures = token_measures(patterns, weights, elite)
-    limits = thresholds(measures, settings)
-    blocks = find_blocks(measures, limits, corpus.offsets, settings)
+    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in weights]), elite)
+    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, weights, elite), settings)
+    reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
+    blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
+    measures = by_pattern.of(patterns.index)
     if reference is None:
         consensus = vote(patterns, weights, corpus.offsets)
     else:
@@ -116,7 +122,7 @@ def analyse(
     everybody = range(len(corpus.annotators))
     shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))
     return Analysis(
-        agreement=_agreement(corpus, patterns, pairs, weights, coalition),
+        agreement=_agreement(corpus, patterns, pair_measures(matches, tables), mean_of_others(f1), weights, coalition),
         hotspots=hotspots,
         consensus=spans_of(consensus, corpus),
         groups=error_groups(shown, readings, everybody, settings.examples_per_group, settings.seed),
@@ -124,7 +130,7 @@ def analyse(
         bias=annotator_biases(corpus, consensus, coalition),
         confusion=type_confusion(corpus, consensus, tables),
         failed=corpus.failed,
-        thresholds=limits,
+        thresholds={name: limit.threshold for name, limit in limits.items()},
         settings=settings,
         measures=measures,
         readings=readings,
@@ -153,18 +159,18 @@ def _agreement(
     corpus: Corpus,
     patterns: Patterns,
     pairs: Mapping[str, Floats],
-    weights: Floats,
+    mean: Sequence[Fraction],
+    weights: Sequence[Fraction],
     coalition: tuple[str, ...],
 ) -> Agreement:
-    mean = mean_of_others(pairs["strict_span_f1"])
-    counts = label_mass(patterns.codes, np.ones(len(corpus.annotators)), corpus.missing)
+    counts = label_mass(patterns.codes, np.ones(len(corpus.annotators)), corpus.missing).astype(np.int64)
     return Agreement(
         annotators=corpus.annotators,
         documents=len(corpus.documents),
         pairs={name: tuple(map(tuple, matrix.tolist())) for name, matrix in pairs.items()},
-        mean=dict(zip(corpus.annotators, mean.tolist(), strict=True)),
-        overall=float(mean.mean()),
-        weights=dict(zip(corpus.annotators, weights.tolist(), strict=True)),
+        mean=dict(zip(corpus.annotators, map(float, mean), strict=True)),
+        overall=float(sum(mean, Fraction(0)) / len(mean)),
+        weights=dict(zip(corpus.annotators, map(float, weights), strict=True)),
         coalition=coalition,
         fleiss_kappa=fleiss_kappa(counts, patterns.counts),
         krippendorff_alpha=krippendorff_alpha(counts, patterns.counts),

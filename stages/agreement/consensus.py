@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from stages.agreement.encoding import Codes, Corpus, Floats, Ints, io_codes
+from stages.agreement.exact_measures import BOUND, Weights, heaviest
 from stages.agreement.patterns import Patterns, label_mass, normalised
 from stages.contracts import Span
 
-TIE = 1e-9
 
+def first_heaviest(mass: Floats, types: Codes, weights: Weights) -> Codes:
+    """Find the label of greatest weight in each column of `mass` (labels x U); of equals the first one.
 
-def first_heaviest(mass: Floats) -> Codes:
-    """The label of greatest weight in each column; of labels within 1e-9 of it the first one wins.
+    With labels in the order O, then types by name, a tie goes to O, else to the first type by name. `types` are
+    the A x U labels that `mass` sums up; where two masses are too near to each other to tell, their exact
+    `weights` decide.
 
-    With labels in the order O, then types by name, a tie goes to O, else to the first type by name.
-
-    >>> first_heaviest(np.array([[0.5, 0.2], [0.5 + 1e-12, 0.4], [0.0, 0.4]])).tolist()
-    [0, 1]
+    >>> from fractions import Fraction
+    >>> first_heaviest(np.array([[0.5], [0.5 + 1e-12]]), np.array([[0], [1]]), [Fraction(1), Fraction(1)]).tolist()
+    [0]
     """
-    first: Codes = (mass >= mass.max(axis=0) - TIE).argmax(axis=0).astype(np.uint16)
+    near = mass >= mass.max(axis=0) - 2 * BOUND
+    first: Codes = near.argmax(axis=0).astype(np.uint16)
+    for pattern in np.flatnonzero(near.sum(axis=0) > 1).tolist():
+        first[pattern] = heaviest(types[:, pattern].tolist(), weights, len(mass))
     return first
 
 
-def vote(patterns: Patterns, weights: Floats, offsets: Ints) -> Codes:
-    """BIO codes (T) of the weighted majority over types, B and I put aside.
+def vote(patterns: Patterns, weights: Weights, offsets: Ints) -> Codes:
+    """Find the weighted majority over types, B and I put aside, as BIO codes (T).
 
     Weights are renormalised among those who answered (equally where these weigh nothing). A mention
     starts where the type changes or a document begins, so adjacent mentions of one type become one.
     """
     types = io_codes(patterns.codes)
     absent = (patterns.missing + 1) // 2
-    mass = normalised(label_mass(types, weights, absent))
+    mass = normalised(label_mass(types, np.array([float(weight) for weight in weights]), absent))
+    by_pattern = first_heaviest(mass, types, weights)
     weightless = mass.sum(axis=0) == 0
     if weightless.any():
-        mass[:, weightless] = label_mass(types[:, weightless], np.ones(len(types)), absent)
-    winner = first_heaviest(mass)[patterns.index]
+        alone = types[:, weightless]
+        equal = label_mass(alone, np.ones(len(types)), absent)
+        by_pattern[weightless] = first_heaviest(equal, alone, [Fraction(1)] * len(types))
+    winner = by_pattern[patterns.index]
     begins = np.ones(len(winner), np.bool_)
     begins[1:] = winner[1:] != winner[:-1]
     begins[offsets[:-1][offsets[:-1] < len(winner)]] = True

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.agreement.encoding import Codes, Floats, Mask
 from stages.agreement.patterns import Patterns, label_mass
 
 # Patterns per step: tables of labels x patterns stay in the processor's cache, which halves the time.
 _BLOCK = 2048
-# Values equal in exact arithmetic must compare equal, and an exact zero must be zero.
+# As files have them; decisions are made by `exact_measures`.
 _PLACES = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenMeasures:
-    """Eight columns of equal length, one value per token, all in [0, 1] but the last in [-1, 1].
+    """Eight columns of equal length, one value per token or pattern, all in [0, 1] but the last in [-1, 1].
 
     With p the weighted distribution of BIO labels, q of types:
     d_bio = 1 - sum p^2; d_type = 1 - sum of squared type shares among entity labels (0 without any);
@@ -36,14 +37,20 @@ class TokenMeasures:
     rest_internal: Floats
     elite_dominance: Floats
 
+    def of(self, index: NDArray[np.intp]) -> TokenMeasures:
+        """The rows that `index` names: from measures of patterns those of tokens, by each token's pattern."""
+        return TokenMeasures(*(getattr(self, name)[index] for name in COLUMNS))
+
 
 COLUMNS = tuple(column.name for column in fields(TokenMeasures))
 
 
-def token_measures(patterns: Patterns, weights: Floats, elite: Mask) -> TokenMeasures:
-    """Measures of every token, from A weights (any scale) and the mask of coalition members.
+def pattern_measures(patterns: Patterns, weights: Floats, elite: Mask) -> TokenMeasures:
+    """Measure every pattern, from A weights (any scale) and the mask of coalition members.
 
-    Weights are renormalised among those who answered; weightless answers do not count.
+    Weights are renormalised among those who answered; weightless answers do not count. Each value is within
+    `exact_measures.BOUND` of the true one, and made of single additions, multiplications and divisions in a fixed
+    order, so that files have the same bytes on every machine.
     """
     size = patterns.codes.shape[1]
     per_pattern = np.zeros((len(COLUMNS), size))
@@ -52,8 +59,7 @@ def token_measures(patterns: Patterns, weights: Floats, elite: Mask) -> TokenMea
         block = slice(start, min(start + _BLOCK, size))
         per_pattern[:, block] = _measure(patterns.codes[:, block], patterns.missing, weights, elite)
     # Adding zero turns -0.0 into 0.0.
-    rounded = np.round(per_pattern, _PLACES) + 0.0
-    return TokenMeasures(*rounded[:, patterns.index])
+    return TokenMeasures(*(np.round(per_pattern, _PLACES) + 0.0))
 
 
 def _measure(codes: Codes, labels: int, weights: Floats, elite: Mask) -> Floats:
@@ -64,7 +70,7 @@ def _measure(codes: Codes, labels: int, weights: Floats, elite: Mask) -> Floats:
     begin, inside = shares[1::2], shares[2::2]
     starts, continues = begin.sum(axis=0), inside.sum(axis=0)
     d_bio = _impurity(shares)
-    d_type = _impurity(_divided(begin + inside, starts + continues, above=1e-12))
+    d_type = _impurity(_divided(begin + inside, starts + continues))
     u_boundary = np.maximum(4 * starts * (1 - starts), 4 * continues * (1 - continues))
     coalition, rest = _divided(coalition, elite_weight), _divided(rest, rest_weight)
     both = (elite_weight > 0) & (rest_weight > 0)
@@ -84,13 +90,16 @@ def _measure(codes: Codes, labels: int, weights: Floats, elite: Mask) -> Floats:
     )
 
 
-def _divided(mass: Floats, total: Floats, above: float = 0.0) -> Floats:
-    """Each column by its total; zeros where the total is not above a limit."""
-    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > above)
+def _divided(mass: Floats, total: Floats) -> Floats:
+    """Each column by its total; zeros where the total is zero."""
+    inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     return mass * inverse
 
 
 def _impurity(shares: Floats) -> Floats:
     """1 - sum of squares; 0 where there is no mass."""
-    squares: Floats = np.einsum("ij,ij->j", shares, shares)
+    # Row by row: einsum would fuse multiplication and addition where the processor can.
+    squares, square = np.zeros_like(shares, shape=shares.shape[1:]), np.empty_like(shares, shape=shares.shape[1:])
+    for share in shares:
+        squares += np.multiply(share, share, out=square)
     return np.where(squares > 0, 1.0 - squares, 0.0)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from stages.agreement.disagreement import TokenMeasures
 from stages.agreement.encoding import Codes, Corpus, Floats, Ints, Mask
+from stages.agreement.exact_measures import ExactMeasures
+from stages.agreement.patterns import Patterns
+from stages.agreement.percentiles import Reached, reach
 from stages.agreement.settings import AnalysisSettings
 from stages.contracts import Hotspot
+from stages.exact import as_written
 
 KINDS = ("elite_split", "systematic_bias", "complex", "minor")
 
@@ -31,16 +36,25 @@ class Blocks:
         return found
 
 
-def thresholds(measures: TokenMeasures, settings: AnalysisSettings) -> dict[str, float]:
-    """Percentiles over all tokens (linear interpolation); 0.0 where there are no tokens."""
+def thresholds(
+    measures: TokenMeasures, patterns: Patterns, exact: ExactMeasures, settings: AnalysisSettings
+) -> dict[str, Reached]:
+    """Find the patterns that reach the percentile of all tokens, by measure of patterns.
+
+    A value of zero reaches nothing: when most tokens are undisputed a percentile is 0, and `>=` alone would make
+    every token hot (`legacy_zero_threshold` does just that).
+    """
     wanted = {
-        "u_star": (measures.u_star, settings.percentile),
-        "tv_between": (measures.tv_between, settings.bias_percentile),
-        "elite_internal": (measures.elite_internal, settings.split_percentile),
+        "u_star": settings.percentile,
+        "tv_between": settings.bias_percentile,
+        "elite_internal": settings.split_percentile,
     }
+    zeros = settings.legacy_zero_threshold
     return {
-        name: float(np.percentile(values, percentile)) if len(values) else 0.0
-        for name, (values, percentile) in wanted.items()
+        name: reach(
+            getattr(measures, name), patterns.counts, as_written(percentile), partial(exact.value, name), zeros=zeros
+        )
+        for name, percentile in wanted.items()
     }
 
 
@@ -71,22 +85,15 @@ def merged_runs(hot: Mask, offsets: Ints) -> tuple[Ints, Ints]:
     return starts[np.append(True, ~bridged)[: len(starts)]], ends[np.append(~bridged, True)[: len(ends)]]
 
 
-def find_blocks(measures: TokenMeasures, limits: dict[str, float], offsets: Ints, settings: AnalysisSettings) -> Blocks:
-    """Hotspots of the joined documents and their kinds.
+def find_blocks(hot: Mask, split: Mask, biased: Mask, offsets: Ints) -> Blocks:
+    """Find the hotspots of the joined documents and their kinds, from T tokens that reach each threshold.
 
-    A token reaches a threshold when it is at or above it and above zero: when most tokens are undisputed
-    a percentile is 0, and `>=` alone would make every token hot (`legacy_zero_threshold` does just that).
+    `hot` is of U*, `split` of the disagreement inside the coalition, `biased` of that between it and the rest.
     """
-    start, end = merged_runs(_reaches(measures.u_star, limits["u_star"], settings), offsets)
-    split = _any_inside(_reaches(measures.elite_internal, limits["elite_internal"], settings), start, end)
-    bias = _any_inside(_reaches(measures.tv_between, limits["tv_between"], settings), start, end)
-    kind = np.select([split & bias, split, bias], [KINDS.index("complex"), 0, 1], KINDS.index("minor"))
+    start, end = merged_runs(hot, offsets)
+    is_split, is_bias = _any_inside(split, start, end), _any_inside(biased, start, end)
+    kind = np.select([is_split & is_bias, is_split, is_bias], [KINDS.index("complex"), 0, 1], KINDS.index("minor"))
     return Blocks(start, end, kind.astype(np.int64))
-
-
-def _reaches(values: Floats, limit: float, settings: AnalysisSettings) -> Mask:
-    reached: Mask = values >= limit
-    return reached if settings.legacy_zero_threshold else reached & (values > 0)
 
 
 def _any_inside(flags: Mask, start: Ints, end: Ints) -> Mask:
@@ -96,11 +103,12 @@ def _any_inside(flags: Mask, start: Ints, end: Ints) -> Mask:
 
 
 def _mean_inside(values: Floats, blocks: Blocks) -> Floats:
+    """Mean of values at 12 places, summed as whole numbers of their last place."""
     if not len(blocks.start):
         return np.zeros(0)
     edges = np.stack([blocks.start, blocks.end], axis=1).ravel()
-    sums = np.add.reduceat(np.append(values, 0.0), edges)[::2]
-    means: Floats = np.round(sums / (blocks.end - blocks.start), 12)
+    sums = np.add.reduceat(np.append(np.rint(values * 1e12).astype(np.int64), 0), edges)[::2]
+    means: Floats = np.round(sums / (blocks.end - blocks.start) / 1e12, 12)
     return means
 
 

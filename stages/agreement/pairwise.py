@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
-from stages.agreement.chance import cohens_kappa
+from stages.agreement.chance import cohens_kappa, exact_kappa
 from stages.agreement.encoding import Corpus, Floats, Ints
 from stages.agreement.patterns import Patterns
 
@@ -52,7 +55,9 @@ def token_macro_f1(tables: Ints) -> Floats:
     """
     used = tables.sum(axis=-1, dtype=np.float64) + tables.sum(axis=-2)
     hits = 2.0 * np.diagonal(tables, axis1=-2, axis2=-1)
-    total = np.divide(hits, used, out=np.zeros_like(used), where=used > 0).sum(axis=-1)
+    shares = np.divide(hits, used, out=np.zeros_like(used), where=used > 0)
+    # Rounded once, so that the order of the sum does not show.
+    total = np.array([math.fsum(row) for row in shares.reshape(-1, shares.shape[-1])]).reshape(shares.shape[:-1])
     labels = np.asarray((used > 0).sum(axis=-1), np.float64)
     macro: Floats = np.divide(total, labels, out=np.ones_like(labels), where=labels > 0)
     return macro
@@ -75,11 +80,19 @@ def contingency_tables(patterns: Patterns) -> Ints:
     return tables.reshape(-1, radix, radix)[:, : patterns.missing, : patterns.missing]
 
 
-def span_matches(corpus: Corpus) -> tuple[Ints, Ints, Ints]:
+class SpanMatches(NamedTuple):
     """Counts for each ordered pair, A x A: equal spans, spans with equal bounds, and own spans.
 
     Own spans, entry (a, b), are a's in the documents that b answered too. Spans never cross documents.
     """
+
+    strict: Ints
+    boundary: Ints
+    own: Ints
+
+
+def span_matches(corpus: Corpus) -> SpanMatches:
+    """Count equal spans and spans with equal bounds of every pair."""
     spans, size = corpus.spans, len(corpus.annotators)
     starts = np.zeros(int(corpus.offsets[-1]), np.bool_)
     starts[spans.start] = True
@@ -95,7 +108,7 @@ def span_matches(corpus: Corpus) -> tuple[Ints, Ints, Ints]:
     for first, second in combinations(range(size), 2):
         strict[first, second] = strict[second, first] = np.count_nonzero(typed[first] == typed[second])
         boundary[first, second] = boundary[second, first] = np.count_nonzero(bounds[first] == bounds[second])
-    return strict, boundary, _own_spans(corpus)
+    return SpanMatches(strict, boundary, _own_spans(corpus))
 
 
 def _own_spans(corpus: Corpus) -> Ints:
@@ -109,13 +122,13 @@ def _own_spans(corpus: Corpus) -> Ints:
     return counts @ corpus.answered.T.astype(np.int64)
 
 
-def pair_measures(corpus: Corpus, tables: Ints) -> dict[str, Floats]:
+def pair_measures(matches: SpanMatches, tables: Ints) -> dict[str, Floats]:
     """Every measure of MEASURES as a symmetric A x A matrix, token measures from contingency tables.
 
     The diagonal is 1.0: each annotator agrees with itself.
     """
-    size = len(corpus.annotators)
-    strict, boundary, own = span_matches(corpus)
+    strict, boundary, own = matches
+    size = len(own)
     return {
         "strict_span_f1": _with_unit_diagonal(span_f1(strict, own, own.T)),
         "boundary_f1": _with_unit_diagonal(span_f1(boundary, own, own.T)),
@@ -137,16 +150,21 @@ def _square(values: Floats, size: int) -> Floats:
     return matrix
 
 
-def mean_of_others(matrix: Floats) -> Floats:
-    """Each row's mean without its diagonal entry; a single annotator has 1.0.
+def exact_span_f1(matches: SpanMatches) -> list[list[Fraction]]:
+    """Strict span F1 of every pair as fractions (A x A), with the edge values of `span_f1` and a diagonal of 1."""
+    strict, own = matches.strict.tolist(), matches.own.tolist()
+    return [
+        [
+            Fraction(2 * strict[a][b], own[a][b] + own[b][a]) if a != b and own[a][b] + own[b][a] else Fraction(1)
+            for b in range(len(own))
+        ]
+        for a in range(len(own))
+    ]
 
-    >>> mean_of_others(np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 1.0], [0.0, 1.0, 1.0]])).tolist()
-    [0.25, 0.75, 0.5]
-    >>> mean_of_others(np.ones((1, 1))).tolist()
-    [1.0]
-    """
-    size = len(matrix)
-    if size == 1:
-        return np.ones(1)
-    means: Floats = (matrix.sum(axis=1) - matrix.diagonal()) / (size - 1)
-    return means
+
+def exact_kappas(tables: Ints, size: int) -> list[list[Fraction]]:
+    """Cohen's kappa of every pair as fractions (A x A), from contingency tables in the order of `combinations`."""
+    matrix = [[Fraction(1)] * size for _ in range(size)]
+    for table, (first, second) in zip(tables, combinations(range(size), 2), strict=True):
+        matrix[first][second] = matrix[second][first] = exact_kappa(table)
+    return matrix

@@ -1,56 +1,74 @@
-"""How much each annotator's label counts, and who forms the coalition (method sections 3 and 4)."""
+"""Weights of annotators' labels, and the coalition (method sections 3 and 4). Exact: fractions of counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import accumulate
 
-import numpy as np
-
-from stages.agreement.encoding import Floats
-from stages.agreement.pairwise import mean_of_others
 from stages.agreement.settings import AnalysisSettings
+from stages.exact import as_written
 
-_TIE = 1e-9
+Matrix = Sequence[Sequence[Fraction]]
 
 
-def annotator_weights(pairs: Mapping[str, Floats], settings: AnalysisSettings) -> Floats:
-    """Weights that sum to 1, from pairwise measures, by `settings.weights`.
+def mean_of_others(matrix: Matrix) -> list[Fraction]:
+    """Return each row's mean without its diagonal entry; a single annotator has 1.
 
-    span_f1: mean pairwise strict span F1, at least `weight_floor`. kappa: mean pairwise Cohen's kappa.
-    hybrid: the mean of both, each normalised (no floor). A single annotator has weight 1.0.
-
-    >>> pairs = {"strict_span_f1": np.eye(2), "cohens_kappa": np.array([[1.0, -0.5], [-0.5, 1.0]])}
-    >>> annotator_weights(pairs, AnalysisSettings()).tolist()
-    [0.5, 0.5]
+    >>> one, half, zero = Fraction(1), Fraction(1, 2), Fraction(0)
+    >>> mean_of_others([[one, half, zero], [half, one, one], [zero, one, one]])
+    [Fraction(1, 4), Fraction(3, 4), Fraction(1, 2)]
+    >>> mean_of_others([[one]])
+    [Fraction(1, 1)]
     """
-    spans = mean_of_others(pairs["strict_span_f1"])
+    size = len(matrix)
+    if size == 1:
+        return [Fraction(1)]
+    return [
+        sum((value for column, value in enumerate(values) if column != row), Fraction(0)) / (size - 1)
+        for row, values in enumerate(matrix)
+    ]
+
+
+def annotator_weights(f1: Matrix, kappa: Callable[[], Matrix], settings: AnalysisSettings) -> list[Fraction]:
+    """Return weights that sum to 1, from pairwise measures, by `settings.weights`.
+
+    span_f1: mean pairwise strict span F1, at least `weight_floor`. kappa: mean pairwise Cohen's kappa, asked for
+    only where it counts. hybrid: the mean of both, each normalised (no floor). A single annotator has weight 1.
+
+    >>> one, zero, half = Fraction(1), Fraction(0), Fraction(-1, 2)
+    >>> annotator_weights([[one, zero], [zero, one]], lambda: [[one, half], [half, one]], AnalysisSettings())
+    [Fraction(1, 2), Fraction(1, 2)]
+    """
+    spans = mean_of_others(f1)
     if settings.weights == "span_f1":
-        return _normalised(np.maximum(settings.weight_floor, spans))
-    kappas = mean_of_others(pairs["cohens_kappa"])
+        floor = as_written(settings.weight_floor)
+        return _normalised([max(floor, value) for value in spans])
+    kappas = _normalised(mean_of_others(kappa()))
     if settings.weights == "kappa":
-        return _normalised(kappas)
-    return 0.5 * _normalised(spans) + 0.5 * _normalised(kappas)
+        return kappas
+    return [(one + other) / 2 for one, other in zip(_normalised(spans), kappas, strict=True)]
 
 
-def _normalised(values: Floats) -> Floats:
+def _normalised(values: Sequence[Fraction]) -> list[Fraction]:
     """Shift so that none is negative, divide by the sum; equal shares where the sum is zero."""
-    shifted = values - min(0.0, float(values.min()))
-    total = float(shifted.sum())
-    return shifted / total if total > 0 else np.full(len(values), 1.0 / len(values))
+    shift = min(Fraction(0), *values)
+    shifted = [value - shift for value in values]
+    total = sum(shifted, Fraction(0))
+    return [value / total if total else Fraction(1, len(values)) for value in shifted]
 
 
-def coalition_of(names: Sequence[str], weights: Floats, cutoff: float) -> tuple[str, ...]:
-    """The heaviest annotators until their weights reach `cutoff`, the one that crosses it included.
+def coalition_of(names: Sequence[str], weights: Sequence[Fraction], cutoff: Fraction) -> tuple[str, ...]:
+    """Return the heaviest annotators until their weights reach `cutoff`, the one that crosses it included.
 
-    Equal weights (within 1e-9) go by name. In order of weight.
+    Equal weights go by name. In order of weight.
 
-    >>> coalition_of(["b", "a", "c"], np.array([0.4, 0.4, 0.2]), 0.5)
+    >>> coalition_of(["b", "a", "c"], [Fraction(2, 5), Fraction(2, 5), Fraction(1, 5)], Fraction(1, 2))
     ('a', 'b')
-    >>> coalition_of(["only"], np.array([1.0]), 0.5)
+    >>> coalition_of(["only"], [Fraction(1)], Fraction(1, 2))
     ('only',)
     """
-    by_name = dict(zip(names, weights.tolist(), strict=True))
-    ranked = sorted(by_name, key=lambda name: (-round(by_name[name], 9), name))
+    by_name = dict(zip(names, weights, strict=True))
+    ranked = sorted(by_name, key=lambda name: (-by_name[name], name))
     reached = list(accumulate(by_name[name] for name in ranked))
-    return tuple(ranked[: 1 + sum(weight < cutoff - _TIE for weight in reached[:-1])])
+    return tuple(ranked[: 1 + sum(weight < cutoff for weight in reached[:-1])])

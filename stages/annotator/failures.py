@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stages.contracts import Annotation
 from stages.errors import ProviderError
+from stages.exact import as_written
 
 LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
 
@@ -20,16 +21,11 @@ def taking_part(annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Se
     }
 
 
-def failed_share(annotations: Sequence[Annotation]) -> float:
-    """Share of documents without an annotation, 0 to 1; 0.0 for no documents."""
-    return sum(a.failure is not None for a in annotations) / len(annotations) if annotations else 0.0
-
-
 def refuse_too_many_failures(annotations: Sequence[Annotation], allowed: float, label: str) -> None:
     """Raise ProviderError with a table of the causes if the failed share is above `allowed`."""
-    if failed_share(annotations) <= allowed:
-        return
     failures = [(a.id, a.failure) for a in annotations if a.failure is not None]
+    if len(failures) <= as_written(allowed) * len(annotations):
+        return
     causes = Counter(failure.code for _, failure in failures)
     table = ""
     for code, count in sorted(causes.items(), key=lambda item: (-item[1], item[0])):

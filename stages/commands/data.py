@@ -10,6 +10,9 @@ from pathlib import Path
 from stages.commands.paths import given_path
 from stages.corpora.card import load_card
 from stages.corpora.check import CheckRow, check_benchmark
+from stages.corpora.pins import Pins, pins_text, pool_digest, read_pins
+from stages.corpora.prepare import corpus_settings, drawn_sets, pool_of
+from stages.corpora.sources import load_source, source_of
 from stages.errors import UserError
 from stages.files import read_text, write_text
 from stages.rooms import DATA, PIPELINE, Room, room, rooms
@@ -36,6 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
     unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
     unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
+    publishing = actions.add_parser("pilots", help="show a benchmark's pilot sets, drawn anew; publish them")
+    publishing.add_argument("benchmark", metavar="BENCHMARK")
+    publishing.add_argument("--write", action="store_true", help="into data/BENCHMARK/pilots.yaml")
     parser.epilog = "example: diziner data check --local ../benchmarks"
 
 
@@ -43,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
     """Do the action."""
     if options.action == "check":
         check(options.benchmarks, options.local)
+    elif options.action == "pilots":
+        pilots(room(options.benchmark), options.write)
     else:
         places = [room(name) for name in options.benchmarks] or rooms()
         link(places, linked=options.action == "link")
@@ -54,9 +62,37 @@ def link(places: Sequence[Room], linked: bool) -> None:
         path = place.folder / "dvc.yaml"
         if linked:
             write_text(path, read_text(PIPELINE))
+            if not place.pins.exists():  # a room of an earlier version: its pipeline depends on the file
+                write_text(place.pins, pins_text(place.name, "", []))
         else:
             path.unlink(missing_ok=True)
         sys.stdout.write(f"{place.name}: {'in' if linked else 'not in'} the pipeline\n")
+
+
+def pilots(place: Room, write: bool) -> None:
+    """Print the pilot sets that the settings draw, a line a round, and whether these are published; publish them.
+
+    Errors: UserError for data that is not at hand, and what no sets can be drawn from.
+    """
+    raw = load_settings().raw
+    card = load_card(place.folder)
+    local = Path(raw["corpus"]["local_dir"]) if raw["corpus"]["local_dir"] else None
+    pool = pool_of(load_source(card, place.folder, source_of(card, raw["corpus"]["source"]), local))
+    settings = corpus_settings(raw["corpus"], len(raw["rounds"]))
+    sets = drawn_sets(pool, settings)[: 1 if settings.pilot_mode == "fixed" else None]
+    drawn = Pins(
+        pool_digest(pool), tuple(tuple(document.id for document in chosen) for chosen in sets), str(place.pins)
+    )
+    for number, ids in enumerate(drawn.rounds):
+        sys.stdout.write(f"round {number}: {' '.join(ids)}\n")
+    if write:
+        write_text(place.pins, pins_text(place.name, drawn.pool, drawn.rounds))
+    published = read_pins(place.pins)
+    state = "no sets" if not published.rounds else "these sets" if published == drawn else "other sets"
+    sys.stdout.write(
+        f"{len(drawn.rounds)} x {settings.pilot_size} of {len(pool)} documents of the pool {drawn.pool[:12]} "
+        f"({settings.pilot_method}, {settings.embedder}, seed {settings.seed}); {place.pins} publishes {state}\n"
+    )
 
 
 def check(benchmarks: Sequence[str], given: Path | None) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from stages.commands.paths import given_path
 from stages.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
+from stages.corpora.pins import pins_text
 from stages.errors import UserError
 from stages.files import check, read_text, write_jsonl, write_text
 from stages.rooms import DATA, PIPELINE, Room
@@ -82,6 +83,7 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
+    write_text(folder / "pilots.yaml", pins_text(name, "", []))
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal
 
-from stages.compare.noise import bounds, f1, randomization_p_value, standard_error, unpaired_p_value
+from stages.compare.noise import bounds, randomization_p_value, standard_error, unpaired_p_value
+from stages.exact import as_written, mean
 from stages.ner.bootstrap import DocumentCounts, holm, paired_bootstrap
+from stages.ner.resampling import exact_f1
 from stages.rounding import rounded
 
 RESAMPLES = 2000
@@ -30,18 +34,19 @@ class Side:
     test_set: str | None = None
 
     @property
-    def f1(self) -> float | None:
-        """F1 by the counts, else by the metrics; None without gold."""
+    def f1(self) -> Fraction | None:
+        """F1 by the counts, else the decimal of the metrics; None without gold."""
         if self.counts is not None and self.counts.ids:
-            return float(f1(self.counts.counts.sum(axis=0)[None])[0])
+            return exact_f1(self.counts.counts)
         value: float | None = self.metrics.get("f1")
-        return value
+        return None if value is None else as_written(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """F1 of two runs on one benchmark. `low` and `high` bound the change (95 %, this benchmark alone).
 
+    `exact_change` is the change as a fraction, for decisions about it.
     `p_value` is that of the change, `adjusted` the same after Holm's correction over all benchmarks that
     changed. `paired`: document by document; if not, `note` says why. None where there is nothing to say.
     """
@@ -51,6 +56,7 @@ class Comparison:
     new: float | None = None
     documents: int = 0
     change: float | None = None
+    exact_change: Fraction | None = None
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
@@ -81,17 +87,22 @@ def compare(name: str, old: Side | None, new: Side | None) -> Comparison:
     """One benchmark, without regard to the others: `adjusted` is None, `verdict` not yet one on noise."""
     before, after = old.f1 if old else None, new.f1 if new else None
     documents = len(new.counts.ids) if new and new.counts else int(new.metrics.get("documents") or 0) if new else 0
-    row = Comparison(name, before, after, documents)
+    row = Comparison(name, _float(before), _float(after), documents)
     if old is None or new is None:
         return replace(row, verdict="gone" if new is None else "new")
     if before is None or after is None:
         return replace(
             row, verdict="no scores" if before is None and after is None else "new" if before is None else "gone"
         )
+    row = replace(row, exact_change=after - before)
     reason = _unpaired_because(old, new)
     if reason:
         return _unpaired(row, old, new, reason)
     return _paired(row, old.counts, new.counts)
+
+
+def _float(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def shown_p(value: float | None) -> str:
@@ -108,8 +119,7 @@ def mean_change(rows: Sequence[Comparison]) -> dict[str, float | int | None]:
     scored = [row for row in rows if row.old is not None and row.new is not None]
     if not scored:
         return {"benchmarks": 0, "old": None, "new": None, "change": None}
-    old = sum(row.old or 0.0 for row in scored) / len(scored)
-    new = sum(row.new or 0.0 for row in scored) / len(scored)
+    old, new = mean(row.old or 0.0 for row in scored), mean(row.new or 0.0 for row in scored)
     return {
         "benchmarks": len(scored),
         "old": rounded(old),
@@ -140,18 +150,19 @@ def _paired(row: Comparison, old: DocumentCounts | None, new: DocumentCounts | N
 
 
 def _unpaired(row: Comparison, old: Side, new: Side, reason: str) -> Comparison:
-    change = (row.new or 0.0) - (row.old or 0.0)
+    change = float(row.exact_change or 0)
     note = f"not paired: {reason}"
     intervals = [(side.metrics.get("f1_low"), side.metrics.get("f1_high")) for side in (old, new)]
     errors = [standard_error(low, high) for low, high in intervals if low is not None and high is not None]
     if len(errors) < len(intervals):
         return replace(row, change=change, note=f"{note}; no interval", verdict="no scores")
-    error = sum(value**2 for value in errors) ** 0.5
+    error = math.sqrt(math.fsum(value * value for value in errors))
     low, high = bounds(change, error)
     return replace(row, change=change, low=low, high=high, p_value=unpaired_p_value(change, error), note=note)
 
 
 def _judged(row: Comparison, significance: float) -> Comparison:
     sure = row.adjusted is not None and row.adjusted < significance
-    verdict: Verdict = "within noise" if not sure or not row.change else "better" if row.change > 0 else "worse"
+    change = row.exact_change
+    verdict: Verdict = "within noise" if not sure or not change else "better" if change > 0 else "worse"
     return replace(row, verdict=verdict)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from stages.compare.comparison import Comparison, Side, shown_p
 from stages.errors import UserError
+from stages.exact import as_written
 from stages.rooms import GATES
-
-_ROUNDING = 1e-9  # a drop of exactly the allowed size passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,9 @@ def _benchmark(gates: Gates, name: str, side: Side, row: Comparison | None) -> l
     score = side.f1
     floor = gates.floors.get(name)
     if floor is not None:
-        found = "none" if score is None else f"{score:.3f}"
-        checks.append(Check(name, "F1", found, f"at least {floor:g}", score is not None and score >= floor))
+        found = "none" if score is None else f"{float(score):.3f}"
+        passed = score is not None and score >= as_written(floor)
+        checks.append(Check(name, "F1", found, f"at least {floor:g}", passed))
     share = side.metrics["failed_share"]
     allowed = f"at most {gates.max_failed_share:g}"
     checks.append(Check(name, "failed share", f"{share:.3f}", allowed, share <= gates.max_failed_share))
@@ -114,11 +115,11 @@ def _benchmark(gates: Gates, name: str, side: Side, row: Comparison | None) -> l
 
 
 def _drop(gates: Gates, row: Comparison) -> Check:
-    change = row.change or 0.0
-    larger = -change > gates.max_drop + _ROUNDING
+    change = row.exact_change or Fraction(0)
+    larger = -change > as_written(gates.max_drop)
     # Without an interval nobody can call a drop noise.
     regression = larger and (row.verdict == "worse" or row.adjusted is None)
-    found = f"{change:+.3f}"
+    found = f"{float(change):+.3f}"
     if row.verdict == "same":
         found += ", the same counts"
     elif row.adjusted is not None:

@@ -48,7 +48,9 @@ def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Cha
     return {
         "old": old,
         "new": new,
-        "benchmarks": [{key: rounded(value) for key, value in asdict(row).items()} for row in rows],
+        "benchmarks": [
+            {key: rounded(value) for key, value in asdict(row).items() if key != "exact_change"} for row in rows
+        ],
         "mean": mean_change(rows),
         "changes": {key: list(value) for key, value in asdict(changes).items()},
     }

@@ -12,6 +12,7 @@ from stages.corpora.card import Card
 from stages.corpora.counts import count_differences, expected_counts, type_counts
 from stages.corpora.embed import TFIDF
 from stages.corpora.pilot import Method, Mode, pilot_sets
+from stages.corpora.pins import Pins, pinned_sets
 from stages.corpora.records import Corpus, Labelled
 from stages.errors import UserError
 
@@ -20,7 +21,7 @@ from stages.errors import UserError
 class CorpusSettings:
     """What shapes the pilot sets, `pilot_size` documents for each of `rounds`, and the test sample.
 
-    `test_size` None takes the whole test split.
+    `test_size` None takes the whole test split. With `pins`, published pilot sets are used where a room has some.
     """
 
     rounds: int
@@ -30,6 +31,22 @@ class CorpusSettings:
     embedder: str = TFIDF
     test_size: int | None = 300
     seed: int = 42
+    pins: bool = False
+
+
+def corpus_settings(corpus: Mapping[str, Any], rounds: int) -> CorpusSettings:
+    """Return the settings of params `corpus` for so many rounds."""
+    pilot = corpus["pilot"]
+    return CorpusSettings(
+        rounds=rounds,
+        pilot_size=pilot["documents"],
+        pilot_method=pilot["method"],
+        pilot_mode=pilot["mode"],
+        embedder=pilot["embedder"],
+        test_size=corpus["test"]["documents"],
+        seed=corpus["seed"],
+        pins=pilot.get("pins", False),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +60,16 @@ class Prepared:
     manifest: dict[str, Any]
 
 
-def prepare(corpus: Corpus, card: Card, settings: CorpusSettings) -> Prepared:
+def prepare(corpus: Corpus, card: Card, settings: CorpusSettings, pins: Pins | None = None) -> Prepared:
     """Choose pilot sets and test documents, and account for all that was left out.
 
     From the pool go documents whose tokens equal those of any document of the full test split, then
-    repetitions within the pool (the first stays). The test sample is drawn with the seed if the split has
-    more than `test_size` documents, and stays in file order.
+    repetitions within the pool (the first stays). Pilot sets are those of `pins` if the settings want them and there
+    are some, else drawn. The test sample is drawn with the seed if the split has more than `test_size` documents,
+    and stays in file order.
 
     Raises:
-        UserError: a document without tokens, a test size below 1, or what `pilot_sets` refuses.
+        UserError: a document without tokens, a test size below 1, or what `pilot_sets` or `pinned_sets` refuses.
     """
     if settings.test_size is not None and settings.test_size < 1:
         raise UserError(f"test size: {settings.test_size}; it must be 1 or more, or null for the whole split")
@@ -59,18 +77,12 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings) -> Prepared:
         if not each.document.tokens:
             raise UserError(f"{card.name}: document {each.document.id} is empty")
     pool, in_test, repeated = _pool(corpus)
-    sets = pilot_sets(
-        [each.document for each in pool],
-        settings.rounds,
-        settings.pilot_size,
-        settings.pilot_method,
-        settings.pilot_mode,
-        settings.seed,
-        settings.embedder,
-    )
+    documents = [each.document for each in pool]
+    published = pins if settings.pins and pins is not None and pins.rounds else None
+    sets = drawn_sets(documents, settings) if published is None else _published(published, documents, corpus, settings)
     test = _sample(corpus.test, settings.test_size, settings.seed)
     labelled = {each.document.id: each for each in pool}
-    pilot_ids = dict.fromkeys(document.id for documents in sets for document in documents)
+    pilot_ids = dict.fromkeys(document.id for chosen in sets for document in chosen)
     pilot = tuple(labelled[identifier] for identifier in pilot_ids)
     manifest = {
         "benchmark": card.name,
@@ -82,7 +94,10 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings) -> Prepared:
             "removed_repeated": repeated,
             "usable": len(pool),
         },
-        "pilot": {"sets": [[document.id for document in documents] for documents in sets]},
+        "pilot": {
+            "chosen": "drawn" if published is None else "published",
+            "sets": [[document.id for document in chosen] for chosen in sets],
+        },
         "test": {"loaded": len(corpus.test), "ids": [each.document.id for each in test]},
         "gold": {"pilot": _gold_summary(pilot), "test": _gold_summary(test)},
         "repairs": corpus.repairs,
@@ -91,6 +106,35 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings) -> Prepared:
     }
     gold = {each.document.id: each.spans for each in (*pilot, *test) if each.spans is not None}
     return Prepared(sets, tuple(each.document for each in test), gold, manifest)
+
+
+def drawn_sets(pool: Sequence[Document], settings: CorpusSettings) -> tuple[tuple[Document, ...], ...]:
+    """Draw the pilot sets that the settings ask for, whatever is published.
+
+    Errors: as `pilot_sets`.
+    """
+    return pilot_sets(
+        pool,
+        settings.rounds,
+        settings.pilot_size,
+        settings.pilot_method,
+        settings.pilot_mode,
+        settings.seed,
+        settings.embedder,
+    )
+
+
+def _published(
+    pins: Pins, pool: Sequence[Document], corpus: Corpus, settings: CorpusSettings
+) -> tuple[tuple[Document, ...], ...]:
+    test = {each.document.id for each in corpus.test}
+    fixed = settings.pilot_mode == "fixed"
+    return pinned_sets(pins, pool, test, settings.rounds, settings.pilot_size, fixed)
+
+
+def pool_of(corpus: Corpus) -> list[Document]:
+    """Return the documents that may be in a pilot set: no text of the test split, no repetition."""
+    return [each.document for each in _pool(corpus)[0]]
 
 
 def _pool(corpus: Corpus) -> tuple[list[Labelled], int, int]:

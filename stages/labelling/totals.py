@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stages.errors import ProviderError
+from stages.exact import as_written
 from stages.labelling.folder import Report
 from stages.labelling.recipe import Job, described
 
@@ -40,7 +41,7 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
 def refuse_too_many_failures(reports: Sequence[Report], allowed: float, label: str) -> None:
     """Raise ProviderError with a table of the causes if the share of failed documents is above `allowed`."""
     documents, failed = sum(report.documents for report in reports), sum(report.failed for report in reports)
-    if failed <= allowed * documents:
+    if failed <= as_written(allowed) * documents:
         return
     raise ProviderError(
         f"{label}: {failed:,} of {documents:,} documents failed; the allowed share is {allowed:g} "

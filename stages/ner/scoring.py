@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stages.contracts import Score, Span
 from stages.errors import UserError
+from stages.exact import mean
 
 STRICT_PROTOCOL = "strict span F1"
 
@@ -51,7 +52,7 @@ def strict_span_scores(gold: SpansById, predicted: SpansById) -> Scores:
         for label in sorted(gold_types | predicted_types)
     }
     micro = score_counts(correct_types.total(), predicted_types.total(), gold_types.total())
-    macro = sum(score.f1 for score in per_type.values()) / len(per_type) if per_type else 1.0
+    macro = mean(score.f1 for score in per_type.values()) if per_type else 1.0
     return Scores(micro, macro, per_type)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stages.compare.noise import randomization_p_value
 from stages.contracts import Document, Score, Span
 from stages.errors import UserError
+from stages.exact import mean
 from stages.ner.bootstrap import document_bootstrap, paired_bootstrap
 from stages.ner.pairing import count_boundary_pairs
 from stages.ner.protocols import PROTOCOLS
@@ -89,7 +90,7 @@ def protocol_scores(
     if name != POOLED:
         rows = [_document_counts(name, texts, id_, gold[id_], predicted[id_]) for id_ in sorted(gold)]
         counts = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
-    macro = sum(score.f1 for score in per_type.values()) / len(per_type) if per_type else 1.0
+    macro = mean(score.f1 for score in per_type.values()) if per_type else 1.0
     return ProtocolScores(protocol(texts, gold, predicted), macro, per_type, counts)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from stages.contracts import Agreement, Guideline
+from stages.exact import as_written
 from stages.supervisor.guideline import all_instructions, guideline_from_json, guideline_to_json
 from stages.supervisor.settings import SupervisorSettings
 
@@ -47,7 +49,9 @@ def starting_point(
             rejected = tuple(dict.fromkeys([*rejected, *tried]))
             base = replace(base, round=guideline.round)
             start = StartingPoint(base, record["base"]["agreement"], accepted=False)
-        calm = settings.stop_below is not None and abs(overall - record["agreement"]) < settings.stop_below
+        calm = settings.stop_below is not None and abs(
+            as_written(overall) - as_written(record["agreement"])
+        ) < as_written(settings.stop_below)
         start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm)
     # From round 1 on: round 0 says how annotators read the text without any guidance (method section 9).
     if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings)):
@@ -68,6 +72,7 @@ def _worst(mean: Mapping[str, float], settings: SupervisorSettings) -> str:
     """The annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
     if settings.drop_worst_margin is None or len(mean) <= settings.drop_worst_keep:
         return ""
-    worst = min(mean, key=lambda name: (mean[name], name))
-    average = sum(mean[name] for name in sorted(mean)) / len(mean)
-    return worst if average - mean[worst] >= settings.drop_worst_margin else ""
+    exact = {name: as_written(value) for name, value in mean.items()}
+    worst = min(exact, key=lambda name: (exact[name], name))
+    average = sum(exact.values(), Fraction(0)) / len(exact)
+    return worst if average - exact[worst] >= as_written(settings.drop_worst_margin) else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.contracts import Guideline, Instruction, Receipt
+from stages.exact import as_written
 from stages.supervisor.bounds import Candidate, contradiction, folded, words_of
 from stages.supervisor.guideline import all_instructions
 
@@ -80,7 +81,7 @@ def integrate(
         cost = words_of([i for i in block if i.id == target])
         if after is None:
             outcomes[candidate.instruction.id] = outcome
-        elif max_change is not None and sum(changed.values()) + cost > max_change * stood and target:
+        elif max_change is not None and sum(changed.values()) + cost > as_written(max_change) * stood and target:
             outcomes[candidate.instruction.id] = f"{DROPPED}: over the change limit"
         elif _shown_words({**blocks, candidate.annotator: after}) > max_words:
             outcomes[candidate.instruction.id] = f"{DROPPED}: over the length limit"

@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import combinations
 
 import naive_agreement as naive
@@ -18,9 +19,9 @@ from synthetic import make_corpus
 from stages.agreement import AnalysisSettings, analyse
 from stages.agreement.chance import cohens_kappa
 from stages.agreement.consensus import vote
-from stages.agreement.disagreement import token_measures
+from stages.agreement.disagreement import pattern_measures
 from stages.agreement.encoding import encode
-from stages.agreement.pairwise import contingency_tables, pair_measures, span_f1, span_matches
+from stages.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, span_f1, span_matches
 from stages.agreement.patterns import find_patterns
 from stages.agreement.weights import annotator_weights, coalition_of
 from stages.ner.tags import spans_to_tags
@@ -57,10 +58,12 @@ def compare_measures(types: int) -> None:
     documents, rows, labels = make_corpus(1_000, 8, types)
     corpus = encode(documents, rows, labels)
     patterns = find_patterns(corpus.codes, corpus.missing)
-    weights = annotator_weights(pair_measures(corpus, contingency_tables(patterns)), AnalysisSettings())
-    coalition = coalition_of(corpus.annotators, weights, 0.5)
+    f1 = exact_span_f1(span_matches(corpus))
+    weights = annotator_weights(f1, lambda: exact_kappas(contingency_tables(patterns), len(f1)), AnalysisSettings())
+    coalition = coalition_of(corpus.annotators, weights, Fraction(1, 2))
     elite = np.array([name in coalition for name in corpus.annotators])
-    by_name = dict(zip(corpus.annotators, weights.tolist(), strict=True))
+    by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))
+    floats = np.array([*by_name.values()])
     tags = {
         name: [spans_to_tags(row.spans, len(item.tokens)) for row, item in zip(own, documents, strict=True)]
         for name, own in rows.items()
@@ -74,7 +77,7 @@ def compare_measures(types: int) -> None:
     measures = compare(
         "token measures, 8 columns",
         lambda: naive.all_token_measures(tags, by_name, coalition),
-        lambda: token_measures(patterns, weights, elite),
+        lambda: pattern_measures(patterns, floats, elite).of(patterns.index),
         150,
     )
 
