@@ -13,6 +13,7 @@ from stages.errors import UserError
 from stages.files import write_json
 from stages.llm.endpoint import Endpoint
 from stages.llm.progress import Progress
+from stages.llm.provenance import provenance_in
 from stages.llm.request import Outcome, Request, Response
 from stages.llm.store import ResponseStore
 from stages.llm.tape import read_tape
@@ -185,7 +186,8 @@ def _usage(request: Request, outcome: Outcome) -> Usage:
     who = request.key, request.settings.endpoint, request.settings.model
     if isinstance(outcome, Failure):
         return Usage(*who, None, None)
-    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd)
+    provenance = provenance_in(outcome.fingerprint)
+    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd, provenance)
 
 
 def _judged(outcome: Outcome) -> Outcome:
