@@ -58,7 +58,8 @@ class Usage:
     """What one request behind an output took. `key` is the request's, `endpoint` and `model` say who was asked.
 
     Token counts and `usd` are the provider's: the counts are None for a call that no response came back from, `usd`
-    where the provider names no cost.
+    where the provider names no cost. `provenance` is what a local model's answer was computed with, empty where that
+    is not recorded and for models that are not local.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Usage:
     prompt_tokens: int | None
     completion_tokens: int | None
     usd: float | None = None
+    provenance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

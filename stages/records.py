@@ -47,8 +47,9 @@ def read_annotations(path: Path) -> list[Annotation]:
 
 
 def write_usage(path: Path, rows: Iterable[Usage]) -> None:
-    """Usage as JSON Lines, sorted by key."""
-    write_jsonl(path, [asdict(row) for row in sorted(rows, key=lambda row: row.key)])
+    """Usage as JSON Lines, sorted by key; without `provenance` where it is not recorded."""
+    values = [asdict(row) for row in sorted(rows, key=lambda row: row.key)]
+    write_jsonl(path, [{k: v for k, v in row.items() if v or k != "provenance"} for row in values])
 
 
 def read_usage(path: Path) -> list[Usage]:

@@ -60,7 +60,7 @@ def test_changing_any_field_changes_the_key() -> None:
 
 def test_the_mutations_leave_no_field_out() -> None:
     assert set(OTHER_SETTINGS) == {field.name for field in dataclasses.fields(ModelSettings)}
-    assert set(OTHER_REQUEST) | {"settings"} == {field.name for field in dataclasses.fields(Request)}
+    assert set(OTHER_REQUEST) | {"settings"} == {field.name for field in dataclasses.fields(Request) if field.compare}
 
 
 def test_transport_is_not_in_the_key() -> None:

@@ -172,6 +172,21 @@ def test_the_overview_says_n_protocol_and_intervals(report: Path, visit: Any) ->
     assert page.locator("#plots figure:first-of-type table tbody tr").count() == 2
 
 
+def test_a_run_that_was_not_computed_alike_is_warned_of(report: Path, visit: Any, tmp_path: Path) -> None:
+    assert "computed" not in visit(report).text_content("main")
+    files, said = make_room("alpha", annotators=3, rounds=1, documents=6)
+    for provenances, style in [(("xllamacpp 1; A", "xllamacpp 1; B"), "warn"), (("xllamacpp 1; A",) * 2, "note")]:
+        chosen = zip(files.usage, provenances, strict=True)
+        usage = {name: [replace(row, provenance=text) for row in files.usage[name]] for name, text in chosen}
+        [part] = files.rounds
+        part = replace(part, usage={})
+        file = tmp_path / f"{style}.html"
+        file.write_text(report_page([replace(files, usage=usage, rounds=(part,))], said, settings_for(3, 1)))
+        for route, place in (("", "#benchmarks"), ("#/b/alpha", "main")):
+            text = visit(file, route).text_content(f"{place} p.{style}:has-text('nswers of local models')")
+            assert "by xllamacpp 1; A" in text and ("by xllamacpp 1; B" in text) == (style == "warn")
+
+
 def test_a_line_of_the_plot_names_itself_on_focus(report: Path, visit: Any) -> None:
     page = visit(report)
     line = page.locator("#plots svg.plot").first.locator(".series").first

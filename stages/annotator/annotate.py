@@ -60,6 +60,7 @@ def requests_for(
             annotator.model,
             about(document, begun),
             answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
+            f"document {document.id}",
         )
         for document in documents
     ]

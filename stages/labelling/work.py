@@ -28,6 +28,8 @@ class Labeller:
         self._folder = OutFolder(job.out, job.format)
         # The answers of the benchmark that the guideline is of are at hand, as they are for its stages.
         self._asker = job.settings.asker(Room(job.guideline.benchmark))
+        # But it is not meant to have these documents'.
+        self._asker.replays = False
         self._asker.endpoints = {
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()
         }

@@ -13,6 +13,7 @@ from stages.errors import UserError
 from stages.files import write_json
 from stages.llm.endpoint import Endpoint
 from stages.llm.progress import Progress
+from stages.llm.provenance import provenance_in
 from stages.llm.request import Outcome, Request, Response
 from stages.llm.store import ResponseStore
 from stages.llm.tape import read_tape
@@ -33,10 +34,12 @@ class Tally:
 class Asker:
     """Answers requests; keeps every answer before it is returned.
 
-    `tape` is a file of recorded responses, also of failures that were recorded as such. `weights` is params
-    `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in the store may
-    cost together. `report` is a file for what they cost, written after calls. `progress` shows how far it is.
-    `usage` takes down what every request took, by key, wherever its answer came from; None: nothing is kept of it.
+    `tape` is a file of recorded responses, also of failures that were recorded as such; with `replays` it is meant
+    to have them all, and an error about a model that cannot be asked says what differs from the recording.
+    `weights` is params `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in
+    the store may cost together. `report` is a file for what they cost, written after calls. `progress` shows how
+    far it is. `usage` takes down what every request took, by key, wherever its answer came from; None: nothing is
+    kept of it.
     """
 
     store: ResponseStore
@@ -44,6 +47,7 @@ class Asker:
     weights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tape: Path | None = None
     tally: Tally = field(default_factory=Tally)
+    replays: bool = True
     usage: dict[str, Usage] | None = None
     budget_usd: float | None = None
     report: Path | None = None
@@ -112,7 +116,12 @@ class Asker:
         from stages.llm.schedule import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
-        endpoint.key()  # a missing key is said before anything is started
+        try:  # a missing key, or missing weights, is said before anything is started
+            endpoint.key()
+            if endpoint.kind == "local":
+                self._weights_of(requests[0])
+        except UserError as error:
+            raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
         books = Books(self.store, endpoint, requests[0], label, self.budget_usd, found)
         if endpoint.name not in self._lanes:
@@ -127,6 +136,24 @@ class Asker:
         prepare(endpoint)
         run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
 
+    def _beside_the_tape(self, error: UserError, requests: Sequence[Request], label: str) -> UserError:
+        """The error of a model that cannot be asked; where the tape has answers of it, with what differs from them."""
+        if self.tape is None or not self.replays or not self.tape.exists():
+            return error
+        from stages.llm.difference import difference, without_answer
+
+        first, *others = requests
+        rows = [row for row in read_tape(self.tape) if row[1]["model"] == first.settings.model]
+        if not rows:
+            return error
+        found = difference(first.canonical(), rows, label.endswith(REPAIR))
+        return UserError(without_answer(self.tape, label, first, len(others), found, error))
+
+    def _weights_of(self, request: Request) -> Path:
+        from stages.llm.weights import weights_file
+
+        return weights_file(request.settings.model, self.weights)
+
     def _write_report(self) -> None:
         if self.report is not None:
             from stages.llm.cost import cost_report
@@ -139,10 +166,9 @@ class Asker:
         if endpoint.kind != "local":
             return None
         from stages.llm.local import LocalServer
-        from stages.llm.weights import weights_file
 
         model, revision = request.settings.model, request.settings.revision
-        path = weights_file(model, self.weights)
+        path = self._weights_of(request)
         if not revision or not path.stem.startswith(revision):
             raise UserError(
                 f"params.yaml: {model}: revision is {revision or 'missing'}, but its weights are {path.stem[:12]}; "
@@ -160,7 +186,8 @@ def _usage(request: Request, outcome: Outcome) -> Usage:
     who = request.key, request.settings.endpoint, request.settings.model
     if isinstance(outcome, Failure):
         return Usage(*who, None, None)
-    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd)
+    provenance = provenance_in(outcome.fingerprint)
+    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd, provenance)
 
 
 def _judged(outcome: Outcome) -> Outcome:

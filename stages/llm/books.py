@@ -145,6 +145,8 @@ class Books:
 
 
 def _identity(response: Response, endpoint: Endpoint) -> Identity:
-    # Earlier local answers may report the path of the weights.
-    model = Path(response.model).name if endpoint.kind == "local" else response.model
-    return model, response.fingerprint
+    if endpoint.kind == "local":
+        # Earlier answers may report the path of the weights. The fingerprint says what computed the answer, and the
+        # weights are pinned: the model is no other on another machine, and the report tells where it was.
+        return Path(response.model).name, ""
+    return response.model, response.fingerprint

@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,11 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
         raise _typed(error, request, endpoint, key) from None
-    return _response(reply, local=endpoint.kind == "local")
+    if endpoint.kind != "local":
+        return _response(reply)
+    from stages.llm.provenance import local_provenance
+
+    return _computed_here(_response(reply), local_provenance(endpoint.threads))
 
 
 def check_extra(settings: ModelSettings) -> None:
@@ -179,7 +184,7 @@ def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
     return None
 
 
-def _response(reply: Any, local: bool) -> Response:
+def _response(reply: Any) -> Response:
     choice = reply.choices[0] if reply.choices else None
     broken = getattr(choice, "provider_specific_fields", None) or {}
     if choice is None or broken.get("error"):
@@ -188,17 +193,21 @@ def _response(reply: Any, local: bool) -> Response:
     more = getattr(choice.message, "provider_specific_fields", None) or {}
     usage = reply.usage
     cost = getattr(usage, "cost", None)
-    model = reply.model or ""
     return Response(
         text=_valid_unicode(choice.message.content or ""),
         finish_reason="refusal" if more.get("refusal") else (choice.finish_reason or "stop"),
-        # A local server reports the path of its weights: only their name is the same on every machine.
-        model=Path(model).name if local else model,
+        model=reply.model or "",
         fingerprint=getattr(reply, "system_fingerprint", None) or "",
         prompt_tokens=usage.prompt_tokens or 0 if usage else 0,
         completion_tokens=usage.completion_tokens or 0 if usage else 0,
         cost_usd=float(cost) if isinstance(cost, int | float) else None,
     )
+
+
+def _computed_here(response: Response, provenance: str) -> Response:
+    # The local server reports the path of its weights: only their name is the same on every machine. Its own
+    # fingerprint is that of a build, of which there are many without a number.
+    return replace(response, model=Path(response.model).name, fingerprint=provenance)
 
 
 def _valid_unicode(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Endpoints: where models are reached. Transport only: none of it shapes an answer but the address."""
+"""Endpoints: where models are reached. Transport only: none of it but the address is part of a request.
+
+The threads of a local model change some answers all the same, as its processor does (docs/models.md).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ class Endpoint:
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
     tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
-    model keeps its name and revision: fingerprint (and model), model (as reported), or off.
+    model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
+    local answer is what computed it (`stages.llm.provenance`), which may change.
     """
 
     name: str

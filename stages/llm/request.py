@@ -47,7 +47,8 @@ class ModelSettings:
 @dataclass(frozen=True)
 class Request:
     """A call to make. `address` identifies the endpoint itself (provider and base URL), so that two servers
-    with one model name never share answers. `schema` is the JSON Schema sent along, if any.
+    with one model name never share answers. `schema` is the JSON Schema sent along, if any. `about` says for
+    messages what is asked about (`document 17`); it is no part of the request, nor of its key.
 
     Transport (time limit, headers, key, pacing) is not part of it.
     """
@@ -56,9 +57,10 @@ class Request:
     settings: ModelSettings
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
+    about: str = field(default="", compare=False)
 
     def canonical(self) -> dict[str, Any]:
-        """The request as a JSON object: every field, in plain types."""
+        """The request as a JSON object: every field but `about`, in plain types."""
         settings = self.settings
         return {
             "address": self.address,
@@ -79,7 +81,7 @@ class Request:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 (64 hex digits) of the canonical JSON: equal exactly when every field is equal."""
+        """SHA-256 (64 hex digits) of the canonical JSON: equal exactly when the requests are."""
         return key_of(self.canonical())
 
     def followed_by(self, *turns: Message) -> Request:

@@ -11,6 +11,7 @@ from stages.usage import usage_of
 from stages.viewer.files import RoomFiles
 from stages.viewer.guidelines import guideline_view, receipts, types_view
 from stages.viewer.limits import Limits
+from stages.viewer.provenance import computed_with, provenance_note
 from stages.viewer.rounds import annotator_view, refinement_view, round_view
 
 
@@ -57,6 +58,7 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
         "scored": sum(row.id in files.gold for row in files.predictions.get("selected", ())),
         "choice": choice_check(files),
         "usage": usage_of(files.all_usage(), endpoints),
+        "computed": provenance_note(computed_with(files.all_usage(), endpoints)),
         "rounds": rounds,
     }
 

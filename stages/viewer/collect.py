@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from stages.agreement.error_families import FAMILIES
@@ -15,6 +16,7 @@ from stages.viewer.benchmarks import benchmark_view
 from stages.viewer.files import RoomFiles
 from stages.viewer.limits import STEPS, Limits
 from stages.viewer.page import page_of
+from stages.viewer.provenance import computed_with, provenance_note
 
 MOST_BYTES = 4_900_000  # of the page; the bound that people are told is 5 MB
 
@@ -48,6 +50,7 @@ def report_data(
 ) -> dict[str, Any]:
     """What the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
+    usage = chain.from_iterable(files.all_usage() for files in ordered)
     return {
         "protocol": STRICT_PROTOCOL,
         "profile": settings.raw.get("profile", ""),
@@ -55,6 +58,7 @@ def report_data(
         "kinds": [[kind, KIND_NAMES[kind]] for kind in KINDS],
         "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
         "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
+        "computed": provenance_note(computed_with(usage, settings.endpoints)),
         "published": None if published is None else _published([f.card.name for f in ordered], published),
     }
 

@@ -1,6 +1,6 @@
 // One benchmark: its figures, and everything about the chosen round.
 
-import { el, quoted, section, table } from "./dom.js";
+import { el, computedNote, quoted, section, table } from "./dom.js";
 import { counted, figure, interval, money, signed, toRound, verdict, whole } from "./format.js";
 import { hotspotBrowser } from "./hotspots.js";
 import { agreementMatrix, confusionMatrix, typeScores } from "./matrices.js";
@@ -28,7 +28,7 @@ export function benchmarkPage(benchmark, data, route) {
     body.replaceChildren(...roundSections(view, next));
   };
   show(route);
-  return { nodes: [...head, keyFigures(benchmark, data), choiceNote(benchmark), typeScores(benchmark), nav.node, body], show };
+  return { nodes: [...head, keyFigures(benchmark, data), choiceNote(benchmark), computedNote(benchmark), typeScores(benchmark), nav.node, body], show };
 }
 
 /** For every hotspot the lines it led to: "round id" -> [[round of the line, id of the line]]. */

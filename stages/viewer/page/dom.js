@@ -99,6 +99,11 @@ export function scroller(label, ...children) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children);
 }
 
+/** What computed local models' answers, of all benchmarks or of one; a warning where it was not the same for all. */
+export function computedNote({ computed }) {
+  return computed && el("p", { class: computed.mixed ? "warn" : "note" }, computed.text);
+}
+
 export function details(summary, ...children) {
   return el("details", null, el("summary", null, summary), children);
 }

@@ -1,6 +1,6 @@
 // All benchmarks on one page: the table, agreement by round, F1 by agreement.
 
-import { el, details, section, table } from "./dom.js";
+import { el, computedNote, details, section, table } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
 import { figureOf, sparkline, whisker } from "./charts.js";
 
@@ -10,7 +10,7 @@ export function overview(data) {
     el("h1", { tabindex: "-1" }, "Where annotators disagree, and what refinement made of it"),
     el("p", { class: "lead" }, headline(data, run)),
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
-    section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), published(data)),
+    section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
     run.length ? section("plots", "Agreement and scores", el("div", { class: "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
   ];
 }
