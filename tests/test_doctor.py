@@ -376,6 +376,16 @@ def test_a_home_that_is_read_only_or_unknown(clinic: Clinic, tmp_path: Path) -> 
     assert "cannot be written to" in found["weights folder"]["found"]
 
 
+def test_a_user_without_a_home(clinic: Clinic) -> None:
+    """Neither HOME nor the system names one, as for the user of a container that has only a number."""
+    unknown = "import pwd\ndef nobody(uid):\n    raise KeyError(uid)\npwd.getpwuid = nobody\n"
+    words = [PYTHON, "-c", f"import os\ndel os.environ['HOME']\n{unknown}{MAIN}", "doctor"]
+    done = clinic.run(*words, DIZINER_CACHE="", XDG_CACHE_HOME="")
+    assert "Traceback" not in done.stderr
+    assert "unknown: Could not determine home directory." in done.stdout and "set HOME or" in done.stdout
+    assert "ok       lock          free" in done.stdout
+
+
 def test_a_project_that_is_read_only(clinic: Clinic, tmp_path: Path) -> None:
     require_permissions(tmp_path)
     clinic.diziner("responses", "import", "data/conll2003/tape.jsonl")

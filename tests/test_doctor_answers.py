@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ from typing import Any
 import pytest
 from doctor_place import Clinic, make_clinic, make_template, require_permissions, unprivileged
 
-from stages.doctor.system import dispatched, features
 from stages.files import write_jsonl
 from stages.llm.request import Message, ModelSettings, Request, Response
 from stages.llm.store import ResponseStore
@@ -266,19 +266,28 @@ def test_other_weights_than_the_recordings_are_a_note(clinic: Clinic) -> None:
     assert (found["state"], found["found"]) == ("ok", "1 of 1 recorded model on this machine, by SHA-256")
 
 
-def test_the_recordings_processor_is_compared_where_it_is_named(clinic: Clinic) -> None:
-    def said() -> tuple[str, str]:
-        found = clinic.findings("--strict")["recording processor"]
-        return found["state"], found["found"]
+def test_the_recordings_processor_is_compared_where_answers_name_it(clinic: Clinic) -> None:
+    def recorded_on(*processors: str) -> dict[str, Any]:
+        """The finding when the first answers name these, all others the last of them."""
 
-    assert said() == ("note", "the tapes do not say")
-    provenance(clinic, processor={"features": features()})
-    assert said() == ("ok", "this one has what the recording's has")
-    provenance(clinic, processor=" ".join([*features(), "NEVER1"]))
-    assert said() == ("note", "another one; not here: NEVER1")
-    if dispatched()[0]:
-        provenance(clinic, processor=["NEVER1"])
-        assert said()[1].startswith("another one; not here: NEVER1; only here: ")
+        def change(rows: list[Any]) -> None:
+            answers = [row for row in rows if "response" in row]
+            for position, row in enumerate(answers):
+                processor = processors[min(position, len(processors) - 1)]
+                row["response"]["fingerprint"] = f"xllamacpp 1 on CPU; {processor}; kernels X; 2 threads"
+
+        edit(change)(clinic.folder / TAPE)
+        return clinic.findings("--strict")["recording processor"]
+
+    plain = clinic.findings("--strict")["recording processor"]
+    assert plain["state"] == "note" and plain["found"].startswith("the tapes do not say; here ")
+    here = plain["facts"]["here"]
+    assert here.split()[0] == platform.machine()
+    found = recorded_on(here)
+    assert (found["state"], found["found"]) == ("ok", f"{here}, as recorded")
+    found = recorded_on("pdp11 MMU", here)
+    assert found["state"] == "note" and "1 answer with pdp11 MMU; here" in found["found"]
+    assert found["facts"]["recorded"]["pdp11 MMU"] == 1
 
 
 @pytest.mark.parametrize("head", [{"models": [1]}, {"models": {"local:m": 5}}, {"runtime": [None, {}], "processor": 5}])

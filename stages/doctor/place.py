@@ -14,6 +14,7 @@ from stages.doctor.finding import CANNOT
 from stages.rooms import rooms
 
 if TYPE_CHECKING:
+    from stages.llm.tape import TapeRow
     from stages.settings import Settings
 
 SOURCE = Path(__file__).resolve().parents[2]  # the checkout, or the folder of packages, that this code runs from
@@ -51,6 +52,19 @@ class Place:
     def recordings(self) -> dict[str, Mapping[str, Any]]:
         """The provenance of each room's tape by room; tapes without a readable one are left out."""
         return dict(self._provenances())
+
+    @cached_property
+    def tapes(self) -> dict[str, list[TapeRow] | Exception | None]:
+        """The tape of each room by room: its rows, why it cannot be read, or None where there is none."""
+        from stages.llm.tape import read_tape
+
+        found: dict[str, list[TapeRow] | Exception | None] = {}
+        for place in rooms() if self.root else ():
+            try:
+                found[place.name] = read_tape(place.tape) if place.tape.exists() else None
+            except CANNOT as error:
+                found[place.name] = error
+        return found
 
     @cached_property
     def in_use(self) -> set[tuple[str, str]]:

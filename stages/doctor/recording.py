@@ -6,17 +6,17 @@ A difference is a note, no problem: recorded answers are replayed as they are, n
 from __future__ import annotations
 
 import platform
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from stages.doctor.finding import Finding, State, counted, listed
 from stages.doctor.packages import installed
 from stages.doctor.place import Place
-from stages.doctor.system import dispatched, features
+from stages.doctor.system import features
 from stages.doctor.weights import digests, folder_of_weights, held, verified
 
-_UNSAID = "the tapes do not say"
+_FEATURES = ("AVX2", "FMA3", "AVX512F", "ASIMD", "ASIMDDP", "SVE")  # those that fingerprints name, in their order
 
 
 def check_recording(place: Place) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def check_recording(place: Place) -> Iterator[Finding]:
     yield Finding("recording", "date", "ok", f"{counted(len(heads), 'tape')}, {span}", facts={"dates": dates})
     yield _runtime(_values(heads, "runtime"))
     yield from _weights(place, heads)
-    yield _processor(_values(heads, "processor"))
+    yield _processor(place)
 
 
 def _values(heads: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
@@ -50,42 +50,34 @@ def _runtime(recorded: list[Any]) -> Finding:
     facts = {"recorded": recorded, "here": here}
     if recorded == [here]:
         return Finding("recording", "runtime", "ok", f"{here}, as recorded", facts=facts)
-    said = listed([_UNSAID if value is None else str(value) for value in recorded])
+    said = listed(["not named" if value is None else str(value) for value in recorded])
     return Finding("recording", "runtime", "note", f"recorded with: {said}; here: {here}", facts=facts)
 
 
-def _processor(recorded: list[Any]) -> Finding:
-    """Whether every recording's processor has the same loops as this one, as far as its words name them."""
-    here = {platform.machine(), *features()}
-    facts = {"recorded": recorded, "here": sorted(here)}
-    if recorded == [None]:
-        return Finding("recording", "processor", "note", _UNSAID, facts=facts)
-    lacking, more = set[str](), set[str]()
-    for value in recorded:
-        named = _words(value)
-        lacking |= named - here
-        more |= set(dispatched()[0]) - named
-    if not lacking and not more:
-        return Finding("recording", "processor", "ok", "this one has what the recording's has", facts=facts)
-    differences = [
-        *([f"not here: {listed(sorted(lacking), 8)}"] if lacking else []),
-        *([f"only here: {listed(sorted(more), 8)}"] if more else []),
-    ]
-    return Finding("recording", "processor", "note", f"another one; {'; '.join(differences)}", facts=facts)
+def _processor(place: Place) -> Finding:
+    """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
+    rows = [row for tape in place.tapes.values() if isinstance(tape, list) for row in tape]
+    local = [response for _, request, response in rows if request.get("address") == "local"]
+    told = Counter(_processor_of(str(response.fingerprint)) for response in local)
+    has = set(features())
+    here = " ".join([platform.machine(), *(name for name in _FEATURES if name in has)])
+    facts = {"recorded": dict(sorted(told.items())), "here": here}
+    if not any(told):
+        return Finding("recording", "processor", "note", f"the tapes do not say; here {here}", facts=facts)
+    if set(told) == {here}:
+        return Finding("recording", "processor", "ok", f"{here}, as recorded", facts=facts)
+    said = [f"{counted(count, 'answer')} with {words or 'one not named'}" for words, count in told.most_common()]
+    return Finding("recording", "processor", "note", f"recorded: {listed(said, 3)}; here {here}", facts=facts)
 
 
-def _words(value: Any) -> set[str]:
-    """The words of a description of a processor: a text, a list, or names that are true in a mapping.
+def _processor_of(fingerprint: str) -> str:
+    """The processor that a local answer's fingerprint names; empty for one that names none.
 
-    >>> sorted(_words({"machine": "x86_64", "features": ["AVX2", "FMA3 F16C"], "AVX512F": False, "SSE": True}))
-    ['AVX2', 'F16C', 'FMA3', 'SSE', 'x86_64']
+    >>> _processor_of("xllamacpp 2026.10 on CPU; x86_64 AVX2 FMA3; kernels F16C; 2 threads"), _processor_of("b0")
+    ('x86_64 AVX2 FMA3', '')
     """
-    if isinstance(value, str):
-        return {word for word in re.split(r"[\s,;]+", value) if word}
-    if isinstance(value, Mapping):
-        named = {str(name) for name, has in value.items() if has is True}
-        return named | {word for each in value.values() for word in _words(each)}
-    return {word for each in value for word in _words(each)} if isinstance(value, list) else set()
+    parts = fingerprint.split("; ")
+    return parts[1] if fingerprint.startswith("xllamacpp ") and len(parts) > 1 else ""
 
 
 def _weights(place: Place, heads: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
