@@ -53,6 +53,7 @@ def test_weights_are_verified(clinic: Clinic) -> None:
         "verified": True,
     }
     assert "verified by SHA-256" in found[f"weights {MODEL}"]["found"]
+    assert clinic.doctor().stderr == ""
     assert found["weights folder"]["facts"]["path"] == str(path.parent)
 
 
