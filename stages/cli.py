@@ -28,6 +28,7 @@ COMMANDS = {
     "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
     "agree": "measure the agreement of annotators without gold: plain files, anywhere",
     "plan": "say what a run would ask of models and what it would cost, before it does",
+    "doctor": "check the installation: versions, weights, keys, answers, DVC, git; say how to mend what is wrong",
     "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",
 }
 EXIT_CODES = "exit codes: 0 done, 1 our bug or a failed gate, 2 something given is wrong or missing, 3 a model failed"

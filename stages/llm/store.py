@@ -26,7 +26,7 @@ from stages.llm.request import Request, Response, key_of
 Row = tuple[str, dict[str, Any], Response]
 T = TypeVar("T")
 
-_LAYOUT = 1
+LAYOUT = 1
 _CHUNK = 500  # keys per query, below SQLite's limit on variables
 
 
@@ -181,8 +181,8 @@ def _connect(path: Path, busy_s: float) -> sqlite3.Connection:
         raise sqlite3.DatabaseError("the file is empty")
     connection = _opened(path, busy_s)
     layout = connection.execute("PRAGMA user_version").fetchone()[0]
-    if layout > _LAYOUT:
-        raise UserError(f"{path}: made by a newer version (layout {layout}, this one reads {_LAYOUT}); update diziner")
+    if layout > LAYOUT:
+        raise UserError(f"{path}: made by a newer version (layout {layout}, this one reads {LAYOUT}); update diziner")
     columns = {row[1] for row in connection.execute("PRAGMA table_info(responses)")}
     if "digest" not in columns:
         with contextlib.suppress(sqlite3.OperationalError):  # another process was quicker
@@ -205,7 +205,7 @@ def _create(path: Path) -> None:
         )
         for table in TABLES:
             connection.execute(table)
-        connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+        connection.execute(f"PRAGMA user_version = {LAYOUT}")
         connection.close()
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
