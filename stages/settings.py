@@ -131,6 +131,9 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(sorted(raw["weights"])) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
+    for name, entry in raw["weights"].items():
+        if ("sha256" in entry) == ("files" in entry):
+            raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
     if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
         raise UserError(
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "

@@ -23,6 +23,7 @@ INFRASTRUCTURE = {
     "stages/llm/__init__.py",
     "stages/rooms.py",
     "stages/settings.py",
+    "stages/weightsfolder.py",
 }
 TRANSPORT = "stages/llm/"
 ANSWER_SHAPING = {"dialogue.py", "parse.py", "prompts.py", "request.py"}
