@@ -10,6 +10,7 @@ from typing import Any
 
 from stages.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from stages.contracts import Usage
+from stages.corpora.sentences import MINILM, check_minilm
 from stages.errors import UserError
 from stages.files import check, read_yaml
 from stages.llm.ask import Asker
@@ -134,6 +135,8 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
+    if raw["corpus"]["pilot"]["embedder"] == MINILM:
+        check_minilm(raw["weights"], path)
     if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
         raise UserError(
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "

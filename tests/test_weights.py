@@ -162,3 +162,12 @@ def test_settings_say_one_file_or_several(change: Callable[[dict[str, Any]], obj
     change(raw["weights"]["minilm"])
     with pytest.raises(UserError, match=message):
         settings_from(raw, "params.yaml")
+
+
+def test_the_embedder_minilm_needs_its_weights_in_settings() -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["corpus"]["pilot"]["embedder"] = "minilm"
+    settings_from(raw, "params.yaml")
+    del raw["weights"]["minilm"]
+    with pytest.raises(UserError, match=r"^params.yaml: weights.minilm: the embedder minilm needs the entry"):
+        settings_from(raw, "params.yaml")

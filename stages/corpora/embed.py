@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stages.contracts import Document
+from stages.corpora.sentences import MINILM, sentence_vectors
 from stages.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,25 +20,30 @@ DIMENSIONS = 64  # of TF-IDF after SVD: enough to tell topics apart, small enoug
 
 
 def check_embedder(embedder: str) -> None:
-    """Refuse an embedder that is neither "tfidf" nor "sentence-transformers:<model>" with a UserError."""
-    if embedder != TFIDF and not embedder.removeprefix(SENTENCE_TRANSFORMERS):
+    """Refuse an embedder that is none of "tfidf", "minilm" and "sentence-transformers:<model>" with a UserError."""
+    if embedder in (TFIDF, MINILM):
+        return
+    if not embedder.removeprefix(SENTENCE_TRANSFORMERS):
         raise UserError(f"embedder {embedder!r} names no model; write {SENTENCE_TRANSFORMERS}<model>")
-    if embedder != TFIDF and not embedder.startswith(SENTENCE_TRANSFORMERS):
-        raise UserError(f"unknown embedder {embedder!r}; allowed: {TFIDF}, {SENTENCE_TRANSFORMERS}<model>")
+    if not embedder.startswith(SENTENCE_TRANSFORMERS):
+        raise UserError(f"unknown embedder {embedder!r}; allowed: {TFIDF}, {MINILM}, {SENTENCE_TRANSFORMERS}<model>")
 
 
 def embed(documents: Sequence[Document], embedder: str, seed: int) -> NDArray[np.float64]:
     """One row of unit length for each document (a row of zeros if the embedder sees nothing in it).
 
     "tfidf" weighs lower-cased tokens (sublinear term frequency) and reduces them to 64 dimensions by
-    truncated SVD; "sentence-transformers:<model>" is the paper's way and needs that package.
+    truncated SVD; "minilm" embeds sentences, as the paper does, with weights on this machine;
+    "sentence-transformers:<model>" does with that package.
 
     Raises:
-        UserError: the embedder is unknown, or its package is not installed.
+        UserError: the embedder is unknown, or its package or weights are not on this machine.
     """
     check_embedder(embedder)
     if embedder == TFIDF:
         return _unit(_tfidf(documents, seed))
+    if embedder == MINILM:
+        return _unit(sentence_vectors([document.text for document in documents]))
     try:
         package = importlib.import_module("sentence_transformers")
     except ImportError:
