@@ -122,14 +122,15 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         if name not in annotators:
             known = ", ".join(sorted(annotators))
             raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
+    local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
     models = {f"annotators.{name}": entry for name, entry in annotators.items()}
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
-        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in raw["weights"]:
-            known = ", ".join(sorted(raw["weights"])) or "none"
+        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in local:
+            known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
     for name, entry in raw["weights"].items():
