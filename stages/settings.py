@@ -10,6 +10,7 @@ from typing import Any
 
 from stages.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from stages.contracts import Usage
+from stages.corpora.sentences import MINILM, check_minilm
 from stages.errors import UserError
 from stages.files import check, read_yaml
 from stages.llm.ask import Asker
@@ -121,16 +122,22 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         if name not in annotators:
             known = ", ".join(sorted(annotators))
             raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
+    local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
     models = {f"annotators.{name}": entry for name, entry in annotators.items()}
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
-        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in raw["weights"]:
-            known = ", ".join(sorted(raw["weights"])) or "none"
+        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in local:
+            known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
+    for name, entry in raw["weights"].items():
+        if ("sha256" in entry) == ("files" in entry):
+            raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
+    if raw["corpus"]["pilot"]["embedder"] == MINILM:
+        check_minilm(raw["weights"], path)
     if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
         raise UserError(
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "

@@ -12,8 +12,9 @@ import pytest
 from conftest import ROOT, Project, copy_project, use_scripted
 
 from stages.llm.tape import read_tape
-from stages.llm.weights import weights_folder
 from stages.records import read_usage
+from stages.settings import load_settings
+from stages.weightsfolder import files_of, weights_path
 
 CITIES = ("London", "Paris", "Bath", "Rome", "Vienna", "York", "Leeds", "Dover")
 COMMANDS = [
@@ -73,7 +74,8 @@ def test_the_readmes_own_texts_go_from_a_file_to_a_refined_guideline(tmp_path: P
 
 
 def weights_are_here() -> bool:
-    return len(list(weights_folder().glob("*.gguf"))) > 1
+    entries = load_settings(ROOT / "params.yaml").raw["weights"].values()
+    return all(weights_path(*file).exists() for entry in entries for file in files_of(entry).items())
 
 
 def test_the_recorded_answers_give_the_committed_metrics(clone: Project) -> None:

@@ -109,7 +109,7 @@ def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for (address, model), revision in sorted(models.items()):
         named[f"{address}:{model}"] = {"revision": revision}
-        if model in weights:
+        if "sha256" in weights.get(model, {}):
             named[f"{address}:{model}"]["sha256"] = weights[model]["sha256"]
     return {"models": named, "runtime": _runtime(), "recorded": datetime.now(UTC).date().isoformat()}
 

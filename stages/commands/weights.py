@@ -1,4 +1,4 @@
-"""`diziner weights fetch [MODEL…]`: bring local models' weights to this machine."""
+"""`diziner weights fetch [MODEL…]`: bring the weights of local models and of the embedder to this machine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def run(options: argparse.Namespace) -> None:
     """Fetch and verify; weights that are there already are left alone."""
     weights = load_settings().raw["weights"]
     for model in options.models or sorted(weights):
-        path = fetch(model, weights, lambda line: void(sys.stderr.write(f"{line}\n")))
-        sys.stdout.write(f"{model}: {path.stat().st_size / 1e6:.0f} MB, verified, ready\n")
+        paths = fetch(model, weights, lambda line: void(sys.stderr.write(f"{line}\n")))
+        size = sum(path.stat().st_size for path in paths)
+        sys.stdout.write(f"{model}: {size / 1e6:.0f} MB, verified, ready\n")
 
 
 def void(_: object) -> None:

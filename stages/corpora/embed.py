@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stages.contracts import Document
+from stages.corpora.sentences import MINILM, sentence_vectors
 from stages.errors import UserError
 
 if TYPE_CHECKING:
     from stages.corpora.clusters import Vectors
 
 TFIDF = "tfidf"
-EMBEDDERS = (TFIDF,)
+EMBEDDERS = (TFIDF, MINILM)
 
 
 def check_embedder(embedder: str) -> None:
@@ -24,9 +25,14 @@ def check_embedder(embedder: str) -> None:
 def embed(documents: Sequence[Document], embedder: str) -> Vectors:
     """Embed documents in whole numbers: a row of length 2^20 for each (of zeros if the embedder sees nothing in it).
 
-    Errors: UserError for an unknown embedder.
+    "tfidf" weighs lower-cased tokens (sparse); "minilm" embeds sentences, as the paper does, with weights on this
+    machine.
+
+    Errors: UserError for an unknown embedder, and for weights that are not on this machine.
     """
     check_embedder(embedder)
+    if embedder == MINILM:
+        return sentence_vectors([document.text for document in documents]).astype("f8")
     from stages.corpora.tfidf import tfidf
 
     return tfidf(documents)

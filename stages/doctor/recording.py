@@ -5,7 +5,6 @@ A difference is a note, no problem: recorded answers are replayed as they are, n
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,10 +12,8 @@ from typing import Any
 from stages.doctor.finding import Finding, State, counted, listed
 from stages.doctor.packages import installed
 from stages.doctor.place import Place
-from stages.doctor.system import features
 from stages.doctor.weights import digests, folder_of_weights, held, verified
-
-_FEATURES = ("AVX2", "FMA3", "AVX512F", "ASIMD", "ASIMDDP", "SVE")  # those that fingerprints name, in their order
+from stages.llm.provenance import processor
 
 
 def check_recording(place: Place) -> Iterator[Finding]:
@@ -59,8 +56,7 @@ def _processor(place: Place) -> Finding:
     rows = [row for tape in place.tapes.values() if isinstance(tape, list) for row in tape]
     local = [response for _, request, response in rows if request.get("address") == "local"]
     told = Counter(_processor_of(str(response.fingerprint)) for response in local)
-    has = set(features())
-    here = " ".join([platform.machine(), *(name for name in _FEATURES if name in has)])
+    here = processor()
     facts = {"recorded": dict(sorted(told.items())), "here": here}
     if not any(told):
         return Finding("recording", "processor", "note", f"the tapes do not say; here {here}", facts=facts)

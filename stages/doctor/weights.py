@@ -53,7 +53,7 @@ def check_weights(place: Place) -> Iterator[Finding]:
 
 def folder_of_weights() -> Path:
     """Where weights lie. Errors: RuntimeError where neither the environment nor the system names a home."""
-    from stages.llm.weights import weights_folder
+    from stages.weightsfolder import weights_folder
 
     return weights_folder()
 

@@ -8,7 +8,7 @@ from typing import Any
 from stages.errors import UserError
 from stages.llm.endpoint import Endpoint
 from stages.llm.turns import machine_turn
-from stages.llm.weights import weights_folder
+from stages.weightsfolder import cache_folder
 
 
 class LocalServer:
@@ -36,7 +36,7 @@ class LocalServer:
             import xllamacpp
         except ImportError:
             raise UserError("xllamacpp is not installed: run `make setup`") from None
-        machine_turn(weights_folder().parent / "local-model.lock")
+        machine_turn(cache_folder() / "local-model.lock")
         settings = xllamacpp.CommonParams()
         settings.model.path = str(self._weights)
         settings.n_ctx = self._endpoint.context

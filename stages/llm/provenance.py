@@ -22,16 +22,21 @@ _IMPLIED = {"SSE3", "SSSE3", "AVX", "BMI2"}  # by the other kernels on every pro
 def local_provenance(threads: int) -> str:
     """Say what answers are computed with in this process: runtime, devices, processor, kernels, threads."""
     import xllamacpp
-    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
-    has: Mapping[str, bool] = getattr(_multiarray_umath, "__cpu_features__", {})
-    features = " ".join([platform.machine(), *(name for name in _FEATURES if has.get(name))])
     kernels = [name for name in re.findall(r"(\w+) = 1\b", xllamacpp.get_system_info()) if name not in _IMPLIED]
     devices = " ".join(device["name"] for device in xllamacpp.get_device_info())
     return (
-        f"{_RUNTIME} {xllamacpp.__version__} on {devices}; {features}; kernels {' '.join(kernels)}; "
+        f"{_RUNTIME} {xllamacpp.__version__} on {devices}; {processor()}; kernels {' '.join(kernels)}; "
         f"{threads} thread{'' if threads == 1 else 's'}"
     )
+
+
+def processor() -> str:
+    """Name this machine's processor by its kind and the features that answers may depend on: `x86_64 AVX2 FMA3`."""
+    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
+
+    has: Mapping[str, bool] = getattr(_multiarray_umath, "__cpu_features__", {})
+    return " ".join([platform.machine(), *(name for name in _FEATURES if has.get(name))])
 
 
 def provenance_in(fingerprint: str) -> str:
