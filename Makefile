@@ -3,14 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup repro test check bench rehearse lock clean
+# More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
+PYTHONS ?=
+
+.PHONY: setup repro test check bench portable rehearse lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
 	@$(BIN)/diziner summary
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .
@@ -20,6 +23,9 @@ check: setup ## lint, format, types, doctests
 
 bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
+portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same bytes under every kernel, SIMD level, locale, … (BRIEF=1: the most telling)
+	PYTHONPATH=tests $(BIN)/python -m portable $(if $(BRIEF),--brief) $(PYTHONS:%=--python .venv-%/bin/python)
 
 rehearse: setup ## the paper's scale on scripted models: calls, cost, overhead (minutes)
 	PYTHONPATH=. $(BIN)/python tests/perf/rehearse.py
@@ -33,6 +39,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+.venv-%/.installed: requirements.lock pyproject.toml
+	test -x .venv-$*/bin/python || python$* -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
+	@touch $@
 
 lock: setup ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -48,6 +48,7 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> Project:
     add_annotators(made, **MORE)
     made.edit_params(lambda params: params["corpus"]["pilot"].update(documents=5))
     use_variants(made, "rounds-3", "drop-worst", "coalition")
+    made.edit_params(lambda params: params["supervisor"].update(drop_worst_margin=0.05))
     made.diziner("repro", "-j", "2")
     return made
 
