@@ -70,6 +70,28 @@ for name in sys.argv[2:]:
 Path(sys.argv[1]).write_text(" ".join(loaded))
 """
 
+# A check against a schema, and whether it had been compiled before.
+CHECKS = """
+import sys
+from pathlib import Path
+import fastjsonschema
+compiled = []
+usual = fastjsonschema.compile
+fastjsonschema.compile = lambda *words, **options: compiled.append(words) or usual(*words, **options)
+from stages.errors import UserError
+from stages.files import check
+
+def fits(value):
+    try:
+        check(value, "toy", "here")
+    except UserError:
+        return False
+    return True
+
+kind = "integer" if fits(1) else "string" if fits("") else "neither"
+Path(sys.argv[1]).write_text(f"{not compiled} {kind}")
+"""
+
 # One call over HTTP, by the client of the project.
 CALL = """
 import sys
@@ -95,6 +117,7 @@ def root(tmp_path: Path) -> Path:
     folder = make_graph(tmp_path / "project", {}).folder
     (folder / "stages/probe.py").write_text(PROBE)
     (folder / "stages/call.py").write_text(CALL)
+    (folder / "stages/checks.py").write_text(CHECKS)
     (folder / "out").mkdir()
     return folder
 
@@ -137,6 +160,19 @@ def test_edited_code_gets_a_process_of_its_own(root: Path, workers: Workers) -> 
     workers.start(job(root, "second", "stages.probe", "numpy"))
     assert ended(workers) == [("second", 0)]
     assert said(root, "second") == "new "
+
+
+def test_schemas_are_compiled_before_a_fork_and_never_stale(root: Path, workers: Workers) -> None:
+    schema = root / "stages/schemas/toy.schema.json"
+    found = []
+    for name, kind in (("first", "integer"), ("second", "integer"), ("third", "string")):
+        if name != "second":
+            schema.write_text(json.dumps({"type": kind}))
+        workers.start(job(root, name, "stages.checks"))
+        assert ended(workers) == [(name, 0)], (root / f"{name}.log").read_text()
+        found.append(said(root, name))
+    # The third finds none: what was compiled is not what is there now.
+    assert found == ["False integer", "True integer", "False string"]
 
 
 def test_calls_over_http_work_in_forks_that_have_the_client_loaded(root: Path, workers: Workers) -> None:

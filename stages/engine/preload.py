@@ -32,8 +32,19 @@ def load(names: Iterable[str]) -> None:
         for name in names:
             with contextlib.suppress(ImportError, AttributeError):
                 importlib.import_module(name)
+            if name == "stages.files":
+                _compile_schemas()
     if others():
         _stop_openblas()
+
+
+def _compile_schemas() -> None:
+    """Compile every schema, as the first check against it would: that takes longer than the work of many a stage."""
+    from stages.files import SCHEMAS, _compiled
+
+    for path in sorted(SCHEMAS.glob("*.schema.json")):
+        with contextlib.suppress(ValueError, OSError):
+            _compiled(path.name.removesuffix(".schema.json"))
 
 
 def _stop_openblas() -> None:

@@ -35,9 +35,9 @@ _FORKS = sys.platform == "linux"
 
 
 def source_state() -> tuple[tuple[str, int, int, int], ...]:
-    """What changes when a source file does: path, inode, time and size of each, sorted."""
+    """What changes when a source file or schema does: path, inode, time and size of each, sorted."""
     found = []
-    for path in sorted(SOURCES.rglob("*.py")):
+    for path in sorted(path for path in SOURCES.rglob("*") if path.suffix in {".py", ".json"}):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             found.append((str(path), status.st_ino, status.st_mtime_ns, status.st_size))
