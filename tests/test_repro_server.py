@@ -13,26 +13,39 @@ import pytest
 from conftest import ROOT
 from repro_projects import make_graph
 
-from stages.engine.server import WARM, Job
+from stages.engine.job import Job
+from stages.engine.preload import WARM
 from stages.engine.workers import Workers, stage_script
 from stages.llm.fake.server import ScriptedServer
 
 LOAD = """
-import importlib, json, os, sys, threading
+import json, os, sys
+from stages.engine.preload import load
+from stages.engine.threads import others
 EVENTS = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.fork", "os.system"}
 seen = []
-sys.addaudithook(lambda event, arguments: seen.append(event) if event in EVENTS else None)
+
+def note(event, arguments):
+    # The one program that may be started: it does nothing, and its fork has OpenBLAS end its workers.
+    if event in EVENTS and not (event == "subprocess.Popen" and arguments[1] == ["true"]):
+        seen.append(event)
+
+sys.addaudithook(note)
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 # What stages load of these, not only their roots.
-deep = ["sklearn.cluster", "sklearn.feature_extraction.text", "scipy.sparse", "seqeval.metrics", "seqeval.scheme"]
+deep = ["sklearn.cluster", "sklearn.feature_extraction.text", "scipy.sparse", "scipy.linalg", "seqeval.metrics"]
+before = dict(os.environ)
 for name in [*json.loads(sys.argv[1]), *deep]:
-    importlib.import_module(name)
-    assert threading.active_count() == 1, name
+    load([name])
+    assert name in sys.modules, name
+    assert not others(), (name, others())
     assert not seen, (name, seen)
-# A query after a fork, and numbers after one, work.
-import numpy, polars
+changed = {key for key in before | os.environ if before.get(key) != os.environ.get(key)}
+assert not {key for key in changed if "THREAD" in key or "MALLOC" in key}, changed
+# Numbers and a query after a fork work.
 child = os.fork()
 if not child:
+    import numpy, polars
     frame = polars.DataFrame({"a": list(range(100_000))})
     right = frame.group_by(rest=polars.col("a") % 7).agg(polars.col("a").sum())["a"].sum() == sum(range(100_000))
     square = numpy.ones((300, 300)) @ numpy.ones((300, 300))
@@ -41,7 +54,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_what_is_loaded_before_a_fork_starts_no_thread_and_opens_no_connection() -> None:
+def test_what_is_loaded_before_a_fork_leaves_no_thread_and_opens_no_connection() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOAD, json.dumps(sorted(WARM))], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
@@ -55,6 +68,28 @@ loaded = [name for name in sys.argv[2:] if name in sys.modules]
 for name in sys.argv[2:]:
     __import__(name)
 Path(sys.argv[1]).write_text(" ".join(loaded))
+"""
+
+# A check against a schema, and whether it had been compiled before.
+CHECKS = """
+import sys
+from pathlib import Path
+import fastjsonschema
+compiled = []
+usual = fastjsonschema.compile
+fastjsonschema.compile = lambda *words, **options: compiled.append(words) or usual(*words, **options)
+from stages.errors import UserError
+from stages.files import check
+
+def fits(value):
+    try:
+        check(value, "toy", "here")
+    except UserError:
+        return False
+    return True
+
+kind = "integer" if fits(1) else "string" if fits("") else "neither"
+Path(sys.argv[1]).write_text(f"{not compiled} {kind}")
 """
 
 # One call over HTTP, by the client of the project.
@@ -82,6 +117,7 @@ def root(tmp_path: Path) -> Path:
     folder = make_graph(tmp_path / "project", {}).folder
     (folder / "stages/probe.py").write_text(PROBE)
     (folder / "stages/call.py").write_text(CALL)
+    (folder / "stages/checks.py").write_text(CHECKS)
     (folder / "out").mkdir()
     return folder
 
@@ -111,10 +147,10 @@ def said(root: Path, name: str) -> str:
 
 def test_what_a_stage_loaded_is_there_for_the_next_of_its_kind(root: Path, workers: Workers) -> None:
     for name in ("first", "second"):
-        workers.start(job(root, name, "stages.probe", "numpy", "polars"))
+        workers.start(job(root, name, "stages.probe", "numpy", "jinja2"))
         assert ended(workers) == [(name, 0)]
     assert said(root, "first") == ""
-    assert said(root, "second") == "numpy polars"
+    assert said(root, "second") == "numpy jinja2"
 
 
 def test_edited_code_gets_a_process_of_its_own(root: Path, workers: Workers) -> None:
@@ -124,6 +160,19 @@ def test_edited_code_gets_a_process_of_its_own(root: Path, workers: Workers) -> 
     workers.start(job(root, "second", "stages.probe", "numpy"))
     assert ended(workers) == [("second", 0)]
     assert said(root, "second") == "new "
+
+
+def test_schemas_are_compiled_before_a_fork_and_never_stale(root: Path, workers: Workers) -> None:
+    schema = root / "stages/schemas/toy.schema.json"
+    found = []
+    for name, kind in (("first", "integer"), ("second", "integer"), ("third", "string")):
+        if name != "second":
+            schema.write_text(json.dumps({"type": kind}))
+        workers.start(job(root, name, "stages.checks"))
+        assert ended(workers) == [(name, 0)], (root / f"{name}.log").read_text()
+        found.append(said(root, name))
+    # The third finds none: what was compiled is not what is there now.
+    assert found == ["False integer", "True integer", "False string"]
 
 
 def test_calls_over_http_work_in_forks_that_have_the_client_loaded(root: Path, workers: Workers) -> None:

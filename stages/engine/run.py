@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.engine.dvc_graph import DvcGraph, StageError, State, open_graph
+from stages.engine.job import Job
 from stages.engine.lockfiles import LockFiles
 from stages.engine.plan import Ready, Step
-from stages.engine.server import Job
 from stages.engine.view import View
 from stages.engine.workers import Workers, stage_script
 
@@ -91,6 +91,7 @@ class _Run:
         self._running: dict[str, float] = {}
         self._stopped_at: float | None = None
         self._sent = 0
+        self._told = False
         self.outcome = Outcome()
         view.begin(graph.steps, jobs)
 
@@ -152,8 +153,16 @@ class _Run:
         server = self._workers.fileno()
         ready = select.select([server] if server is not None else [], [], [], seconds)[0]
         for ended in self._workers.ended() if ready else ():
+            self._tell(ended.threads)
             self._end(self._steps[ended.name], ended.code)
         self._view.tick()
+
+    def _tell(self, threads: Sequence[str]) -> None:
+        """Say once that stages start slowly, and why: the server has threads and does not fork."""
+        if threads and not self._told:
+            self._told = True
+            why = f"the process that starts stages has threads ({', '.join(threads)})"
+            self._view.say(f"note      {why}: each stage gets a new process, which is slower")
 
     def _end(self, step: Step, code: int) -> None:
         seconds = time.monotonic() - self._running.pop(step.name)

@@ -1,62 +1,43 @@
 """The process that starts stage commands: by a fork of itself where the command is a stage script of ours.
 
 A fork has Python and the libraries in memory that a fresh process would take seconds to load. The server learns
-what to load from the stages that ran. It runs alone in its process, without threads, so that forks are safe; a job
-is forked only while the source code is what was loaded, else it gets a fresh process. When the process that started
-the server dies, however it dies, the server and all commands die too.
+what to load from the stages that ran. A job is forked only while the source code is what was loaded, else it gets a
+fresh process. When the process that started the server dies, however it dies, the server and all commands die too.
 
-Messages are JSON lines. In: `{"job": {...}}`, `{"signal": 2}`. Out: `{"name": ..., "code": ...}`, code as of
-`subprocess`: negative for a signal.
+A fork of a process with threads may wait for ever for one that it does not have. So the server starts none, loads
+libraries without any (`stages.engine.preload`), and counts before each fork: if there is another thread after all,
+the job gets a process that is started for it, and the report of its end names the threads.
+
+Messages are JSON lines. In: `{"job": {...}}`, `{"signal": 2}`. Out: `{"name": ..., "code": ..., "threads": [...]}`,
+code as of `subprocess`: negative for a signal; threads is empty but for such a job.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
-import importlib
 import json
 import os
-import runpy
 import select
 import signal
 import socket
 import sys
-import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-# Loading these starts no thread, opens no connection and computes nothing (a test holds them to it).
-WARM = frozenset(
-    {"fastjsonschema", "jinja2", "joblib", "jsonschema", "litellm", "numpy", "openai", "polars", "scipy", "seqeval"}
-    | {"sklearn", "stages", "yaml"}
-)
+from stages.engine.job import Job, die_with_parent, leave, run_job, spawn
+from stages.engine.preload import load
+from stages.engine.threads import others
+
 SOURCES = Path("stages")
 # Elsewhere system libraries may not outlive a fork.
 _FORKS = sys.platform == "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One stage's command. `lines` are started one after the other until one fails.
-
-    `module` is the stage script that the only line runs, with `arguments`; "" for any other command.
-    """
-
-    name: str
-    lines: list[list[str]]
-    folder: str
-    environment: dict[str, str]
-    log: str
-    module: str = ""
-    arguments: tuple[str, ...] = ()
-
-
 def source_state() -> tuple[tuple[str, int, int, int], ...]:
-    """What changes when a source file does: path, inode, time and size of each, sorted."""
+    """What changes when a source file or schema does: path, inode, time and size of each, sorted."""
     found = []
-    for path in sorted(SOURCES.rglob("*.py")):
+    for path in sorted(path for path in SOURCES.rglob("*") if path.suffix in {".py", ".json"}):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             found.append((str(path), status.st_ino, status.st_mtime_ns, status.st_size))
@@ -70,6 +51,7 @@ class Server:
         self._connection = connection
         self._buffer = b""
         self._running: dict[int, Job] = {}
+        self._threads: dict[int, list[str]] = {}
         self._loaded = source_state()
         self._loads: dict[str, list[str]] = {}
         self._wake, wake_up = os.pipe()
@@ -103,12 +85,15 @@ class Server:
 
     def _start(self, job: Job) -> Job | None:
         forked = _FORKS and bool(job.module) and source_state() == self._loaded
-        if forked:
+        if forked and not others():
             # What a stage of this kind was seen to load is loaded here, once for all that follow.
-            for name in self._loads.pop(job.module, []):
-                _load(name)
+            load(self._loads.pop(job.module, []))
             gc.freeze()
-        process = os.fork()
+        if threads := others():
+            process = spawn(job)
+            self._threads[process] = threads
+        else:
+            process = os.fork()
         if process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.setpgid(process, process)
@@ -133,7 +118,7 @@ class Server:
                 # Killed: what it had started may not go on writing.
                 _kill_group(process)
             self._learn(job)
-            report = {"name": job.name, "code": code}
+            report = {"name": job.name, "code": code, "threads": self._threads.pop(process, [])}
             self._connection.sendall(json.dumps(report).encode() + b"\n")
 
     def _learn(self, job: Job) -> None:
@@ -153,99 +138,23 @@ class Server:
         os._exit(0)
 
 
-def _load(name: str) -> None:
-    # What cannot be loaded by itself is left to those who need it.
-    with contextlib.suppress(ImportError, AttributeError):
-        importlib.import_module(name)
-
-
 def _kill_group(process: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process, signal.SIGKILL)
 
 
-def die_with_parent(number: int, parent: int) -> None:
-    """Have the kernel send this process a signal when `parent` dies (Linux); at once if it is dead already."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, int(number), 0, 0, 0)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def run_job(job: Job, server: int) -> int:
-    """Run a job in this process, a fork of the server, and return its exit code."""
-    for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    with Path(os.devnull).open("rb") as nothing, Path(job.log).open("wb") as log:
-        for source, target in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(source.fileno(), target)
-    os.environ.update(job.environment)
-    os.chdir(job.folder)
-    if not job.module:
-        return _run_lines(job.lines, server)
-    die_with_parent(signal.SIGKILL, server)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return _run_module(job)
-
-
-def _run_lines(lines: list[list[str]], server: int) -> int:
-    import subprocess
-
-    def stop(*_: object) -> None:
-        os.killpg(0, signal.SIGKILL)
-
-    # SIGINT reaches the whole group: the command decides, this process waits for it.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, stop)
-    die_with_parent(signal.SIGTERM, server)
-    for line in lines:
-        if code := subprocess.run(line, check=False).returncode:
-            return code
-    return 0
-
-
-def _run_module(job: Job) -> int:
-    before = set(sys.modules)
-    sys.argv = [job.module, *job.arguments]
-    sys.modules.pop(job.module, None)
-    code = 0
-    try:
-        runpy.run_module(job.module, run_name="__main__", alter_sys=True)
-    except SystemExit as stopped:
-        if isinstance(stopped.code, str):
-            raise
-        code = stopped.code or 0
-    fresh = [name for name in sys.modules if name not in before and name.partition(".")[0] in WARM]
-    Path(f"{job.log}.modules").write_text("\n".join(fresh), encoding="utf-8")
-    return code
-
-
 def main() -> None:
     """`python -m stages.engine.server FD PARENT`: serve the socket FD until the process PARENT is gone."""
     connection = socket.socket(fileno=int(sys.argv[1]))
+    # Only this process holds it: its end is seen at once.
+    connection.set_inheritable(False)
     server = os.getpid()
     die_with_parent(signal.SIGTERM, int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Read when litellm is loaded: without it litellm asks the network for a price file.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     job = Server(connection).serve()
-    _leave(run_job(job, server))
-
-
-def _leave(code: int) -> NoReturn:
-    """End a fork. A negative code is a signal: it becomes this process's end too."""
-    if code < 0:
-        with contextlib.suppress(OSError):
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    # What Python does at its end, but for taking apart all that the server had loaded: that costs more than a stage.
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+    leave(run_job(job, server))
 
 
 if __name__ == "__main__":

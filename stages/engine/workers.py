@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stages.engine.server import Job
+from stages.engine.job import Job
 from stages.errors import DizinerError
 
 PYTHON = ".venv/bin/python"
@@ -24,10 +24,14 @@ _SHELL = frozenset("|&;<>()$`\\\"'*?[]#~=%{}!\n")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job's end; `code` is negative for a signal."""
+    """A job's end; `code` is negative for a signal.
+
+    `threads` are those for which the server did not dare to fork: the job got a process of its own.
+    """
 
     name: str
     code: int
+    threads: tuple[str, ...] = ()
 
 
 def stage_script(line: str) -> tuple[str, tuple[str, ...]] | None:
@@ -74,7 +78,8 @@ class Workers:
             raise DizinerError("the process that runs the stages is gone; run the same command again")
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            yield Ended(**json.loads(line))
+            news = json.loads(line)
+            yield Ended(news["name"], news["code"], tuple(news["threads"]))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all jobs and to what they started."""
