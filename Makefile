@@ -6,11 +6,15 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro test check bench portable rehearse lock clean
+.PHONY: setup repro locks test check bench portable rehearse lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
 	@$(BIN)/diziner summary
+
+locks: setup ## after an edit to code: pipelines, digests of code, dvc.lock files and metrics as the code makes them
+	$(BIN)/diziner data link
+	$(BIN)/diziner repro
 
 test: setup ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
@@ -19,7 +23,7 @@ check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --doctest-modules stages
+	$(BIN)/python -m pytest --doctest-modules diziner
 
 bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=. $(BIN)/python $$file || exit 1; done

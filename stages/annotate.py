@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from stages.annotator.annotate import annotate
-from stages.annotator.tally import tally
-from stages.arguments import stage_arguments
-from stages.contracts import Usage
-from stages.corpora.documents import read_documents
-from stages.errors import run_main
-from stages.files import write_json, write_jsonl
-from stages.records import annotation_to_json, write_usage
-from stages.rooms import room
-from stages.settings import load_settings
-from stages.supervisor.guideline import load_guideline
+from diziner.annotator.annotate import annotate
+from diziner.annotator.outcomes import tally
+from diziner.common.errors import run_main
+from diziner.common.files import write_json, write_jsonl
+from diziner.guideline.file import load_guideline
+from diziner.layout import room_named
+from diziner.llm.access import asker_for
+from diziner.pipeline.arguments import stage_arguments
+from diziner.records.annotations import annotation_to_json
+from diziner.records.documents import read_documents
+from diziner.records.usage import write_usage
+from diziner.settings import load_settings
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark", "--annotator", "--round")
     settings = load_settings()
-    place = room(arguments.benchmark)
+    room = room_named(arguments.benchmark)
     annotator = settings.annotator(arguments.annotator)
     number = settings.round(arguments.round)
-    documents = read_documents(place.pilot(number))
-    guideline = load_guideline(place.guideline(number))
-    label = f"{place.name} round {number}, {annotator.name}"
-    usage: dict[str, Usage] = {}
-    asker = settings.asker(place, usage)
-    annotations = annotate(documents, guideline, annotator, asker, label, settings.answers)
-    write_jsonl(place.annotations(number, annotator.name), map(annotation_to_json, annotations))
-    write_json(place.tally(number, annotator.name), tally(annotator, annotations))
-    write_usage(place.usage(number, annotator.name), usage.values())
+    documents = read_documents(room.pilot(number))
+    guideline = load_guideline(room.guideline(number))
+    label = f"{room.name} round {number}, {annotator.name}"
+    annotations, usage = annotate(documents, guideline, annotator, asker_for(settings, room), label, settings.answers)
+    write_jsonl(room.annotations(number, annotator.name), map(annotation_to_json, annotations))
+    write_json(room.tally(number, annotator.name), tally(annotator, annotations))
+    write_usage(room.usage(number, annotator.name), usage)
 
 
 if __name__ == "__main__":

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from stages.arguments import stage_arguments
-from stages.corpora.card import load_card
-from stages.corpora.documents import document_row
-from stages.corpora.gold import gold_rows
-from stages.corpora.pins import read_pins
-from stages.corpora.prepare import corpus_settings, prepare
-from stages.corpora.sources import load_source, source_of
-from stages.errors import run_main
-from stages.files import write_json, write_jsonl
-from stages.rooms import room
-from stages.settings import load_settings
+from diziner.common.errors import run_main
+from diziner.common.files import write_json, write_jsonl
+from diziner.corpora.card import load_card
+from diziner.corpora.pins import read_pins
+from diziner.corpora.prepare import prepare
+from diziner.corpora.sources import load_source, source_of
+from diziner.layout import room_named
+from diziner.pipeline.arguments import stage_arguments
+from diziner.records.documents import document_row
+from diziner.records.gold import gold_rows
+from diziner.settings import load_settings
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark")
     settings = load_settings()
-    place = room(arguments.benchmark)
-    card = load_card(place.folder)
-    chosen = settings.raw["corpus"]
-    local_dir = Path(chosen["local_dir"]) if chosen["local_dir"] else None
-    corpus = load_source(card, place.folder, source_of(card, chosen["source"]), local_dir)
-    prepared = prepare(corpus, card, corpus_settings(chosen, len(settings.rounds)), read_pins(place.pins))
+    room = room_named(arguments.benchmark)
+    card = load_card(room.folder)
+    corpus = load_source(card, room.folder, source_of(card, settings.source), settings.local_dir)
+    prepared = prepare(corpus, card, settings.corpus, read_pins(room.pins))
     for number, documents in enumerate(prepared.pilot_sets):
-        write_jsonl(place.pilot(number), map(document_row, documents))
-    write_jsonl(place.test, map(document_row, prepared.test))
-    write_jsonl(place.gold, gold_rows(prepared.gold))
-    write_json(place.manifest, prepared.manifest)
+        write_jsonl(room.pilot(number), map(document_row, documents))
+    write_jsonl(room.test, map(document_row, prepared.test))
+    write_jsonl(room.gold, gold_rows(prepared.gold))
+    write_json(room.manifest, prepared.manifest)
 
 
 if __name__ == "__main__":

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from stages.agreement import AnalysisSettings, analyse
-from stages.arguments import stage_arguments
-from stages.corpora.card import load_card
-from stages.corpora.documents import read_documents
-from stages.corpora.gold import gold_of
-from stages.errors import run_main
-from stages.rooms import room
-from stages.rounds import round_annotations, write_evidence
-from stages.settings import load_settings
+from diziner.agreement.analysis import analyse
+from diziner.common.errors import run_main
+from diziner.corpora.card import load_card
+from diziner.layout import room_named
+from diziner.pipeline.arguments import stage_arguments
+from diziner.pipeline.evidence_files import round_annotations, write_evidence
+from diziner.records.documents import read_documents
+from diziner.records.gold import gold_of
+from diziner.settings import load_settings
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark", "--round")
     settings = load_settings()
-    place = room(arguments.benchmark)
+    room = room_named(arguments.benchmark)
     number = settings.round(arguments.round)
-    documents = read_documents(place.pilot(number))
+    documents = read_documents(room.pilot(number))
     analysis = analyse(
         documents,
-        round_annotations(place, number, settings.pool),
-        load_card(place.folder).types,
-        AnalysisSettings(**settings.raw["disagreement"]),
-        reference=gold_of(documents, place.gold),
+        round_annotations(room, number, settings.pool),
+        load_card(room.folder).types,
+        settings.disagreement,
+        reference=gold_of(documents, room.gold),
     )
-    write_evidence(place.evidence("gold", number), analysis, documents)
+    write_evidence(room.evidence("gold", number), analysis, documents)
 
 
 if __name__ == "__main__":

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from stages.arguments import stage_arguments
-from stages.contracts import Usage
-from stages.corpora.documents import read_documents
-from stages.errors import run_main
-from stages.files import read_json, write_jsonl
-from stages.prediction import predict
-from stages.records import annotation_to_json, selection_from_json, write_usage
-from stages.rooms import room
-from stages.settings import load_settings
-from stages.supervisor.guideline import load_guideline
+from diziner.common.errors import run_main
+from diziner.common.files import read_json, write_jsonl
+from diziner.guideline.file import load_guideline
+from diziner.layout import room_named
+from diziner.llm.access import asker_for
+from diziner.pipeline.arguments import stage_arguments
+from diziner.pipeline.prediction import predict
+from diziner.records.annotations import annotation_to_json
+from diziner.records.documents import read_documents
+from diziner.records.selection import selection_from_json
+from diziner.records.usage import write_usage
+from diziner.settings import load_settings
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark", "--guideline")
     settings = load_settings()
-    place = room(arguments.benchmark)
-    selection = selection_from_json(read_json(place.selection, "selection"))
-    documents = read_documents(place.test)
+    room = room_named(arguments.benchmark)
+    selection = selection_from_json(read_json(room.selection, "selection"))
+    documents = read_documents(room.test)
     selected = arguments.guideline == "selected"
-    guideline = load_guideline(place.selected_guideline if selected else place.guideline(0))
-    label = f"{place.name} test by the {arguments.guideline} guideline"
-    usage: dict[str, Usage] = {}
-    asker = settings.asker(place, usage)
-    annotations = predict(documents, guideline, selection, asker, label, settings.answers)
-    write_jsonl(place.predictions(arguments.guideline), map(annotation_to_json, annotations))
-    write_usage(place.prediction_usage(arguments.guideline), usage.values())
+    guideline = load_guideline(room.selected_guideline if selected else room.guideline(0))
+    label = f"{room.name} test by the {arguments.guideline} guideline"
+    annotations, usage = predict(documents, guideline, selection, asker_for(settings, room), label, settings.answers)
+    write_jsonl(room.predictions(arguments.guideline), map(annotation_to_json, annotations))
+    write_usage(room.prediction_usage(arguments.guideline), usage)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from stages.errors import run_main
-from stages.rooms import REPORT
-from stages.viewer.build import build_report
+from diziner.common.errors import run_main
+from diziner.layout import REPORT
+from diziner.llm.recorded import texts_at_hand
+from diziner.report.build import build_report
 
 
 def main() -> None:
-    size = build_report()
+    size = build_report(REPORT, texts_at_hand)
     sys.stdout.write(f"{REPORT}: {size / 1e6:.1f} MB; open it in a browser\n")
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from stages.arguments import stage_arguments
-from stages.errors import run_main
-from stages.files import check, read_json, read_text, write_json, write_text
-from stages.records import agreement_from_json, selection_to_json
-from stages.rooms import room
-from stages.selection import select
-from stages.settings import load_settings
+from diziner.common.errors import run_main
+from diziner.common.files import check, read_json, read_text, write_json, write_text
+from diziner.layout import room_named
+from diziner.pipeline.arguments import stage_arguments
+from diziner.pipeline.selection import select
+from diziner.records.agreement import agreement_from_json
+from diziner.records.selection import selection_to_json
+from diziner.settings import load_settings
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "benchmark")
     settings = load_settings()
-    place = room(arguments.benchmark)
+    room = room_named(arguments.benchmark)
     agreements = {
-        entry["id"]: agreement_from_json(read_json(place.round(entry["id"]) / "agreement.json", "agreement"))
-        for entry in settings.raw["rounds"]
+        number: agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement"))
+        for number in settings.rounds
     }
-    selection = select(agreements, settings.raw["annotators"], settings.raw["selection"]["predictor"])
+    selection = select(agreements, settings.annotator_entries, settings.predictor)
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
-    write_json(place.selection, chosen)
-    write_text(place.selected_guideline, read_text(place.guideline(selection.round)))
+    write_json(room.selection, chosen)
+    write_text(room.selected_guideline, read_text(room.guideline(selection.round)))
 
 
 if __name__ == "__main__":

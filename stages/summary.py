@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import sys
 
-from stages.corpora.documents import read_documents
-from stages.corpora.gold import read_gold
-from stages.errors import run_main
-from stages.files import check, read_json, write_json
-from stages.finalscore import points_of
-from stages.plotdata import Rows, agreement_rows, choice_rows, confusion_rows, cost_rows
-from stages.records import read_annotations
-from stages.rooms import FORECAST, PLOTS, SUMMARY, rooms
-from stages.settings import load_settings
-from stages.summarise import check_with_seqeval, forecast_report, summarise
-from stages.usage import ModelUsage, usd_of
+from diziner.common.errors import run_main
+from diziner.common.files import check, read_json, write_json
+from diziner.layout import FORECAST, PLOTS, SUMMARY, rooms
+from diziner.records.annotations import read_annotations
+from diziner.records.documents import read_documents
+from diziner.records.gold import read_gold
+from diziner.results.final_scores import points_of
+from diziner.results.plots import Rows, agreement_rows, choice_rows, confusion_rows, cost_rows
+from diziner.results.summary import check_with_seqeval, forecast_report, summarise
+from diziner.results.usage import ModelUsage, usd_of
+from diziner.settings import load_settings
 
 
 def main() -> None:
     settings = load_settings()
     metrics, usd, agreement, points = {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
-    for place in rooms():
-        name, gold = place.name, read_gold(place.gold)
-        predictions = read_annotations(place.predictions("selected"))
-        metrics[name] = read_json(place.final_metrics, "final_metrics")
-        check_with_seqeval(name, metrics[name], read_documents(place.test), gold, predictions)
-        models = [ModelUsage(**row) for row in read_json(place.model_usage, "model_usage")]
+    for room in rooms():
+        name, gold = room.name, read_gold(room.gold)
+        predictions = read_annotations(room.predictions("selected"))
+        metrics[name] = read_json(room.final_metrics, "final_metrics")
+        check_with_seqeval(name, metrics[name], read_documents(room.test), gold, predictions)
+        models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
         usd[name] = usd_of(models, settings.endpoints)
-        found = {number: read_json(place.round(number) / "agreement.json", "agreement") for number in settings.rounds}
+        found = {number: read_json(room.round(number) / "agreement.json", "agreement") for number in settings.rounds}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
-        pilot = {int(number): own for number, own in read_json(place.scores)["pilot"].items()}
+        pilot = {int(number): own for number, own in read_json(room.scores)["pilot"].items()}
         means = {number: own["mean"] for number, own in found.items()}
         plots["choice"] += choice_rows(name, means, pilot)
         points[name] = points_of(means, pilot)

@@ -55,7 +55,7 @@ class Project:
         return self.run(".venv/bin/python", "-m", f"stages.{name}", *words, check=check, **environment)
 
     def diziner(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.run(".venv/bin/python", "-m", "stages", *words, check=check)
+        return self.run(".venv/bin/python", "-m", "diziner", *words, check=check)
 
     def edit_params(self, change: Callable[[Any], object]) -> None:
         """Change params.yaml as data."""
@@ -134,7 +134,7 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
 @pytest.fixture
 def diziner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run the command line in a folder that is no project: standard output, or with code=2 the line of error."""
-    from stages.cli import main
+    from diziner.cli import main
 
     monkeypatch.chdir(tmp_path)
 

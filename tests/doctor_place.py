@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import Project, copy_project
 
-from stages.files import check
+from diziner.common.files import check
 
 KEY = "sk-or-v1-0123456789abcdef0123"
 PYTHON = str(Path(".venv/bin/python"))
@@ -76,7 +76,7 @@ class Clinic(Project):
         return f"{found[name]['found']} | {found[name]['mend']}"
 
 
-RUN = "from stages.cli import main; main()"
+RUN = "from diziner.cli import main; main()"
 CLEARED = {
     "DIZINER_CACHE",
     "XDG_CACHE_HOME",

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from conftest import ROOT, use_scripted
 
-from stages.commands import label as command
-from stages.errors import DizinerError, UserError
-from stages.files import read_jsonl
+from diziner.commands import label as command
+from diziner.common.errors import DizinerError, UserError
+from diziner.common.files import read_jsonl
 
 TEXT = "Ada Lovelace sent {} letters from Lisbon to Port Said, said the U.N. on Monday."
 GUIDELINE = ROOT / "data/conll2003/guideline.yaml"
@@ -68,7 +68,7 @@ class Place:
 
     def start(self, *more: str, out: Path | None = None) -> subprocess.Popen[bytes]:
         """Run the command in a process of its own."""
-        code = "from stages.cli import main; main()"
+        code = "from diziner.cli import main; main()"
         words = [sys.executable, "-c", code, "label", *self.words(*more, out=out)]
         return subprocess.Popen(words, cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
@@ -82,9 +82,9 @@ def make_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place in which this process stands. What is tried again is so without long waits."""
     # What the command takes for the project's root.
     (folder / "dvc.yaml").write_text("stages: {}\n")
-    (folder / "stages").mkdir()
+    (folder / ".diziner").write_text("test\n")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("stages.llm.schedule._FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr("diziner.llm.lane._FIRST_WAIT_S", 0.02)
     return Place(folder)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import yaml
 from conftest import ROOT
 
-from stages.documentcounts import PredictionCounts, counts_to_text, headline
-from stages.files import write_json
-from stages.ner.bootstrap import DocumentCounts
-from stages.summarise import summarise
+from diziner.common.files import write_json
+from diziner.results.document_counts import PredictionCounts, counts_to_text, headline
+from diziner.results.summary import summarise
+from diziner.scoring.bootstrap import DocumentCounts
 
 Rows = Sequence[tuple[int, int, int]]  # (correct, predicted, gold) of each document
 GUIDELINE = {
@@ -55,9 +55,11 @@ class MetricProject:
         self.metrics: dict[str, dict[str, Any]] = {}
         for path in ("dvc.yaml", "params.yaml"):
             (folder / path).write_bytes((ROOT / path).read_bytes())
-        (folder / "stages/prompts").mkdir(parents=True)
-        (folder / "stages/prompts/annotate.v1.md").write_text("Mark names.\n")
+        (folder / "diziner/prompts").mkdir(parents=True)
+        (folder / "diziner/prompts/annotate.v1.md").write_text("Mark names.\n")
+        (folder / "stages").mkdir()
         (folder / "stages/score.py").write_text("# scores\n")
+        (folder / ".diziner").write_text("test\n")
         self.git("init", "-q", "-b", "main")
         self.gates()
 

@@ -48,7 +48,7 @@ if __name__ == "__main__":
 
 def toy(output: str, *inputs: str, options: str = "", **more: Any) -> dict[str, Any]:
     """A stage of dvc.yaml that makes one file from others with the toy script."""
-    command = f".venv/bin/python -m stages.toy {' '.join((output, *inputs))} {options}".strip()
+    command = f"sh stages/run toy {' '.join((output, *inputs))} {options}".strip()
     return {"cmd": command, "deps": ["stages/toy.py", "stages/toywords.py", *inputs], "outs": [output], **more}
 
 
@@ -61,11 +61,13 @@ def shell(output: str, *inputs: str, command: str = "", **more: Any) -> dict[str
 
 def make_graph(folder: Path, stages: dict[str, Any], rooms: dict[str, dict[str, Any]] | None = None) -> Project:
     """A git and DVC project with these stages in the root's dvc.yaml, and those of each room in data/<room>."""
-    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("diziner", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "stages/toy.py").write_text(TOY)
     (folder / "stages/toywords.py").write_text('WORD = "made"\n')
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copy2(ROOT / ".dvcignore", folder) if (ROOT / ".dvcignore").exists() else None
+    (folder / ".diziner").write_text("test\n")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     (folder / ".gitignore").write_text("/.venv\n/out\n/data/*/out\n__pycache__\n/journal\n*.alive\n")
     for path, value in {"": stages, **(rooms or {})}.items():

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from conftest import Project
 
-from stages.ablation.variants import changed, joined, load_variants
-from stages.llm.store import ResponseStore
-from stages.rooms import STORE
+from diziner.ablation.variants import changed, joined, load_variants
+from diziner.layout import store_path
+from diziner.llm.store import ResponseStore
 
 BENCHMARK = "conll2003"
 
@@ -67,7 +67,7 @@ def answers(project: Project) -> int:
 
 
 def rows(project: Project) -> list[Any]:
-    return list(ResponseStore(project.folder / STORE).rows())
+    return list(ResponseStore(project.folder / store_path()).rows())
 
 
 def params_of(project: Project) -> Any:
@@ -77,7 +77,7 @@ def params_of(project: Project) -> Any:
 def use_variants(project: Project, *names: str) -> None:
     """Make variants' changes in the project's params.yaml."""
     path = project.folder / "params.yaml"
-    variants = load_variants(project.folder / "stages/variants.yaml")
+    variants = load_variants(project.folder / "diziner/ablation/variants.yaml")
     path.write_text(changed(path.read_text(), joined(names, variants, params_of(project))))
 
 

@@ -20,8 +20,8 @@ import yaml
 from conftest import ROOT, Project, copy_project, use_scripted
 from stage_runs import BENCHMARK, answers, read, rows, use_variants
 
-from stages.ablation.run import BASE, COPIES, folder_of
-from stages.ablation.variants import (
+from diziner.ablation.run import BASE, COPIES, folder_of
+from diziner.ablation.variants import (
     changed,
     changes_nothing,
     exp_run_line,
@@ -30,12 +30,12 @@ from stages.ablation.variants import (
     load_variants,
     overrides,
 )
-from stages.commands.use import profile_text
-from stages.errors import UserError
-from stages.settings import settings_from
+from diziner.commands.use import profile_text
+from diziner.common.errors import UserError
+from diziner.settings import settings_from
 
-VARIANTS = load_variants(ROOT / "stages/variants.yaml")
-PROFILES = sorted(ROOT.glob("stages/profiles/*.yaml"))
+VARIANTS = load_variants(ROOT / "diziner/ablation/variants.yaml")
+PROFILES = sorted(ROOT.glob("diziner/profiles/*.yaml"))
 
 # What a profile cannot take, by profile and variant: too few of something, or no such model.
 REFUSED = {
@@ -76,7 +76,7 @@ def test_each_variant_applies_to_each_profile_or_says_in_one_line_why_not(profil
 
 
 def test_variants_are_joined_in_order_and_contradictions_are_refused() -> None:
-    params = yaml.safe_load((ROOT / "stages/profiles/embedded.yaml").read_text())
+    params = yaml.safe_load((ROOT / "diziner/profiles/embedded.yaml").read_text())
     both = joined(["rounds-3", "gold-supervised"], VARIANTS, params)
     assert both["evidence.gold_rounds"] == [0, 1]
     with pytest.raises(UserError, match=r"^variants stable and aggressive do not go together: both set supervisor\."):
@@ -97,7 +97,7 @@ def test_overrides_of_dvc_mean_the_same_as_ours() -> None:
             words = exp_run_words(changes)
             parsed = {o.key_or_group: o.value() for o in to_hydra_overrides(words[1::2])}
             assert json.loads(json.dumps(parsed, default=dict)) == changes, name
-            assert shlex.split(exp_run_line(changes)) == [".venv/bin/dvc", "exp", "run", *words]
+            assert shlex.split(exp_run_line(changes)) == ["dvc", "exp", "run", *words]
 
 
 @pytest.fixture(scope="module")
@@ -171,13 +171,13 @@ def test_the_copies_are_no_part_of_the_project_s_pipeline(ablated: Ablated) -> N
 
 
 def command(*words: str) -> list[str]:
-    return [".venv/bin/python", "-m", "stages", "ablate", *words]
+    return [".venv/bin/python", "-m", "diziner", "ablate", *words]
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["no-gaol"], "stages/variants.yaml: no variant 'no-gaol'; there are: stable, relaxed"),
+        (["no-gaol"], "diziner/ablation/variants.yaml: no variant 'no-gaol'; there are: stable, relaxed"),
         (["annotators-8"], "variant annotators-8: needs 8 annotators; annotator_pool is scripted_careful, "),
         (["drop-worst"], "variant drop-worst: needs 3 rounds or more; params.yaml has 2"),
         (["llama-family"], "variant llama-family: needs at least 2 annotators whose model names 'llama'"),
@@ -196,7 +196,7 @@ def test_what_is_mistyped_is_one_line_and_nothing_is_copied(project: Project, wo
 
 @contextlib.contextmanager
 def variant(project: Project, text: str) -> Iterator[None]:
-    path = project.folder / "stages/variants.yaml"
+    path = project.folder / "diziner/ablation/variants.yaml"
     before = path.read_text()
     path.write_text(before + text)
     yield
@@ -208,8 +208,8 @@ def variant(project: Project, text: str) -> Iterator[None]:
     [
         ("mine:\n  about: x\n  set: {supervisor.max_comon: 3}\n", "params.yaml, mine: supervisor: .*'max_comon'"),
         ("mine:\n  about: x\n  set: {supervizor.max_common: 3}\n", "supervizor.max_common: there is no 'supervizor'"),
-        ("mine:\n  about: x\n", "stages/variants.yaml: mine: "),
-        ("../mine:\n  about: x\n  rounds: 2\n", "stages/variants.yaml: .*../mine"),
+        ("mine:\n  about: x\n", "diziner/ablation/variants.yaml: mine: "),
+        ("../mine:\n  about: x\n  rounds: 2\n", "diziner/ablation/variants.yaml: .*../mine"),
     ],
 )
 def test_a_wrong_variant_is_one_line(project: Project, text: str, expected: str) -> None:
@@ -277,8 +277,9 @@ def test_a_cache_elsewhere_links_and_texts_kept_from_git_are_found(make_project:
 def test_dvc_exp_run_takes_the_words_and_gold_is_read_only_there(project: Project) -> None:
     """The command that --show prints, as printed: supervision by gold, through DVC's own experiments."""
     line = project.diziner("ablate", "--show", "gold-supervised").stdout.strip()
-    assert line == ".venv/bin/dvc exp run -S ++evidence.folder=gold -S '++evidence.gold_rounds=[0]'"
-    project.run(*shlex.split(line), f"data/{BENCHMARK}/dvc.yaml")
+    assert line == "dvc exp run -S ++evidence.folder=gold -S '++evidence.gold_rounds=[0]'"
+    activated = f"{project.folder / '.venv/bin'}:{os.environ['PATH']}"
+    project.run(*shlex.split(line), f"data/{BENCHMARK}/dvc.yaml", PATH=activated)
     assert yaml.safe_load((project.folder / "params.yaml").read_text())["evidence"] == {
         "folder": "gold", "gold_rounds": [0],
     }  # fmt: skip
@@ -301,7 +302,7 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
     said = project.diziner("use", "paper", "--with", "aggressive", "coalition")
     assert "params.yaml is now the profile paper + aggressive + coalition" in said.stdout
     assert "kept in params.yaml.bak" in said.stderr
-    text, plain = path.read_text(), (project.folder / "stages/profiles/paper.yaml").read_text()
+    text, plain = path.read_text(), (project.folder / "diziner/profiles/paper.yaml").read_text()
     differing = [(a, b) for a, b in zip(plain.splitlines(), text.splitlines(), strict=True) if a != b]
     assert 4 <= len(differing) <= 6
     assert all(a.partition("#")[2] == b.partition("#")[2] for a, b in differing)
@@ -311,15 +312,15 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
     path.write_text(path.read_text().replace("seed: 13", "seed: 14", 1))
     assert "kept in params.yaml.bak2" in project.diziner("use", "embedded").stderr
     assert (project.folder / "params.yaml.bak").read_text() == own
-    assert path.read_text() == (project.folder / "stages/profiles/embedded.yaml").read_text()
+    assert path.read_text() == (project.folder / "diziner/profiles/embedded.yaml").read_text()
     path.write_text(own)
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["papre"], "no profile 'papre' in stages/profiles/; there are: embedded, local, paper"),
-        (["paper", "--with", "stabel"], "stages/variants.yaml: no variant 'stabel'; there are: stable"),
+        (["papre"], "no profile 'papre', here or in profiles/; there are: embedded, local, paper"),
+        (["paper", "--with", "stabel"], "diziner/ablation/variants.yaml: no variant 'stabel'; there are: stable"),
         (["paper", "--with", "stable", "relaxed"], "variants stable and relaxed do not go together: both set "),
         (["embedded", "--with", "drop-worst"], "variant drop-worst: needs 3 rounds or more; params.yaml has 2"),
         (["embedded", "--with", "gold-supervised", "rounds-3"], "embedded + gold-supervised + rounds-3: evidence.gold"),
@@ -328,13 +329,13 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
 )
 def test_use_refuses_in_one_line_and_changes_nothing(project: Project, words: list[str], expected: str) -> None:
     before = (project.folder / "params.yaml").read_bytes()
-    done = project.run(".venv/bin/python", "-m", "stages", "use", *words, check=False)
+    done = project.run(".venv/bin/python", "-m", "diziner", "use", *words, check=False)
     assert done.returncode == 2 and done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
     assert (project.folder / "params.yaml").read_bytes() == before
 
 
 def test_a_profile_without_variants_is_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert profile_text("paper", []) == (ROOT / "stages/profiles/paper.yaml").read_text()
+    assert profile_text("paper", []) == (ROOT / "diziner/profiles/paper.yaml").read_text()
     value: Any = yaml.safe_load(profile_text("paper", ["relaxed"]))
     assert value["profile"] == "paper + relaxed"

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from perf.synthetic import make_corpus
 
-from stages.agreement import AnalysisSettings, agreement_to_json, analyse, render_report
-from stages.contracts import Annotation
-from stages.ner.tags import spans_to_tags
-from stages.records import annotation_to_json
+from diziner.agreement.analysis import analyse
+from diziner.agreement.report import render_report
+from diziner.agreement.settings import AnalysisSettings
+from diziner.records.agreement import agreement_to_json
+from diziner.records.annotations import Annotation, annotation_to_json
+from diziner.spans.tags import spans_to_tags
 
 Run = Callable[..., str]
 

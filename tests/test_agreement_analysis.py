@@ -13,10 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perf.synthetic import make_corpus
 
-from stages.agreement import FAMILIES, KINDS, Analysis, AnalysisSettings, analyse, annotator_errors
-from stages.contracts import Annotation, Document, Failure, Span
-from stages.errors import UserError
-from stages.ner.tags import spans_to_tags, tags_to_spans
+from diziner.agreement.analysis import Analysis, analyse, annotator_errors
+from diziner.agreement.error_families import FAMILIES
+from diziner.agreement.hotspots import KINDS
+from diziner.agreement.settings import AnalysisSettings
+from diziner.common.errors import UserError
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
+from diziner.spans.tags import spans_to_tags, tags_to_spans
 
 TYPES = ("LOC", "ORG", "PER")
 FAILED = Failure("timeout", "no answer in 60 s")

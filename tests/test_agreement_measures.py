@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from perf import naive_agreement as naive
 from perf.synthetic import make_corpus
 
-import stages.agreement
-from stages.agreement.chance import cohens_kappa, fleiss_kappa, krippendorff_alpha
-from stages.agreement.consensus import spans_of, vote
-from stages.agreement.disagreement import COLUMNS, pattern_measures
-from stages.agreement.encoding import Corpus, encode
-from stages.agreement.hotspots import merged_runs
-from stages.agreement.pairwise import (
+import diziner.agreement
+from diziner.agreement.chance import cohens_kappa, fleiss_kappa, krippendorff_alpha
+from diziner.agreement.columns import find_patterns, label_mass
+from diziner.agreement.consensus import spans_of, vote
+from diziner.agreement.disagreement import COLUMNS, pattern_measures
+from diziner.agreement.encoding import Corpus, encode
+from diziner.agreement.hotspots import merged_runs
+from diziner.agreement.pairwise import (
     MEASURES,
     contingency_tables,
     exact_kappas,
@@ -29,14 +30,14 @@ from stages.agreement.pairwise import (
     pair_measures,
     span_matches,
 )
-from stages.agreement.patterns import find_patterns, label_mass
-from stages.agreement.settings import AnalysisSettings
-from stages.agreement.voting import weighted_consensus
-from stages.agreement.weights import annotator_weights, coalition_of
-from stages.contracts import Annotation, Document, Failure
-from stages.ner.tags import spans_to_tags
+from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.voting import weighted_consensus
+from diziner.agreement.weights import annotator_weights, coalition_of
+from diziner.records.annotations import Annotation, Failure
+from diziner.records.documents import Document
+from diziner.spans.tags import spans_to_tags
 
-MODULES = [f"stages.agreement.{module.name}" for module in pkgutil.iter_modules(stages.agreement.__path__)]
+MODULES = [f"diziner.agreement.{module.name}" for module in pkgutil.iter_modules(diziner.agreement.__path__)]
 close = pytest.approx
 HALF = Fraction(1, 2)
 

@@ -10,24 +10,16 @@ import sys
 import pytest
 from perf.synthetic import make_corpus
 
-from stages.agreement import (
-    Analysis,
-    AnalysisSettings,
-    agreement_to_json,
-    analyse,
-    annotator_errors,
-    confusion_to_json,
-    disagreements_to_json,
-    hotspot_from_json,
-    hotspot_to_json,
-    render_annotator_report,
-    render_report,
-    tokens_frame,
-)
-from stages.contracts import Annotation, Document, Failure, Span
-from stages.errors import UserError
-from stages.files import check, dump_line
-from stages.records import agreement_from_json
+from diziner.agreement.analysis import Analysis, analyse, annotator_errors
+from diziner.agreement.files import confusion_to_json, disagreements_to_json, tokens_frame
+from diziner.agreement.report import render_annotator_report, render_report
+from diziner.agreement.settings import AnalysisSettings
+from diziner.common.errors import UserError
+from diziner.common.files import check, dump_line
+from diziner.records.agreement import agreement_from_json, agreement_to_json
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.disagreements import hotspot_from_json, hotspot_to_json
+from diziner.records.documents import Document
 
 NAMES = ("one", "two", "three")
 TEXT = "the Bank of England raised rates"
@@ -206,6 +198,6 @@ def test_token_table(large, tmp_path) -> None:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ("polars", "pandas", "sklearn", "scipy", "litellm", "datasets", "dvc")
-    program = f"import sys, stages.agreement; print([name for name in {heavy} if name in sys.modules])"
+    program = f"import sys, diziner.agreement; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

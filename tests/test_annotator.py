@@ -6,19 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from annotating import annotate
 from conftest import ROOT
 
-from stages.annotator.annotate import annotate
-from stages.annotator.failures import refuse_too_many_failures
-from stages.annotator.prompt import answer_schema, messages_for
-from stages.annotator.settings import AnnotatorSettings, annotator_settings
-from stages.contracts import Annotation, Document, Example, Failure, Guideline, Instruction, Span
-from stages.errors import ProviderError
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
-from stages.supervisor.guideline import load_guideline
+from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.prompt import answer_schema, messages_for
+from diziner.annotator.settings import AnnotatorSettings, annotator_settings
+from diziner.common.errors import ProviderError
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
+from diziner.records.guideline import Example, Guideline, Instruction
 
 DOCUMENT = Document("d1", ("Angela", "Merkel", "met", "Merkel", "in", "Bonn"), "Angela Merkel met Merkel in Bonn")
 MODEL = ModelSettings("local", "m", structured="grammar")
@@ -29,7 +31,7 @@ def guideline() -> Guideline:
     return load_guideline(ROOT / "data/conll2003/guideline.yaml")
 
 
-class Recorded(Asker):
+class Recorded(StoreAsker):
     """An asker whose store holds the answers a test gives, by the order of requests."""
 
     def __init__(self, path: Path, *answers: str | Response) -> None:

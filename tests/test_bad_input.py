@@ -48,7 +48,7 @@ def test_unknown_round(project: Project) -> None:
 
 
 def test_unknown_profile(project: Project) -> None:
-    line = refused(project, "stages", "use", "embeded")
+    line = refused(project, "diziner", "use", "embeded")
     assert "'embeded'" in line and "embedded, local, paper" in line
 
 
@@ -125,7 +125,7 @@ def test_a_missing_key_is_one_line_with_the_variable(project: Project) -> None:
 def test_outside_a_project(project: Project, tmp_path: Path) -> None:
     python = project.folder / ".venv/bin/python"
     done = subprocess.run(
-        [python, "-m", "stages", "use", "local"],
+        [python, "-m", "diziner", "use", "local"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(project.folder)},
         capture_output=True,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpora.card import load_card
-from stages.corpora.check import check_benchmark
-from stages.corpora.counts import type_counts
-from stages.corpora.prepare import CorpusSettings, prepare
-from stages.corpora.sources import load_source
+from diziner.corpora.card import load_card
+from diziner.corpora.check import check_benchmark
+from diziner.corpora.counts import type_counts
+from diziner.corpora.prepare import CorpusSettings, prepare
+from diziner.corpora.sources import load_source
 
 # The benchmarks, not rooms of the user's own.
 CARDS = sorted((Path(__file__).parents[1] / "data").glob("*/benchmark.yaml"))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.corpora.card import load_card
-from stages.errors import UserError
+from diziner.common.errors import UserError
+from diziner.corpora.card import load_card
 
 CARD: dict[str, Any] = {
     "name": "birds",

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.contracts import Document
-from stages.corpora.clusters import SAMPLE, cluster
-from stages.corpora.pilot import Method, Mode, pilot_sets
-from stages.corpora.tfidf import _steps, tfidf
-from stages.errors import UserError
+from diziner.common.errors import UserError
+from diziner.corpora.pilot import Method, Mode, pilot_sets
+from diziner.embedding.clusters import SAMPLE, cluster
+from diziner.embedding.tfidf import _steps, tfidf
+from diziner.records.documents import Document
 
 TOPICS = ("ship harbour sail tide", "bread flour oven yeast", "court judge law trial", "star orbit moon comet")
 

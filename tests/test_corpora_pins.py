@@ -11,13 +11,13 @@ from conftest import Project, copy_project
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Document
-from stages.corpora.card import Card, load_card
-from stages.corpora.pins import Pins, pinned_sets, pins_text, pool_digest, read_pins
-from stages.corpora.prepare import CorpusSettings, prepare
-from stages.corpora.records import Corpus, Labelled
-from stages.errors import UserError
-from stages.files import read_json, write_text
+from diziner.common.errors import UserError
+from diziner.common.files import read_json, write_text
+from diziner.corpora.card import Card, load_card
+from diziner.corpora.corpus import Corpus, Labelled
+from diziner.corpora.pins import Pins, pinned_sets, pins_text, pool_digest, read_pins
+from diziner.corpora.prepare import CorpusSettings, prepare
+from diziner.records.documents import Document
 
 POOL = [Document(f"d{number}", (f"w{number}", "x"), f"w{number} x") for number in range(8)]
 ROUNDS = (("d3", "d1"), ("d0", "d7"))

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from stages.contracts import Document, Span
-from stages.corpora.card import Card, Counts, Licence, Local
-from stages.corpora.documents import document_row, read_documents
-from stages.corpora.gold import gold_rows, read_gold
-from stages.corpora.pilot import Method
-from stages.corpora.prepare import CorpusSettings, Prepared, prepare
-from stages.corpora.records import Corpus, Labelled
-from stages.errors import UserError
-from stages.files import check, dump_line, write_jsonl
+from diziner.common.errors import UserError
+from diziner.common.files import check, dump_line, write_jsonl
+from diziner.corpora.card import Card, Counts, Licence, Local
+from diziner.corpora.corpus import Corpus, Labelled
+from diziner.corpora.pilot import Method
+from diziner.corpora.prepare import CorpusSettings, Prepared, prepare
+from diziner.records.annotations import Span
+from diziner.records.documents import Document, document_row, read_documents
+from diziner.records.gold import gold_rows, read_gold
 
 CARD = Card("toy", "Toy", "tests", ("PER", "LOC"), Licence("CC0", True))
 
@@ -151,7 +151,7 @@ def test_files_with_repeated_ids_or_empty_spans_are_refused(tmp_path: Path) -> N
 
 def test_reading_and_random_sampling_load_nothing_heavy() -> None:
     script = (
-        "import sys, stages.corpora.prepare, stages.corpora.sources, stages.corpora.check\n"
+        "import sys, diziner.corpora.prepare, diziner.corpora.sources, diziner.corpora.check\n"
         "heavy = {'numpy', 'sklearn', 'scipy', 'datasets', 'pandas', 'polars', 'pyarrow', 'litellm', 'dvc'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

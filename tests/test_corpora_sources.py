@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.contracts import Span
-from stages.corpora.card import load_card
-from stages.corpora.check import check_benchmark
-from stages.corpora.records import Corpus, Labelled
-from stages.corpora.sources import load_source
-from stages.errors import UserError
+from diziner.common.errors import UserError
+from diziner.corpora.card import load_card
+from diziner.corpora.check import check_benchmark
+from diziner.corpora.corpus import Corpus, Labelled
+from diziner.corpora.sources import load_source
+from diziner.records.annotations import Span
 
 TOKENS = ["Ann", "Lee", "saw", "Rome", "."]
 TAGS = ["B-PER", "I-PER", "O", "B-LOC", "O"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.corpora.tokenize import tokenize
+from diziner.corpora.tokenize import tokenize
 
 
 @pytest.mark.parametrize(

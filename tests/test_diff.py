@@ -12,10 +12,10 @@ import pytest
 import yaml
 from metric_project import GUIDELINE, MetricProject, drawn, two_benchmarks
 
-from stages.cli import main
-from stages.compare.comparison import Comparison
-from stages.compare.render import comparison_markdown
-from stages.compare.whatchanged import Changes, changed_lines
+from diziner.cli import main
+from diziner.compare.comparison import Comparison
+from diziner.compare.render import comparison_markdown
+from diziner.compare.whatchanged import Changes, changed_lines
 
 OLD, BETTER = drawn(1, 80, 0.5), drawn(2, 80, 0.95)
 
@@ -94,7 +94,7 @@ def test_what_changed_is_said(project: MetricProject, diff: Callable[..., str]) 
     params["annotators"][name]["temperature"] = 0.7
     params["corpus"]["own"] = [1]
     (project.folder / "params.yaml").write_text(yaml.safe_dump(params))
-    (project.folder / "stages/prompts/annotate.v1.md").write_text("Mark names.\nAll of them.\n")
+    (project.folder / "diziner/prompts/annotate.v1.md").write_text("Mark names.\nAll of them.\n")
     (project.folder / "stages/score.py").write_text("# other scores\n")
     guideline = {**GUIDELINE, "instructions": {"common": [{"id": "H1", "text": "Mark teams."}], "specific": {}}}
     (project.folder / "data/conll2003/guideline.yaml").write_text(yaml.safe_dump(guideline))
@@ -102,7 +102,7 @@ def test_what_changed_is_said(project: MetricProject, diff: Callable[..., str]) 
     changes = json.loads(diff("--json"))["changes"]
     assert changes == {
         "settings": [f"~ annotators.{name}.temperature: 0.0 -> 0.7", "+ corpus.own: [1]"],
-        "prompts": ["stages/prompts/annotate.v1.md: +1 -0 lines"],
+        "prompts": ["diziner/prompts/annotate.v1.md: +1 -0 lines"],
         "guidelines": ['+ conll2003 guideline: instructions.common.H1: "Mark teams."'],
         "data": ["conll2003: test documents or gold"],
         "code": ["stages/score.py"],

@@ -15,16 +15,18 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.ablation.variants import load_variants
-from stages.cli import COMMANDS, EXIT_CODES
-from stages.corpora.card import load_card
-from stages.files import check, schema_of
-from stages.settings import load_settings
-from stages.settingsdoc import settings_page
+from diziner.ablation.variants import load_variants
+from diziner.cli import COMMANDS, EXIT_CODES
+from diziner.common.files import check, schema_of
+from diziner.corpora.card import load_card
+from diziner.pipeline.settingsdoc import settings_page
+from diziner.settings import load_settings
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")
-NAMED = sorted({(path, name) for path, name in re.findall(r"`((?:stages|tests|data)/[\w./-]+)(?:::(\w+))?`", METHOD)})
+NAMED = sorted(
+    {(path, name) for path, name in re.findall(r"`((?:diziner|stages|tests|data)/[\w./-]+)(?:::(\w+))?`", METHOD)}
+)
 SECTIONS = re.findall(r"^## (\d+) .*?$(.*?)(?=^## |\Z)", METHOD, re.DOTALL | re.MULTILINE)
 
 
@@ -52,14 +54,14 @@ def test_each_step_of_the_method_has_its_code_and_its_test() -> None:
         assert steps, number
         for step in steps:
             assert len(step) == 3, step
-            assert "`stages/" in step[1], step
+            assert re.search("`(?:diziner|stages)/", step[1]), step
             assert re.search(r"`tests/\w+\.py::test_\w+`", step[2]), step
 
 
 def test_sections_that_the_code_refers_to_are_there() -> None:
     known = {int(number) for number, _ in SECTIONS}
     named = set()
-    for path in (ROOT / "stages").rglob("*.py"):
+    for path in (ROOT / "diziner").rglob("*.py"):
         found = re.findall(r"[Mm]ethod sections? (\d+)(?: (?:to|and) (\d+))?", path.read_text(encoding="utf-8"))
         named |= {int(number) for pair in found for number in pair if number}
     assert named
@@ -69,12 +71,12 @@ def test_sections_that_the_code_refers_to_are_there() -> None:
 def test_every_variant_is_listed_under_its_question() -> None:
     rows = [row for row in SECTIONS[9][1].splitlines() if row.startswith("| ")][2:]
     listed = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
-    assert sorted(listed) == sorted(load_variants(ROOT / "stages/variants.yaml"))
+    assert sorted(listed) == sorted(load_variants(ROOT / "diziner/ablation/variants.yaml"))
 
 
 def test_the_settings_page_is_what_the_schema_gives() -> None:
     written = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-    assert written == settings_page(), "run: .venv/bin/python -m stages.settingsdoc > docs/settings.md"
+    assert written == settings_page(), "run: .venv/bin/python -m diziner.pipeline.settingsdoc > docs/settings.md"
 
 
 def test_every_setting_says_what_it_means() -> None:
@@ -94,7 +96,7 @@ def test_pieces_of_settings_load(page: str, tmp_path: Path) -> None:
     pieces = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
     assert pieces
     for piece in pieces:
-        params = yaml.safe_load((ROOT / "stages/profiles/embedded.yaml").read_text(encoding="utf-8"))
+        params = yaml.safe_load((ROOT / "diziner/profiles/embedded.yaml").read_text(encoding="utf-8"))
         for section, value in yaml.safe_load(piece).items():
             params[section] = {**params.get(section, {}), **value} if isinstance(value, dict) else value
         path = tmp_path / "params.yaml"
@@ -128,7 +130,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_files_that_pages_name_are_there(page: Path) -> None:
-    named = re.findall(r"`((?:stages|tests|docs|\.github)/[\w./-]+)(?:::\w+)?`", page.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`((?:diziner|stages|tests|docs|\.github)/[\w./-]+)(?:::\w+)?`", page.read_text(encoding="utf-8")
+    )
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
@@ -147,7 +151,7 @@ def test_the_picture_is_a_picture_and_light() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_commands_help_has_an_example_that_is_understood(name: str) -> None:
-    module = importlib.import_module(f"stages.commands.{name.replace('-', '_')}")
+    module = importlib.import_module(f"diziner.commands.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"diziner {name}")
     module.arguments(parser)
     # An example ends where the shell's next command or a remark begins.

@@ -17,8 +17,8 @@ import yaml
 from conftest import ROOT
 from doctor_place import KEY, PYTHON, Clinic, make_clinic, make_template, require_permissions, unprivileged
 
-from stages.doctor.packages import read_lock
-from stages.files import check
+from diziner.common.files import check
+from diziner.doctor.packages import read_lock
 
 SECTIONS = ["project", "python", "processor", "packages", "weights", "keys", "answers", "recording", "DVC", "git"]
 
@@ -80,7 +80,7 @@ def test_problems_are_counted_and_the_next_step_is_said(clinic: Clinic) -> None:
 def test_it_is_light(clinic: Clinic) -> None:
     heavy = {"litellm", "datasets", "sklearn", "scipy", "seqeval", "polars", "dvc", "xllamacpp", "jinja2", "rich"}
     code = (
-        "import sys; from stages.cli import main; sys.argv = ['diziner', 'doctor', '--json']; main(); "
+        "import sys; from diziner.cli import main; sys.argv = ['diziner', 'doctor', '--json']; main(); "
         "sys.stderr.write(' '.join(sorted(sys.modules)))"
     )
     done = clinic.run(PYTHON, "-c", code)
@@ -109,10 +109,10 @@ def test_the_code_of_another_checkout_is_noticed(clinic: Clinic) -> None:
     value = json.loads(done.stdout)
     check(value, "doctor", "doctor --json")
     [code] = [finding for finding in value["findings"] if finding["name"] == "code"]
-    assert code["state"] == "problem" and str(ROOT) in code["found"] and "-m stages doctor" in code["mend"]
+    assert code["state"] == "problem" and str(ROOT) in code["found"] and "-m diziner doctor" in code["mend"]
 
 
-MAIN = "from stages.cli import main; main()"
+MAIN = "from diziner.cli import main; main()"
 BROKEN: dict[str, tuple[bytes | None, str]] = {
     "syntax": (b"profile: [\n", "params.yaml:2: not YAML"),
     "no mapping": (b"- profile\n", "params.yaml: top level"),
@@ -260,7 +260,7 @@ def test_python_and_dvc_are_held_against_pyproject(clinic: Clinic) -> None:
 
 def test_without_any_package_the_rest_is_said(clinic: Clinic) -> None:
     """As in an interpreter that nothing was installed into."""
-    done = clinic.run(PYTHON, "-S", "-m", "stages", "doctor")
+    done = clinic.run(PYTHON, "-S", "-m", "diziner", "doctor")
     assert "No module named 'numpy'" in done.stdout and "make setup" in done.stdout
     assert "Traceback" not in done.stderr
     for line in ("ok       store", "ok       lock          free", "ok       state", "ok       platform"):
@@ -402,9 +402,9 @@ def test_a_project_that_is_read_only(clinic: Clinic, tmp_path: Path) -> None:
 
 
 def test_a_report_of_this_project_fits_the_schema() -> None:
-    words = [sys.executable, "-m", "stages", "doctor", "--json", "--quick"]
+    words = [sys.executable, "-m", "diziner", "doctor", "--json", "--quick"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout), "doctor", "doctor --json")
-    schema = json.loads((ROOT / "stages/schemas/doctor.schema.json").read_text())
+    schema = json.loads((ROOT / "diziner/schemas/doctor.schema.json").read_text())
     assert yaml.safe_load(json.dumps(schema))["title"] == "doctor"

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from doctor_place import Clinic, make_clinic, make_template, require_permissions, unprivileged
 
-from stages.files import write_jsonl
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
+from diziner.common.files import write_jsonl
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 TAPE = Path("data/conll2003/tape.jsonl")
 MODEL = "smollm2-135m-instruct-q4_1"

@@ -13,27 +13,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perf.synthetic import make_corpus
 
-from stages.agreement import AnalysisSettings, analyse
-from stages.agreement import analysis as analysis_module
-from stages.agreement import consensus as consensus_module
-from stages.agreement.exact_measures import BOUND, ExactMeasures
-from stages.agreement.pairwise import exact_span_f1, span_matches
-from stages.agreement.patterns import find_patterns
-from stages.agreement.percentiles import reach
-from stages.agreement.weights import annotator_weights, coalition_of, mean_of_others
-from stages.annotator.failures import refuse_too_many_failures
-from stages.compare import noise
-from stages.compare.comparison import Comparison, Side, compare
-from stages.compare.gates import Gates, judge
-from stages.contracts import Agreement, Annotation, Failure
-from stages.errors import ProviderError
-from stages.labelling.folder import Report
-from stages.labelling.totals import refuse_too_many_failures as refuse_labelling
-from stages.ner import resampling
-from stages.selection import select
-from stages.supervisor.history import _worst
-from stages.supervisor.settings import SupervisorSettings
-from stages.validity import Point, correlations, forecasts
+from diziner.agreement import analysis as analysis_module
+from diziner.agreement import consensus as consensus_module
+from diziner.agreement.analysis import analyse
+from diziner.agreement.columns import find_patterns
+from diziner.agreement.exact_measures import BOUND, ExactMeasures
+from diziner.agreement.pairwise import exact_span_f1, span_matches
+from diziner.agreement.percentiles import reach
+from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
+from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.common.errors import ProviderError
+from diziner.compare.comparison import Comparison, Side, compare
+from diziner.compare.gates import Gates, judge
+from diziner.labelling.output_folder import Report
+from diziner.labelling.totals import refuse_too_many_failures as refuse_labelling
+from diziner.pipeline.selection import select
+from diziner.records.agreement import Agreement
+from diziner.records.annotations import Annotation, Failure
+from diziner.results.validity import Point, correlations, forecasts
+from diziner.scoring import resampling
+from diziner.scoring import significance as noise
+from diziner.supervisor.history import _worst
+from diziner.supervisor.settings import SupervisorSettings
 
 SIXTIETHS = st.integers(0, 60).map(lambda number: Fraction(number, 60))
 # Where a float may stand that belongs to a true value: on it, one unit in the last place beside it, at the bound.
@@ -131,8 +133,8 @@ def test_an_analysis_decides_the_same_under_any_order_of_summation(
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 3))
 def test_exact_measures_are_those_of_the_floats(seed: int, annotators: int, types: int) -> None:
-    from stages.agreement.disagreement import pattern_measures
-    from stages.agreement.encoding import encode
+    from diziner.agreement.disagreement import pattern_measures
+    from diziner.agreement.encoding import encode
 
     corpus = encode(*make_corpus(4, annotators, types, failing=0.1, seed=seed))
     patterns = find_patterns(corpus.codes, corpus.missing)
@@ -199,7 +201,7 @@ def counts(*rows: tuple[int, int, int]) -> Any:
 
 
 def side(table: Any) -> Side:
-    from stages.ner.bootstrap import DocumentCounts
+    from diziner.scoring.bootstrap import DocumentCounts
 
     return Side({"failed_share": 0.0}, DocumentCounts(tuple(f"d{n:03}" for n in range(len(table))), table))
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.contracts import Document, Span
-from stages.errors import UserError
-from stages.llm.fake.brain import answer
-from stages.llm.fake.knowledge import VARIABLE, Knowledge, knowledge_from_environment, knowledge_in
-from stages.ner.brackets import parse_brackets
-from stages.ner.matching import match_answers
-from stages.ner.scoring import strict_span_scores
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.scoring.strict import strict_span_scores
+from diziner.scripted.brain import answer
+from diziner.scripted.knowledge import VARIABLE, Knowledge, knowledge_from_environment, knowledge_in
+from diziner.spans.brackets import parse_brackets
+from diziner.spans.matching import match_answers
 
 NAMES = {"PER": "person", "LOC": "location", "ORG": "organization", "MISC": "other name"}
 SAMPLE = """\

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from stages.errors import UserError
-from stages.llm.fake.brain import answer
-from stages.llm.fake.faults import INVENTED, KINDS, Faults
-from stages.llm.fake.server import ScriptedServer, main
+from diziner.common.errors import UserError
+from diziner.scripted.brain import answer
+from diziner.scripted.faults import INVENTED, KINDS, Faults
+from diziner.scripted.server import ScriptedServer, main
 
 TYPES = ["person", "location"]
 ENTITY = {
@@ -271,7 +271,7 @@ def test_a_port_in_use_is_reported(server: ScriptedServer) -> None:
 
 
 def test_the_command_serves_until_interrupted() -> None:
-    code = "from stages.llm.fake.server import main; main(['--fault', 'server_error=1'])"
+    code = "from diziner.scripted.server import main; main(['--fault', 'server_error=1'])"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.errors import UserError
-from stages.files import schema_of
-from stages.llm.fake.brain import answer
-from stages.llm.fake.findings import Finding, findings_in
-from stages.llm.fake.guidance import Names, rulings
+from diziner.common.errors import UserError
+from diziner.common.files import schema_of
+from diziner.scripted.brain import answer
+from diziner.scripted.findings import Finding, findings_in
+from diziner.scripted.guidance import Names, rulings
 
 TYPES = ("person", "location", "organization")
 CONTEXT = """You improve a guideline.

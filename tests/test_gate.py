@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_project import MetricProject, Rows, drawn, table, two_benchmarks
 
-from stages.cli import main
-from stages.compare.comparison import Side, compare_all
-from stages.compare.gates import Gates, failed, judge
-from stages.compare.noise import randomization_p_value
-from stages.ner.bootstrap import paired_bootstrap
+from diziner.cli import main
+from diziner.compare.comparison import Side, compare_all
+from diziner.compare.gates import Gates, failed, judge
+from diziner.scoring.bootstrap import paired_bootstrap
+from diziner.scoring.significance import randomization_p_value
 
 BENCHMARKS = [f"benchmark{number:02}" for number in range(18)]
 FIGURES = {"failed_share": 0.0, "documents": 0}
@@ -266,8 +266,8 @@ def test_mistakes_are_said_in_one_line(
 def test_the_projects_own_gates_are_as_their_schema_says() -> None:
     from conftest import ROOT
 
-    from stages.compare.gates import gates_from
-    from stages.files import read_yaml
+    from diziner.common.files import read_yaml
+    from diziner.compare.gates import gates_from
 
     gates = gates_from(read_yaml(ROOT / "metrics/gates.yaml", "gates"))
     linked = {path.parent.name for path in ROOT.glob("data/*/dvc.yaml")}

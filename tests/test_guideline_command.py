@@ -15,12 +15,12 @@ import pytest
 import yaml
 from conftest import Project, copy_project, use_scripted
 
-from stages.commands.guidelinecheck import verify_room
-from stages.llm.store import ResponseStore
-from stages.llm.tape import write_tape
-from stages.rooms import STORE, Room
-from stages.settings import load_settings
-from stages.supervisor.guideline import load_guideline, save_guideline
+from diziner.commands.guideline.verify import verify_room
+from diziner.guideline.file import load_guideline, save_guideline
+from diziner.layout import Room, store_path
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import write_tape
+from diziner.settings import load_settings
 
 RUN = """
 import runpy, sys
@@ -147,7 +147,7 @@ def test_a_line_that_two_rounds_caused_may_name_both(room: Path) -> None:
 
 
 def test_responses_may_lie_in_the_tape_alone(room: Path) -> None:
-    write_tape(room / "tape.jsonl", {}, ResponseStore(STORE).rows())
+    write_tape(room / "tape.jsonl", {}, ResponseStore(store_path()).rows())
     shutil.rmtree(".responses")
     assert problems() == []
     edited(room / "tape.jsonl", lambda text: text.rsplit("\n", 2)[0] + "\n{\n")
@@ -176,9 +176,7 @@ def test_problems_exit_2_after_a_line_each_and_the_other_rooms_are_still_checked
         path.write_text(text)
     assert shown.returncode == 2
     assert re.fullmatch(r"error: \d+ problems with the guidelines of conll2003, ace2005\n", shown.stderr)
-    assert shown.stdout.endswith(
-        "data/ace2005/rounds/r1: no such folder; run `.venv/bin/dvc repro data/ace2005/dvc.yaml`\n"
-    )
+    assert shown.stdout.endswith("data/ace2005/rounds/r1: no such folder; run `dvc repro data/ace2005/dvc.yaml`\n")
 
 
 def test_guidelines_are_named_by_file_by_round_and_by_revision(done: Project) -> None:
@@ -200,7 +198,7 @@ def test_guidelines_are_named_by_file_by_round_and_by_revision(done: Project) ->
 import os, sys
 os.chdir({str(folder)!r})
 sys.argv = ["diziner", "guideline", "diff", "guideline.yaml", "conll2003:1"]
-from stages.cli import main
+from diziner.cli import main
 main()
 """
     below = done.run(".venv/bin/python", "-c", script, PYTHONPATH=str(done.folder))
@@ -245,7 +243,7 @@ def test_a_refined_guideline_of_a_revision_comes_from_dvcs_cache(done: Project, 
 def test_what_is_no_guideline_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: Project, word: str, expected: str
 ) -> None:
-    from stages.cli import main
+    from diziner.cli import main
 
     monkeypatch.chdir(done.folder)
     monkeypatch.setattr(sys, "argv", ["diziner", "guideline", "diff", word, "conll2003:0"])

@@ -10,14 +10,14 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.commands.guidelinetext import change_text
-from stages.commands.guidelinewords import change_markdown
-from stages.contracts import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
-from stages.supervisor import edits
-from stages.supervisor.compare import MODIFIED, NEW, REMOVED, RETAINED, GuidelineChange, LineChange, compare_guidelines
-from stages.supervisor.edits import common_words, word_edits
-from stages.supervisor.guideline import load_guideline
-from stages.supervisor.lines import guideline_lines
+from diziner.commands.guideline.terminal import change_text
+from diziner.commands.guideline.wording import change_markdown
+from diziner.guideline import word_edits as edits
+from diziner.guideline.changes import MODIFIED, NEW, REMOVED, RETAINED, GuidelineChange, LineChange, compare_guidelines
+from diziner.guideline.file import load_guideline
+from diziner.guideline.lines import guideline_lines
+from diziner.guideline.word_edits import common_words, word_edits
+from diziner.records.guideline import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
 
 GOAL = Goal("Letters of a town.", "Mark who and where.", "Whole names.", "An index.")
 TYPES = (

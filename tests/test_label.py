@@ -13,26 +13,26 @@ from typing import Any
 
 import pytest
 import yaml
+from annotating import annotate
 from conftest import Project
 from hypothesis import given
 from hypothesis import strategies as st
 from label_place import GUIDELINE, Place, content, make_place, rows, shards
 
-from stages.annotator.annotate import annotate
-from stages.errors import ProviderError, UserError
-from stages.files import read_json, read_jsonl
-from stages.labelling.board import Board
-from stages.labelling.folder import OutFolder, Report
-from stages.labelling.reading import Files, document_of, files_of, items_of
-from stages.labelling.recipe import recipe_digest
-from stages.labelling.rows import labelled_row
-from stages.labelling.share import share_of
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.faults import Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.rooms import Room
-from stages.settings import Settings, load_settings
-from stages.supervisor.guideline import load_guideline, save_guideline
+from diziner.common.errors import ProviderError, UserError
+from diziner.common.files import read_json, read_jsonl
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline, save_guideline
+from diziner.labelling.input_files import Files, document_of, files_of, items_of
+from diziner.labelling.job import recipe_digest
+from diziner.labelling.output_folder import OutFolder, Report, labelled_row
+from diziner.labelling.progress import Board
+from diziner.labelling.work import share_of
+from diziner.layout import Room
+from diziner.llm.access import asker_for
+from diziner.scripted.faults import Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.settings import Settings, load_settings
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 def test_rows_are_those_of_annotating_all_at_once_however_the_input_is_cut(place: Place) -> None:
     settings = load_settings()
     documents = [document_of(item) for item in items_of(Files((place.input,), ()))]
-    asker = settings.asker(Room("conll2003"))
+    asker = asker_for(settings, Room("conll2003"))
     guideline, annotator = load_guideline(GUIDELINE), settings.annotator("scripted_careful")
     whole = annotate(documents, guideline, annotator, asker, "all", settings.answers)
     expected = [labelled_row(*pair) for pair in zip(documents, whole, strict=True)]
@@ -116,7 +116,7 @@ def test_one_document_more_leaves_full_shards_as_they_are(place: Place) -> None:
 
 def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:
     settings = Settings(params)
-    asker = settings.asker(Room("conll2003"))
+    asker = asker_for(settings, Room("conll2003"))
     annotator = settings.annotator("scripted_careful")
     return recipe_digest(load_guideline(guideline), annotator, settings.answers, asker, "jsonl")
 
@@ -157,7 +157,7 @@ def test_an_edited_template_or_matcher_makes_other_shards(make_project: Callable
     source.write_text("Ada Lovelace saw Lisbon.\n")
     words = ("label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "scripted_careful")
     names = set()
-    for number, edited in enumerate((None, "stages/prompts/annotator/annotate.v1.md", "stages/ner/matching.py")):
+    for number, edited in enumerate((None, "diziner/prompts/annotator/annotate.v1.md", "diziner/spans/matching.py")):
         if edited:
             with (project.folder / edited).open("a") as file:
                 file.write("\nMind the gap.\n" if edited.endswith(".md") else "\n_UNUSED = 1\n")
@@ -353,8 +353,8 @@ def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_p
 
 
 def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:
-    from stages.corpora.decode import Decoder
-    from stages.corpora.textfiles import jsonl_rows
+    from diziner.corpora.decode import Decoder
+    from diziner.corpora.textfiles import jsonl_rows
 
     place.label()
     [shard] = shards(place.out)

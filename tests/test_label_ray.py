@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from label_place import Place, content, make_place
 
-from stages.llm.fake.server import ScriptedServer
+from diziner.scripted.server import ScriptedServer
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
 pytestmark = pytest.mark.slow

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotating import annotate
 from virtual_time import run_virtually
 
-from stages.annotator.annotate import annotate, requests_for
-from stages.annotator.settings import AnnotatorSettings
-from stages.contracts import Document, EntityType, Goal, Guideline
-from stages.errors import UserError
-from stages.llm.ask import Asker
-from stages.llm.client import TransientError
-from stages.llm.endpoint import Endpoint, endpoints_from
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.replicas import Replicas, is_up
-from stages.llm.request import ModelSettings, Response
-from stages.llm.store import ResponseStore
+from diziner.annotator.annotate import requests_for
+from diziner.annotator.settings import AnnotatorSettings
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint, endpoints_from
+from diziner.llm.ask import StoreAsker
+from diziner.llm.failures import TransientError
+from diziner.llm.replicas import Replicas, is_up
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import ModelSettings, Response
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Goal, Guideline
+from diziner.scripted.server import ScriptedServer
 
 REFUSED = TransientError("unavailable", "nobody there", unreached=True)
 ERROR = TransientError("unavailable", "500")
@@ -176,7 +178,7 @@ def documents(count: int) -> list[Document]:
 
 def test_request_keys_know_the_endpoint_not_its_servers(tmp_path: Path) -> None:
     def keys(endpoint: Endpoint) -> list[str]:
-        asker = Asker(ResponseStore(tmp_path / "store"), {"gpus": endpoint})
+        asker = StoreAsker(ResponseStore(tmp_path / "store"), {"gpus": endpoint})
         return [request.key for request in requests_for(documents(3), GUIDELINE, READER, asker)]
 
     two, other = vllm("http://a/v1", "http://b/v1"), vllm("http://c/v1")
@@ -202,11 +204,11 @@ def test_several_servers_are_for_hosted_endpoints_in_place_of_one(entry: dict[st
 def test_over_http_a_server_that_dies_in_the_middle_fails_no_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.llm.schedule._FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr("diziner.llm.lane._FIRST_WAIT_S", 0.02)
     many = documents(120)
     with ScriptedServer(latency_s=0.05) as stays:
         with ScriptedServer(latency_s=0.05) as dies:
-            asker = Asker(
+            asker = StoreAsker(
                 ResponseStore(tmp_path / "store"),
                 {"gpus": vllm(stays.base_url, dies.base_url, concurrency=8, attempts=3, timeout_s=60.0)},
             )
@@ -216,7 +218,7 @@ def test_over_http_a_server_that_dies_in_the_middle_fails_no_document(
         rest = annotate(many[40:], GUIDELINE, READER, asker, "rest")
     rows = [*first, *rest]
     assert not [row for row in rows if row.failure]
-    direct = Asker(ResponseStore(tmp_path / "direct"), {"gpus": Endpoint("gpus", "scripted")})
+    direct = StoreAsker(ResponseStore(tmp_path / "direct"), {"gpus": Endpoint("gpus", "scripted")})
     assert [row.spans for row in rows] == [row.spans for row in annotate(many, GUIDELINE, READER, direct, "direct")]
     assert not asyncio.run(is_up(gone))
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from conftest import Project, copy_project
 
-from stages.errors import UserError
-from stages.llm.ask import REPAIR, Asker
-from stages.llm.difference import difference
-from stages.llm.endpoint import Endpoint
-from stages.llm.prompts import render
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
-from stages.llm.tape import TapeRow, write_tape
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.ask import REPAIR, StoreAsker
+from diziner.llm.difference import difference
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import TapeRow, write_tape
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.prompting.templates import render
 
 SETTINGS = ModelSettings("here", "m", revision="1", max_tokens=1024, structured="grammar")
 SCHEMA = {"title": "entities", "type": "object", "properties": {"entities": {"maxItems": 5}}}
@@ -176,10 +176,10 @@ def hosted(text: str, **settings: Any) -> Request:
     return replace(few_shot(text, **settings), address="openai")
 
 
-def asker(folder: Path, **more: Any) -> Asker:
+def asker(folder: Path, **more: Any) -> StoreAsker:
     write_tape(folder / "tape.jsonl", {}, [row(hosted("a b"))])
     endpoint = Endpoint("here", "hosted", key_env="NO_SUCH_KEY")
-    return Asker(ResponseStore(folder / "store"), {"here": endpoint}, tape=folder / "tape.jsonl", **more)
+    return StoreAsker(ResponseStore(folder / "store"), {"here": endpoint}, tape=folder / "tape.jsonl", **more)
 
 
 KEY = "endpoint here: no key: set the environment variable NO_SUCH_KEY"
@@ -270,13 +270,13 @@ TEXT = "; what differs from the recording: prompt or guideline text: now "
                 f" and 5 more{TEXT}“- person: The name of a real individual",
                 "recorded was “- person: The name of a real or",
             ],
-            "that text in the round's guideline.yaml or in stages/prompts;",
+            "that text in the round's guideline.yaml or in diziner/prompts;",
         ),
         (
-            "stages/prompts/annotator/annotate.v1.md",
+            "diziner/prompts/annotator/annotate.v1.md",
             lambda text: text + "\nBe brief.\n",
             [f" and 5 more{TEXT}“Be brief.”, recorded was no such line"],
-            "that text in the round's guideline.yaml or in stages/prompts;",
+            "that text in the round's guideline.yaml or in diziner/prompts;",
         ),
         (
             "params.yaml",
@@ -335,7 +335,7 @@ def test_the_supervisors_first_line_says_it_too_and_labelling_does_without(repla
         "letters.txt",
     )
     python = str(replaying.folder / ".venv/bin/python")
-    done = replaying.run(python, "-m", "stages", *words, "--out", str(tmp_path / "labels"), check=False, **cache)
+    done = replaying.run(python, "-m", "diziner", *words, "--out", str(tmp_path / "labels"), check=False, **cache)
     assert done.returncode == 2
     assert "error: the weights of qwen2.5-coder-1.5b-instruct-q4_k_m are not on this machine" in done.stderr
     assert "tape" not in done.stderr

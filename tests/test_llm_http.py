@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotating import annotate
 
-from stages.annotator.annotate import annotate
-from stages.annotator.settings import AnnotatorSettings
-from stages.contracts import Annotation, Document, EntityType, Failure, Goal, Guideline
-from stages.errors import UserError
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.faults import KINDS, Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
+from diziner.annotator.settings import AnnotatorSettings
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response, judged
+from diziner.records.annotations import Annotation, Failure
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Goal, Guideline
+from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.server import ScriptedServer
 
 KEY = "sk-test-5ecret-1234567890"
 TYPES = (EntityType("PER", "person", "A human."), EntityType("LOC", "location", "A place."))
@@ -47,11 +49,11 @@ def annotator(structured: str = "json_schema", **settings: Any) -> AnnotatorSett
 @pytest.fixture(autouse=True)
 def key_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", KEY)
-    monkeypatch.setattr("stages.llm.schedule._FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr("diziner.llm.lane._FIRST_WAIT_S", 0.02)
 
 
-def asker(folder: Path, endpoint: Endpoint, **more: Any) -> Asker:
-    return Asker(ResponseStore(folder / "store.sqlite"), {"web": endpoint}, report=folder / "cost.json", **more)
+def asker(folder: Path, endpoint: Endpoint, **more: Any) -> StoreAsker:
+    return StoreAsker(ResponseStore(folder / "store.sqlite"), {"web": endpoint}, report=folder / "cost.json", **more)
 
 
 def one_annotation(folder: Path, faults: Faults, **settings: Any) -> tuple[Annotation, int]:
@@ -67,7 +69,7 @@ def test_answers_over_http_equal_those_in_process(tmp_path: Path) -> None:
             documents(20), GUIDELINE, annotator(), asker(tmp_path / "a", hosted(server.base_url)), "test"
         )
         assert server.requests == 20
-    direct = Asker(ResponseStore(tmp_path / "b"), {"web": Endpoint("web", "scripted")})
+    direct = StoreAsker(ResponseStore(tmp_path / "b"), {"web": Endpoint("web", "scripted")})
     in_process = annotate(documents(20), GUIDELINE, annotator(), direct, "test")
     assert [a.spans for a in over_http] == [a.spans for a in in_process]
     assert any(a.spans for a in over_http)
@@ -217,11 +219,11 @@ def completion(content: str | None = '{"entities": []}', reason: str = "stop", *
     return {"id": "1", "object": "chat.completion", "model": "m-0824", "choices": [choice], "usage": counts}
 
 
-def ask_one(folder: Path, base_url: str, settings: ModelSettings, **endpoint: Any) -> tuple[Any, Asker]:
+def ask_one(folder: Path, base_url: str, settings: ModelSettings, **endpoint: Any) -> tuple[Any, StoreAsker]:
     door = asker(folder, hosted(base_url, **endpoint))
     schema = {"title": "t", "type": "object"} if settings.structured == "json_schema" else None
     [outcome] = door.ask([Request("web", settings, (Message("user", "Hi"),), schema)], "work")
-    return outcome, door
+    return judged(outcome), door
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "hosted_vllm"])
@@ -387,18 +389,18 @@ def test_the_client_is_loaded_before_the_clock_of_the_first_call_starts() -> Non
     script = """
 import sys, tempfile
 from pathlib import Path
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.schedule import Lane
-from stages.llm.store import ResponseStore
+from diziner.llm.ask import StoreAsker
+from diziner.endpoints import Endpoint
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.lane import Lane
+from diziner.llm.store import ResponseStore
 
 async def send(request, endpoint, api_base):
     assert "litellm" in sys.modules
     return Response("{}", "stop")
 
 web = Endpoint("web", "hosted", api_base="http://127.0.0.1:9/v1")
-door = Asker(ResponseStore(Path(tempfile.mkdtemp()) / "store"), {"web": web})
+door = StoreAsker(ResponseStore(Path(tempfile.mkdtemp()) / "store"), {"web": web})
 door._lanes["web"] = Lane(web, send)
 assert "litellm" not in sys.modules
 [outcome] = door.ask([Request("web", ModelSettings("web", "m"), (Message("user", "Hi"),))], "work")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from stages.errors import UserError
-from stages.llm.keeper import Keeper
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore, keep
+from diziner.common.errors import UserError
+from diziner.llm.store import ResponseStore, keep
+from diziner.llm.writer import Keeper
+from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 Step = Callable[[sqlite3.Connection], int]
 

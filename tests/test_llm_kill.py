@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.llm.ledger import NANO, reserved, spent
-from stages.llm.store import ResponseStore
+from diziner.llm.ledger import NANO, reserved, spent
+from diziner.llm.store import ResponseStore
 
 IN_FLIGHT = 8
 REQUESTS = 150
@@ -23,11 +23,11 @@ REQUESTS = 150
 RUN = """
 import asyncio, os, sys
 from pathlib import Path
-from stages.llm.books import Books
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.schedule import Lane, run
-from stages.llm.store import ResponseStore
+from diziner.llm.budget import Books
+from diziner.endpoints import Endpoint
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.lane import Lane, run
+from diziner.llm.store import ResponseStore
 
 folder, in_flight, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 bill = os.open(folder / "bill", os.O_WRONLY | os.O_APPEND | os.O_CREAT)

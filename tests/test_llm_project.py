@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from conftest import SCRIPTED, Project, copy_project, use_scripted
 
+from diziner.commands.plan import plan
+from diziner.common.errors import run_main
+from diziner.layout import Room
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.rehearsal.rehearse import rehearse
+from diziner.scripted.faults import Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.settings import load_settings
 from stages.annotate import main as annotate_stage
-from stages.commands.plan import plan
-from stages.errors import run_main
-from stages.llm.ask import Asker
-from stages.llm.fake.faults import Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.store import ResponseStore
-from stages.rehearsal import rehearse
-from stages.rooms import Room
-from stages.settings import load_settings
 
 PRICES = {f"scripted-{name}": {"input": 1.0, "output": 4.0} for name in ("careful", "eager", "shy", "supervisor")}
 
@@ -225,7 +225,7 @@ def test_a_plan_comes_within_a_tenth_of_what_a_run_on_the_server_spends(
         planned = plan(["conll2003"], settings)
         assert server.requests == 0
         assert not Path(".responses").exists()
-        asker = Asker(ResponseStore(Path("store")), settings.endpoints, report=Path("cost.json"))
+        asker = StoreAsker(ResponseStore(Path("store")), settings.endpoints, report=Path("cost.json"))
         rehearse(Room("conll2003"), settings, asker)
         assert server.requests == asker.tally.called
     report = json.loads(Path("cost.json").read_text())

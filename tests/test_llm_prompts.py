@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import UserError
-from stages.llm import prompts
+from diziner.common.errors import UserError
+from diziner.prompting import templates as prompts
 
 
 @pytest.mark.parametrize(

@@ -14,22 +14,22 @@ import pytest
 from conftest import ROOT, Project, copy_project
 from viewer_rooms import make_room, settings_for
 
-from stages.contracts import Usage
-from stages.errors import UserError
-from stages.llm import client
-from stages.llm.ask import Asker
-from stages.llm.books import Books
-from stages.llm.client import complete
-from stages.llm.endpoint import Endpoint
-from stages.llm.provenance import local_provenance, provenance_in
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.schedule import run
-from stages.llm.store import ResponseStore
-from stages.llm.tape import read_tape, write_tape
-from stages.records import read_usage, write_usage
-from stages.viewer.collect import report_data
-from stages.viewer.limits import Limits
-from stages.viewer.provenance import computed_with, provenance_note
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm import client
+from diziner.llm.ask import StoreAsker
+from diziner.llm.budget import Books
+from diziner.llm.client import complete
+from diziner.llm.lane import run
+from diziner.llm.provenance import local_provenance
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import read_tape, write_tape
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.prompting.usage import provenance_in, usage_of
+from diziner.records.usage import Usage, read_usage, write_usage
+from diziner.report.collect import report_data
+from diziner.report.limits import Limits
+from diziner.report.provenance import computed_with, provenance_note
 
 HERE, THERE = "xllamacpp 1 on CPU; x86_64 AVX2; 2 threads", "xllamacpp 1 on CPU; aarch64 ASIMD; 2 threads"
 LOCAL = {"local": Endpoint("local", "local"), "web": Endpoint("web", "hosted")}
@@ -101,13 +101,12 @@ def test_usage_carries_it_and_rows_without_it_stay_byte_for_byte(tmp_path: Path)
     asked = [request(word) for word in rows]
     tape = tmp_path / "tape.jsonl"
     write_tape(tape, {}, [(r.key, r.canonical(), answered(fp)) for r, fp in zip(asked, rows.values(), strict=True)])
-    asker = Asker(ResponseStore(tmp_path / "store"), LOCAL, tape=tape, usage={})
-    asker.ask(asked, "work")
-    assert asker.usage is not None
-    assert [asker.usage[r.key].provenance for r in asked] == [HERE, "", ""]
+    asker = StoreAsker(ResponseStore(tmp_path / "store"), LOCAL, tape=tape)
+    usage = [usage_of(one, outcome) for one, outcome in zip(asked, asker.ask(asked, "work"), strict=True)]
+    assert [row.provenance for row in usage] == [HERE, "", ""]
     path = tmp_path / "usage.jsonl"
-    write_usage(path, asker.usage.values())
-    assert read_usage(path) == sorted(asker.usage.values(), key=lambda row: row.key)
+    write_usage(path, [*usage, usage[0]])
+    assert read_usage(path) == sorted(usage, key=lambda row: row.key)
     written = {row["key"]: row for row in map(json.loads, path.read_text().splitlines())}
     assert written[asked[0].key]["provenance"] == HERE
     before = {"completion_tokens", "endpoint", "key", "model", "prompt_tokens", "usd"}
@@ -121,8 +120,8 @@ def used(key: str, provenance: str = "", endpoint: str = "local", tokens: int | 
 def test_answers_of_local_models_are_counted_once_by_what_computed_them() -> None:
     rows = [used("a", HERE), used("b", HERE), used("a", HERE), used("c", THERE), used("d"), used("e", "", "web")]
     rows += [used("f", tokens=None), used("g", "", "gone"), used("h", THERE, "gone")]
-    assert computed_with(rows, LOCAL) == [(THERE, 2), (HERE, 2), ("", 1)]
-    assert computed_with(rows, LOCAL) == computed_with(rows[::-1], LOCAL)
+    assert computed_with(rows, ["local"]) == [(THERE, 2), (HERE, 2), ("", 1)]
+    assert computed_with(rows, ["local"]) == computed_with(rows[::-1], ["local"])
 
 
 def test_a_run_is_told_to_be_mixed_only_where_it_is() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stages.errors import UserError
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response, key_of
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.prompting.request import Message, ModelSettings, Request, Response, key_of
 
 SETTINGS = ModelSettings("here", "model-1")
 REQUEST = Request("openai", SETTINGS, (Message("user", "Hello"),), {"type": "object"})

@@ -16,16 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import run_virtually
 
-from stages.contracts import Failure
-from stages.errors import UserError
-from stages.llm.books import Books, BudgetError
-from stages.llm.client import TransientError
-from stages.llm.endpoint import Endpoint
-from stages.llm.ledger import NANO, entries, reserved, spent
-from stages.llm.pace import AdaptiveLimit, Pacer
-from stages.llm.request import Message, ModelSettings, Outcome, Request, Response
-from stages.llm.schedule import Lane
-from stages.llm.store import ResponseStore
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.budget import Books, BudgetError
+from diziner.llm.failures import TransientError
+from diziner.llm.lane import Lane
+from diziner.llm.ledger import NANO, entries, reserved, spent
+from diziner.llm.pacing import AdaptiveLimit, Pacer
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Outcome, Request, Response
+from diziner.records.annotations import Failure
 
 ANSWER = Response("{}", "stop", "m", "fp", 100, 20)
 PRICES = {"m": {"input": 10.0, "output": 100.0}}

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import UserError
-from stages.llm.ledger import book, reserve, reserved, spending_of, spent
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore, keep
+from diziner.common.errors import UserError
+from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
+from diziner.llm.store import ResponseStore, keep
+from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 ANSWER = Response('{"entities": []}', "stop", "model-1-0824", "fp_1", 10, 4, 0.25)
 CUT = Response('{"ent', "length")
@@ -37,7 +37,7 @@ def test_what_is_put_is_got_back_also_by_another_process(store: ResponseStore) -
     store.put(asked(), ANSWER)
     assert store.get([asked().key, asked(1).key]) == {asked().key: ANSWER}
     code = (
-        "import sys, pathlib; from stages.llm.store import ResponseStore; "
+        "import sys, pathlib; from diziner.llm.store import ResponseStore; "
         "sys.stdout.write(ResponseStore(pathlib.Path(sys.argv[1])).get([sys.argv[2]])[sys.argv[2]].text)"
     )
     done = subprocess.run([sys.executable, "-c", code, store.path, asked().key], capture_output=True, text=True)
@@ -200,8 +200,8 @@ def test_sums_and_reservations(store: ResponseStore) -> None:
 
 WRITER = """
 import sys, pathlib
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.store import ResponseStore
 store = ResponseStore(pathlib.Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):
     request = Request("openai", ModelSettings("here", "model-1", seed=number), (Message("user", "Hi"),))

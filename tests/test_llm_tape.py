@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.contracts import Failure
-from stages.errors import UserError
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
-from stages.llm.tape import TapeRow, read_tape, write_tape
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import TapeRow, read_tape, write_tape
+from diziner.prompting.request import Message, ModelSettings, Request, Response, judged
+from diziner.records.annotations import Failure
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TURNS = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), TEXTS), max_size=4)
@@ -92,8 +92,8 @@ def test_a_replay_needs_no_model_and_keeps_failures_failures(tmp_path: Path) -> 
     write_tape(tmp_path / "tape", {}, rows)
     # An endpoint that cannot be reached, with a key that is not set.
     endpoint = Endpoint("here", "hosted", api_base="http://127.0.0.1:9/v1", key_env="NO_SUCH_KEY")
-    asker = Asker(ResponseStore(tmp_path / "store"), {"here": endpoint}, tape=tmp_path / "tape")
-    assert asker.ask([request, cut, request], "test") == [
+    asker = StoreAsker(ResponseStore(tmp_path / "store"), {"here": endpoint}, tape=tmp_path / "tape")
+    assert [judged(outcome) for outcome in asker.ask([request, cut, request], "test")] == [
         answer,
         Failure("truncated", "cut off after 0 tokens"),
         answer,
@@ -106,6 +106,6 @@ def test_the_store_comes_before_the_tape(tmp_path: Path) -> None:
     key, canonical, _ = row([("user", "a")])
     request = Request("local", ModelSettings("local", "m"), (Message("user", "a"),))
     write_tape(tmp_path / "tape", {}, [(key, canonical, Response("from the tape", "stop"))])
-    asker = Asker(ResponseStore(tmp_path / "store"), {}, tape=tmp_path / "tape")
+    asker = StoreAsker(ResponseStore(tmp_path / "store"), {}, tape=tmp_path / "tape")
     asker.store.put(request, Response("from the store", "stop"))
     assert asker.ask([request], "test") == [Response("from the store", "stop")]

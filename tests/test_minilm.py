@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny_encoder import packed, tiny_documents, tiny_tensors
 
-from stages.corpora.encoderweights import encoder_from
-from stages.corpora.fixedpoint import sum_of_squares, to_grid
-from stages.corpora.minilm import encode
-from stages.corpora.safetensors import read_tensors
-from stages.corpora.sentences import MINILM_FILES, check_minilm
-from stages.errors import UserError
+from diziner.common.errors import UserError
+from diziner.embedding.encoder_weights import encoder_from
+from diziner.embedding.fixed_point import sum_of_squares, to_grid
+from diziner.embedding.minilm import encode
+from diziner.embedding.safetensors import read_tensors
+from diziner.embedding.sentences import MINILM_FILES, check_minilm
 
 ENCODER = encoder_from(tiny_tensors())
 
@@ -77,7 +77,7 @@ def test_a_document_has_one_vector_in_any_company_and_order(rng: random.Random, 
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = encode(ENCODER, tiny_documents())
-    monkeypatch.setattr("stages.corpora.minilm._TOKENS", 7)
+    monkeypatch.setattr("diziner.embedding.minilm._TOKENS", 7)
     assert (encode(ENCODER, tiny_documents()) == whole).all()
 
 
@@ -156,7 +156,7 @@ def test_a_damaged_safetensors_file_is_refused(data: bytes) -> None:
 
 
 def test_every_profile_fetches_the_weights_that_the_embedder_reads() -> None:
-    for path in [ROOT / "params.yaml", *(ROOT / "stages/profiles").glob("*.yaml")]:
+    for path in [ROOT / "params.yaml", *(ROOT / "diziner/profiles").glob("*.yaml")]:
         entry = yaml.safe_load(path.read_text())["weights"]["minilm"]
         assert entry["files"] == MINILM_FILES, path
         check_minilm({"minilm": entry}, path.name)
@@ -164,5 +164,5 @@ def test_every_profile_fetches_the_weights_that_the_embedder_reads() -> None:
 
 @pytest.mark.parametrize("weights", [{}, {"minilm": {"sha256": "00" * 32}}, {"minilm": {"files": {}}}])
 def test_settings_without_those_weights_are_refused(weights: dict[str, dict[str, object]]) -> None:
-    with pytest.raises(UserError, match=r"params.yaml: weights.minilm: .* stages/profiles/paper.yaml"):
+    with pytest.raises(UserError, match=r"params.yaml: weights.minilm: .* diziner/profiles/paper.yaml"):
         check_minilm(weights, "params.yaml")

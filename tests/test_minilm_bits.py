@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT
 from tiny_encoder import SENTENCES, features, weights_are_here
 
-from stages.corpora.sentences import sentence_vectors
-from stages.weightsfolder import weights_folder
+from diziner.embedding.sentences import sentence_vectors
+from diziner.layout import weights_folder
 
 # What every machine must give: of `tiny_encoder`, and of all-MiniLM-L6-v2 for its sentences.
 TINY = [

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stages.contracts import Span
-from stages.errors import UserError
-from stages.ner import bootstrap
-from stages.ner.bootstrap import Interval, document_bootstrap, document_counts, holm, paired_bootstrap
-from stages.ner.scoring import score_counts, strict_span_scores
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.scoring import bootstrap
+from diziner.scoring.bootstrap import Interval, document_bootstrap, document_counts, holm, paired_bootstrap
+from diziner.scoring.strict import score_counts, strict_span_scores
 
 
 def simulated(generator: np.random.Generator, documents: int) -> np.ndarray:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Span
-from stages.errors import UserError
-from stages.ner.brackets import parse_brackets, render_brackets
-from stages.ner.spans import resolve_overlaps
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.spans.brackets import parse_brackets, render_brackets
+from diziner.spans.overlaps import resolve_overlaps
 
 # Few characters, most of them syntax, so that escapes meet brackets often; one is non-ASCII whitespace.
 TEXT = st.text(st.sampled_from("[]|\\ab.\u00a0é"), min_size=1, max_size=6)

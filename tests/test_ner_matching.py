@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stages.contracts import Document, Span
-from stages.ner.matching import DROP_REASONS, Matches, match_answers
-from stages.ner.scoring import strict_span_scores
-from stages.ner.tags import tags_to_spans
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.scoring.strict import strict_span_scores
+from diziner.spans.matching import DROP_REASONS, Matches, match_answers
+from diziner.spans.tags import tags_to_spans
 
 BENCHMARKS = Path(__file__).parents[2] / "shared" / "benchmarks"
 TYPES = ("PER", "ORG", "LOC")

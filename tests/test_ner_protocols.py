@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Document, Score, Span
-from stages.errors import UserError
-from stages.ner.pairing import count_boundary_pairs, count_type_pairs, maximum_matching
-from stages.ner.protocols import PROTOCOLS, score_protocols
-from stages.ner.scoring import strict_span_scores
-from stages.ner.spans import resolve_overlaps
-from stages.ner.surfaces import normalise
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.scoring.pairing import count_boundary_pairs, count_type_pairs, maximum_matching
+from diziner.scoring.protocols import PROTOCOLS, score_protocols
+from diziner.scoring.strict import Score, strict_span_scores
+from diziner.scoring.surfaces import normalise
+from diziner.spans.overlaps import resolve_overlaps
 
 LABELS = ("PER", "LOC")
 LENGTH = 10

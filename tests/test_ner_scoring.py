@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.contracts import Document, Score, Span
-from stages.errors import UserError
-from stages.ner.protocols import score_protocols
-from stages.ner.scoring import STRICT_PROTOCOL, score_counts, strict_span_scores
-from stages.ner.spans import resolve_overlaps
-from stages.ner.tags import ill_formed, spans_to_tags, tags_to_spans
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.scoring.protocols import score_protocols
+from diziner.scoring.strict import STRICT_PROTOCOL, Score, score_counts, strict_span_scores
+from diziner.spans.overlaps import resolve_overlaps
+from diziner.spans.tags import ill_formed, spans_to_tags, tags_to_spans
 
 Corpus = list[list[str]]
 

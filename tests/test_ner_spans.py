@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Span
-from stages.ner.spans import resolve_overlaps
+from diziner.records.annotations import Span
+from diziner.spans.overlaps import resolve_overlaps
 
 TYPES = ["PER", "ORG", "LOC"]
 SPANS = st.lists(

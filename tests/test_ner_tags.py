@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Span
-from stages.errors import UserError
-from stages.ner.tags import ill_formed, spans_to_tags, tags_to_spans
+from diziner.common.errors import UserError
+from diziner.records.annotations import Span
+from diziner.spans.tags import ill_formed, spans_to_tags, tags_to_spans
 
 TAGS = st.lists(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-A-B", "I-A-B"]), max_size=25)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, copy_project, use_scripted
 
-from stages.commands import new
-from stages.corpora.card import load_card
-from stages.corpora.newroom import read_own_texts
-from stages.corpora.sources import load_source
-from stages.corpora.textfiles import split_rows
-from stages.supervisor.guideline import load_guideline
+from diziner.commands import new
+from diziner.corpora.card import load_card
+from diziner.corpora.newroom import read_own_texts
+from diziner.corpora.sources import load_source
+from diziner.corpora.textfiles import split_rows
+from diziner.guideline.file import load_guideline
 
 PEOPLE = ["Ada Lovelace", "Alan Turing", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov"]
 PLACES = ["London", "Paris", "Rotterdam", "Boston"]
@@ -120,7 +120,7 @@ def test_paths_are_meant_from_where_one_stands(project: Project) -> None:
     below.mkdir()
     (below / "own.txt").write_text("\n".join(SENTENCES))
     python = str(project.folder / ".venv/bin/python")
-    words = (python, "-m", "stages", "new", "from_below", "--from", "own.txt", "--types", "PER")
+    words = (python, "-m", "diziner", "new", "from_below", "--from", "own.txt", "--types", "PER")
     project.run("sh", "-c", f"cd notes && {' '.join(words)}", PYTHONPATH=str(project.folder))
     assert (project.folder / "data/from_below/texts.jsonl").is_file()
 
@@ -131,6 +131,7 @@ def test_a_room_that_could_not_be_finished_leaves_nothing(
     (tmp_path / "data").mkdir()
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).write_bytes((project.folder / name).read_bytes())
+    (tmp_path / ".diziner").write_text("test\n")
     (tmp_path / "stages").mkdir()
     (tmp_path / "own.txt").write_text("\n".join(SENTENCES))
     monkeypatch.chdir(tmp_path)

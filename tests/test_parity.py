@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.agreement.analysis import analyse
-from stages.agreement.bias import annotator_biases
-from stages.agreement.consensus import spans_of, vote
-from stages.agreement.disagreement import TokenMeasures, pattern_measures
-from stages.agreement.encoding import Codes, Corpus, encode
-from stages.agreement.exact_measures import ExactMeasures
-from stages.agreement.hotspots import KINDS, Blocks, find_blocks, thresholds
-from stages.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
-from stages.agreement.patterns import Patterns, find_patterns
-from stages.agreement.settings import AnalysisSettings
-from stages.agreement.weights import annotator_weights, coalition_of
-from stages.contracts import Annotation, Document
-from stages.exact import as_written
-from stages.ner.tags import spans_to_tags, tags_to_spans
+from diziner.agreement.analysis import analyse
+from diziner.agreement.bias import annotator_biases
+from diziner.agreement.columns import Patterns, find_patterns
+from diziner.agreement.consensus import spans_of, vote
+from diziner.agreement.disagreement import TokenMeasures, pattern_measures
+from diziner.agreement.encoding import Codes, Corpus, encode
+from diziner.agreement.exact_measures import ExactMeasures
+from diziner.agreement.hotspots import KINDS, Blocks, find_blocks, thresholds
+from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
+from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.weights import annotator_weights, coalition_of
+from diziner.common.exact import as_written
+from diziner.records.annotations import Annotation
+from diziner.records.documents import Document
+from diziner.spans.tags import spans_to_tags, tags_to_spans
 
 FOLDER = Path(os.environ.get("DIZINER_PARITY") or Path(__file__).parents[2] / "shared" / "parity")
 CASES = sorted(FOLDER.glob("*.json"))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, copy_project, use_scripted
 
-from stages.llm.tape import read_tape
-from stages.records import read_usage
-from stages.settings import load_settings
-from stages.weightsfolder import files_of, weights_path
+from diziner.layout import files_of, weights_path
+from diziner.llm.tape import read_tape
+from diziner.records.usage import read_usage
+from diziner.settings import load_settings
 
 CITIES = ("London", "Paris", "Bath", "Rome", "Vienna", "York", "Leeds", "Dover")
 COMMANDS = [

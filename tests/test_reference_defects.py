@@ -14,27 +14,31 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.agreement import AnalysisSettings, analyse, annotator_errors
-from stages.annotator.annotate import requests_for
-from stages.annotator.prompt import answer_schema, messages_for
-from stages.annotator.settings import AnnotatorSettings, annotator_settings
-from stages.contracts import Annotation, Document, ErrorExample, ErrorGroup, Failure, Guideline, Instruction, Span
-from stages.errors import UserError
-from stages.finalscore import final_scores
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.faults import Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.prompts import PROMPTS, render
-from stages.llm.request import ModelSettings
-from stages.llm.store import ResponseStore
-from stages.ner.matching import match_answers
-from stages.ner.tags import ill_formed, spans_to_tags
-from stages.supervisor.evidence import Evidence
-from stages.supervisor.guideline import load_guideline
-from stages.supervisor.history import StartingPoint
-from stages.supervisor.refine import Refinement, refine
-from stages.supervisor.settings import SupervisorSettings
+from diziner.agreement.analysis import analyse, annotator_errors
+from diziner.agreement.settings import AnalysisSettings
+from diziner.annotator.annotate import requests_for
+from diziner.annotator.prompt import answer_schema, messages_for
+from diziner.annotator.settings import AnnotatorSettings, annotator_settings
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import ModelSettings
+from diziner.prompting.templates import PROMPTS, render
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.disagreements import ErrorExample, ErrorGroup
+from diziner.records.documents import Document
+from diziner.records.guideline import Guideline, Instruction
+from diziner.results.final_scores import final_scores
+from diziner.scripted.faults import Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.spans.matching import match_answers
+from diziner.spans.tags import ill_formed, spans_to_tags
+from diziner.supervisor.evidence import Evidence
+from diziner.supervisor.history import StartingPoint
+from diziner.supervisor.refine import Refinement, refine
+from diziner.supervisor.settings import SupervisorSettings
 
 MODEL = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
 NAMES = ("org/model-8b:free", "org_model_8b_free", "org/model-8b:paid")
@@ -46,8 +50,8 @@ def guideline() -> Guideline:
 
 
 @pytest.fixture
-def asker(tmp_path: Path) -> Asker:
-    return Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+def asker(tmp_path: Path) -> StoreAsker:
+    return StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
 
 
 def evidence() -> Evidence:
@@ -59,11 +63,11 @@ def evidence() -> Evidence:
     return Evidence((group,), dict.fromkeys(NAMES, (group,)), NAMES[:1], "# Report\n«lithium» toxicity")
 
 
-def refined(guideline: Guideline, asker: Asker, **settings: Any) -> Refinement:
+def refined(guideline: Guideline, asker: StoreAsker, **settings: Any) -> Refinement:
     return refine(StartingPoint(guideline, 0.5), evidence(), SupervisorSettings(MODEL, **settings), asker, "test")
 
 
-def sent(asker: Asker) -> list[dict[str, Any]]:
+def sent(asker: StoreAsker) -> list[dict[str, Any]]:
     return [request for _, request, _ in asker.store.rows()]
 
 
@@ -72,7 +76,7 @@ def texts(request: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("batch", ["one", "all"])
-def test_no_question_is_asked_twice_in_a_refinement(guideline: Guideline, asker: Asker, batch: str) -> None:
+def test_no_question_is_asked_twice_in_a_refinement(guideline: Guideline, asker: StoreAsker, batch: str) -> None:
     """D4."""
     standing = replace(guideline, common=(Instruction("H1", "A drug's brand name is a chemical."),))
     record = refined(standing, asker, batch=batch).record
@@ -85,7 +89,7 @@ def test_no_question_is_asked_twice_in_a_refinement(guideline: Guideline, asker:
 
 
 def test_the_goal_is_hidden_updated_and_shown_to_annotators_by_three_separate_settings(
-    guideline: Guideline, asker: Asker
+    guideline: Guideline, asker: StoreAsker
 ) -> None:
     """D5, and the goal's part of D1."""
     goal = replace(guideline.goal, purpose="Find what a leaflet warns of.")
@@ -121,7 +125,7 @@ def test_supervision_by_gold_counts_each_difference_from_gold_and_nothing_else()
     assert all(hotspot.end - hotspot.start < 10 for hotspot in analysis.hotspots)
 
 
-def test_annotators_are_known_by_their_whole_name(guideline: Guideline, asker: Asker) -> None:
+def test_annotators_are_known_by_their_whole_name(guideline: Guideline, asker: StoreAsker) -> None:
     """D10: names that only punctuation tells apart; the coalition is recognised and left out of phase 2."""
     record = refined(guideline, asker, max_specific=1).record
     assert set(record["diagnoses"]) == set(NAMES[1:])
@@ -133,7 +137,7 @@ def test_annotators_are_known_by_their_whole_name(guideline: Guideline, asker: A
         assert re.findall(r"Only for (\S+)\.", content) == [name]
 
 
-def test_every_phase_is_told_goal_types_and_standing_instructions(guideline: Guideline, asker: Asker) -> None:
+def test_every_phase_is_told_goal_types_and_standing_instructions(guideline: Guideline, asker: StoreAsker) -> None:
     """D11."""
     standing = replace(guideline, common=(Instruction("H1", "A drug's brand name is a chemical."),))
     refined(standing, asker, batch="all")
@@ -188,7 +192,7 @@ def test_failed_pilot_and_test_documents_count_alike() -> None:
 
 def test_the_prompts_that_profiles_name_are_shipped_and_others_are_no_silent_default(guideline: Guideline) -> None:
     """D20."""
-    for path in (ROOT / "stages/profiles").glob("*.yaml"):
+    for path in (ROOT / "diziner/profiles").glob("*.yaml"):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["annotators"].values():
             assert (PROMPTS / "annotator" / f"{entry.get('prompt', 'annotate.v1')}.md").is_file()
     with pytest.raises(UserError, match="no such file"):
@@ -201,7 +205,7 @@ def test_a_supervisors_answer_of_the_wrong_form_is_repaired_or_dropped_never_pas
     """D21: half of the answers have the wrong types; one repair turn each."""
     with ScriptedServer(Faults(wrong_types=0.5)) as server:
         endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
-        asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
+        asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
         settings = SupervisorSettings(replace(MODEL, endpoint="there"), batch="one", max_specific=1)
         found = refine(StartingPoint(guideline, 0.5), evidence(), settings, asker, "test")
     phases = found.record["phases"]
@@ -223,7 +227,7 @@ def test_documents_are_put_into_the_prompt_by_place_not_by_replacing_text(guidel
 
 def test_the_papers_annotators_are_one_named_model_each() -> None:
     """D29: no stand-ins, no two models behind one name; what a call was answered by is compared with it."""
-    params = yaml.safe_load((ROOT / "stages/profiles/paper.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "diziner/profiles/paper.yaml").read_text(encoding="utf-8"))
     models = [annotator_settings(name, params["annotators"][name]).model for name in params["annotator_pool"]]
     assert len({model.model for model in models}) == len(models) == 8
     assert all(re.fullmatch(r"[\w-]+/[\w.-]+", model.model) for model in models)

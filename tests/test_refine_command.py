@@ -13,10 +13,11 @@ import pytest
 from conftest import Project, copy_project, use_scripted
 from stage_runs import BENCHMARK, answers, read, rows, run_predictions, run_rounds, standing_in, use_variants
 
-from stages.contracts import Choice, ErrorExample, ErrorGroup
-from stages.errors import UserError
-from stages.supervisor.choices import conflicts_of, decision_for, with_choices
-from stages.supervisor.guideline import load_guideline
+from diziner.common.errors import UserError
+from diziner.guideline.choices import conflicts_of, decision_for, with_choices
+from diziner.guideline.file import load_guideline
+from diziner.records.disagreements import ErrorExample, ErrorGroup
+from diziner.records.guideline import Choice
 
 PROMPT = "number, a rule in your own words"
 
@@ -42,7 +43,7 @@ def guideline(project: Project) -> Any:
 
 def run(project: Project, capsys: pytest.CaptureFixture[str], *words: str, typed: str = "") -> str:
     """The command in this process; what it printed."""
-    from stages.cli import _run
+    from diziner.cli import _run
 
     with standing_in(project), pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", io.StringIO(typed))
@@ -162,13 +163,13 @@ def test_what_is_not_there_is_one_line(project: Project) -> None:
     assert "no round 7; there are: 0, 1, 2" in refused(project, "--round", "7")
     place = project.folder / f"data/{BENCHMARK}/rounds/r2/disagreements.json"
     away = place.rename(place.with_suffix(".away"))
-    assert "r2/disagreements.json: not there yet: run `.venv/bin/dvc repro" in refused(project)
+    assert "r2/disagreements.json: not there yet: run `dvc repro" in refused(project)
     away.rename(place)
 
 
 def test_ctrl_c_keeps_nothing_and_says_so(project: Project, guideline: Path) -> None:
     before = guideline.read_bytes()
-    words = [".venv/bin/python", "-m", "stages", "refine", BENCHMARK, "--interactive", "--round", "0"]
+    words = [".venv/bin/python", "-m", "diziner", "refine", BENCHMARK, "--interactive", "--round", "0"]
     with subprocess.Popen(
         words, cwd=project.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

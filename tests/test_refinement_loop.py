@@ -11,26 +11,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
+from annotating import annotate
 from conftest import ROOT
 
-from stages.agreement import Analysis, AnalysisSettings, analyse, disagreements_to_json, render_report
-from stages.annotator.annotate import annotate
-from stages.annotator.settings import AnnotatorSettings
-from stages.contracts import Annotation, Document, Failure, Guideline, Span
-from stages.corpora.card import load_card
-from stages.corpora.sources import load_source
-from stages.finalscore import score_predictions
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.knowledge import VARIABLE
-from stages.llm.request import ModelSettings
-from stages.llm.store import ResponseStore
-from stages.selection import select
-from stages.supervisor.evidence import evidence_from_json
-from stages.supervisor.guideline import load_guideline
-from stages.supervisor.history import starting_point
-from stages.supervisor.refine import refine
-from stages.supervisor.settings import SupervisorSettings
+from diziner.agreement.analysis import Analysis, analyse
+from diziner.agreement.files import disagreements_to_json
+from diziner.agreement.report import render_report
+from diziner.agreement.settings import AnalysisSettings
+from diziner.annotator.settings import AnnotatorSettings
+from diziner.corpora.card import load_card
+from diziner.corpora.sources import load_source
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.pipeline.selection import select
+from diziner.prompting.request import ModelSettings
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
+from diziner.records.guideline import Guideline
+from diziner.results.final_scores import score_predictions
+from diziner.scripted.knowledge import VARIABLE
+from diziner.supervisor.evidence import evidence_from_json
+from diziner.supervisor.history import starting_point
+from diziner.supervisor.refine import refine
+from diziner.supervisor.settings import SupervisorSettings
 
 BENCHMARKS = sorted(path.parent.name for path in ROOT.glob("data/*/sample.txt"))
 HONEST = ("careful", "careful-2", "eager", "shy")
@@ -68,7 +73,7 @@ def pilot_of(benchmark: str) -> Pilot:
 
 
 def annotations_of(
-    pilot: Pilot, names: Sequence[str], asker: Asker, guideline: Guideline
+    pilot: Pilot, names: Sequence[str], asker: StoreAsker, guideline: Guideline
 ) -> dict[str, list[Annotation]]:
     return {
         name: annotate(
@@ -87,7 +92,7 @@ def mean_f1(pilot: Pilot, annotations: Mapping[str, Sequence[Annotation]]) -> fl
     return sum(score.micro.f1 for score in scores if score) / len(scores)
 
 
-def loop(benchmark: str, asker: Asker, settings: SupervisorSettings, rounds: int = 3) -> list[Round]:
+def loop(benchmark: str, asker: StoreAsker, settings: SupervisorSettings, rounds: int = 3) -> list[Round]:
     """Agreement and mean F1 of each round, on the same documents."""
     pilot = pilot_of(benchmark)
     guideline, record, found = pilot.guideline, None, []
@@ -105,14 +110,14 @@ def loop(benchmark: str, asker: Asker, settings: SupervisorSettings, rounds: int
 
 
 @pytest.fixture(scope="module")
-def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAsker]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(ROOT / "data"))
         store = ResponseStore(tmp_path_factory.mktemp("loop") / "store.sqlite")
-        yield Asker(store, {"scripted": Endpoint("scripted", "scripted")})
+        yield StoreAsker(store, {"scripted": Endpoint("scripted", "scripted")})
 
 
-def test_three_rounds_raise_agreement_and_f1_on_most_benchmarks(asker: Asker) -> None:
+def test_three_rounds_raise_agreement_and_f1_on_most_benchmarks(asker: StoreAsker) -> None:
     risen = []
     for benchmark in BENCHMARKS:
         first, *_, last = loop(benchmark, asker, SUPERVISOR)
@@ -124,7 +129,7 @@ def test_three_rounds_raise_agreement_and_f1_on_most_benchmarks(asker: Asker) ->
 
 
 @pytest.mark.parametrize("benchmark", ["conll2003", "genia"])
-def test_a_supervisor_that_says_nothing_changes_nothing(asker: Asker, benchmark: str) -> None:
+def test_a_supervisor_that_says_nothing_changes_nothing(asker: StoreAsker, benchmark: str) -> None:
     assert len(set(loop(benchmark, asker, EMPTY))) == 1
 
 
@@ -135,7 +140,7 @@ def analysed(pilot: Pilot, annotations: Mapping[str, Sequence[Annotation]]) -> A
 @pytest.mark.parametrize("adversary", ["lazy", "random"])
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_a_lazy_or_random_annotator_weighs_least_and_is_not_chosen(
-    asker: Asker, benchmark: str, adversary: str
+    asker: StoreAsker, benchmark: str, adversary: str
 ) -> None:
     pilot = pilot_of(benchmark)
     agreement = analysed(pilot, annotations_of(pilot, [*HONEST, adversary], asker, pilot.guideline)).agreement
@@ -147,7 +152,7 @@ def test_a_lazy_or_random_annotator_weighs_least_and_is_not_chosen(
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
-def test_a_colluding_pair_of_bad_annotators_is_not_chosen(asker: Asker, benchmark: str) -> None:
+def test_a_colluding_pair_of_bad_annotators_is_not_chosen(asker: StoreAsker, benchmark: str) -> None:
     """Two copies of one random annotator agree with each other entirely, and with nobody else."""
     pilot = pilot_of(benchmark)
     annotations = annotations_of(pilot, [*HONEST, "random"], asker, pilot.guideline)
@@ -160,7 +165,7 @@ def test_a_colluding_pair_of_bad_annotators_is_not_chosen(asker: Asker, benchmar
 
 
 @pytest.mark.parametrize("benchmark", ["conll2003", "bc5cdr", "ontonotes5"])
-def test_an_annotator_that_is_cut_off_half_the_time_is_no_vote_there(asker: Asker, benchmark: str) -> None:
+def test_an_annotator_that_is_cut_off_half_the_time_is_no_vote_there(asker: StoreAsker, benchmark: str) -> None:
     pilot = pilot_of(benchmark)
     honest = annotations_of(pilot, HONEST, asker, pilot.guideline)
     cut_off = [

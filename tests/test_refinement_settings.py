@@ -26,11 +26,11 @@ from stage_runs import (
     use_variants,
 )
 
-from stages.errors import UserError
-from stages.llm.store import ResponseStore
-from stages.prediction import predict
-from stages.rooms import STORE
-from stages.settings import load_settings
+from diziner.common.errors import UserError
+from diziner.layout import store_path
+from diziner.llm.store import ResponseStore
+from diziner.pipeline.prediction import predict
+from diziner.settings import load_settings
 
 MORE = {"scripted_other": "scripted-careful-2", "scripted_lazy": "scripted-lazy"}
 
@@ -124,7 +124,7 @@ def sabotage(project: Project, number: int) -> None:
     that annotators agreed on. Then run the refinement again, from the store."""
     agreed = agreed_strings(project, number - 1)
     assert agreed
-    store = ResponseStore(project.folder / STORE)
+    store = ResponseStore(project.folder / store_path())
     keys = set(record(project, number)["responses"])
     changed = []
     for key, request, response in rows(project):
@@ -241,9 +241,13 @@ def test_a_voter_that_fails_is_no_vote_and_only_a_document_that_all_fail_is_a_fa
     left_out: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights 3, 2, 2: the first decides alone where one of the others failed, and is outvoted where they agree."""
-    from stages.annotator.settings import AnnotatorSettings
-    from stages.contracts import Annotation, Document, Failure, Selection, Span, Voter
-    from stages.supervisor.guideline import load_guideline
+    from diziner.annotator.annotate import Annotated
+    from diziner.annotator.settings import AnnotatorSettings
+    from diziner.guideline.file import load_guideline
+    from diziner.records.annotations import Annotation, Failure, Span
+    from diziner.records.documents import Document
+    from diziner.records.selection import Selection, Voter
+    from diziner.records.usage import Usage
 
     person, place = Span(0, 1, "PER"), Span(0, 1, "LOC")
     lost = Failure("truncated", "cut off")
@@ -254,21 +258,23 @@ def test_a_voter_that_fails_is_no_vote_and_only_a_document_that_all_fail_is_a_fa
     }
     documents = [Document(f"d{k}", ("Bonn", "won"), "Bonn won") for k in range(4)]
 
-    def annotate(documents: Any, guideline: Any, annotator: AnnotatorSettings, *_: object) -> list[Annotation]:
-        return [
+    def annotate(documents: Any, guideline: Any, annotator: AnnotatorSettings, *_: object) -> Annotated:
+        rows = [
             Annotation(d.id, failure=what, responses=(f"{annotator.name}{d.id}",))
             if isinstance(what, Failure)
             else Annotation(d.id, spans=what, responses=(f"{annotator.name}{d.id}",))
             for d, what in zip(documents, given[annotator.name], strict=True)
         ]
+        return Annotated(rows, [Usage(f"{annotator.name}{d.id}", "scripted", "m", 1, 1) for d in documents])
 
-    monkeypatch.setattr("stages.prediction.annotate", annotate)
+    monkeypatch.setattr("diziner.pipeline.prediction.annotate", annotate)
     settings = {"endpoint": "scripted", "model": "scripted-careful"}
     voters = {name: Voter(weight, settings) for name, weight in (("a", 3 / 7), ("b", 2 / 7), ("c", 2 / 7))}
     selection = Selection(0, "a", settings, {0: 0.5}, {}, voters)
     guideline = load_guideline(left_out.folder / f"data/{BENCHMARK}/guideline.yaml")
     with standing_in(left_out):
-        found = predict(documents, guideline, selection, None, "test", load_settings().answers)  # type: ignore[arg-type]
+        found, usage = predict(documents, guideline, selection, None, "test", load_settings().answers)  # type: ignore[arg-type]
+    assert len(usage) == 12
     # d2: b and c are equally heavy and differ, and a tie is no entity.
     assert [row.spans for row in found] == [(place,), (person,), (), ()]
     assert [row.failure is not None for row in found] == [False, False, False, True]
@@ -357,7 +363,7 @@ def test_supervision_by_gold_without_gold_is_refused(project: Project) -> None:
     [
         (
             lambda p: p["annotators"]["scripted_shy"].update(prompt="anotate.v1"),
-            "params.yaml: annotators.scripted_shy.prompt: no anotate.v1.md in stages/prompts/annotator; "
+            "params.yaml: annotators.scripted_shy.prompt: no anotate.v1.md in diziner/prompts/annotator; "
             "there are: annotate.v1",
         ),
         (

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from viewer_rooms import make_room, settings_for
 
-from stages.contracts import Annotation, Failure
-from stages.corpora.card import Licence, Local
-from stages.settings import Settings
-from stages.viewer.benchmarks import benchmark_view, choice_check
-from stages.viewer.collect import MOST_BYTES, report_data, report_page
-from stages.viewer.hotspots import chosen_hotspots, hotspot_errors
-from stages.viewer.limits import STEPS, Limits
-from stages.viewer.page import SCRIPTS, embedded, page_of
+from diziner.corpora.card import Licence, Local
+from diziner.records.annotations import Annotation, Failure
+from diziner.report.benchmarks import benchmark_view, choice_check
+from diziner.report.collect import MOST_BYTES, report_data, report_page
+from diziner.report.hotspots import chosen_hotspots, hotspot_errors
+from diziner.report.limits import STEPS, Limits
+from diziner.report.page import SCRIPTS, embedded, page_of
+from diziner.settings import Settings
 
 SETTINGS = settings_for(annotators=3, rounds=2)
 
@@ -241,7 +241,7 @@ def test_the_page_stands_alone(room) -> None:
 
 
 def test_scripts_put_nothing_on_the_page_as_markup() -> None:
-    folder = ROOT / "stages/viewer/page"
+    folder = ROOT / "diziner/report/page"
     assert {path.stem for path in folder.glob("*.js")} == set(SCRIPTS)
     for path in folder.glob("*.js"):
         text = path.read_text(encoding="utf-8")
@@ -390,7 +390,7 @@ def test_a_project_without_rooms_is_told_how_to_get_one(project: Project) -> Non
 
 def test_importing_the_page_loads_nothing_heavy() -> None:
     heavy = ("polars", "pandas", "sklearn", "scipy", "litellm", "datasets", "dvc")
-    program = f"import sys, stages.viewer.build; print([name for name in {heavy} if name in sys.modules])"
+    program = f"import sys, diziner.report.build; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from viewer_rooms import make_room, make_round, settings_for
 
-from stages.contracts import Annotation, Document, Example, Failure, Instruction, Receipt, Span
-from stages.viewer.collect import report_page
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
+from diziner.records.guideline import Example, Instruction, Receipt
+from diziner.report.collect import report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

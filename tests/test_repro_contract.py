@@ -13,8 +13,8 @@ import yaml
 from conftest import ROOT, Project
 from repro_projects import journal, locks, make_graph, shell, toy
 
-from stages.engine import dvc_graph
-from stages.engine.lockfiles import LockText
+from diziner.repro import dvc_graph
+from diziner.repro.lockfiles import LockText
 
 # Values that YAML writers differ about.
 ODD = {
@@ -208,7 +208,7 @@ def test_the_version_is_the_pinned_one() -> None:
 def test_another_version_of_dvc_runs_the_stock_command_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from stages.cli import _run
+    from diziner.cli import _run
 
     project = make_graph(tmp_path / "project", {"a": toy("out/a"), "bad": toy("out/bad", options="--code 3")})
     monkeypatch.chdir(project.folder)

@@ -21,10 +21,10 @@ import pytest
 from conftest import Project, copy_project, use_scripted
 from repro_projects import make_graph, shell, toy
 
-from stages.engine import threads
-from stages.engine.job import Job
-from stages.engine.workers import Workers
-from stages.llm.fake.server import ScriptedServer
+from diziner.repro import threads
+from diziner.repro.job import Job
+from diziner.repro.workers import Workers
+from diziner.scripted.server import ScriptedServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded before a fork")
 
@@ -55,7 +55,7 @@ def use_python(project: Project, python: str) -> None:
 def watch_forks(project: Project) -> Path:
     """Have each fork of a project's server noted in the file that is returned."""
     path = project.folder / "forks.txt"
-    with (project.folder / "stages/__init__.py").open("a") as file:
+    with (project.folder / "diziner/__init__.py").open("a") as file:
         file.write(HOOK.format(path=str(path)))
     return path
 
@@ -89,7 +89,7 @@ def test_the_server_has_one_thread_at_each_fork_of_the_projects_own_stages(tmp_p
 
         project.edit_params(over_http)
         # One at a time: each but the first stage of a kind finds loaded what the first one needed.
-        words = [".venv/bin/python", "-m", "stages", "repro", "-j", "1"]
+        words = [".venv/bin/python", "-m", "diziner", "repro", "-j", "1"]
         done = project.run(*words, PYTHONWARNINGS="always::DeprecationWarning")
     seen = [line.split() for line in forks.read_text().splitlines()]
     assert {count for count, *_ in seen} == {"1"}

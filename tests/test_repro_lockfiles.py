@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.engine.lockfiles import LockFiles, LockText
+from diziner.repro.lockfiles import LockFiles, LockText
 
 LOCK = """schema: '2.0'
 stages:
@@ -90,7 +90,7 @@ def test_blocks_wait_for_each_other_but_not_at_the_end(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from stages.engine.lockfiles import LockFiles, LockText
+from diziner.repro.lockfiles import LockFiles, LockText
 path = Path(sys.argv[1])
 files = LockFiles(lambda path: LockText(path.read_text() if path.exists() else ""), every_s=0.0)
 for number in range(10**6):

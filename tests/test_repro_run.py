@@ -17,7 +17,7 @@ import pytest
 from conftest import Project
 from repro_projects import journal, locks, make_graph, toy
 
-REPRO = (".venv/bin/python", "-m", "stages", "repro")
+REPRO = (".venv/bin/python", "-m", "diziner", "repro")
 
 
 @pytest.fixture
@@ -181,9 +181,7 @@ print("printed", flush=False)
 assert sys.stdin.read() == ""
 raise SystemExit(None)
 """
-    project = make(
-        {"a": {"cmd": ".venv/bin/python -m stages.facts x --y", "deps": ["stages/facts.py"], "outs": ["out/a"]}}
-    )
+    project = make({"a": {"cmd": "sh stages/run facts x --y", "deps": ["stages/facts.py"], "outs": ["out/a"]}})
     (project.folder / "stages/facts.py").write_text(script)
     project.diziner("repro")
     facts = (project.folder / "out/a").read_text().split("|")
@@ -310,7 +308,7 @@ def test_on_a_terminal_the_table_is_live_and_failures_stay(make: Callable[..., P
 
 def test_stages_that_need_a_shell_get_one(make: Callable[..., Project]) -> None:
     shells = {
-        "pipe": ".venv/bin/python -m stages.toy out/x > /dev/null && cp out/x out/pipe",
+        "pipe": "sh stages/run toy out/x > /dev/null && cp out/x out/pipe",
         "plain": "mkdir -p out && echo $((1+1)) > out/plain",
     }
     project = make({name: {"cmd": command, "outs": [f"out/{name}"]} for name, command in shells.items()})

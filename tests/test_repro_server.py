@@ -13,15 +13,15 @@ import pytest
 from conftest import ROOT
 from repro_projects import make_graph
 
-from stages.engine.job import Job
-from stages.engine.preload import WARM
-from stages.engine.workers import Workers, stage_script
-from stages.llm.fake.server import ScriptedServer
+from diziner.repro.job import Job
+from diziner.repro.preload import WARM
+from diziner.repro.workers import Workers, stage_script
+from diziner.scripted.server import ScriptedServer
 
 LOAD = """
 import json, os, sys
-from stages.engine.preload import load
-from stages.engine.threads import others
+from diziner.repro.preload import load
+from diziner.repro.threads import others
 EVENTS = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.fork", "os.system"}
 seen = []
 
@@ -78,8 +78,8 @@ import fastjsonschema
 compiled = []
 usual = fastjsonschema.compile
 fastjsonschema.compile = lambda *words, **options: compiled.append(words) or usual(*words, **options)
-from stages.errors import UserError
-from stages.files import check
+from diziner.common.errors import UserError
+from diziner.common.files import check
 
 def fits(value):
     try:
@@ -96,15 +96,15 @@ Path(sys.argv[1]).write_text(f"{not compiled} {kind}")
 CALL = """
 import sys
 from pathlib import Path
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request
-from stages.llm.store import ResponseStore
+from diziner.llm.ask import StoreAsker
+from diziner.endpoints import Endpoint
+from diziner.prompting.request import Message, ModelSettings, Request
+from diziner.llm.store import ResponseStore
 
 output, base_url, seed = sys.argv[1:]
 loaded = "litellm" in sys.modules
 endpoint = Endpoint("web", "hosted", provider="openai", api_base=base_url)
-asker = Asker(ResponseStore(Path(output + ".sqlite")), {"web": endpoint})
+asker = StoreAsker(ResponseStore(Path(output + ".sqlite")), {"web": endpoint})
 settings = ModelSettings("web", "scripted-careful", seed=int(seed), max_tokens=64)
 messages = (Message("user", "- person: A human.\\n\\n<document>\\nAda wrote .\\n</document>"),)
 [outcome] = asker.ask([Request(endpoint.address, settings, messages)], "call")
@@ -163,7 +163,7 @@ def test_edited_code_gets_a_process_of_its_own(root: Path, workers: Workers) -> 
 
 
 def test_schemas_are_compiled_before_a_fork_and_never_stale(root: Path, workers: Workers) -> None:
-    schema = root / "stages/schemas/toy.schema.json"
+    schema = root / "diziner/schemas/toy.schema.json"
     found = []
     for name, kind in (("first", "integer"), ("second", "integer"), ("third", "string")):
         if name != "second":
@@ -195,12 +195,12 @@ def test_calls_over_http_work_in_forks_that_have_the_client_loaded(root: Path, w
     [
         "python -m stages.annotate x",
         ".venv/bin/python stages/annotate.py",
-        ".venv/bin/python -m stages.annotate 'x y'",
-        ".venv/bin/python -m stages.annotate $HOME",
-        ".venv/bin/python -m stages.annotate x; true",
-        ".venv/bin/python -m stages.annotate *",
+        "sh stages/run annotate 'x y'",
+        "sh stages/run annotate $HOME",
+        "sh stages/run annotate x; true",
+        "sh stages/run annotate *",
         ".venv/bin/python -m",
-        "FOO=1 .venv/bin/python -m stages.annotate x",
+        "FOO=1 sh stages/run annotate x",
         ".venv/bin/python -m other.module",
         "",
     ],

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from stages.llm.endpoint import Endpoint
-from stages.llm.pace import Pacer
-from stages.llm.schedule import Lane
-from stages.llm.turns import Places, SharedPacer, pacer, places
+from diziner.endpoints import Endpoint
+from diziner.llm.lane import Lane
+from diziner.llm.pacing import Pacer
+from diziner.llm.shared_limits import Places, SharedPacer, pacer, places
 
 # Calls over a lane; each notes when it is in flight and when it was made, by the machine's clock.
 CALLS = """
 import asyncio, sys, time
 from pathlib import Path
-from stages.llm.books import Books
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.schedule import Lane, run
-from stages.llm.store import ResponseStore
+from diziner.llm.budget import Books
+from diziner.endpoints import Endpoint
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.lane import Lane, run
+from diziner.llm.store import ResponseStore
 
 folder, name, count, concurrency, rpm = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 log = (folder / name).open("a", buffering=1)
@@ -115,7 +115,7 @@ def test_names_of_endpoints_make_files_in_the_folder_only(tmp_path: Path, monkey
 TURN = """
 import sys, time
 from pathlib import Path
-from stages.llm.turns import machine_turn
+from diziner.llm.shared_limits import machine_turn
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 print("in", flush=True)

@@ -15,17 +15,17 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.contracts import Annotation, Document, Failure, Span
-from stages.errors import UserError
-from stages.labelling.rows import write_rows
-from stages.ner.brackets import parse_brackets
-from stages.ner.protocols import PROTOCOLS, score_protocols
-from stages.ner.scoring import score_counts, strict_span_scores
-from stages.ner.spans import resolve_overlaps
-from stages.ner.tags import spans_to_tags
-from stages.plain.files import read_plain
-from stages.plain.scores import NEED_TOKENS, POOLED, TITLES, chosen_protocols, difference_to_json, protocol_scores
-from stages.records import annotation_to_json
+from diziner.common.errors import UserError
+from diziner.labelling.output_folder import write_rows
+from diziner.records.annotations import Annotation, Failure, Span, annotation_to_json
+from diziner.records.documents import Document
+from diziner.scoring.protocols import PROTOCOLS, score_protocols
+from diziner.scoring.strict import score_counts, strict_span_scores
+from diziner.spans.brackets import parse_brackets
+from diziner.spans.overlaps import resolve_overlaps
+from diziner.spans.tags import spans_to_tags
+from diziner.standalone.files import read_plain
+from diziner.standalone.scores import NEED_TOKENS, POOLED, TITLES, chosen_protocols, difference_to_json, protocol_scores
 
 Run = Callable[..., str]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from stages.contracts import Agreement, Annotation, Document, Failure, Span, Voter
-from stages.errors import DizinerError
-from stages.finalscore import final_metrics, final_scores
-from stages.selection import select
-from stages.summarise import check_with_seqeval, forecast_report, summarise
-from stages.summarytable import table
-from stages.validity import Point
+from diziner.common.errors import DizinerError
+from diziner.pipeline.selection import select
+from diziner.records.agreement import Agreement
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
+from diziner.records.selection import Voter
+from diziner.results.final_scores import final_metrics, final_scores
+from diziner.results.summary import check_with_seqeval, forecast_report, summarise
+from diziner.results.summary_table import table
+from diziner.results.validity import Point
 
 GOLD = {"a": (Span(0, 2, "PER"),), "b": (Span(1, 2, "LOC"), Span(3, 4, "LOC"))}
 DOCUMENTS = [Document(name, ("w",) * 5, "w w w w w") for name in ("a", "b")]

@@ -14,12 +14,12 @@ import pytest
 from conftest import ROOT
 from tiny_encoder import WORDS, packed, tiny_tensors
 
-from stages.contracts import Document
-from stages.corpora.pilot import pilot_sets
-from stages.corpora.sentences import MODEL, TOKENIZER, sentence_vectors
-from stages.corpora.vectorcache import VectorCache
-from stages.errors import UserError
-from stages.weightsfolder import cache_folder, weights_path
+from diziner.common.errors import UserError
+from diziner.corpora.pilot import pilot_sets
+from diziner.embedding.sentences import MODEL, TOKENIZER, sentence_vectors
+from diziner.embedding.vector_cache import VectorCache
+from diziner.layout import cache_folder, weights_path
+from diziner.records.documents import Document
 
 TEXTS = ["w5 w6 W7", "", "w8 " * 30, "w5 w6 w7", "never seen"]
 
@@ -131,9 +131,8 @@ def test_the_oldest_rows_go_first(tmp_path: Path) -> None:
 
 
 def test_processes_share_the_cache(files: Mapping[str, str]) -> None:
-    code = (
-        f"from stages.corpora.sentences import sentence_vectors as v; print(v({TEXTS!r} * 20, {dict(files)!r}).sum())"
-    )
+    call = f"sentence_vectors({TEXTS!r} * 20, {dict(files)!r})"
+    code = f"from diziner.embedding.sentences import sentence_vectors; print({call}.sum())"
     running = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
@@ -153,7 +152,7 @@ def test_without_weights_one_line_says_what_to_do() -> None:
 
 
 def test_pilot_sets_are_drawn_from_sentence_vectors(files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.corpora.embed.sentence_vectors", lambda texts: sentence_vectors(texts, files))
+    monkeypatch.setattr("diziner.embedding.embed.sentence_vectors", lambda texts: sentence_vectors(texts, files))
     documents = [Document(f"d{number}", ("x",), f"w{4 + number % 9} w{4 + number % 7}") for number in range(40)]
     sets = pilot_sets(documents, 2, 5, embedder="minilm")
     assert len({document.id for each in sets for document in each}) == 10

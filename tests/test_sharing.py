@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
 def cloned(shared: Shared, folder: Path) -> Project:
     """A clone: what is in git, no outputs, no cache of DVC's and no answers."""
     subprocess.run(["git", "clone", "-q", str(shared.author.folder), str(folder)], check=True)
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     assert not list(folder.glob("data/*/final"))
     return Project(folder)
 

@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from metric_project import MetricProject, drawn
 
-from stages.cli import main
-from stages.contracts import Annotation, Failure, Span
-from stages.documentcounts import PredictionCounts, counts_from_json, counts_to_text, headline
-from stages.files import check, read_yaml, write_json
-from stages.finalscore import count_predictions, final_metrics, final_scores
-from stages.plotdata import agreement_rows, choice_rows, confusion_rows, cost_rows
-from stages.published import published_of
-from stages.rooms import PUBLISHED
-from stages.summarise import summarise
-from stages.summarytable import published_table, table
-from stages.tables import Column, fitted_table
+from diziner.cli import main
+from diziner.common.files import check, read_yaml, write_json
+from diziner.common.tables import Column, fitted_table
+from diziner.layout import PUBLISHED
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.results.document_counts import PredictionCounts, counts_from_json, counts_to_text, headline
+from diziner.results.final_scores import count_predictions, final_metrics, final_scores
+from diziner.results.plots import agreement_rows, choice_rows, confusion_rows, cost_rows
+from diziner.results.published import published_of
+from diziner.results.summary import summarise
+from diziner.results.summary_table import published_table, table
 
 GOLD = {"a": (Span(0, 2, "PER"),), "b": (Span(1, 2, "LOC"), Span(3, 4, "LOC")), "ü": ()}
 BEFORE = [Annotation("a", (Span(0, 1, "PER"),)), Annotation("b", (Span(1, 2, "LOC"),)), Annotation("ü")]

@@ -9,20 +9,21 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.contracts import Choice, EntityType, ErrorExample, ErrorGroup, Guideline, Instruction
-from stages.errors import ProviderError, UserError
-from stages.files import check
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.faults import Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.request import ModelSettings
-from stages.llm.store import ResponseStore
-from stages.supervisor.evidence import NO_ENTITY, Evidence, evidence_from_json
-from stages.supervisor.guideline import dump_guideline, load_guideline, save_guideline
-from stages.supervisor.history import StartingPoint
-from stages.supervisor.refine import refine
-from stages.supervisor.settings import SupervisorSettings
+from diziner.common.errors import ProviderError, UserError
+from diziner.common.files import check
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import dump_guideline, load_guideline, save_guideline
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import ModelSettings
+from diziner.records.disagreements import ErrorExample, ErrorGroup
+from diziner.records.guideline import Choice, EntityType, Guideline, Instruction
+from diziner.scripted.faults import Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.supervisor.evidence import NO_ENTITY, Evidence, evidence_from_json
+from diziner.supervisor.history import StartingPoint
+from diziner.supervisor.refine import refine
+from diziner.supervisor.settings import SupervisorSettings
 
 TYPES = (EntityType("PER", "person", "a name"), EntityType("LOC", "location", "a place"))
 
@@ -99,7 +100,7 @@ def evidence() -> Evidence:
 def test_a_refinement_is_cumulative_and_has_receipts(guideline: Guideline, tmp_path: Path, batch: str) -> None:
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
     settings = SupervisorSettings(model, batch=batch, max_common=2, max_specific=1)
-    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
     standing = replace(guideline, common=(Instruction("H1", "Mark a team as organization."),))
     first = refine(begin(standing), evidence(), settings, asker, "test")
     second = refine(begin(first.guideline), evidence(), settings, asker, "test")
@@ -118,7 +119,7 @@ def test_an_unreachable_supervisor_stops_the_stage_instead_of_leaving_a_round_un
 ) -> None:
     with ScriptedServer(Faults(server_error=1.0)) as server:
         endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
-        asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
+        asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
         model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
         with pytest.raises(ProviderError, match=r"test patterns: 1 of 1 calls failed \(unavailable"):
             refine(begin(guideline), evidence(), SupervisorSettings(model), asker, "test")
@@ -127,7 +128,7 @@ def test_an_unreachable_supervisor_stops_the_stage_instead_of_leaving_a_round_un
 def test_an_unreadable_supervisor_leaves_the_guideline_and_says_so(guideline: Guideline, tmp_path: Path) -> None:
     with ScriptedServer(Faults(empty=1.0)) as server:
         endpoint = Endpoint("there", "hosted", api_base=server.base_url, attempts=1)
-        asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
+        asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"there": endpoint})
         model = ModelSettings("there", "scripted-supervisor", structured="json_schema")
         refined = refine(begin(guideline), evidence(), SupervisorSettings(model), asker, "test")
     assert replace(refined.guideline, round=0) == guideline
@@ -139,7 +140,7 @@ def test_without_disagreement_the_guideline_is_carried_over_and_the_record_says_
     guideline: Guideline, tmp_path: Path
 ) -> None:
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
-    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
     refined = refine(begin(guideline), Evidence((), {"a": ()}, ("a",), ""), SupervisorSettings(model), asker, "test")
     assert replace(refined.guideline, round=0) == guideline
     assert refined.record["kept_previous"]
@@ -149,7 +150,7 @@ def test_without_disagreement_the_guideline_is_carried_over_and_the_record_says_
 def test_a_person_s_choice_reaches_the_supervisor_and_stays_in_the_file(guideline: Guideline, tmp_path: Path) -> None:
     decided = replace(guideline, choices=(Choice("organization_to_location", "Teams are organizations."),))
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
-    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
     refined = refine(begin(decided), evidence(), SupervisorSettings(model), asker, "test")
     assert refined.guideline.choices == decided.choices
     save_guideline(tmp_path / "guideline.yaml", refined.guideline)
@@ -160,7 +161,7 @@ def test_a_person_s_choice_reaches_the_supervisor_and_stays_in_the_file(guidelin
 
 def test_after_refinement_has_stopped_nobody_is_asked(guideline: Guideline, tmp_path: Path) -> None:
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
-    asker = Asker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
     start = replace(begin(guideline), stopped=True)
     refined = refine(start, evidence(), SupervisorSettings(model), asker, "test")
     assert asker.tally.called == 0 and refined.record["stopped"] and refined.record["kept_previous"]

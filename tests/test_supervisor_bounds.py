@@ -9,13 +9,14 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contracts import Agreement, EntityType, Example, Guideline, Instruction, Receipt
-from stages.llm.request import ModelSettings
-from stages.supervisor.bounds import Candidate, foreign_to, within_limits, words_of
-from stages.supervisor.guideline import all_instructions, guideline_from_json, guideline_to_json, load_guideline
-from stages.supervisor.history import base_to_json, starting_point
-from stages.supervisor.integrate import DROPPED, Decision, integrate, numbered
-from stages.supervisor.settings import SupervisorSettings
+from diziner.guideline.file import all_instructions, guideline_from_json, guideline_to_json, load_guideline
+from diziner.prompting.request import ModelSettings
+from diziner.records.agreement import Agreement
+from diziner.records.guideline import EntityType, Example, Guideline, Instruction, Receipt
+from diziner.supervisor.apply import DROPPED, Decision, integrate, numbered
+from diziner.supervisor.bounds import Candidate, foreign_to, within_limits, words_of
+from diziner.supervisor.history import base_to_json, starting_point
+from diziner.supervisor.settings import SupervisorSettings
 
 TYPES = (EntityType("PER", "person", "a name"), EntityType("LOC", "location", "a place"))
 SETTINGS = SupervisorSettings(ModelSettings("scripted", "scripted-supervisor"), max_common=2, max_specific=1)

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from stages.contracts import Failure, Usage
-from stages.errors import UserError
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.request import Message, ModelSettings, Request, Response
-from stages.llm.store import ResponseStore
-from stages.llm.tape import write_tape
-from stages.records import read_usage, write_usage
-from stages.usage import by_model, tokens_of, usage_of, usd_of
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import write_tape
+from diziner.prompting.request import Message, ModelSettings, Request, Response, judged
+from diziner.prompting.usage import usage_of
+from diziner.records.annotations import Failure
+from diziner.records.usage import Usage, read_usage, write_usage
+from diziner.results.usage import by_model, tokens_of, usage_totals, usd_of
 
 PRICED = {"priced": Endpoint("priced", "hosted", prices={"model": {"input": 1.0, "output": 2.0}})}
 UNPRICED = {"priced": Endpoint("priced", "hosted")}
@@ -29,14 +30,14 @@ def used(key: str, usd: float | None = None, prompt: int | None = 1000, endpoint
     [({"a": 0.5, "b": None}, None), ({"a": 0.5, "b": 0.25}, 0.75), ({}, 0.0)],
 )
 def test_a_sum_of_costs_is_not_known_as_soon_as_one_cost_is_not(costs, expected) -> None:
-    usage = usage_of([used(key, usd) for key, usd in costs.items()], UNPRICED)
+    usage = usage_totals([used(key, usd) for key, usd in costs.items()], UNPRICED)
     assert usage["usd"] == expected
     assert usage["answers"] == usage["known"] == len(costs)
     assert usage["prompt_tokens"] == 1000 * len(costs)
 
 
 def test_the_price_table_prices_what_the_provider_does_not() -> None:
-    assert usage_of([used("a"), used("a")], PRICED) == {
+    assert usage_totals([used("a"), used("a")], PRICED) == {
         "answers": 1, "known": 1, "prompt_tokens": 1000, "completion_tokens": 500, "usd": 0.002,
     }  # fmt: skip
     assert usd_of(by_model([used("a"), used("b", 0.5)]), PRICED) == 0.502
@@ -85,14 +86,11 @@ def test_the_asker_says_what_every_request_took_also_of_refused_and_unanswered_o
         ]
     )
     tape = tmp_path / "tape.jsonl"
-    asker = Asker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape, usage={})
-    asker.ask([answered, answered], "work")
-    assert asker.usage == {answered.key: Usage(answered.key, "scripted", "m", 7, 2, 0.125)}
+    asker = StoreAsker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape)
+    found, _ = asker.ask([answered, answered], "work")
+    assert usage_of(answered, found) == Usage(answered.key, "scripted", "m", 7, 2, 0.125)
     write_tape(tape, {}, [(refused.key, refused.canonical(), Response("", "content_filter", "m", "", 5, 0))])
     [outcome] = asker.ask([refused], "work")
-    assert isinstance(outcome, Failure)
-    assert asker.usage[refused.key] == Usage(refused.key, "scripted", "m", 5, 0)
-    # Who labels millions of documents with one asker has no use for it, and no room.
-    quiet = Asker(store, {"scripted": Endpoint("scripted", "scripted")}, tape=tape)
-    quiet.ask([answered, refused], "work")
-    assert quiet.usage is None
+    assert isinstance(judged(outcome), Failure)
+    assert usage_of(refused, outcome) == Usage(refused.key, "scripted", "m", 5, 0)
+    assert usage_of(refused, Failure("timeout", "slow")) == Usage(refused.key, "scripted", "m", None, None)

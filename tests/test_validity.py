@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.validity import Point, correlations, forecasts, oracle
+from diziner.results.validity import Point, correlations, forecasts, oracle
 
 stats = pytest.importorskip("scipy.stats")  # comes with scikit-learn
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.errors import ProviderError, UserError
-from stages.llm.weights import fetch, weights_file
-from stages.settings import settings_from
-from stages.weightsfolder import fetched_files, weights_folder
+from diziner.common.errors import ProviderError, UserError
+from diziner.layout import fetched_files, weights_folder
+from diziner.llm.weights import fetch, weights_file
+from diziner.settings import settings_from
 
 PARTS = [b"first " * 1000, b"second"]
 FILES = {"model.bin": b"numbers", "words.json": b"{}"}

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.cli import COMMANDS
+from diziner.cli import COMMANDS
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 SHELL = {"touch", "git", "set", "code=$?", "cat", "exit", "tee", "gh"}
@@ -39,7 +39,7 @@ def test_every_command_exists() -> None:
         elif words[0] == ".venv/bin/diziner":
             assert words[1] in COMMANDS
             parser = argparse.ArgumentParser()
-            importlib.import_module(f"stages.commands.{words[1].replace('-', '_')}").arguments(parser)
+            importlib.import_module(f"diziner.commands.{words[1].replace('-', '_')}").arguments(parser)
             arguments = words[2 : words.index(">")] if ">" in words else words[2:]
             parser.parse_args(arguments)
         else:

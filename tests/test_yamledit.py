@@ -11,10 +11,10 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.errors import UserError
-from stages.yamledit import with_item, with_value
+from diziner.common.errors import UserError
+from diziner.common.yamledit import with_item, with_value
 
-FILES = [*sorted(ROOT.glob("stages/profiles/*.yaml")), *sorted(ROOT.glob("data/*/guideline.yaml"))]
+FILES = [*sorted(ROOT.glob("diziner/profiles/*.yaml")), *sorted(ROOT.glob("data/*/guideline.yaml"))]
 GUIDELINE = "# mine\nround: 0 # first\ninstructions: {common: [], specific: {}}\n"
 CHOICE = {"conflict": "a_to_b", "decision": "It's b: not # a"}
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stages.corpora import minilm
-from stages.corpora.encoderweights import encoder_from
-from stages.corpora.sentences import MINILM_FILES, sentence_vectors
-from stages.weightsfolder import weights_path
+from diziner.embedding import minilm
+from diziner.embedding.encoder_weights import encoder_from
+from diziner.embedding.sentences import MINILM_FILES, sentence_vectors
+from diziner.layout import weights_path
 
 WORDS = 60
 SENTENCES = (

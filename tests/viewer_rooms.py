@@ -10,13 +10,18 @@ from typing import Any
 from conftest import ROOT
 from perf.synthetic import make_corpus
 
-from stages.agreement import agreement_to_json, analyse, confusion_to_json
-from stages.contracts import Annotation, Document, EntityType, Example, Goal, Guideline, Instruction, Receipt, Usage
-from stages.corpora.card import Card, Licence
-from stages.finalscore import final_metrics, final_scores
-from stages.roundmetrics import round_metrics
-from stages.settings import Settings, load_settings
-from stages.viewer.files import RoomFiles, RoundFiles
+from diziner.agreement.analysis import analyse
+from diziner.agreement.files import confusion_to_json
+from diziner.corpora.card import Card, Licence
+from diziner.records.agreement import agreement_to_json
+from diziner.records.annotations import Annotation
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Example, Goal, Guideline, Instruction, Receipt
+from diziner.records.usage import Usage
+from diziner.report.files import RoomFiles, RoundFiles
+from diziner.results.final_scores import final_metrics, final_scores
+from diziner.results.round_metrics import round_metrics
+from diziner.settings import Settings, load_settings
 
 WORDS = ("mark", "the", "whole", "name", "of", "a", "place", "unless", "its", "title", "is", "part", "it")
 

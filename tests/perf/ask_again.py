@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stages.annotator.annotate import requests_for
-from stages.corpora.documents import read_documents
-from stages.llm.ask import Asker
-from stages.llm.request import Request
-from stages.llm.store import ResponseStore
-from stages.llm.tape import TapeRow, read_tape, write_tape
-from stages.rooms import Room, room
-from stages.settings import Settings, load_settings
-from stages.supervisor.guideline import load_guideline
+from diziner.annotator.annotate import requests_for
+from diziner.guideline.file import load_guideline
+from diziner.layout import Room, room
+from diziner.llm.access import asker_for
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.llm.tape import TapeRow, read_tape, write_tape
+from diziner.prompting.request import Request
+from diziner.records.documents import read_documents
+from diziner.settings import Settings, load_settings
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def main() -> None:
 def _requests(place: Room, settings: Settings, name: str, number: int) -> list[Request]:
     guideline, documents = load_guideline(place.guideline(number)), read_documents(place.pilot(number))
     return requests_for(
-        documents, guideline, settings.annotator(name), settings.asker(place), settings.answers.show_goal
+        documents, guideline, settings.annotator(name), asker_for(settings, room), settings.answers.show_goal
     )
 
 
@@ -61,7 +62,7 @@ def _answers(requests: Sequence[Request], settings: Settings, threads: int) -> l
     endpoints = {name: replace(endpoint, threads=threads) for name, endpoint in settings.endpoints.items()}
     with tempfile.TemporaryDirectory() as folder:
         store = ResponseStore(Path(folder) / "responses.sqlite")
-        Asker(store, endpoints, settings.raw["weights"]).ask(requests, "asked again")
+        StoreAsker(store, endpoints, settings.raw["weights"]).ask(requests, "asked again")
         return list(store.rows())
 
 

@@ -16,15 +16,16 @@ import naive_agreement as naive
 import numpy as np
 from synthetic import make_corpus
 
-from stages.agreement import AnalysisSettings, analyse
-from stages.agreement.chance import cohens_kappa
-from stages.agreement.consensus import vote
-from stages.agreement.disagreement import pattern_measures
-from stages.agreement.encoding import encode
-from stages.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, span_f1, span_matches
-from stages.agreement.patterns import find_patterns
-from stages.agreement.weights import annotator_weights, coalition_of
-from stages.ner.tags import spans_to_tags
+from diziner.agreement.analysis import analyse
+from diziner.agreement.chance import cohens_kappa
+from diziner.agreement.columns import find_patterns
+from diziner.agreement.consensus import vote
+from diziner.agreement.disagreement import pattern_measures
+from diziner.agreement.encoding import encode
+from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, span_f1, span_matches
+from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.weights import annotator_weights, coalition_of
+from diziner.spans.tags import spans_to_tags
 
 SIZES = ((25, 8, 4), (1_000, 8, 4), (1_000, 8, 18), (10_000, 8, 4))
 LARGE = (40_000, 16, 4)

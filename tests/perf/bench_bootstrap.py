@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 
-from stages.ner.bootstrap import document_bootstrap, paired_bootstrap
-from stages.ner.scoring import score_counts
+from diziner.scoring.bootstrap import document_bootstrap, paired_bootstrap
+from diziner.scoring.strict import score_counts
 
 TRIALS = 2_000
 SAMPLES = 500

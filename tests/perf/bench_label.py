@@ -19,15 +19,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from conftest import Project, copy_project, use_scripted
 
-from stages.annotator.annotate import requests_for
-from stages.contracts import Document
-from stages.corpora.tokenize import tokenize
-from stages.labelling.shards import in_groups
-from stages.llm.ask import Asker
-from stages.llm.request import Response
-from stages.llm.store import ResponseStore
-from stages.settings import load_settings
-from stages.supervisor.guideline import load_guideline
+from diziner.annotator.annotate import requests_for
+from diziner.corpora.tokenize import tokenize
+from diziner.guideline.file import load_guideline
+from diziner.labelling.shards import in_groups
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Response
+from diziner.records.documents import Document
+from diziner.settings import load_settings
 
 TEXT = "Ada Lovelace sent {} letters from Lisbon to Port Said, said the U.N. on Monday; nobody answered them."
 ANSWER = Response('{"entities":[{"text":"Ada Lovelace","type":"person"},{"text":"Lisbon","type":"location"}]}', "stop")
@@ -47,7 +47,7 @@ def prepare(project: Project, source: Path, count: int) -> None:
     guideline = load_guideline(project.folder / GUIDELINE)
     settings = load_settings(project.folder / "params.yaml")
     store = ResponseStore(project.folder / ".responses/responses.sqlite")
-    asker = Asker(store, settings.endpoints)
+    asker = StoreAsker(store, settings.endpoints)
     annotator = settings.annotator(ANNOTATOR)
     with source.open("w", encoding="utf-8") as file:
         for group in in_groups(documents(count), 20_000):
@@ -59,7 +59,7 @@ def prepare(project: Project, source: Path, count: int) -> None:
 
 def label(project: Project, source: Path, out: Path, *more: str) -> tuple[float, float, float]:
     """Run the command; wall seconds, CPU seconds and the most memory it held, in GB."""
-    words = [".venv/bin/python", "-m", "stages", "label", "--guideline", GUIDELINE, "--annotator", ANNOTATOR]
+    words = [".venv/bin/python", "-m", "diziner", "label", "--guideline", GUIDELINE, "--annotator", ANNOTATOR]
     started = time.monotonic()
     process = subprocess.Popen(
         [*words, "--in", str(source), "--out", str(out), *more],

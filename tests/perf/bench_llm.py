@@ -18,21 +18,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from annotating import annotate
 from conftest import copy_project, use_scripted
 
-from stages.annotator.annotate import annotate, requests_for
-from stages.annotator.settings import AnnotatorSettings, AnswerSettings
-from stages.contracts import Document, EntityType, Goal, Guideline
-from stages.files import write_jsonl
-from stages.llm.ask import Asker
-from stages.llm.endpoint import Endpoint
-from stages.llm.fake.faults import KINDS, Faults
-from stages.llm.fake.server import ScriptedServer
-from stages.llm.request import ModelSettings, Response
-from stages.llm.store import ResponseStore
-from stages.records import annotation_from_json, annotation_to_json
-from stages.settings import load_settings
-from stages.supervisor.guideline import load_guideline
+from diziner.annotator.annotate import requests_for
+from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
+from diziner.common.files import write_jsonl
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import ModelSettings, Response
+from diziner.records.annotations import annotation_from_json, annotation_to_json
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Goal, Guideline
+from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.settings import load_settings
 
 ATTEMPTS = 6
 REPAIRS = 1
@@ -61,9 +63,9 @@ def client(options: argparse.Namespace) -> None:
     if options.warm:
         # The import of the client and its first connection are not what is measured.
         with tempfile.TemporaryDirectory() as folder:
-            warm = Asker(ResponseStore(Path(folder) / "store"), {"web": endpoint})
+            warm = StoreAsker(ResponseStore(Path(folder) / "store"), {"web": endpoint})
             annotate([Document("warm", ("Warm", "."), "Warm .")], GUIDELINE, ANNOTATOR, warm, "warm")
-    asker = Asker(ResponseStore(options.folder / "store.sqlite"), {"web": endpoint})
+    asker = StoreAsker(ResponseStore(options.folder / "store.sqlite"), {"web": endpoint})
     texts = documents(options.documents)
     started, cpu = time.monotonic(), time.process_time()
     rows = annotate(texts, GUIDELINE, ANNOTATOR, asker, "bench", AnswerSettings(repair_turns=REPAIRS))
@@ -162,7 +164,7 @@ def cached(figures: Figures, folder: Path) -> None:
     answer = Response(
         '{"entities":[{"text":"Ada Lovelace","type":"person"},{"text":"Lisbon","type":"location"}]}', "stop"
     )
-    asked = requests_for(many, guideline, annotator, Asker(store, settings.endpoints))
+    asked = requests_for(many, guideline, annotator, StoreAsker(store, settings.endpoints))
     store.put_rows((request.key, request.canonical(), answer) for request in asked)
     store.close()
     guard = folder / "guard"

@@ -18,9 +18,9 @@ from statistics import fmean
 
 import numpy as np
 
-from stages.contracts import Document
-from stages.corpora.pilot import pilot_sets
-from stages.corpora.tfidf import tfidf
+from diziner.corpora.pilot import pilot_sets
+from diziner.embedding.tfidf import tfidf
+from diziner.records.documents import Document
 
 
 def sentences(number: int, seed: int = 1) -> list[Document]:

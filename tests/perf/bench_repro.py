@@ -33,14 +33,14 @@ stages:
   seed:
     wdir: ../..
     cmd: mkdir -p data/${name}/out/r0 && echo ${name} > data/${name}/out/r0/guideline
-    deps: [stages/ner, stages/files.py]
+    deps: [diziner/spans, diziner/common/files.py]
     outs: ["data/${name}/out/r0/guideline"]
   annotate:
     wdir: ../..
     matrix: {model: "${models}", round: "${rounds}"}
     cmd: ${wait} && mkdir -p data/${name}/out/r${item.round}/a &&
       echo ${item.model} > data/${name}/out/r${item.round}/a/${item.model}
-    deps: [stages/ner, stages/contracts.py, stages/files.py, stages/prompts/annotator,
+    deps: [diziner/spans, diziner/contracts.py, diziner/common/files.py, diziner/prompts/annotator,
       "data/${name}/out/r${item.round}/guideline"]
     params: [{graph.yaml: ["settings.${item.model}"]}]
     outs: ["data/${name}/out/r${item.round}/a/${item.model}"]
@@ -48,7 +48,7 @@ stages:
     wdir: ../..
     matrix: {round: "${rounds}"}
     cmd: cat data/${name}/out/r${item.round}/a/* > data/${name}/out/r${item.round}/agree
-    deps: [stages/agreement, stages/ner, stages/files.py, "data/${name}/out/r${item.round}/a"]
+    deps: [diziner/agreement, diziner/spans, diziner/common/files.py, "data/${name}/out/r${item.round}/a"]
     outs: ["data/${name}/out/r${item.round}/agree"]
   refine:
     wdir: ../..
@@ -56,20 +56,20 @@ stages:
     cmd: ${wait} && mkdir -p data/${name}/out/r${item.step.id} &&
       cat data/${name}/out/r${item.step.prev}/guideline data/${name}/out/r${item.step.prev}/agree
       > data/${name}/out/r${item.step.id}/guideline
-    deps: [stages/supervisor, stages/files.py, "data/${name}/out/r${item.step.prev}/guideline",
+    deps: [diziner/supervisor, diziner/common/files.py, "data/${name}/out/r${item.step.prev}/guideline",
       "data/${name}/out/r${item.step.prev}/agree"]
     outs: ["data/${name}/out/r${item.step.id}/guideline"]
   final:
     wdir: ../..
     matrix: {model: "${models}"}
     cmd: ${wait} && mkdir -p data/${name}/out/f && echo ${item.model} > data/${name}/out/f/${item.model}
-    deps: [stages/ner, "data/${name}/out/r5/agree"]
+    deps: [diziner/spans, "data/${name}/out/r5/agree"]
     params: [{graph.yaml: ["settings.${item.model}"]}]
     outs: ["data/${name}/out/f/${item.model}"]
   score:
     wdir: ../..
     cmd: mkdir -p metrics && echo '{"f1":0}' > metrics/${name}.json
-    deps: [stages/ner, "data/${name}/out/f"]
+    deps: [diziner/spans, "data/${name}/out/f"]
     metrics: [{"metrics/${name}.json": {cache: false}}]
 """
 SUMMARY = {
@@ -157,7 +157,7 @@ def stops(folder: Path, bounds: Bounds) -> None:
             # Done by now, perhaps: begin anew, with nothing in the cache.
             shutil.rmtree(project.folder)
             project = paper(project.folder, 1, "sleep 0.1")
-        words = [".venv/bin/python", "-m", "stages", "repro", "-j", "4"]
+        words = [".venv/bin/python", "-m", "diziner", "repro", "-j", "4"]
         process = subprocess.Popen(
             words, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _server(latency: float) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "stages", "fake-server", "--latency", str(latency)]
+    words = [sys.executable, "-m", "diziner", "fake-server", "--latency", str(latency)]
     for name, rate in FAULTS.items():
         words += ["--fault", f"{name}={rate}"]
     root = Path(__file__).parents[2]

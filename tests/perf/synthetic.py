@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from stages.contracts import Annotation, Document, Failure, Span
+from diziner.records.annotations import Annotation, Failure, Span
+from diziner.records.documents import Document
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 

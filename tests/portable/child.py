@@ -45,8 +45,8 @@ def main() -> None:
         for path in Path().glob(pattern):
             if path.is_file() and (whole or path.name not in KEPT):
                 path.unlink()
-    from stages.rooms import rooms
-    from stages.settings import load_settings
+    from diziner.layout import rooms
+    from diziner.settings import load_settings
 
     settings = load_settings()
     for room in rooms():
@@ -98,9 +98,10 @@ def digest(path: Path) -> str:
 
 def drawn(room: Any, raw: Any) -> list[list[str]]:
     """The pilot sets of a room as they are drawn where none are published."""
-    from stages.corpora.card import load_card
-    from stages.corpora.prepare import corpus_settings, drawn_sets, pool_of
-    from stages.corpora.sources import load_source
+    from diziner.corpora.card import load_card
+    from diziner.corpora.prepare import drawn_sets, pool_of
+    from diziner.corpora.settings import corpus_settings
+    from diziner.corpora.sources import load_source
 
     card = load_card(room.folder)
     pool = pool_of(load_source(card, room.folder, "sample", None))

@@ -53,7 +53,7 @@ def main() -> None:
 
 def run(variation: Variation) -> Any:
     """A child's object. Its cache holds the weights, if there are any, and no vectors."""
-    from stages.weightsfolder import weights_folder
+    from diziner.layout import weights_folder
 
     with tempfile.TemporaryDirectory(prefix="portable-") as cache:
         if weights_folder().is_dir():
@@ -70,8 +70,8 @@ def run(variation: Variation) -> Any:
 
 def drawn(path: Path, options: argparse.Namespace) -> list[list[str]]:
     """The ids of a corpus' sets; repetitions are left out of the pool, as the pipeline does."""
-    from stages.contracts import Document
-    from stages.corpora.pilot import pilot_sets
+    from diziner.corpora.pilot import pilot_sets
+    from diziner.records.documents import Document
 
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for _, line in zip(range(options.documents), lines, strict=False)]

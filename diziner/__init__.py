@@ -1,0 +1,1 @@
+"""Data-versioned evaluation of zero-shot named entity recognition: DiZiNER as a library."""

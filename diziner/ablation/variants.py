@@ -1,0 +1,138 @@
+"""Variants: named changes of the settings, for ablations (method section 10)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import dump_line, read_yaml, shown
+from diziner.common.yamledit import with_value
+from diziner.settings import guideline_of, record_of
+
+VARIANTS = shown(Path(__file__).parent / "variants.yaml")
+_COUNTED = {"annotators": "annotator_pool", "rounds": "rounds"}
+_WORD = re.compile(r"[A-Za-z][\w.-]*")
+_RESERVED = frozenset({"true", "false", "null", "nan", "inf"})
+
+Changes = Mapping[str, Any]  # dotted key -> value
+
+
+def load_variants(path: Path = VARIANTS) -> dict[str, dict[str, Any]]:
+    """The variants by name, checked."""
+    return dict(read_yaml(path, "variants"))
+
+
+def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """A variant as dotted keys and values for these settings.
+
+    Errors: UserError for an unknown variant, and where these settings have too few annotators or rounds for it.
+    """
+    if name not in variants:
+        raise UserError(f"{VARIANTS}: no variant {name!r}; there are: {', '.join(variants)}")
+    entry = variants[name]
+    for key, least in entry.get("needs", {}).items():
+        given = len(params[_COUNTED[key]])
+        if given < least:
+            raise UserError(f"variant {name}: needs {least} {key} or more; params.yaml has {given}")
+    changes = dict(entry.get("set", {}))
+    if "pool" in entry:
+        changes["annotator_pool"] = _pool(name, entry["pool"], params)
+    if "rounds" in entry:
+        changes |= _rounds(entry["rounds"])
+    if entry.get("gold"):
+        changes["evidence.folder"] = "gold"
+        changes["evidence.gold_rounds"] = [step["prev"] for step in params["refinements"]]
+    return changes
+
+
+def joined(
+    names: Iterable[str], variants: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Several variants as one; each is for the settings that those before it have made.
+
+    Errors: as `overrides`, and UserError for two that set one key differently.
+    """
+    changes: dict[str, Any] = {}
+    by: dict[str, str] = {}
+    settings = dict(params)
+    for name in names:
+        for key, value in overrides(name, variants, settings).items():
+            if changes.get(key, value) != value:
+                raise UserError(f"variants {by[key]} and {name} do not go together: both set {key}")
+            changes[key], by[key] = value, name
+            settings |= {key: value} if key in settings else {}
+    return changes
+
+
+def changes_nothing(changes: Changes, params: Mapping[str, Any]) -> bool:
+    """Whether the settings are so already."""
+    return all(_value(params, dotted.split(".")) == value for dotted, value in changes.items())
+
+
+def changed(text: str, changes: Changes) -> str:
+    """The text of a params.yaml with the changes made; all else, comments included, stays byte for byte.
+
+    Errors: UserError for a key on the way that is not there; the last key may be new.
+    """
+    for dotted, value in changes.items():
+        text = with_value(text, dotted.split("."), value)
+    return text
+
+
+def exp_run_words(changes: Changes) -> list[str]:
+    """The same changes as arguments of `dvc exp run`; a key that is not there yet is added."""
+    return [word for key, value in changes.items() for word in ("-S", f"++{key}={_hydra(value)}")]
+
+
+def exp_run_line(changes: Changes) -> str:
+    """The command for a shell."""
+    return shlex.join(["dvc", "exp", "run", *exp_run_words(changes)])
+
+
+def _hydra(value: Any) -> str:
+    """A value in the grammar of DVC's overrides: JSON, but for quotes around words and keys.
+
+    >>> _hydra({"input": [0.5, None, "a b", "null", "fixed"]})
+    '{input:[0.5,null,"a b","null",fixed]}'
+    """
+    if isinstance(value, str) and _WORD.fullmatch(value) and value.casefold() not in _RESERVED:
+        return value
+    if isinstance(value, list):
+        return f"[{','.join(map(_hydra, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{_hydra(item)}' for key, item in value.items())}}}"
+    return dump_line(value)
+
+
+def _value(params: Any, way: Iterable[str]) -> Any:
+    for key in way:
+        params = params.get(key) if isinstance(params, Mapping) else None
+    return params
+
+
+def _rounds(count: int) -> dict[str, Any]:
+    return {
+        "rounds": [{"id": number, "guideline": guideline_of(number)} for number in range(count)],
+        "refinements": [
+            {"prev": prev, "id": prev + 1, "guideline": guideline_of(prev), "record": record_of(prev)}
+            for prev in range(count - 1)
+        ],
+    }
+
+
+def _pool(name: str, pool: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+    names = list(params["annotator_pool"])
+    if "model" in pool:
+        part = pool["model"].casefold()
+        chosen = [n for n in params["annotators"] if part in params["annotators"][n]["model"].casefold()]
+        wanted = f"at least 2 annotators whose model names {pool['model']!r}"
+    else:
+        chosen = names[: pool["first"]] if len(names) >= pool["first"] else []
+        wanted = f"{pool['first']} annotators"
+    if len(chosen) < 2:
+        raise UserError(f"variant {name}: needs {wanted}; annotator_pool is {', '.join(names)}")
+    return chosen

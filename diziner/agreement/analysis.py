@@ -1,0 +1,180 @@
+"""The whole analysis of one round: from annotations to agreement, consensus, hotspots and error groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from diziner.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
+from diziner.agreement.chance import fleiss_kappa, krippendorff_alpha
+from diziner.agreement.columns import Patterns, find_patterns, label_mass
+from diziner.agreement.consensus import spans_of, vote
+from diziner.agreement.disagreement import COLUMNS, TokenMeasures, pattern_measures
+from diziner.agreement.encoding import Corpus, Floats, encode
+from diziner.agreement.error_families import Disagreements, find_disagreements
+from diziner.agreement.error_groups import Readings, error_groups
+from diziner.agreement.exact_measures import ExactMeasures
+from diziner.agreement.hotspots import find_blocks, hotspot_records, thresholds
+from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
+from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.totals import Totals, count_totals
+from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
+from diziner.common.errors import UserError
+from diziner.common.exact import as_written
+from diziner.records.agreement import Agreement
+from diziner.records.annotations import Annotation, Span
+from diziner.records.disagreements import ErrorGroup, Hotspot
+from diziner.records.documents import Document
+
+GOLD = "gold labels"  # what agrees with a given reference, besides annotators
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one round's annotations say; everything in order of document id and annotator name.
+
+    `groups` are the disagreements of all annotators with the consensus inside hotspots. `consensus`
+    leaves out documents that nobody answered. `failed` counts failures per annotator. The fields after
+    `thresholds` are the arrays behind the rest.
+    """
+
+    agreement: Agreement
+    hotspots: tuple[Hotspot, ...]
+    consensus: Mapping[str, tuple[Span, ...]]
+    groups: tuple[ErrorGroup, ...]
+    totals: Totals
+    bias: Mapping[str, AnnotatorBias]
+    confusion: Confusion
+    failed: Mapping[str, int]
+    thresholds: Mapping[str, float]
+    settings: AnalysisSettings
+    measures: TokenMeasures = field(repr=False, compare=False)
+    readings: Readings = field(repr=False, compare=False)
+    disagreements: Disagreements = field(repr=False, compare=False)
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """The token table as plain lists of equal length, built anew on each use.
+
+        document, token, consensus (BIO2 tag), the columns of TokenMeasures, answered (annotators that
+        labelled it), disagreeing (those that differ from the consensus), hotspot (id, or "" outside).
+        """
+        corpus = self.readings.corpus
+        ids = [document.id for document in corpus.documents]
+        tags = corpus.tags
+        hotspots = [*(hotspot.id for hotspot in self.hotspots), ""]
+        document = corpus.document_of
+        tokens = len(document)
+        return {
+            "document": [ids[number] for number in document.tolist()],
+            "token": (np.arange(tokens) - corpus.offsets[document]).tolist(),
+            "consensus": [tags[code] for code in self.readings.consensus.tolist()],
+            **{name: getattr(self.measures, name).tolist() for name in COLUMNS},
+            "answered": corpus.answered.sum(axis=0)[document].tolist(),
+            "disagreeing": np.bincount(self.disagreements.token, minlength=tokens).tolist(),
+            # Tokens outside have block -1, the last entry.
+            "hotspot": [hotspots[block] for block in self.readings.block_of.tolist()],
+        }
+
+
+def analyse(
+    documents: Sequence[Document],
+    annotations: Mapping[str, Sequence[Annotation]],
+    types: Sequence[str],
+    settings: AnalysisSettings | None = None,
+    reference: Mapping[str, Sequence[Span]] | None = None,
+) -> Analysis:
+    """Analyse one round: one row per annotator and document, failures included as such.
+
+    A failed document is no vote: its annotator's labels are missing there and the weights of the others
+    are renormalised. A single annotator agrees with itself: all agreement is 1.0 and there are no
+    hotspots. Nothing depends on the order of annotators, documents or types.
+
+    `reference` (document id -> spans, every document) takes the place of the consensus as what errors are
+    counted against, inside hotspots and below: supervision by gold labels, for comparison only.
+
+    Errors: UserError, see `diziner.agreement.encoding.encode`.
+    """
+    settings = settings or AnalysisSettings()
+    corpus = encode(documents, annotations, types)
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    tables = contingency_tables(patterns)
+    matches = span_matches(corpus)
+    f1 = exact_span_f1(matches)
+    weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
+    coalition = coalition_of(corpus.annotators, weights, as_written(settings.coalition_cutoff))
+    elite = np.array([name in coalition for name in corpus.annotators])
+    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in weights]), elite)
+    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, weights, elite), settings)
+    reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
+    blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
+    measures = by_pattern.of(patterns.index)
+    if reference is None:
+        consensus = vote(patterns, weights, corpus.offsets)
+    else:
+        rows = [Annotation(document.id, tuple(reference[document.id])) for document in documents]
+        consensus = encode(documents, {"reference": rows}, types).codes[0]
+    disagreements = find_disagreements(corpus, consensus)
+    named = "" if reference is None else GOLD
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named)
+    hotspots = hotspot_records(corpus, blocks, measures, consensus)
+    everybody = range(len(corpus.annotators))
+    shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))
+    return Analysis(
+        agreement=_agreement(corpus, patterns, pair_measures(matches, tables), mean_of_others(f1), weights, coalition),
+        hotspots=hotspots,
+        consensus=spans_of(consensus, corpus),
+        groups=error_groups(shown, readings, everybody, settings.examples_per_group, settings.seed),
+        totals=count_totals(disagreements, readings),
+        bias=annotator_biases(corpus, consensus, coalition),
+        confusion=type_confusion(corpus, consensus, tables),
+        failed=corpus.failed,
+        thresholds={name: limit.threshold for name, limit in limits.items()},
+        settings=settings,
+        measures=measures,
+        readings=readings,
+        disagreements=disagreements,
+    )
+
+
+def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ...]:
+    """One annotator's disagreements with the consensus, in hotspots and below (method section 7).
+
+    Token counts add up to all its labels that differ from the consensus.
+
+    Errors: UserError for an annotator that is not in the analysis.
+    """
+    readings = analysis.readings
+    names = readings.corpus.annotators
+    if annotator not in names:
+        raise UserError(f"annotator {annotator!r} is not in this analysis; one of {', '.join(names)}")
+    number = names.index(annotator)
+    own = analysis.disagreements.only(analysis.disagreements.annotator == number)
+    settings = analysis.settings
+    return error_groups(own, readings, [number], settings.examples_per_group, settings.seed)
+
+
+def _agreement(
+    corpus: Corpus,
+    patterns: Patterns,
+    pairs: Mapping[str, Floats],
+    mean: Sequence[Fraction],
+    weights: Sequence[Fraction],
+    coalition: tuple[str, ...],
+) -> Agreement:
+    counts = label_mass(patterns.codes, np.ones(len(corpus.annotators)), corpus.missing).astype(np.int64)
+    return Agreement(
+        annotators=corpus.annotators,
+        documents=len(corpus.documents),
+        pairs={name: tuple(map(tuple, matrix.tolist())) for name, matrix in pairs.items()},
+        mean=dict(zip(corpus.annotators, map(float, mean), strict=True)),
+        overall=float(sum(mean, Fraction(0)) / len(mean)),
+        weights=dict(zip(corpus.annotators, map(float, weights), strict=True)),
+        coalition=coalition,
+        fleiss_kappa=fleiss_kappa(counts, patterns.counts),
+        krippendorff_alpha=krippendorff_alpha(counts, patterns.counts),
+    )

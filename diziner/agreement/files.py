@@ -1,0 +1,55 @@
+"""The analysis as files: agreement.json, hotspots.jsonl, confusion.json and the token table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from diziner.agreement.analysis import Analysis, annotator_errors
+from diziner.common.rounding import rounded_finely
+
+if TYPE_CHECKING:
+    import polars
+
+
+def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
+    """disagreements.json (disagreements.schema.json): what the supervisor is shown of a round.
+
+    The groups of all annotators together, and each annotator's own against the consensus.
+    """
+    value: dict[str, Any] = rounded_finely(
+        {
+            "coalition": analysis.agreement.coalition,
+            "groups": [asdict(group) for group in analysis.groups],
+            "annotators": {
+                name: [asdict(group) for group in annotator_errors(analysis, name)]
+                for name in analysis.agreement.annotators
+            },
+        }
+    )
+    return value
+
+
+def confusion_to_json(analysis: Analysis) -> dict[str, Any]:
+    """confusion.json: tokens by pair of types, and each annotator's bias, failures, and all totals."""
+    value: dict[str, Any] = rounded_finely(
+        asdict(analysis.confusion)
+        | {
+            "bias": {name: asdict(bias) for name, bias in analysis.bias.items()},
+            "failed": analysis.failed,
+            "thresholds": analysis.thresholds,
+            "totals": asdict(analysis.totals),
+        }
+    )
+    return value
+
+
+def tokens_frame(analysis: Analysis) -> polars.DataFrame:
+    """The token table (`Analysis.columns`) as a DataFrame, one row per token of the answered documents."""
+    import polars
+
+    kinds = {"token": polars.Int32, "answered": polars.Int32, "disagreeing": polars.Int32}
+    texts = dict.fromkeys(("document", "consensus", "hotspot"), polars.String)
+    columns = analysis.columns
+    schema = {name: kinds.get(name) or texts.get(name) or polars.Float64 for name in columns}
+    return polars.DataFrame(columns, schema=schema)

@@ -1,0 +1,48 @@
+"""What the analysis can be told, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diziner.common.errors import UserError
+
+WEIGHTINGS = ("span_f1", "kappa", "hybrid")
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """Settings of one analysis (method sections 3 to 6).
+
+    A token is hot when its U* reaches the `percentile` of all tokens; a hotspot is an elite split or a
+    systematic bias when a token of it reaches `split_percentile` or `bias_percentile`. The coalition is
+    the heaviest annotators up to `coalition_cutoff` of the weight. `weights` is one of WEIGHTINGS;
+    `weight_floor` bounds span_f1 weights from below before they are normalised. A zero never counts
+    as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule.
+    `examples_per_group` examples are drawn with `seed`.
+
+    Errors: UserError naming the setting, what was given and what is allowed.
+    """
+
+    percentile: float = 80.0
+    split_percentile: float = 90.0
+    bias_percentile: float = 90.0
+    coalition_cutoff: float = 0.5
+    weights: str = "span_f1"
+    weight_floor: float = 0.1
+    legacy_zero_threshold: bool = False
+    examples_per_group: int = 10
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        for name in ("percentile", "split_percentile", "bias_percentile"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 100.0:
+                raise UserError(f"{name}: {value} is not a percentile; give a number from 0 to 100")
+        if not 0.0 < self.coalition_cutoff <= 1.0:
+            raise UserError(f"coalition_cutoff: {self.coalition_cutoff} is not above 0 and at most 1")
+        if self.weights not in WEIGHTINGS:
+            raise UserError(f"weights: unknown weighting {self.weights!r}; one of {', '.join(WEIGHTINGS)}")
+        if not 0.0 < self.weight_floor <= 1.0:
+            raise UserError(f"weight_floor: {self.weight_floor} is not above 0 and at most 1")
+        if self.examples_per_group < 0:
+            raise UserError(f"examples_per_group: {self.examples_per_group} is negative; give 0 or more")

@@ -1,0 +1,31 @@
+"""The consensus by given weights, outside a round's analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from diziner.agreement.columns import find_patterns
+from diziner.agreement.consensus import spans_of, vote
+from diziner.agreement.encoding import encode
+from diziner.common.exact import as_written
+from diziner.records.annotations import Annotation, Span
+from diziner.records.documents import Document
+
+
+def weighted_consensus(
+    documents: Sequence[Document],
+    annotations: Mapping[str, Sequence[Annotation]],
+    types: Sequence[str],
+    weights: Mapping[str, float],
+) -> dict[str, tuple[Span, ...]]:
+    """Spans by document id: the weighted majority over types of each token (method section 4), ties to O.
+
+    `weights` maps annotator -> weight, at least 0, taken as the decimal that it is written as; they are
+    renormalised among those that answered a document.
+    A document that nobody answered has no entry.
+    Errors: UserError, see `diziner.agreement.encoding.encode`.
+    """
+    corpus = encode(documents, annotations, types)
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    order = [as_written(weights[name]) for name in corpus.annotators]
+    return spans_of(vote(patterns, order, corpus.offsets), corpus)

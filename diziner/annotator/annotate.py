@@ -1,0 +1,102 @@
+"""Documents in, annotations out: ask for each, read the answer, place its mentions on tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
+from diziner.annotator.prompt import about, answer_schema, opening
+from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
+from diziner.common.files import validator
+from diziner.prompting.asker import Asker
+from diziner.prompting.dialogue import Dialogue, ask_objects
+from diziner.prompting.request import Request
+from diziner.records.annotations import Annotation, Failure
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Guideline
+from diziner.records.usage import Usage
+from diziner.spans.matching import match_answers
+
+ANSWERS = AnswerSettings()
+
+
+class Annotated(NamedTuple):
+    """One annotation per document, in order, and what all requests took."""
+
+    annotations: list[Annotation]
+    usage: list[Usage]
+
+
+def annotate(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings = ANSWERS,
+) -> Annotated:
+    """Ask for one annotation per document, in order.
+
+    An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
+    leaves out is not asked: its rows are failures `left_out`.
+    Errors: ProviderError with a table of causes if more than `answers.max_failed_share` of the documents failed.
+    """
+    if annotator.name in guideline.left_out:
+        left_out = Failure(LEFT_OUT, "by the guideline")
+        return Annotated([Annotation(document.id, failure=left_out) for document in documents], [])
+    requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
+    dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
+    annotations = [
+        _annotation(document, dialogue, guideline.types, answers.occurrences)
+        for document, dialogue in zip(documents, dialogues, strict=True)
+    ]
+    refuse_too_many_failures(annotations, answers.max_failed_share, label)
+    return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
+
+
+def requests_for(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    show_goal: bool = True,
+) -> list[Request]:
+    """The first request of each document."""
+    address = asker.address(annotator.model.endpoint)
+    begun = opening(guideline, annotator, show_goal)
+    return [
+        Request(
+            address,
+            annotator.model,
+            about(document, begun),
+            answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
+            f"document {document.id}",
+        )
+        for document in documents
+    ]
+
+
+def _annotation(
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
+) -> Annotation:
+    if dialogue.value is None:
+        return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
+    labels = _labels_by_name(types)
+    answers = [
+        (entity["text"], labels.get(entity["type"].casefold().strip(), entity["type"]))
+        for entity in dialogue.value["entities"]
+    ]
+    matches = match_answers(document, answers, [t.label for t in types], occurrences)
+    return Annotation(
+        document.id,
+        spans=matches.spans,
+        drops=matches.drops,
+        repairs=dialogue.repairs,
+        responses=dialogue.responses,
+    )
+
+
+def _labels_by_name(types: Sequence[EntityType]) -> dict[str, str]:
+    """Readable names and labels, any case, to labels; a name wins over another type's label."""
+    return {t.label.casefold(): t.label for t in types} | {t.name.casefold(): t.label for t in types}

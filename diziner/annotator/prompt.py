@@ -1,0 +1,97 @@
+"""What an annotator is sent for one document: messages and the schema its answer is held to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from diziner.annotator.settings import AnnotatorSettings
+from diziner.guideline.file import worked_examples
+from diziner.prompting.request import Message
+from diziner.prompting.templates import render
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.records.guideline import EntityType, Guideline
+
+READS = ("prompts/annotator", "schemas/answer.schema.json")
+
+_LONGEST_MENTION = 120  # characters, for grammars: no mention in the 18 benchmarks is longer
+_MOST_MENTIONS = 40
+
+
+def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
+    """The conversation that asks for one document's mentions.
+
+    plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
+    its example sentences as a user turn answered by the assistant, then the document.
+    """
+    return about(document, opening(guideline, annotator))
+
+
+def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
+    """What the conversations about all documents begin with; worked out once, it is most of the work."""
+    task = render(
+        f"annotator/{annotator.prompt}",
+        goal=guideline.goal if show_goal else None,
+        types=guideline.types,
+        common=guideline.common,
+        specific=guideline.specific.get(annotator.name, ()),
+    )
+    if annotator.style == "plain":
+        return (Message("user", task),)
+    turns = [Message("system", task)]
+    names = {t.label: t.name for t in guideline.types}
+    for tokens, spans in worked_examples(guideline):
+        turns.append(Message("user", _document(" ".join(tokens))))
+        turns.append(Message("assistant", _answer(tokens, spans, names)))
+    return tuple(turns)
+
+
+def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation about one document, from its opening. A user message takes the document in."""
+    asked = _document(document.text)
+    *before, last = opening
+    if last.role == "user":
+        return (*before, Message("user", f"{last.content}\n\n{asked}"))
+    return (*opening, Message("user", asked))
+
+
+def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> dict[str, Any] | None:
+    """The schema sent with a request; None where the model is not held to one.
+
+    For grammars the list and its strings are bounded by the document's length in `tokens`, so that a small
+    model that repeats itself still ends.
+    """
+    if structured not in {"json_schema", "grammar"}:
+        return None
+    text: dict[str, Any] = {"type": "string"}
+    entities: dict[str, Any] = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"text": text, "type": {"type": "string", "enum": [t.name for t in types]}},
+            "required": ["text", "type"],
+            "additionalProperties": False,
+        },
+    }
+    if structured == "grammar":
+        text["maxLength"] = _LONGEST_MENTION
+        entities["maxItems"] = min(_MOST_MENTIONS, 2 + tokens // 2)
+    return {
+        "title": "entities",
+        "type": "object",
+        "properties": {"entities": entities},
+        "required": ["entities"],
+        "additionalProperties": False,
+    }
+
+
+def _document(text: str) -> str:
+    # A document cannot close its section: the closing tag inside it loses its shape.
+    return render("annotator/document.v1", text=text.replace("</document", "< /document"))
+
+
+def _answer(tokens: Sequence[str], spans: Sequence[Span], names: dict[str, str]) -> str:
+    entities = [{"text": " ".join(tokens[s.start : s.end]), "type": names[s.type]} for s in spans]
+    return json.dumps({"entities": entities}, ensure_ascii=False)

@@ -1,0 +1,46 @@
+"""An annotator's settings: which model it is and how it is prompted (params `annotators.<name>`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from diziner.prompting.request import ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorSettings:
+    """`style` is plain (one user message) or few_shot (the guideline's example sentences as earlier turns).
+
+    `prompt` names the template of `diziner/prompts/`.
+    """
+
+    name: str
+    model: ModelSettings
+    style: str = "plain"
+    prompt: str = "annotate.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How every annotator is asked and its answers are read (params `answers`).
+
+    `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one in
+    answer order. `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's
+    documents in one round; above it the stage stops. `show_goal`: whether annotators are told the goal.
+    """
+
+    occurrences: Literal["all", "ordered"] = "all"
+    repair_turns: int = 1
+    max_failed_share: float = 1.0
+    show_goal: bool = True
+
+
+def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
+    """From an entry of params `annotators` (or a selection's `settings`), already checked by its schema."""
+    own = {key: entry[key] for key in ("style", "prompt") if key in entry}
+    model = {key: value for key, value in entry.items() if key not in {"style", "prompt"}}
+    if "stop" in model:
+        model["stop"] = tuple(model["stop"])
+    return AnnotatorSettings(name=name, model=ModelSettings(**model), **own)

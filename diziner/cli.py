@@ -1,0 +1,62 @@
+"""`diziner`: the commands for people. Stages are run by DVC."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from diziner.common.errors import run_main
+from diziner.layout import project_root
+
+COMMANDS = {
+    "new": "make a room for texts of your own",
+    "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
+    "use": "make a profile the active settings (params.yaml)",
+    "summary": "print the table of the last run",
+    "report": "build report.html, the whole run as one page, without DVC",
+    "diff": "say which scores moved between two revisions, by more than noise or not, and what else changed",
+    "gate": "fail if scores got worse than is allowed, by more than noise, or cannot be trusted",
+    "guideline": "show what changed between two guidelines; check that every line shows what caused it",
+    "label": "label a corpus of any size by a guideline",
+    "refine": "show a round's conflicts and take a person's decisions about them",
+    "ablate": "run variants of the settings in copies of the project and compare them",
+    "weights": "fetch the weights of local models, once for all checkouts",
+    "responses": "export, import, verify, clean up and record the answers of models",
+    "repro": "bring the pipeline up to date like `dvc repro`, with many stages at once",
+    "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
+    "agree": "measure the agreement of annotators without gold: plain files, anywhere",
+    "plan": "say what a run would ask of models and what it would cost, before it does",
+    "doctor": "check the installation: versions, weights, keys, answers, DVC, git; say how to mend what is wrong",
+    "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",
+}
+EXIT_CODES = "exit codes: 0 done, 1 our bug or a failed gate, 2 something given is wrong or missing, 3 a model failed"
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_main(lambda: _run(sys.argv[1:]))
+
+
+def _run(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="diziner",
+        description="Data-versioned evaluation of zero-shot named entity recognition.",
+        epilog=f"`diziner COMMAND --help` shows a command's options and an example. {EXIT_CODES}",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    named = next((word for word in words if not word.startswith("-")), None)
+    for name, text in COMMANDS.items():
+        added = commands.add_parser(name, help=text, description=text)
+        # Only the named command is imported: `diziner --help` stays quick.
+        if name == named:
+            module = importlib.import_module(f"diziner.commands.{name.replace('-', '_')}")
+            module.arguments(added)
+            # Commands on plain files say IN_PROJECT = False: they run anywhere, in the folder the user stands in.
+            added.set_defaults(run=module.run, in_project=getattr(module, "IN_PROJECT", True))
+    options = parser.parse_args(words)
+    if options.in_project:
+        os.chdir(project_root(Path.cwd()))
+    options.run(options)

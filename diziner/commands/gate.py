@@ -1,0 +1,50 @@
+"""`diziner gate`: fail if scores got worse by more than is allowed and more than noise, or cannot be trusted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from diziner.commands.diff import add_forms
+from diziner.common.errors import DizinerError
+from diziner.common.files import read_yaml
+from diziner.compare.comparison import compare_all
+from diziner.compare.gates import failed, gates_from, judge
+from diziner.compare.load import lenient_sides, read_summary, strict_sides
+from diziner.compare.render import checks_json, checks_markdown, checks_text
+from diziner.compare.revisions import Revision, WorkTree
+from diziner.layout import GATES
+from diziner.settings import load_settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--base", metavar="REV", default="HEAD", help="what the work tree is held against; HEAD")
+    add_forms(parser)
+    parser.epilog = f"example: diziner gate --base origin/main (what is allowed stands in {GATES})"
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print every rule held against every benchmark.
+
+    Errors: DizinerError (exit 1) if one fails; UserError for what is no revision and broken settings.
+    """
+    gates = gates_from(read_yaml(GATES, "gates"))
+    base, here = Revision(options.base), WorkTree()
+    new, faults = strict_sides(here, load_settings().scoring)
+    summary, wrong = read_summary(here)
+    rows = compare_all(lenient_sides(base), new, gates.significance)
+    checks = judge(gates, rows, new, {**faults, **({"": wrong} if wrong else {})}, (summary or {}).get("usd"))
+    failing = failed(checks)
+    verdict = f"failed: {', '.join(failing)}" if failing else f"passed: {len(new)} benchmarks, {len(checks)} checks"
+    if options.json:
+        sys.stdout.write(
+            json.dumps(checks_json(base.name, checks), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        )
+    else:
+        render = checks_markdown if options.md else checks_text
+        sys.stdout.write(render(base.name, checks, verdict))
+    if failing:
+        sys.stdout.flush()
+        raise DizinerError(f"gate {verdict}")

@@ -1,0 +1,88 @@
+"""Guidelines as people name them on the command line: a file, BENCHMARK:ROUND, or either at a git revision."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diziner.common.errors import UserError
+from diziner.common.files import check
+from diziner.compare.revisions import Revision
+from diziner.guideline.file import guideline_from_json, load_guideline
+from diziner.layout import Room, room_named
+from diziner.pipeline.arguments import given_path
+from diziner.records.guideline import Guideline
+
+FORMS = (
+    "a file, BENCHMARK:ROUND (conll2003:1), or REV:file and REV:BENCHMARK:ROUND at a git revision (HEAD~1:conll2003:1)"
+)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ROUND = re.compile(r"(?P<name>[^:/]+):(?P<number>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A guideline as it was named, and as a path from where the caller stands."""
+
+    word: str
+    path: Path
+
+
+def named(word: str) -> Named:
+    """An argument of the command line, read before the command goes to the project's root."""
+    return Named(word, given_path(word))
+
+
+def named_guideline(given: Named) -> Guideline:
+    """The guideline that a word of the command line means.
+
+    A file of that name comes first, then BENCHMARK:ROUND, then what is at a revision: as git keeps it, or, for
+    those that a supervisor wrote, as DVC does. Errors: UserError saying which of these it is not.
+    """
+    if given.path.exists() or ":" not in given.word:
+        return load_guideline(given.path)
+    if room := _ROUND.fullmatch(given.word):
+        return load_guideline(room_named(room["name"]).guideline(int(room["number"])))
+    revision, _, name = given.word.partition(":")
+    if not revision or not name:
+        raise UserError(f"{given.word!r}: not a guideline; give {FORMS}")
+    room = _ROUND.fullmatch(name)
+    path = Room(room["name"]).guideline(int(room["number"])) if room else Path(name)
+    return _parsed(_at(revision, path), f"{revision}:{path}")
+
+
+def _at(revision: str, path: Path) -> str:
+    """The text of a file of the project at a revision; `path` is from the project's root.
+
+    Errors: UserError for a revision that does not exist, and a file that neither git nor DVC has there.
+    """
+    snapshot = Revision(revision)
+    data = snapshot.read(path)
+    if data is None and (path.is_absolute() or len(path.parts) < 3 or (data := snapshot.output(path)) is None):
+        raise UserError(
+            f"{revision}:{path}: no such file in git at that revision, nor an output of that run which DVC's cache has"
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{revision}:{path}: not UTF-8 at byte {error.start}") from None
+
+
+def _parsed(text: str, where: str) -> Guideline:
+    value = _yaml(text, where)
+    check(value, "guideline", where)
+    return guideline_from_json(value, where)
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{where}:{line}: not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{where}: not YAML: {' '.join(str(error).split())}") from None

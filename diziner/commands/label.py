@@ -1,0 +1,143 @@
+"""`diziner label`: label a corpus of any size by a guideline, with one annotator."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from diziner.common.errors import UserError
+from diziner.guideline.file import load_guideline
+from diziner.labelling.forecast import Forecast, forecast
+from diziner.labelling.input_files import files_of
+from diziner.labelling.job import Job, recipe_digest
+from diziner.labelling.run import Done, Way, label_corpus
+from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
+from diziner.layout import Room
+from diziner.llm.access import asker_for
+from diziner.pipeline.arguments import given_path
+from diziner.settings import load_settings
+
+_SHARD_DOCUMENTS = 5000
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
+    add("--annotator", required=True, metavar="NAME", help="one of params.yaml's annotators")
+    kinds = "JSON Lines, parquet or plain text (a document a line), or a folder of such files"
+    add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
+    add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
+    add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
+    add("--shard-documents", type=_positive, default=_SHARD_DOCUMENTS, metavar="N", help="a shard (default 5000)")
+    add("--engine", choices=("local", "ray"), default="local", help="this process, or worker processes by Ray")
+    add("--workers", type=_positive, metavar="N", help="processes of --engine ray (default: one a core)")
+    add("--skip-bad", action="store_true", help="leave bad rows out and list them in DIR/rejected.jsonl")
+    add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
+    add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
+    parser.epilog = (
+        "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
+        "--in letters.jsonl --out labels. Killed or failed in part: the same command again does the rest."
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Label, or with --dry say what that takes.
+
+    Errors: UserError for anything given that does not fit; ProviderError if too many documents failed.
+    """
+    settings = load_settings()
+    guideline = load_guideline(options.guideline)
+    annotator = settings.annotator(options.annotator)
+    files = files_of(options.source)
+    if options.out.resolve() == options.source.resolve():
+        raise UserError(f"--out {options.out}: is the input; give another folder")
+    asker = asker_for(settings, Room(guideline.benchmark))
+    recipe = recipe_digest(guideline, annotator, settings.answers, asker, options.format)
+    job = Job(guideline, annotator, settings, options.out, options.format, recipe)
+    if files.ignored:
+        _say(sys.stderr, f"{options.source}: not read, being of other kinds: {_few(files.ignored)}")
+    if options.dry:
+        _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
+        return
+    way = Way(options.shard_documents, options.skip_bad, options.replace, options.engine, _workers(options, job))
+    done = label_corpus(job, files, way)
+    _say(sys.stdout, _summary(done, options.out))
+    refuse_too_many_failures(done.reports, settings.answers.max_failed_share, job.label)
+
+
+def render(plan: Forecast, job: Job) -> str:
+    """A forecast for a terminal."""
+    model = job.annotator.model.model
+    lines = [
+        f"{plan.documents:,} documents in {plan.shards:,} shards, {plan.shards_done:,} of them done; "
+        f"{plan.answered:,} documents are answered already",
+        f"calls to {model}: {plan.calls:,}, about {plan.prompt_tokens:,.0f} tokens in and "
+        f"{plan.completion_tokens:,.0f} out; repair turns and retries come on top",
+    ]
+    if plan.rejected:
+        lines[0] += f"; {plan.rejected:,} bad rows left out"
+    if plan.usd is None:
+        lines.append(f"no price for {model} in params endpoints.{job.annotator.model.endpoint}.prices")
+    elif plan.usd:
+        limit = job.settings.budget_usd
+        lines.append(f"USD {plan.usd:.4f}" + (f"; budget.usd is {limit:g}, earlier calls included" if limit else ""))
+    return "\n".join(lines)
+
+
+def _summary(done: Done, out: Path) -> str:
+    documents = sum(report.documents for report in done.reports)
+    parts = [
+        f"{out}: {documents:,} documents in {len(done.reports):,} shards ({done.found:,} of them there before), "
+        f"{sum(report.mentions for report in done.reports):,} mentions"
+    ]
+    if failed := sum(report.failed for report in done.reports):
+        parts.append(f"{failed:,} documents failed: {failures_in_words(done.reports)}")
+    if done.rejected:
+        parts.append(f"{done.rejected:,} bad rows left out (rejected.jsonl)")
+    if done.removed:
+        parts.append(f"{done.removed:,} other shards removed")
+    if done.usd:
+        parts.append(f"USD {done.usd:.4f}")
+    return "; ".join(parts)
+
+
+def _workers(options: argparse.Namespace, job: Job) -> int:
+    """As many as asked for, or cores, but never more than calls may be in flight."""
+    if options.engine == "local":
+        if options.workers is not None:
+            raise UserError("--workers: only with --engine ray; the local engine is this process")
+        return 1
+    endpoint = job.settings.endpoints[job.annotator.model.endpoint]
+    if endpoint.kind == "local":
+        raise UserError(
+            f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine local"
+        )
+    wanted: int = options.workers or os.cpu_count() or 1
+    workers = min(wanted, endpoint.concurrency)
+    if workers < wanted and options.workers:
+        _say(
+            sys.stderr,
+            f"{workers} worker(s), since endpoints.{endpoint.name}.concurrency is {endpoint.concurrency}",
+        )
+    return workers
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _say(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()

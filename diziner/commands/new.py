@@ -1,0 +1,101 @@
+"""`diziner new NAME --from FILE`: a room for your own texts, ready for the next `dvc repro`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from diziner.common.errors import UserError
+from diziner.common.files import check, read_text, write_jsonl, write_text
+from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
+from diziner.corpora.pins import pins_text
+from diziner.guideline.file import dump_guideline
+from diziner.layout import DATA, PIPELINE, Room
+from diziner.pipeline.arguments import given_path
+from diziner.settings import Settings, load_settings
+
+_HEADER = """\
+# Fill in: what the documents are, what each type is and is not, examples to mark and not to mark, and under
+# `examples` a few whole sentences such as "[Ada Lovelace|PER] lived in [London|LOC] ." (tokens apart by spaces).
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    kinds = "plain text (a document a line), JSON Lines, CoNLL columns or parquet, with or without gold"
+    add("name", metavar="NAME", help="lower-case letters, digits and _; becomes data/NAME")
+    add("--from", dest="texts", type=given_path, required=True, metavar="FILE", help=kinds)
+    add("--test", type=given_path, metavar="FILE", help="the test documents; else a share of FILE")
+    add("--test-share", type=float, default=0.3, metavar="SHARE", help="share of FILE to test on (default 0.3)")
+    add("--types", default="", metavar="A,B", help="labels; those of the gold, if none are given")
+    add("--goal", default="", help="what the documents are, in a sentence")
+    add("--skip-bad", action="store_true", help="leave bad rows out and list them in data/NAME/rejected.jsonl")
+    parser.epilog = "example: diziner new letters --from letters.txt --types PER,LOC && dvc repro"
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the room, whole or not at all.
+
+    Errors: UserError for a bad name, a room that exists, bad texts, and too few of them for the settings.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", options.name):
+        raise UserError(f"name {options.name!r}: use lower-case letters, digits and _, with a letter first")
+    room = Room(options.name)
+    if room.folder.exists():
+        raise UserError(f"{room.folder} is there already; choose another name or remove it")
+    settings = load_settings()
+    types = [label.strip() for label in options.types.split(",") if label.strip()]
+    seed = settings.corpus.seed
+    texts = read_own_texts(options.name, options.texts, options.test, types, options.test_share, seed, options.skip_bad)
+    _enough(texts, settings, options.texts)
+    with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as above:
+        # One folder further down than rooms are: nothing takes it for a room until it is renamed, whole.
+        folder = Path(above) / options.name
+        _fill(folder, options.name, texts, options.goal)
+        folder.rename(room.folder)
+    _say(room, texts)
+
+
+def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
+    sets = settings.corpus.rounds if settings.corpus.pilot_mode == "fresh" else 1
+    held_out = {each.document.tokens for each in texts.test}
+    usable = len({each.document.tokens for each in texts.pilot} - held_out)
+    wanted = settings.corpus.pilot_size
+    if usable < sets * wanted:
+        raise UserError(
+            f"{path}: {usable} different documents are left for pilot sets, the settings ask for {sets} x {wanted}; "
+            "give more, or lower corpus.pilot.documents or set corpus.pilot.mode to fixed in params.yaml"
+        )
+
+
+def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
+    card = new_card(name, texts)
+    check(card, "benchmark", "card")
+    write_text(folder / "benchmark.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
+    write_text(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
+    write_jsonl(folder / TEXTS_FILE, document_rows(texts))
+    if texts.rejected:
+        write_jsonl(folder / "rejected.jsonl", texts.rejected)
+    write_text(folder / "pilots.yaml", pins_text(name, "", []))
+    write_text(folder / "dvc.yaml", read_text(PIPELINE))
+
+
+def _say(room: Room, texts: OwnTexts) -> None:
+    gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
+    left_out = f", {len(texts.rejected)} bad rows left out (rejected.jsonl)" if texts.rejected else ""
+    repairs = f", {texts.repairs} repairs" if texts.repairs else ""
+    sys.stdout.write(
+        f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
+        f"gold{repairs}{left_out}; types: {', '.join(texts.types)}\n"
+        f"Fill in {room.guideline(0)}, since models know no more than it says:\n"
+        "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
+        "  types: of each its definition, what is one (positive) and what is not (negative)\n"
+        "  examples: a few sentences in brackets, best your own, never from the test documents\n"
+        f"Then run: dvc repro {room.folder}/dvc.yaml\n"
+    )

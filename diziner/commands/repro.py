@@ -1,0 +1,109 @@
+"""`diziner repro`: bring the pipeline up to date like `dvc repro`, with many stages at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from diziner.common.errors import DizinerError, ProviderError, UserError
+from diziner.layout import DATA
+
+if TYPE_CHECKING:
+    from diziner.repro.view import View
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="*", help="a benchmark, a dvc.yaml or a stage as DVC names it; all, if none"
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="stages at once (default: %(default)s)"
+    )
+    parser.add_argument("--dry", action="store_true", help="say what would run; run nothing")
+    parser.add_argument("-k", "--keep-going", action="store_true", help="after a failure, go on with the rest")
+    parser.add_argument("-f", "--force", action="store_true", help="run every stage, changed or not")
+    parser.epilog = (
+        "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Reproduce the targets.
+
+    Errors: as of the stage that failed first: UserError, ProviderError, or DizinerError for any other exit code.
+    """
+    if options.jobs < 1:
+        raise UserError(f"-j: is {options.jobs}; must be 1 or more")
+    from diziner.repro import dvc_graph
+
+    targets = [address(target) for target in options.targets]
+    if not dvc_graph.supported_version():
+        _stock(targets, options)
+    elif options.dry:
+        from diziner.repro.dry import dry_run
+
+        dry_run(Path.cwd(), targets, options.force, sys.stdout)
+    else:
+        _reproduce(targets, options)
+
+
+def address(target: str) -> str:
+    """A target as DVC names it: a benchmark's name stands for its pipeline.
+
+    >>> address("data/conll2003/dvc.yaml:score")
+    'data/conll2003/dvc.yaml:score'
+    """
+    pipeline = DATA / target.partition(":")[0] / "dvc.yaml"
+    if "/" not in target and pipeline.exists():
+        stage = target.partition(":")[2]
+        return f"{pipeline}:{stage}" if stage else str(pipeline)
+    return target
+
+
+def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
+    from diziner.repro.run import reproduce
+
+    view = _view(sys.stdout)
+    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view)
+    if outcome.signal:
+        sys.stderr.write(
+            "interrupted: finished stages and every answer received are kept; run the same command again\n"
+        )
+        raise SystemExit(128 + outcome.signal)
+    if outcome.failures:
+        first = outcome.failures[0]
+        output = f"; its output: {os.path.relpath(first.log)}" if first.log else ""
+        kind = {2: UserError, 3: ProviderError}.get(first.code, DizinerError)
+        raise kind(f"{first.step.label}: {first.message}{output}")
+
+
+def _view(stream: TextIO) -> View:
+    """The live table where `stream` is a terminal, plain lines elsewhere."""
+    if stream.isatty():
+        # Only where someone is watching: rich costs 0.1 s to import.
+        from diziner.repro.grid import Grid
+
+        return Grid(stream)
+    from diziner.repro.view import View
+
+    return View(stream)
+
+
+def _stock(targets: Sequence[str], options: argparse.Namespace) -> None:
+    """`dvc repro` instead, one stage after the other."""
+    import importlib.metadata
+
+    from diziner.repro.dvc_graph import SUPPORTED
+
+    installed = importlib.metadata.version("dvc")
+    sys.stderr.write(f"DVC {installed} is not {SUPPORTED}*, which -j needs: running `dvc repro`, a stage at a time\n")
+    flags = [name for name in ("dry", "keep_going", "force") if getattr(options, name)]
+    words = [sys.executable, "-m", "dvc", "repro", *(f"--{flag.replace('_', '-')}" for flag in flags), *targets]
+    if code := subprocess.run(words, check=False).returncode:
+        raise DizinerError(f"dvc repro failed with exit code {code}")

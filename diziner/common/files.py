@@ -1,0 +1,194 @@
+"""Reading and writing the files between stages: atomic, deterministic, checked against JSON Schemas."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it is synced and renamed over `path`, else removed.
+
+    A reader therefore sees the old file or the new one, never half of it, also after kill -9.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def shown(path: Path) -> Path:
+    """Return a path as people are shown it: relative to the current folder if it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def dump_line(value: object) -> str:
+    """One JSON value on one line: sorted keys, non-ASCII kept, no NaN."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(", ", ": "))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write one JSON value for people: two spaces, sorted keys, newline at the end."""
+    write_text(path, json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[object]) -> None:
+    """Write JSON Lines, in the order given."""
+    write_text(path, "".join(f"{dump_line(row)}\n" for row in rows))
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Within, a file that is missing, unreadable or wrongly encoded is the user's error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file. Errors: as `readable`."""
+    with readable(path):
+        return path.read_text(encoding="utf-8")
+
+
+def read_json(path: Path, schema: str | None = None) -> Any:
+    """Read one JSON value and check it against a schema of `diziner/schemas` by name."""
+    try:
+        value = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    if schema:
+        check(value, schema, str(path))
+    return value
+
+
+def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
+    """Read JSON Lines; blank lines are skipped; each row is checked against the schema."""
+    rows = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}:{number}: not JSON: {error.msg}") from None
+        if schema:
+            check(row, schema, f"{path}:{number}")
+        rows.append(row)
+    return rows
+
+
+def read_yaml(path: Path, schema: str | None = None) -> Any:
+    """Read one YAML document and check it against a schema by name."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        value = yaml.load(read_text(path), Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}:{line}: not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+    if schema:
+        check(value, schema, str(path))
+    return value
+
+
+@cache
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema `diziner/schemas/<name>.schema.json`."""
+    schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
+    """A copy of a schema without some keywords, at every depth."""
+    if isinstance(schema, list):
+        return [without_keywords(value, keywords) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: without_keywords(value, keywords) for key, value in schema.items() if key not in keywords}
+
+
+@cache
+def _compiled(name: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    schema = without_keywords(schema_of(name), ignoring)
+    check_value: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+    return check_value
+
+
+def validator(schema: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
+    """A function that raises ValueError with a reason for a value that does not fit the schema of that name.
+
+    `ignoring` are keywords of the schema, such as maxLength, that are not held against the value.
+    """
+
+    def validate(value: Any) -> None:
+        import fastjsonschema
+
+        try:
+            _compiled(schema, ignoring)(value)
+        except fastjsonschema.JsonSchemaException as error:
+            raise ValueError(str(error)) from None
+
+    return validate
+
+
+def check(value: object, schema: str, where: str) -> None:
+    """Check a value against a schema by name.
+
+    Errors: UserError naming `where`, the key, what was given and what is allowed.
+    """
+    import fastjsonschema
+
+    try:
+        _compiled(schema)(value)
+    except fastjsonschema.JsonSchemaException:
+        raise UserError(f"{where}: {explain(value, schema_of(schema))}") from None
+
+
+def explain(value: object, schema: dict[str, Any]) -> str:
+    """The most telling violation of a schema in one line: `key: message`."""
+    import jsonschema
+
+    validator = jsonschema.Draft7Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is None:
+        return "does not match its schema"
+    key = error.json_path.removeprefix("$.").removeprefix("$")
+    message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
+    return f"{key or 'top level'}: {message}"

@@ -1,0 +1,163 @@
+"""Changing single values of a YAML text; comments, quoting and everything else stay byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from diziner.common.errors import UserError
+
+_WIDTH = 110  # of lines that are written anew
+_BY_HAND = "cannot be changed in a file written like this; change it by hand"
+
+
+def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
+    """The text with the value at a path of keys and positions replaced: on one line, mappings of a list on one each.
+
+    The last key may be new: it is added behind the others. Comments inside a list that is replaced go with it.
+    Errors: UserError if there is no place for it, or the text is written in a way that this cannot change (an
+    alias, say).
+
+    >>> with_value("a: {b: 1} # why" + chr(10), ["a", "b"], [2, 3])
+    'a: {b: [2, 3]} # why\\n'
+    """
+    *way, last = path
+    expected = _unshared(yaml.safe_load(text))
+    place, node = expected, _composed(text)
+    for step in way:
+        place, (_, node) = _item(place, step, path), _entry(node, step, path)
+    known = _holds(place, last)
+    if not known and not (isinstance(place, dict) and isinstance(last, str)):
+        raise UserError(f"{_dotted(path)}: there is no place for {last!r}")
+    if known and repr(place[last]) == repr(value):
+        return text
+    place[last] = _unshared(value)
+    if known:
+        key, old = _entry(node, last, path)
+        edited = _replaced(text, key, old, _written(value, node))
+    else:
+        edited = _added(text, node, f"{last}:{_written(value, node)}")
+    return _checked(edited, expected, path)
+
+
+def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
+    """The text with a mapping added at the end of the list at a top-level key, which may be missing or empty.
+
+    Errors: as `with_value`.
+    """
+    expected = _unshared(yaml.safe_load(text))
+    before = expected.get(key) or []
+    expected[key] = [*before, _unshared(dict(item))]
+    root = _composed(text)
+    dumped = yaml.safe_dump([dict(item)], sort_keys=False, allow_unicode=True, width=_WIDTH).strip()
+    if before:
+        _, node = _entry(root, key, [key])
+        edited = _added(text, node, _flow(item) if node.flow_style else dumped)
+    elif key in expected and any(name.value == key for name, _ in root.value):
+        name, node = _entry(root, key, [key])
+        start, end = name.end_mark.index, _end(text, node)
+        edited = f"{text[:start]}:\n{dumped}{text[max(end, start + 1) :]}"
+    else:
+        edited = _added(text, root, f"{key}:\n{dumped}")
+    return _checked(edited, expected, [key])
+
+
+def _composed(text: str) -> Any:
+    # Not the C parser: the marks of this one count characters.
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _holds(place: Any, step: str | int) -> bool:
+    if isinstance(step, int):
+        return isinstance(place, list) and step < len(place)
+    return isinstance(place, dict) and step in place
+
+
+def _item(place: Any, step: str | int, path: Sequence[str | int]) -> Any:
+    if not _holds(place, step):
+        raise UserError(f"{_dotted(path)}: there is no {step!r}")
+    return place[step]
+
+
+def _entry(node: Any, step: str | int, path: Sequence[str | int]) -> tuple[Any, Any]:
+    """Key and value of a mapping's entry; for a list's item, no key."""
+    if isinstance(step, int):
+        return None, node.value[step]
+    for key, value in node.value:
+        if key.value == step:
+            return key, value
+    raise UserError(f"{_dotted(path)}: {_BY_HAND}")  # merged in by `<<`, say
+
+
+def _end(text: str, node: yaml.Node) -> int:
+    """Where a value's own text ends: comments and blank lines behind a block belong to what follows."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(text, last[1] if isinstance(last, tuple) else last)
+    start, end = node.start_mark.index, node.end_mark.index
+    return start + len(text[start:end].rstrip())
+
+
+def _replaced(text: str, key: Any, node: Any, value: str) -> str:
+    start, end = node.start_mark.index, _end(text, node)
+    if key is None:
+        return f"{text[:start]}{value.lstrip()}{text[end:]}"
+    after_colon = text.index(":", key.end_mark.index) + 1
+    if text[after_colon:start].strip():  # a comment between them
+        return f"{text[:start]}{value.lstrip()}{text[end:]}"
+    # A block begins on a line of its own, an empty value right at the colon.
+    return f"{text[:after_colon]}{value}{text[max(end, after_colon) :]}"
+
+
+def _added(text: str, node: Any, entry: str) -> str:
+    """An entry or item behind the last one of a mapping or list."""
+    end = _end(text, node)
+    if node.flow_style:
+        bracket = end - 1
+        comma = ", " if node.value else ""
+        return f"{text[:bracket].rstrip()}{comma}{entry}{text[bracket:]}"
+    stop = text.find("\n", end)
+    before, after = (text, "") if stop < 0 else (text[:stop], text[stop + 1 :])
+    margin = " " * node.start_mark.column
+    lines = "".join(f"{margin}{line}\n" if line else "\n" for line in entry.split("\n"))
+    return f"{before}\n{lines}{after}"
+
+
+def _written(value: Any, around: Any) -> str:
+    """A value as it follows a colon in the mapping `around`."""
+    rows = isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+    if not rows or around.flow_style or not isinstance(around, yaml.MappingNode):
+        return f" {_flow(value)}"
+    margin = " " * (around.start_mark.column + 2)
+    return "".join(f"\n{margin}- {_flow(item)}" for item in value)
+
+
+def _flow(value: Any) -> str:
+    """A value on one line, quoted as it must be inside brackets."""
+    plain = [dict(value) if isinstance(value, Mapping) else value]
+    dumped = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
+    return dumped.strip()[1:-1]
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which nothing is one object with anything else, as aliases are when they are read."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
+
+
+def _checked(text: str, expected: Any, path: Sequence[str | int]) -> str:
+    """Whatever a text's style, the result is what was asked for, or nothing is changed."""
+    try:
+        right = yaml.safe_load(text) == expected
+    except yaml.YAMLError:
+        right = False
+    if not right:
+        raise UserError(f"{_dotted(path)}: {_BY_HAND}")
+    return text
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,117 @@
+"""Is a metric whole, finite, and what its documents' counts say? Whoever edits one by hand is found out here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import check
+from diziner.compare.comparison import Side
+from diziner.results.document_counts import PredictionCounts, counts_from_json, headline
+
+_TOLERANCE = 1.5e-6  # both sides are rounded to 6 places
+
+
+class FaultError(Exception):
+    """A metric that cannot be used, and why."""
+
+
+def read_metric(data: bytes | None, schema: str) -> dict[str, Any]:
+    """A metric file's value.
+
+    Errors: FaultError if it is missing, not JSON, not as its schema says, or not finite.
+    """
+    if data is None:
+        raise FaultError("no such file: run `dvc repro`")
+    try:
+        value: dict[str, Any] = json.loads(data, parse_constant=_not_finite)
+        check(value, schema, "")
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FaultError(f"not JSON: {error}") from None
+    except UserError as error:
+        raise FaultError(str(error).removeprefix(": ")) from None
+    if not all(map(math.isfinite, _numbers(value))):
+        raise FaultError("a number is not finite")
+    return value
+
+
+def read_side(
+    data: bytes | None, counts: bytes | None, samples: int, seed: int, test_set: str | None = None
+) -> tuple[Side | None, list[str]]:
+    """One benchmark from metrics/final and metrics/documents, and what is wrong with it; None if anything is.
+
+    The headline figures must be those of the counts, intervals of `samples` resamples and this seed included.
+    """
+    try:
+        metrics = read_metric(data, "final_metrics")
+    except FaultError as fault:
+        return None, [f"metrics/final: {fault}"]
+    try:
+        table = _counts(read_metric(counts, "document_counts"))
+    except FaultError as fault:
+        return None, [f"metrics/documents: {fault}"]
+    expected = headline(table, samples, seed)
+    wrong = [
+        f"{key} is {_shown(metrics[key])}, the counts of its documents say {_shown(value)}"
+        for key, value in sorted(expected.items())
+        if not _equal(metrics[key], value)
+    ]
+    return (None if wrong else Side(metrics, table.selected, test_set)), wrong
+
+
+def changed_outputs(recorded: Mapping[str, str], files: Mapping[str, bytes | None]) -> dict[str, str]:
+    """Of some metric files, those that are not what DVC recorded, with what is wrong: path -> fault.
+
+    `recorded` is path -> MD5 of a dvc.lock.
+    """
+    found = {}
+    for path, data in sorted(files.items()):
+        if data is None:
+            continue
+        if path not in recorded:
+            found[path] = "not in dvc.lock: run `dvc repro`"
+        elif hashlib.md5(data, usedforsecurity=False).hexdigest() != recorded[path]:
+            found[path] = "not what dvc.lock says: it was edited; run `dvc repro`"
+    return found
+
+
+def recorded_outputs(lock: Mapping[str, Any] | None) -> dict[str, str]:
+    """Path -> MD5 of every output in a dvc.lock; empty for none."""
+    stages = ((lock or {}).get("stages") or {}).values()
+    return {Path(out["path"]).as_posix(): str(out.get("md5", "")) for stage in stages for out in stage.get("outs", ())}
+
+
+def _counts(value: dict[str, Any]) -> PredictionCounts:
+    try:
+        return counts_from_json(value)
+    except ValueError as error:
+        raise FaultError(str(error)) from None
+
+
+def _equal(ours: float | None, counted: float | None) -> bool:
+    if ours is None or counted is None:
+        return ours is counted
+    return abs(ours - counted) <= _TOLERANCE
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
+
+
+def _not_finite(name: str) -> float:
+    raise FaultError(f"a number is {name}")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, (int, float)):
+        yield value

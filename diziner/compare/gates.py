@@ -1,0 +1,139 @@
+"""The rules of `diziner gate`: what a change may not do to the metrics (metrics/gates.yaml)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.exact import as_written
+from diziner.compare.comparison import Comparison, Side, shown_p
+from diziner.layout import GATES
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """`max_drop`: largest drop of F1 that always passes. `significance`: of a larger one, after Holm's correction.
+
+    `floors`: least F1 by benchmark. `max_failed_share`: of a benchmark's test documents. `max_usd`: for all
+    benchmarks together, None for any. `retired`: benchmarks that may be gone.
+    """
+
+    max_drop: float
+    significance: float
+    floors: Mapping[str, float] = field(default_factory=dict)
+    max_failed_share: float = 1.0
+    max_usd: float | None = None
+    retired: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule held against one benchmark ("" for all together): what was found, what is allowed, the outcome."""
+
+    benchmark: str
+    rule: str
+    found: str
+    allowed: str
+    passed: bool
+
+
+def gates_from(value: Mapping[str, Any]) -> Gates:
+    """gates.yaml, already checked by its schema.
+
+    Errors: UserError for a bound that is not finite: nothing is above it, so it would never fail.
+    """
+    bounds = {**value["f1"], **value["f1"]["floors"], **value}
+    for name, bound in bounds.items():
+        if isinstance(bound, float) and not math.isfinite(bound):
+            raise UserError(f"{GATES}: {name}: is {bound}; give a number (max_usd: null for any cost)")
+    return Gates(
+        max_drop=value["f1"]["max_drop"],
+        significance=value["f1"]["significance"],
+        floors=dict(value["f1"]["floors"]),
+        max_failed_share=value["max_failed_share"],
+        max_usd=value["max_usd"],
+        retired=frozenset(value["retired"]),
+    )
+
+
+def judge(
+    gates: Gates,
+    comparisons: Sequence[Comparison],
+    new: Mapping[str, Side],
+    faults: Mapping[str, Sequence[str]],
+    usd: float | None,
+) -> list[Check]:
+    """Every rule held against every benchmark, by name; the rules that hold for all together come last.
+
+    `comparisons` are with the base; `new` the benchmarks whose metrics are whole; `faults` what is missing or
+    wrong with the others' (or with the summary, under ""). A benchmark that the base has, or that has a floor,
+    must have metrics, unless it is retired. `usd` is what all benchmarks cost, None if unknown.
+    """
+    checks: list[Check] = []
+    rows = {row.benchmark: row for row in comparisons}
+    names = (rows.keys() | gates.floors.keys() | faults.keys() | new.keys()) - {""}
+    for name in sorted(names):
+        if name in gates.retired and name not in new:
+            continue
+        wrong = list(faults.get(name, ()))
+        if name not in new and not wrong:
+            wrong = [
+                "no metrics, although the base has them" if name in rows else "no metrics, although it has a floor"
+            ]
+        checks += [Check(name, "metrics", fault, "whole and as computed", passed=False) for fault in wrong]
+        if name in new:
+            checks += _benchmark(gates, name, new[name], rows.get(name))
+    checks += [Check("", "summary", fault, "whole and as computed", passed=False) for fault in faults.get("", ())]
+    return [*checks, *_cost(gates, usd)]
+
+
+def failed(checks: Collection[Check]) -> list[str]:
+    """The benchmarks that fail, by name; the rule's name for what holds for all together."""
+    return sorted({check.benchmark or check.rule for check in checks if not check.passed})
+
+
+def _benchmark(gates: Gates, name: str, side: Side, row: Comparison | None) -> list[Check]:
+    checks = []
+    if row is not None and row.verdict == "gone":
+        checks.append(Check(name, "F1 against the base", f"none; the base has {row.old:.3f}", "a score", passed=False))
+    elif row is not None and row.change is not None:
+        checks.append(_drop(gates, row))
+    score = side.f1
+    floor = gates.floors.get(name)
+    if floor is not None:
+        found = "none" if score is None else f"{float(score):.3f}"
+        passed = score is not None and score >= as_written(floor)
+        checks.append(Check(name, "F1", found, f"at least {floor:g}", passed))
+    share = side.metrics["failed_share"]
+    allowed = f"at most {gates.max_failed_share:g}"
+    checks.append(Check(name, "failed share", f"{share:.3f}", allowed, share <= gates.max_failed_share))
+    return checks
+
+
+def _drop(gates: Gates, row: Comparison) -> Check:
+    change = row.exact_change or Fraction(0)
+    larger = -change > as_written(gates.max_drop)
+    # Without an interval nobody can call a drop noise.
+    regression = larger and (row.verdict == "worse" or row.adjusted is None)
+    found = f"{float(change):+.3f}"
+    if row.verdict == "same":
+        found += ", the same counts"
+    elif row.adjusted is not None:
+        found += f", p {shown_p(row.adjusted)}, {row.verdict}"
+    if row.note:
+        found += f" ({row.note})"
+    return Check(
+        row.benchmark, "F1 against the base", found, f"-{gates.max_drop:g}, or within noise", passed=not regression
+    )
+
+
+def _cost(gates: Gates, usd: float | None) -> list[Check]:
+    if gates.max_usd is None:
+        return []
+    found = "unknown: an answer is not at hand, or has no price" if usd is None else f"{usd:.4f}"
+    passed = usd is not None and usd <= gates.max_usd
+    return [Check("", "USD, all benchmarks", found, f"at most {gates.max_usd:g}", passed)]

@@ -1,0 +1,126 @@
+"""The project as it was at a git revision, or as it is on disk: what a comparison reads from."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from diziner.common.errors import UserError
+from diziner.compare.cache import cached_output
+from diziner.compare.faults import recorded_outputs
+from diziner.layout import DATA
+
+
+class Snapshot(Protocol):
+    """One state of the project. Paths are relative to its root, with `/`."""
+
+    def __hash__(self) -> int:
+        """By identity: what is read from a state is read once."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def blobs(self) -> dict[str, str]:
+        """Git's blob id of every file that git tracks or would track."""
+
+    def read(self, path: Path) -> bytes | None:
+        """A tracked file's bytes; None if there is none."""
+
+    def output(self, path: Path) -> bytes | None:
+        """The bytes of an output that DVC tracks; None if nobody has them any more."""
+
+
+class WorkTree:
+    """The project on disk."""
+
+    name = "work tree"
+
+    @cached_property
+    def blobs(self) -> dict[str, str]:
+        listed = _git("ls-files", "-c", "-o", "--exclude-standard", "-z").decode("utf-8", "surrogateescape")
+        algorithm = _git("rev-parse", "--show-object-format").decode().strip()
+        found = {}
+        for name in filter(None, listed.split("\0")):
+            path = Path(name)
+            data = str(path.readlink()).encode() if path.is_symlink() else self.read(path)
+            if data is not None:
+                found[name] = hashlib.new(algorithm, b"blob %d\0" % len(data) + data).hexdigest()
+        return found
+
+    def read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}") from None
+
+    def output(self, path: Path) -> bytes | None:
+        return self.read(path)
+
+
+class Revision:
+    """The project at a revision of git. Errors: UserError for what is no revision, and outside a repository."""
+
+    def __init__(self, revision: str) -> None:
+        _git("rev-parse", "--git-dir")
+        try:
+            found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except UserError:
+            raise UserError(
+                f"no revision {revision!r} in this repository; give a branch, a tag or a commit "
+                "(a shallow clone lacks some: git fetch --unshallow)"
+            ) from None
+        self._commit = found.decode().split()[-1]
+        self.name = revision
+
+    @cached_property
+    def blobs(self) -> dict[str, str]:
+        rows = _git("ls-tree", "-r", "-z", self._commit).decode("utf-8", "surrogateescape").split("\0")
+        return {path: entry.split()[2] for entry, _, path in (row.partition("\t") for row in rows if row)}
+
+    def read(self, path: Path) -> bytes | None:
+        blob = self.blobs.get(path.as_posix())
+        return None if blob is None else _git("cat-file", "blob", blob)
+
+    def output(self, path: Path) -> bytes | None:
+        digest = outputs_of(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
+        return cached_output(digest) if digest else None
+
+
+def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
+    """A dvc.lock as data; None if there is none. Errors: UserError if it is damaged."""
+    data = snapshot.read(path)
+    if data is None:
+        return None
+    try:
+        value = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} ({snapshot.name}): not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} ({snapshot.name}): damaged; put the committed one in its place and run `dvc repro`")
+    return value
+
+
+@cache
+def outputs_of(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
+    """Path -> MD5 of what a benchmark's dvc.lock records."""
+    return recorded_outputs(read_lock(snapshot, DATA / benchmark / "dvc.lock"))
+
+
+def _git(*words: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, check=False)
+    except FileNotFoundError:
+        raise UserError("git is not installed; revisions are read with it") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UserError(f"git {words[0]}: {said[0] if said else 'failed'}")
+    return done.stdout

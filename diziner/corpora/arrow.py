@@ -1,0 +1,98 @@
+"""Readers of columnar data through `datasets`: hub datasets, saved datasets, parquet files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.corpora.card import Hub
+from diziner.corpora.rows import Row, Table, select_columns
+
+Columns = Mapping[str, str | int]
+
+
+def hub_table(hub: Hub, split: str) -> Table:
+    """One split of a hub dataset at the card's revision. Only data files are read; no remote code runs.
+
+    Raises:
+        UserError: the dataset, revision, configuration, split or a column is missing, or the hub cannot
+            be reached.
+    """
+    import datasets
+
+    config = f", config {hub.config}" if hub.config else ""
+    where = f"hub dataset {hub.id} (revision {hub.revision}{config}), split {split}"
+    try:
+        dataset = datasets.load_dataset(
+            hub.id,
+            name=hub.config,
+            revision=hub.revision,
+            data_files=dict(hub.files) or None,
+            split=split,
+        )
+    except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{where}: {_first_line(error)}{_hint(error)}") from None
+    return _table(dataset, where, hub.layout.columns, split)
+
+
+def parquet_table(path: Path, columns: Columns, split: str) -> Table:
+    """A parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
+
+    Raises:
+        UserError: the file is missing, is not parquet, or has not the columns.
+    """
+    import datasets
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    # `datasets` converts a file into its cache; ours is thrown away, since the file can be read again.
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            dataset = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+        except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
+            raise UserError(f"{path}: not a parquet file: {_first_line(error.__cause__ or error)}") from None
+    return _table(dataset, str(path), columns, split)
+
+
+def saved_table(folder: Path, columns: Columns, split: str) -> Table:
+    """A dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
+
+    Raises:
+        UserError: the folder holds no dataset or several, or has not the columns.
+    """
+    import datasets
+
+    if (folder / "dataset_dict.json").is_file():
+        splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
+        raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
+    try:
+        dataset = datasets.Dataset.load_from_disk(str(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {_first_line(error)}") from None
+    return _table(dataset, str(folder), columns, split)
+
+
+def _table(dataset: Any, where: str, columns: Columns, split: str) -> Table:
+    chosen = select_columns(dataset.column_names, columns, where, usual_id=False)
+    feature = dataset.features.get(chosen.get("tags"))
+    names = tuple(getattr(getattr(feature, "feature", None), "names", ()))
+
+    def rows() -> Iterator[Row]:
+        for index, row in enumerate(dataset.select_columns(list(chosen.values()))):
+            yield Row(f"{where}, row {index}", {key: row[column] for key, column in chosen.items()})
+
+    return Table(split, rows(), names)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _hint(error: BaseException) -> str:
+    if "script" in str(error):
+        return "; the card's revision must hold data files, for example refs/convert/parquet"
+    return ""

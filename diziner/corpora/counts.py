@@ -1,0 +1,38 @@
+"""How many sentences and mentions a corpus has, and has by its card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from diziner.corpora.card import Card, Counts
+from diziner.corpora.corpus import Corpus, Labelled, Source
+
+
+def expected_counts(card: Card, source: Source) -> Mapping[str, Counts]:
+    """What the card says that a source holds; {} where it says nothing."""
+    if source == "local" and card.local:
+        return card.local.expected
+    return card.hub.expected if source == "hub" and card.hub else {}
+
+
+def type_counts(documents: tuple[Labelled, ...]) -> dict[str, int]:
+    """Mentions by label, labels in alphabetical order."""
+    counted = Counter(span.type for each in documents for span in each.spans or ())
+    return dict(sorted(counted.items()))
+
+
+def count_differences(expected: Mapping[str, Counts], corpus: Corpus) -> tuple[str, ...]:
+    """Where a corpus differs from expected counts, in words. Types are compared only if there is gold."""
+    differences = []
+    for split, counts in expected.items():
+        documents = corpus.pilot if split == "pilot" else corpus.test
+        found = {"sentences": len(documents)}
+        wanted = {"sentences": counts.sentences}
+        if counts.types and any(each.spans is not None for each in documents):
+            found |= {f"type {label}": number for label, number in type_counts(documents).items()}
+            wanted |= {f"type {label}": number for label, number in counts.types.items()}
+        for what in sorted(found.keys() | wanted.keys()):
+            if found.get(what, 0) != wanted.get(what, 0):
+                differences.append(f"{split} {what}: found {found.get(what, 0)}, expected {wanted.get(what, 0)}")
+    return tuple(differences)

@@ -1,0 +1,135 @@
+"""From rows to documents and gold spans: every tag scheme and span form ends here, in one codec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from diziner.common.errors import UserError
+from diziner.corpora.goldforms import read_spans, to_bio
+from diziner.corpora.rows import Row
+from diziner.corpora.texts import TokenText, check_unicode, read_token_text
+from diziner.records.annotations import Span
+from diziner.spans.overlaps import resolve_overlaps
+from diziner.spans.tags import OUTSIDE, ill_formed, tags_to_spans
+
+
+class Decoded(NamedTuple):
+    """A document before it has its final id. `spans` is None where the row has no gold.
+
+    `repairs` counts what was mended. `opened_by_i` counts spans that an I- tag opened, `opened_by_b` those
+    that a B- tag opened without need: a split with only the former is IOB1, not broken BIO2.
+    """
+
+    id: str | None
+    tokens: tuple[str, ...]
+    text: str
+    spans: tuple[Span, ...] | None
+    repairs: int
+    opened_by_i: int
+    opened_by_b: int
+
+
+class _Gold(NamedTuple):
+    spans: list[Span]
+    repairs: int = 0
+    opened_by_i: int = 0
+    opened_by_b: int = 0
+
+
+def unfit_label(label: str) -> str | None:
+    """Why a label cannot be one: brackets could not hold it, or it means no mention. None if it can."""
+    if label == OUTSIDE:
+        return f"label {label!r} is the tag of what is no mention: rename it"
+    if re.fullmatch(r"[^\s|\[\]]+", label):
+        return None
+    return f"label {label!r}; it must be without white space, [, ] and |: rename it"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How to read the rows of one source: its `types` (None: any), names of integer tags, the label map.
+
+    `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
+    """
+
+    types: tuple[str, ...] | None
+    names: tuple[str, ...] = ()
+    label_map: Mapping[str, str | None] | None = None
+    origin: str = "the card"
+    remedy: str = "map others under `label_map`"
+
+    def decode(self, row: Row) -> Decoded:
+        """Make a document of a row, and spans of its tags or spans.
+
+        The text is the row's own, in which its tokens must occur in order, else the tokens joined by one
+        space; a row with only text is tokenized. Blank tokens are left out. Tags may be BIO2, IOB1, BIOES
+        or BILOU, as strings or as numbers of `names`. Spans are [start, end, label] or mappings with start,
+        end and label or type: token positions if the row has tokens, else characters, which are widened to
+        whole tokens. Tokens never depend on gold. Overlaps are resolved, the longest span stays.
+
+        Raises:
+            UserError: the row breaks any of this, is empty, or has a label that is unknown.
+        """
+        try:
+            return self._decode(row.value)
+        except UserError as error:
+            raise UserError(f"{row.where}: {error}") from None
+
+    def _decode(self, value: Mapping[str, Any]) -> Decoded:
+        text = read_token_text(value)
+        gold: _Gold | None = None
+        if value.get("tags") is not None:
+            gold = self._from_tags(value["tags"], text)
+        elif value.get("spans") is not None:
+            gold = _Gold(*read_spans(value["spans"], text))
+        identifier = value.get("id")
+        if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
+            raise UserError(f"id must be a string or a whole number, found {identifier!r}")
+        name = str(identifier) if identifier not in (None, "") else None
+        check_unicode(name or "", "id")
+        if gold is None:
+            blanks = len(text.kept) - len(text.tokens)
+            return Decoded(name, text.tokens, text.text, None, blanks, 0, 0)
+        mapped = [span for span in map(self._map, gold.spans) if span is not None]
+        kept, dropped = resolve_overlaps(mapped, self.types or ())
+        repairs = gold.repairs + len(dropped) + len(text.kept) - len(text.tokens)
+        return Decoded(name, text.tokens, text.text, kept, repairs, gold.opened_by_i, gold.opened_by_b)
+
+    def _map(self, span: Span) -> Span | None:
+        label = self.label_map.get(span.type, span.type) if self.label_map else span.type
+        if label is None:
+            return None
+        if self.types is None and (reason := unfit_label(label)):
+            raise UserError(reason)
+        if self.types is not None and label not in self.types:
+            allowed = ", ".join(self.types)
+            raise UserError(f"unknown label {label!r}; {self.origin} has: {allowed}; {self.remedy}")
+        return Span(span.start, span.end, label)
+
+    def _from_tags(self, tags: object, text: TokenText) -> _Gold:
+        if not isinstance(tags, list) or not text.has_tokens:
+            raise UserError("tags must be a list, one for each of the row's tokens")
+        if len(tags) != len(text.kept):
+            raise UserError(f"{len(text.kept)} tokens but {len(tags)} tags")
+        written = [self._name(tag) for tag, kept in zip(tags, text.kept, strict=True) if kept]
+        bio, repairs = to_bio(written)
+        spans = tags_to_spans(bio)
+        pairs = zip([OUTSIDE, *bio], bio, strict=False)
+        begins = sum(tag[0] == "B" and before[2:] != tag[2:] for before, tag in pairs)
+        return _Gold(list(spans), repairs, ill_formed(bio), begins)
+
+    def _name(self, tag: object) -> str:
+        if isinstance(tag, str):
+            return tag
+        if isinstance(tag, bool) or not isinstance(tag, int):
+            raise UserError(f"tag {tag!r} is neither a string nor a whole number")
+        if not self.names:
+            raise UserError(
+                f"tag {tag} has no name; write tags as strings, or list the names of numbers in the card under `labels`"
+            )
+        if not 0 <= tag < len(self.names):
+            raise UserError(f"tag {tag} is outside the {len(self.names)} labels (0 to {len(self.names) - 1})")
+        return self.names[tag]

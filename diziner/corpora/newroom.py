@@ -1,0 +1,148 @@
+"""A room for a corpus of the user's own: texts in, documents with splits, a card and a guideline to fill in out."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diziner.common.errors import UserError
+from diziner.corpora.corpus import Labelled
+from diziner.corpora.decode import Decoder, unfit_label
+from diziner.corpora.reader import Reader
+from diziner.corpora.rows import Table
+from diziner.corpora.sources import COLUMN_SUFFIXES, file_table
+from diziner.corpora.textfiles import DOCUMENT_START, column_rows, text_lines, text_rows
+from diziner.records.guideline import EntityType, Goal, Guideline
+
+TEXTS_FILE = "texts.jsonl"
+PLAIN_TEXT = (".txt", ".text", ".md")
+_TAGGED_LINE = re.compile(r"\S.*[ \t](?:O|[BIESLU]-\S+)\s*")
+# What guidelines and answers can hold: brackets and bars are syntax of worked examples.
+_READABLE = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous name"}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTexts:
+    """What was read: documents by split, the labels in use, repairs, and the rows left out (if bad ones may be)."""
+
+    pilot: tuple[Labelled, ...]
+    test: tuple[Labelled, ...]
+    types: tuple[str, ...]
+    repairs: int
+    rejected: tuple[dict[str, object], ...]
+
+
+def read_own_texts(
+    name: str,
+    texts: Path,
+    test: Path | None,
+    types: Sequence[str],
+    test_share: float,
+    seed: int,
+    skip_bad: bool = False,
+) -> OwnTexts:
+    """Read a corpus of plain text (a document a line), JSON Lines, columns or parquet, with or without gold.
+
+    The file's ending says which; a .txt file whose every line ends in a BIO tag is read as columns.
+    Without a `test` file a seeded `test_share` of the documents, at least one, becomes the test split. `types`
+    are the labels, in order; if there are none they are those of the gold, in alphabetical order.
+
+    Errors: UserError for bad rows (unless skipped), labels that are not among `types` or cannot be written in a
+    guideline, no types at all, fewer than two documents, a test file without any.
+    """
+    if not 0 < test_share < 1:
+        raise UserError(f"--test-share: {test_share:g}; allowed: between 0 and 1")
+    check_labels(types, "--types")
+    reader = Reader(name, skip_bad)
+    decoder = Decoder(tuple(types) or None, origin="--types", remedy="add it there, or leave it out of the gold")
+    pilot = reader.read(_table(texts, "text"), decoder)
+    held_out = reader.read(_table(test, "test"), decoder) if test else []
+    last = f"; {reader.rejected[-1]['where']}: {reader.rejected[-1]['reason']}" if reader.rejected else ""
+    if test is not None and not held_out:
+        raise UserError(f"{test}: no documents to test on{last}")
+    if test is None:
+        if len(pilot) < 2:
+            raise UserError(f"{texts}: {len(pilot)} document(s); two or more are needed, one of them to test on{last}")
+        size = min(len(pilot) - 1, max(1, round(test_share * len(pilot))))
+        chosen = set(random.Random(seed).sample(range(len(pilot)), size))
+        held_out = [document for index, document in enumerate(pilot) if index in chosen]
+        pilot = [document for index, document in enumerate(pilot) if index not in chosen]
+    found = sorted({span.type for each in (*pilot, *held_out) for span in each.spans or ()})
+    if not types and not found:
+        raise UserError(f"{texts}: no gold to find types in; name them: --types PER,ORG,LOC")
+    check_labels(found, str(texts))
+    return OwnTexts(tuple(pilot), tuple(held_out), tuple(types) or tuple(found), reader.repairs, tuple(reader.rejected))
+
+
+def _table(path: Path, split: str) -> Table:
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.suffix not in (*PLAIN_TEXT, *COLUMN_SUFFIXES):
+        return file_table(path, split)
+    lines = [line for _, line in text_lines(path) if line.strip() and not line.startswith(DOCUMENT_START)]
+    if path.suffix in PLAIN_TEXT and not all(map(_TAGGED_LINE.fullmatch, lines)):
+        return Table(split, text_rows(path))
+    return Table(split, column_rows(path, {}, tagged=any(len(line.split()) > 1 for line in lines)))
+
+
+def check_labels(labels: Sequence[str], where: str) -> None:
+    """Refuse, with a UserError, labels that a guideline cannot hold, or that read alike to a model."""
+    names: dict[str, str] = {}
+    for label in labels:
+        if reason := unfit_label(label):
+            raise UserError(f"{where}: {reason}")
+        other = names.setdefault(_readable(label), label)
+        if other != label or labels.count(label) > 1:
+            raise UserError(f"{where}: labels {other!r} and {label!r} are the same to a model; keep one of them")
+
+
+def document_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
+    """The rows of texts.jsonl: tokenised once, with gold where there is any."""
+    for split, documents in (("pilot", texts.pilot), ("test", texts.test)):
+        for each in documents:
+            document = each.document
+            row: dict[str, object] = {
+                "split": split,
+                "id": document.id,
+                "tokens": list(document.tokens),
+                "text": document.text,
+            }
+            if each.spans is not None:
+                row["spans"] = [[span.start, span.end, span.type] for span in each.spans]
+            yield row
+
+
+def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
+    """The card of an own corpus: its only source is its own file."""
+    return {
+        "name": name,
+        "title": name.replace("_", " "),
+        "domain": "own corpus",
+        "types": list(texts.types),
+        "licence": {"name": "own", "redistribute": False},
+        "sources": {"sample": {"file": TEXTS_FILE}},
+    }
+
+
+def new_guideline(name: str, types: Sequence[str], goal: str) -> Guideline:
+    """A guideline that works as it stands and says little: what people fill in."""
+    return Guideline(
+        benchmark=name,
+        round=0,
+        goal=Goal(
+            documents=goal or "Short texts.",
+            purpose="Mark every mention of the entity types below.",
+            types="A mention is the full name as written, without a leading article.",
+            use="Search and analysis of these texts.",
+        ),
+        types=tuple(
+            EntityType(label, _readable(label), f"Every {_readable(label)} that is mentioned.") for label in types
+        ),
+    )
+
+
+def _readable(label: str) -> str:
+    return _READABLE.get(label, label.replace("_", " ").replace("-", " ").lower())

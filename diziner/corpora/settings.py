@@ -1,0 +1,42 @@
+"""Settings of a corpus (params `corpus`): pilot sets and the test sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Method = Literal["kmeans", "random"]
+Mode = Literal["fresh", "fixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSettings:
+    """What shapes the pilot sets, `pilot_size` documents for each of `rounds`, and the test sample.
+
+    `test_size` None takes the whole test split. With `pins`, published pilot sets are used where a room has some.
+    """
+
+    rounds: int
+    pilot_size: int = 25
+    pilot_method: Method = "kmeans"
+    pilot_mode: Mode = "fresh"
+    embedder: str = "tfidf"
+    test_size: int | None = 300
+    seed: int = 42
+    pins: bool = False
+
+
+def corpus_settings(corpus: Mapping[str, Any], rounds: int) -> CorpusSettings:
+    """Return the settings of params `corpus` for so many rounds."""
+    pilot = corpus["pilot"]
+    return CorpusSettings(
+        rounds=rounds,
+        pilot_size=pilot["documents"],
+        pilot_method=pilot["method"],
+        pilot_mode=pilot["mode"],
+        embedder=pilot["embedder"],
+        test_size=corpus["test"]["documents"],
+        seed=corpus["seed"],
+        pins=pilot.get("pins", False),
+    )

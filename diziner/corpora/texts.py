@@ -1,0 +1,70 @@
+"""The text and tokens of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from diziner.common.errors import UserError
+from diziner.corpora.tokenize import tokenize
+
+
+class TokenText(NamedTuple):
+    """A text and its tokens, the row's own or ours."""
+
+    tokens: tuple[str, ...]
+    text: str
+    offsets: tuple[tuple[int, int], ...]  # characters of each token in `text`
+    kept: tuple[bool, ...]  # per token of the row: False where it was blank
+    has_tokens: bool  # the row's own; else they are ours
+
+
+def read_token_text(value: Mapping[str, Any]) -> TokenText:
+    """Read tokens and text of a row, neither of which ever depends on its gold; see `Decoder.decode`.
+
+    Raises:
+        UserError: they are of the wrong kind, empty, do not fit each other, or are not valid Unicode.
+    """
+    own_text, own_tokens = value.get("text"), value.get("tokens")
+    if own_text is not None and not isinstance(own_text, str):
+        raise UserError(f"text must be a string, found {own_text!r:.80}")
+    if own_tokens is None:
+        tokens = list(tokenize(own_text or ""))
+        kept = [True] * len(tokens)
+    elif isinstance(own_tokens, list) and all(isinstance(token, str) for token in own_tokens):
+        kept = [bool(token.strip()) for token in own_tokens]
+        tokens = [token for token, keep in zip(own_tokens, kept, strict=True) if keep]
+        if " ".join(tokens).split() != tokens:
+            spaced = next(token for token in tokens if token.split() != [token])
+            raise UserError(f"token {spaced!r} has white space in it")
+    else:
+        raise UserError(f"tokens must be a list of strings, found {own_tokens!r:.80}")
+    if not tokens:
+        raise UserError("empty document")
+    text = " ".join(tokens) if own_text is None else own_text
+    check_unicode(text, "text")
+    return TokenText(tuple(tokens), text, _offsets(tokens, text), tuple(kept), own_tokens is not None)
+
+
+def check_unicode(text: str, what: str) -> None:
+    """Refuse, with a UserError, a string that cannot be written to a file; JSON can smuggle one in."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{what} has half a surrogate pair at character {error.start}") from None
+
+
+def _offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ...]:
+    """Where each token stands in the text, each after the one before.
+
+    Raises:
+        UserError: a token does not occur in what is left of the text.
+    """
+    offsets, end = [], 0
+    for position, token in enumerate(tokens):
+        start = text.find(token, end)
+        if start < 0:
+            raise UserError(f"token {position} {token!r} does not occur in the text after character {end}")
+        end = start + len(token)
+        offsets.append((start, end))
+    return tuple(offsets)

@@ -1,0 +1,127 @@
+"""The place that is looked at: a project with its settings and recordings, or none."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diziner.doctor.finding import CANNOT
+from diziner.layout import rooms
+
+if TYPE_CHECKING:
+    from diziner.llm.tape import TapeRow
+    from diziner.settings import Settings
+
+SOURCE = Path(__file__).resolve().parents[2]  # the checkout, or the folder of packages, that this code runs from
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the doctor stands: `root` is the project's, the present folder then; None outside a project.
+
+    `outside` says why there is no project. With `quick` the contents of weights are not read; `say` takes a line
+    before what may take long.
+    """
+
+    root: Path | None
+    outside: str = ""
+    quick: bool = False
+    say: Callable[[str], object] = str
+
+    @cached_property
+    def base(self) -> Path | None:
+        """The folder whose lock and requirements hold: the project's, else those of the code; None without any."""
+        return self.root or (SOURCE if (SOURCE / "pyproject.toml").is_file() else None)
+
+    @cached_property
+    def settings(self) -> Settings | None:
+        """The active settings; None where there are none, or `fault` says why not."""
+        return self._loaded[0]
+
+    @cached_property
+    def fault(self) -> Exception | None:
+        """What is wrong with the settings."""
+        return self._loaded[1]
+
+    @cached_property
+    def recordings(self) -> dict[str, Mapping[str, Any]]:
+        """The provenance of each room's tape by room; tapes without a readable one are left out."""
+        return dict(self._provenances())
+
+    @cached_property
+    def tapes(self) -> dict[str, list[TapeRow] | Exception | None]:
+        """The tape of each room by room: its rows, why it cannot be read, or None where there is none."""
+        from diziner.llm.tape import read_tape
+
+        found: dict[str, list[TapeRow] | Exception | None] = {}
+        for place in rooms() if self.root else ():
+            try:
+                found[place.name] = read_tape(place.tape) if place.tape.exists() else None
+            except CANNOT as error:
+                found[place.name] = error
+        return found
+
+    @cached_property
+    def in_use(self) -> set[tuple[str, str]]:
+        """Endpoint and model of all active annotators and the supervisor."""
+        if self.settings is None:
+            return set()
+        raw = self.settings.raw
+        entries = [*(raw["annotators"][name] for name in self.settings.pool), raw["supervisor"]["model"]]
+        return {(entry["endpoint"], entry["model"]) for entry in entries}
+
+    @cached_property
+    def weights_in_use(self) -> set[str]:
+        """Models whose weights a run reads: those of local endpoints in use, and an embedder of that name."""
+        if self.settings is None:
+            return set()
+        raw = self.settings.raw
+        asked = {model for endpoint, model in self.in_use if raw["endpoints"][endpoint]["kind"] == "local"}
+        return asked | {raw["corpus"]["pilot"]["embedder"]}
+
+    def recorded(self, address: str, model: str) -> bool:
+        """Whether every room has a tape with answers of a model, so that a replay needs neither it nor its key."""
+        if self.root is None or {place.name for place in rooms()} != self.recordings.keys():
+            return False
+        return bool(self.recordings) and all(
+            f"{address}:{model}" in head.get("models", {}) for head in self.recordings.values()
+        )
+
+    @cached_property
+    def _loaded(self) -> tuple[Settings | None, Exception | None]:
+        if self.root is None:
+            return None, None
+        try:
+            # Here, so that a missing package is a finding.
+            from diziner.settings import load_settings
+
+            return load_settings(), None
+        except CANNOT as error:
+            return None, error
+
+    def _provenances(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for place in rooms() if self.root else ():
+            try:
+                with place.tape.open(encoding="utf-8") as lines:
+                    head = json.loads(lines.readline(), parse_constant=str)
+            except CANNOT:
+                continue
+            if isinstance(head, dict) and "tape" in head and isinstance(head.get("models", {}), dict):
+                yield place.name, head
+
+
+def project_table(base: Path | None) -> Mapping[str, Any]:
+    """The table `project` of a folder's pyproject.toml; empty where there is none of either.
+
+    Errors: OSError or ValueError for a file that cannot be read.
+    """
+    if base is None:
+        return {}
+    with (base / "pyproject.toml").open("rb") as file:
+        table = tomllib.load(file).get("project")
+    return table if isinstance(table, dict) else {}

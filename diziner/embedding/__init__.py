@@ -1,0 +1,1 @@
+"""Embeddings of documents and their clusters, in whole numbers: the same on every machine."""

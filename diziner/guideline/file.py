@@ -1,0 +1,171 @@
+"""The guideline as a file: YAML that people read and edit, and the same text always the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diziner.common.errors import UserError
+from diziner.common.files import read_yaml, write_text
+from diziner.records.annotations import Span
+from diziner.records.guideline import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
+from diziner.spans.brackets import parse_brackets
+
+
+def load_guideline(path: Path) -> Guideline:
+    """Read and check a guideline.
+
+    Errors: UserError naming the file and the key: schema violations, labels, names or instruction ids used
+    twice, examples with a label that no type has.
+    """
+    return guideline_from_json(read_yaml(path, "guideline"), str(path))
+
+
+def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
+    """From a mapping that fits guideline.schema.json. `where` and errors: as `load_guideline`."""
+    guideline = Guideline(
+        benchmark=raw["benchmark"],
+        round=raw["round"],
+        goal=Goal(**raw["goal"]),
+        types=tuple(
+            EntityType(**{**entry, "positive": tuple(entry["positive"]), "negative": tuple(entry["negative"])})
+            for entry in raw["types"]
+        ),
+        examples=tuple(raw["examples"]),
+        common=tuple(_instruction(entry) for entry in raw["instructions"]["common"]),
+        specific={
+            name: tuple(_instruction(entry) for entry in entries)
+            for name, entries in raw["instructions"]["specific"].items()
+        },
+        choices=tuple(Choice(**entry) for entry in raw.get("choices", ())),
+        left_out=tuple(raw.get("left_out", ())),
+    )
+    _check(guideline, where)
+    return guideline
+
+
+def save_guideline(path: Path, guideline: Guideline) -> None:
+    """Write a guideline atomically: keys in reading order, long texts folded, nothing that says when or where."""
+    write_text(path, dump_guideline(guideline))
+
+
+def dump_guideline(guideline: Guideline) -> str:
+    """The file's text."""
+    return yaml.safe_dump(guideline_to_json(guideline), sort_keys=False, allow_unicode=True, width=110)
+
+
+def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
+    """The file's content, with keys in reading order."""
+    value: dict[str, Any] = {
+        "benchmark": guideline.benchmark,
+        "round": guideline.round,
+        "goal": {key: getattr(guideline.goal, key) for key in ("documents", "purpose", "types", "use")},
+        "types": [
+            {
+                "label": t.label,
+                "name": t.name,
+                "definition": t.definition,
+                "positive": list(t.positive),
+                "negative": list(t.negative),
+            }
+            for t in guideline.types
+        ],
+        "examples": list(guideline.examples),
+        "instructions": {
+            "common": [_plain(i) for i in guideline.common],
+            "specific": {name: [_plain(i) for i in guideline.specific[name]] for name in sorted(guideline.specific)},
+        },
+    }
+    if guideline.choices:
+        value["choices"] = [asdict(choice) for choice in guideline.choices]
+    if guideline.left_out:
+        value["left_out"] = list(guideline.left_out)
+    return value
+
+
+def worked_examples(guideline: Guideline, where: str = "guideline") -> list[tuple[tuple[str, ...], tuple[Span, ...]]]:
+    """The guideline's example sentences as tokens and spans.
+
+    Errors: UserError naming the file (`where`) and the example's number.
+    """
+    parsed = []
+    for number, line in enumerate(guideline.examples):
+        try:
+            parsed.append(parse_brackets(line))
+        except UserError as error:
+            raise UserError(f"{where}: examples[{number}]: {error}") from None
+    return parsed
+
+
+def all_instructions(guideline: Guideline) -> Iterator[Instruction]:
+    """Every instruction, children behind their parents, common ones first."""
+    for top in [
+        *guideline.common,
+        *(i for name in sorted(guideline.specific) for i in guideline.specific[name]),
+    ]:
+        yield top
+        yield from top.children
+
+
+def known_ids(guideline: Guideline, annotator: str | None = None) -> list[str]:
+    """Ids of the top-level instructions that bind everyone, or (`annotator`) that annotator alone, in order."""
+    block = guideline.common if annotator is None else guideline.specific.get(annotator, ())
+    return [instruction.id for instruction in block]
+
+
+def _instruction(raw: Mapping[str, Any]) -> Instruction:
+    receipt = raw.get("receipt")
+    return Instruction(
+        id=raw["id"],
+        text=raw["text"],
+        examples=tuple(Example(**entry) for entry in raw.get("examples", ())),
+        children=tuple(_instruction(entry) for entry in raw.get("children", ())),
+        receipt=Receipt(**{**receipt, **_tuples(receipt)}) if receipt else None,
+    )
+
+
+def _tuples(receipt: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(receipt.get(key, ())) for key in ("hotspots", "documents", "responses")}
+
+
+def _plain(instruction: Instruction) -> dict[str, Any]:
+    value: dict[str, Any] = {"id": instruction.id, "text": instruction.text}
+    if instruction.examples:
+        value["examples"] = [
+            {key: text for key in ("text", "annotation", "explanation") if (text := getattr(example, key))}
+            for example in instruction.examples
+        ]
+    if instruction.children:
+        value["children"] = [_plain(child) for child in instruction.children]
+    if receipt := instruction.receipt:
+        value["receipt"] = {
+            "round": receipt.round,
+            "status": receipt.status,
+            "hotspots": list(receipt.hotspots),
+            "documents": list(receipt.documents),
+            "responses": list(receipt.responses),
+        }
+    return value
+
+
+def _check(guideline: Guideline, where: str) -> None:
+    labels = [t.label for t in guideline.types]
+    _unique(labels, f"{where}: types: label")
+    _unique([t.name.casefold() for t in guideline.types], f"{where}: types: name")
+    _unique([i.id for i in all_instructions(guideline)], f"{where}: instructions: id")
+    for number, (_, spans) in enumerate(worked_examples(guideline, where)):
+        for span in spans:
+            if span.type not in labels:
+                raise UserError(f"{where}: examples[{number}]: label {span.type}; allowed: {', '.join(labels)}")
+
+
+def _unique(values: Sequence[str], what: str) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise UserError(f"{what} {value!r} is used twice; each must be unique")
+        seen.add(value)

@@ -1,0 +1,107 @@
+"""What is done to every document: a job, and the digest of all of it that shapes a row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from diziner.annotator.annotate import requests_for
+from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
+from diziner.common.errors import UserError
+from diziner.common.files import dump_line
+from diziner.guideline.file import guideline_to_json
+from diziner.pipeline.code import code_behind, digests
+from diziner.prompting.asker import Asker
+from diziner.prompting.templates import render
+from diziner.records.documents import Document
+from diziner.records.guideline import Guideline
+from diziner.settings import Settings
+
+Format = Literal["jsonl", "parquet"]
+
+# What reads documents and what writes their rows: with other code behind them, a shard that is there is not done.
+_CODE = ("input_files.py", "output_folder.py", "work.py")
+_PROBE = Document("probe", ("Probe", "."), "Probe .")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker needs to know, whichever process it is in. `settings` is params.yaml, checked.
+
+    `recipe` is the digest that shard names carry.
+    """
+
+    guideline: Guideline
+    annotator: AnnotatorSettings
+    settings: Settings
+    out: Path
+    format: Format
+    recipe: str
+
+    @property
+    def answers(self) -> AnswerSettings:
+        return self.settings.answers
+
+    @property
+    def label(self) -> str:
+        """What the work is called on progress lines and in the cost report."""
+        return f"{self.guideline.benchmark} label, {self.annotator.name}"
+
+
+def recipe_digest(
+    guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker, form: Format
+) -> str:
+    """SHA-256 of all but the documents that shapes rows: what a model is sent for any document, with templates
+    filled in, how answers are read, the file format, and the code.
+
+    Errors: UserError if the guideline leaves the annotator out: it would label nothing.
+    """
+    if annotator.name in guideline.left_out:
+        others = sorted(set(guideline.specific) - set(guideline.left_out))
+        hint = f"; it has instructions for: {', '.join(others)}" if others else ""
+        raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
+    [probe] = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal)
+    shaping = {
+        "request": probe.canonical(),
+        "repair": render("repair.v1", reason=""),
+        "types": [[t.label, t.name] for t in guideline.types],
+        "occurrences": answers.occurrences,
+        "repair_turns": answers.repair_turns,
+        "format": form,
+        "code": _code_digest(),
+    }
+    return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
+
+
+def described(job: Job) -> dict[str, Any]:
+    """The job as the manifest states it."""
+    answers: Mapping[str, Any] = asdict(job.answers)
+    guideline = dump_line(guideline_to_json(job.guideline))
+    return {
+        "annotator": {
+            "name": job.annotator.name,
+            "style": job.annotator.style,
+            "prompt": job.annotator.prompt,
+            "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
+        },
+        "answers": {key: value for key, value in answers.items() if key != "max_failed_share"},
+        "guideline": {
+            "benchmark": job.guideline.benchmark,
+            "round": job.guideline.round,
+            "types": [t.label for t in job.guideline.types],
+            "sha256": hashlib.sha256(guideline.encode()).hexdigest(),
+        },
+        "recipe": job.recipe,
+        "format": job.format,
+    }
+
+
+@cache
+def _code_digest() -> str:
+    folder = Path(__file__).parent
+    found = digests(code_behind(*(folder / name for name in _CODE)))
+    return hashlib.sha256(dump_line(found).encode()).hexdigest()

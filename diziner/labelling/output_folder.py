@@ -1,0 +1,194 @@
+"""The folder of a labelling: its shards, what is known of each, the manifest; one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import atomic, dump_line, write_json
+from diziner.records.annotations import Annotation, annotation_to_json
+from diziner.records.documents import Document, document_row
+
+MANIFEST = "manifest.json"
+REJECTED = "rejected.jsonl"
+_REPORTS = ".shards"
+_LOCK = ".lock"
+_SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
+_LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.).*")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one shard. `failures` counts documents by the code of their failure, `first` has the first of
+    each code as (document, detail); `sha256` and `bytes` are the file's."""
+
+    name: str
+    documents: int
+    mentions: int
+    repairs: int
+    drops: Mapping[str, int]
+    failures: Mapping[str, int]
+    first: Mapping[str, tuple[str, str]]
+    sha256: str
+    bytes: int
+
+    @property
+    def failed(self) -> int:
+        return sum(self.failures.values())
+
+
+def report_on(name: str, annotations: Sequence[Annotation], path: Path) -> Report:
+    """The report on a shard that was written to `path`."""
+    first: dict[str, tuple[str, str]] = {}
+    failures: Counter[str] = Counter()
+    drops: Counter[str] = Counter()
+    for annotation in annotations:
+        drops.update(annotation.drops)
+        if annotation.failure is not None:
+            failures[annotation.failure.code] += 1
+            first.setdefault(annotation.failure.code, (annotation.id, annotation.failure.detail))
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Report(
+        name,
+        len(annotations),
+        sum(len(annotation.spans) for annotation in annotations),
+        sum(annotation.repairs for annotation in annotations),
+        dict(sorted(drops.items())),
+        dict(sorted(failures.items())),
+        first,
+        digest,
+        path.stat().st_size,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutFolder:
+    """A folder of shards in one `format`. What is in it beside them is left alone."""
+
+    path: Path
+    format: str
+
+    def shard(self, name: str) -> Path:
+        """The file of a shard."""
+        return self.path / f"{name}.{self.format}"
+
+    def keep(self, report: Report) -> None:
+        """Keep a report: from now on the shard counts as done."""
+        write_json(self._report(report.name), asdict(report))
+
+    def kept(self, names: Sequence[str]) -> dict[str, Report]:
+        """The reports on those of the shards that are done and whose files are as long as they were."""
+        return {report.name: report for report in map(self._read, names) if report is not None}
+
+    def others(self, names: Sequence[str]) -> list[Path]:
+        """Shards that are not among `names`, sorted: of other documents, settings, code or format."""
+        if not self.path.is_dir():
+            return []
+        mine = {self.shard(name).name for name in names}
+        return sorted(file for file in self.path.iterdir() if _SHARD.fullmatch(file.name) and file.name not in mine)
+
+    def remove(self, shards: Sequence[Path]) -> None:
+        """Remove shards and the reports on them."""
+        for path in shards:
+            path.unlink(missing_ok=True)
+            self._report(path.stem).unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, keep other processes from labelling into it, and clear what a killed one left half done.
+
+        Errors: UserError if another process has it, or no folder can be there.
+        """
+        try:
+            (self.path / _REPORTS).mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UserError(f"--out {self.path}: {error.strerror}") from None
+        try:
+            try:
+                # Gives way when the process ends, however it ends.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"--out {self.path}: another process is labelling into it") from None
+            for folder in (self.path, self.path / _REPORTS):
+                for file in folder.iterdir():
+                    if _LEFT_BEHIND.fullmatch(file.name):
+                        file.unlink()
+            yield
+        finally:
+            os.close(lock)
+
+    def _report(self, name: str) -> Path:
+        return self.path / _REPORTS / f"{name}.json"
+
+    def _read(self, name: str) -> Report | None:
+        try:
+            value: dict[str, Any] = json.loads(self._report(name).read_bytes())
+            report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
+            return report if self.shard(name).stat().st_size == report.bytes else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None  # not there, or not ours: the shard is done again, from answers that are kept
+
+
+def labelled_row(document: Document, annotation: Annotation) -> dict[str, Any]:
+    """A row of `labelled.schema.json`: the document, and its annotation or the failure in place of one."""
+    return {**document_row(document), **annotation_to_json(annotation)}
+
+
+def write_rows(path: Path, documents: Sequence[Document], annotations: Sequence[Annotation]) -> None:
+    """Write a shard atomically; path's ending, .jsonl or .parquet, says how. The same rows give the same bytes."""
+    rows = [labelled_row(document, mine) for document, mine in zip(documents, annotations, strict=True)]
+    with atomic(path) as temporary:
+        if path.suffix == ".parquet":
+            _write_parquet(temporary, rows)
+        else:
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{dump_line(row)}\n" for row in rows)
+
+
+def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    # Parquet has no mixed lists and no free keys: spans and drops become lists of records.
+    table = pyarrow.Table.from_pylist(
+        [
+            {
+                **row,
+                "spans": [{"start": start, "end": end, "type": name} for start, end, name in row["spans"]],
+                "drops": [{"reason": reason, "count": count} for reason, count in sorted(row["drops"].items())],
+            }
+            for row in rows
+        ],
+        schema=_parquet_schema(),
+    )
+    pyarrow.parquet.write_table(table, path, compression="zstd")
+
+
+def _parquet_schema() -> Any:
+    import pyarrow
+
+    text, whole = pyarrow.string(), pyarrow.int32()
+    return pyarrow.schema(
+        {
+            "id": text,
+            "text": text,
+            "tokens": pyarrow.list_(text),
+            "spans": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole, "type": text})),
+            "failure": pyarrow.struct({"code": text, "detail": text}),
+            "drops": pyarrow.list_(pyarrow.struct({"reason": text, "count": whole})),
+            "repairs": whole,
+            "responses": pyarrow.list_(text),
+        }
+    )

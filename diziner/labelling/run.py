@@ -1,0 +1,128 @@
+"""A labelling from beginning to end: cut the input, do what is not done yet, write the manifest last."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from diziner.common.errors import UserError
+from diziner.common.files import atomic, dump_line, write_json
+from diziner.corpora.rows import Unreadable
+from diziner.labelling.input_files import Files, Item
+from diziner.labelling.job import Job
+from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
+from diziner.labelling.progress import Board, reading
+from diziner.labelling.shards import Reject, Shard, documents_of, survey
+from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
+from diziner.labelling.work import Labeller
+from diziner.layout import store_path
+from diziner.llm import ledger
+from diziner.llm.store import ResponseStore
+from diziner.records.documents import Document
+
+Engine = Literal["local", "ray"]
+Work = Iterator[tuple[Shard, list[Document]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go."""
+
+    shard_documents: int
+    skip_bad: bool = False
+    replace: bool = False
+    engine: Engine = "local"
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All reports in reading order; how many shards were there before and how many of other settings were removed;
+    bad rows left out; US dollars spent by this run."""
+
+    reports: tuple[Report, ...]
+    found: int
+    removed: int
+    rejected: int
+    usd: float
+
+
+def label_corpus(job: Job, files: Files, way: Way) -> Done:
+    """Label every document, shard by shard, into the job's folder.
+
+    Errors: UserError for bad input and for a folder that is in use or holds other shards; ProviderError once no
+    document of a shard could be labelled. Shards that were finished before stay, and the answers of the others.
+    """
+    folder = OutFolder(job.out, job.format)
+    with folder.held():
+        with _rejects(job, way.skip_bad) as reject:
+            cut = survey(files, way.shard_documents, job.recipe, reject, reading(sys.stderr))
+        names = [shard.name for shard in cut.shards]
+        others = folder.others(names)
+        if others and not way.replace:
+            raise UserError(
+                f"--out {job.out}: holds {len(others)} shard(s) of other documents, settings or code, the first "
+                f"{others[0].name}; give another folder, or --replace to have them removed"
+            )
+        reports = {name: report for name, report in folder.kept(names).items() if not report.failed}
+        found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
+        if todo or others:
+            # It speaks of what is no longer so.
+            (job.out / MANIFEST).unlink(missing_ok=True)
+        cost = _spent_from_now()
+        there = cut.documents - sum(shard.documents for shard in todo)
+        with Board(job.label, cut.documents, there, cost, sys.stderr) as board:
+            work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
+            for report in _reports(job, way, work, len(todo), board.answered):
+                reports[report.name] = report
+                board.shard_done(report)
+                if len(reports) < len(names):
+                    refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
+        folder.remove(others)
+        ordered = tuple(reports[name] for name in names)
+        write_json(job.out / MANIFEST, manifest(job, ordered, way.shard_documents, cut.rejected))
+    return Done(ordered, found, len(others), cut.rejected, cost())
+
+
+def _reports(job: Job, way: Way, work: Work, shards: int, answered: Callable[[], None]) -> Iterable[Report]:
+    if way.engine == "ray" and shards:
+        from diziner.labelling.ray_engine import on_ray
+
+        return on_ray(job, work, min(way.workers, shards))
+    labeller = Labeller(job, answered=answered)
+    return (labeller.label(shard.name, documents) for shard, documents in work)
+
+
+@contextmanager
+def _rejects(job: Job, skip_bad: bool) -> Iterator[Reject | None]:
+    """Where bad rows go: rejected.jsonl, which is there only if there are any."""
+    path = job.out / REJECTED
+    if not skip_bad:
+        path.unlink(missing_ok=True)
+        yield None
+        return
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+
+        def reject(item: Item, error: UserError) -> None:
+            where = item.row.where
+            reason = item.row.reason if isinstance(item.row, Unreadable) else str(error).removeprefix(f"{where}: ")
+            file.write(f"{dump_line({'where': where, 'reason': reason})}\n")
+
+        yield reject
+    if not path.stat().st_size:
+        path.unlink()
+
+
+def _spent_from_now() -> Callable[[], float]:
+    """US dollars that calls of this project have cost since this call."""
+    # A connection of its own: the asker's is in use while calls are under way.
+    store = ResponseStore(store_path())
+
+    def spent() -> int:
+        return store.apply([ledger.spent])[0] if store_path().exists() else 0
+
+    before = spent()
+    return lambda: (spent() - before) / ledger.NANO

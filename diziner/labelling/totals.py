@@ -1,0 +1,88 @@
+"""A whole labelling in figures: its manifest, and whether too many documents failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from diziner.common.errors import ProviderError
+from diziner.common.exact import as_written
+from diziner.labelling.job import Job, described
+from diziner.labelling.output_folder import Report
+
+_TELLING = 20  # documents of a shard; fewer can fail by chance
+
+
+def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
+    """manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
+    the same bytes; `failures` and `drops` count documents and answered entities by reason."""
+    return {
+        **described(job),
+        "shard_documents": shard_documents,
+        "documents": sum(report.documents for report in reports),
+        "mentions": sum(report.mentions for report in reports),
+        "repairs": sum(report.repairs for report in reports),
+        "rejected": rejected,
+        "drops": _summed(report.drops for report in reports),
+        "failures": _summed(report.failures for report in reports),
+        "shards": [
+            {
+                "file": f"{report.name}.{job.format}",
+                "documents": report.documents,
+                "failed": report.failed,
+                "sha256": report.sha256,
+            }
+            for report in reports
+        ],
+    }
+
+
+def refuse_too_many_failures(reports: Sequence[Report], allowed: float, label: str) -> None:
+    """Raise ProviderError with a table of the causes if the share of failed documents is above `allowed`."""
+    documents, failed = sum(report.documents for report in reports), sum(report.failed for report in reports)
+    if failed <= as_written(allowed) * documents:
+        return
+    raise ProviderError(
+        f"{label}: {failed:,} of {documents:,} documents failed; the allowed share is {allowed:g} "
+        "(params answers.max_failed_share)\n"
+        f"{_causes(reports)}"
+        "Their rows say why, all others are labelled: run the same command again to ask only for what failed."
+    )
+
+
+def refuse_a_shard_without_answers(report: Report, allowed: float, label: str) -> None:
+    """Raise ProviderError if every document of a shard failed, and there were enough to tell: whatever is wrong,
+    more shards will not mend it. Not where all documents may fail (`allowed` is 1)."""
+    if report.failed < report.documents or report.documents < _TELLING or allowed >= 1:
+        return
+    raise ProviderError(
+        f"{label}: all {report.documents:,} documents of shard {report.name} failed, so the run stops here\n"
+        f"{_causes([report])}"
+        "What was answered is kept: run the same command again to go on. To label past such a shard set "
+        "answers.max_failed_share to 1 in params.yaml."
+    )
+
+
+def failures_in_words(reports: Iterable[Report]) -> str:
+    """Such as `timeout 3, unparsable 1`."""
+    return ", ".join(f"{code} {count:,}" for code, count in _by_count(_summed(r.failures for r in reports)))
+
+
+def _causes(reports: Sequence[Report]) -> str:
+    table = ""
+    for code, count in _by_count(_summed(report.failures for report in reports)):
+        document, detail = next(report.first[code] for report in reports if code in report.first)
+        table += f"  {code:<14}{count:>8,}   first {document}: {detail}\n"
+    return table
+
+
+def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _summed(counts: Iterable[Any]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))

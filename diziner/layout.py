@@ -1,0 +1,230 @@
+"""Where things lie: paths below the project's root, relative to it, as DVC names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+
+DATA = Path("data")
+METRICS = Path("metrics")
+# What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
+PIPELINE = Path("stages") / "benchmark.dvc.yaml"
+PARAMS = Path("params.yaml")
+COST_REPORT = METRICS / "cost.json"
+SUMMARY = METRICS / "summary.json"
+FORECAST = METRICS / "forecast.json"
+GATES = METRICS / "gates.yaml"
+PLOTS = METRICS / "plots"
+PUBLISHED = DATA / "published.yaml"
+REPORT = Path("report.html")
+GUIDELINES = ("selected", "initial")  # of which test predictions are made
+
+
+# A project is known by this file. It holds the version of diziner that laid its stages.
+MARK = Path(".diziner")
+
+
+def project_root(start: Path) -> Path:
+    """Return the nearest folder upward that is a project.
+
+    Errors: UserError if there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / MARK).is_file():
+            return folder
+    raise UserError(
+        f"{start}: not inside a diziner project (no {MARK} here or above); make one with `diziner init DIR`"
+    )
+
+
+def home() -> Path:
+    """Return the project that the current one belongs to: itself, but DVC's isolated experiments are copies below it.
+
+    Empty (the current folder) for the project itself, so that paths stay relative.
+    """
+    here = Path.cwd()
+    for folder in here.parents:
+        if folder.name == "tmp" and folder.parent.name == ".dvc" and (folder.parents[1] / MARK).is_file():
+            return folder.parents[1]
+    return Path()
+
+
+def store_path() -> Path:
+    """Return the file of the project's response store: one for all its isolated experiments."""
+    return home() / ".responses" / "responses.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room of one benchmark: everything about it in one folder."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return DATA / self.name
+
+    @property
+    def tape(self) -> Path:
+        return self.folder / "tape.jsonl"
+
+    @property
+    def pins(self) -> Path:
+        """Published pilot sets."""
+        return self.folder / "pilots.yaml"
+
+    @property
+    def test(self) -> Path:
+        return self.folder / "corpus" / "test.jsonl"
+
+    @property
+    def gold(self) -> Path:
+        return self.folder / "corpus" / "gold.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "corpus" / "manifest.json"
+
+    @property
+    def selection(self) -> Path:
+        return self.folder / "final" / "selection.json"
+
+    @property
+    def final_metrics(self) -> Path:
+        return METRICS / "final" / f"{self.name}.json"
+
+    @property
+    def document_counts(self) -> Path:
+        return METRICS / "documents" / f"{self.name}.json"
+
+    @property
+    def model_usage(self) -> Path:
+        """What the answers behind all outputs took, by model."""
+        return METRICS / "usage" / f"{self.name}.json"
+
+    @property
+    def selected_guideline(self) -> Path:
+        return self.folder / "final" / "guideline.yaml"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "final" / "scores.json"
+
+    def pilot(self, number: int) -> Path:
+        """The pilot documents of a round."""
+        return self.folder / "corpus" / "pilot" / f"r{number}.jsonl"
+
+    def round(self, number: int) -> Path:
+        """The folder of a round's outputs. Rounds share a parent, so that `select` can depend on all of them."""
+        return self.folder / "rounds" / f"r{number}"
+
+    def evidence(self, folder: str, number: int) -> Path:
+        """What the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
+        return self.folder / folder / f"r{number}"
+
+    def guideline(self, number: int) -> Path:
+        """The guideline of a round: round 0 is the one that people write."""
+        return self.round(number) / "guideline.yaml" if number else self.folder / "guideline.yaml"
+
+    def annotations(self, number: int, annotator: str) -> Path:
+        return self.round(number) / "annotations" / f"{annotator}.jsonl"
+
+    def tally(self, number: int, annotator: str) -> Path:
+        """What became of an annotator's answers in a round."""
+        return self.round(number) / "tallies" / f"{annotator}.json"
+
+    def usage(self, number: int, annotator: str) -> Path:
+        """What an annotator's answers in a round took."""
+        return self.round(number) / "usage" / f"{annotator}.jsonl"
+
+    def refinement_usage(self, number: int) -> Path:
+        """What the supervisor's answers took that led to a round."""
+        return self.round(number) / "refinement.usage.jsonl"
+
+    def prediction_usage(self, guideline: str) -> Path:
+        """What the answers behind `predictions` took."""
+        return self.folder / "final" / f"usage.{guideline}.jsonl"
+
+    def predictions(self, guideline: str) -> Path:
+        """Test predictions under the selected round's guideline (`selected`) or round 0's (`initial`)."""
+        return self.folder / "final" / f"predictions.{guideline}.jsonl"
+
+    def usage_files(self, rounds: Iterable[int], pool: Sequence[str]) -> list[Path]:
+        """The usage behind all outputs of the rounds and annotators."""
+        numbers = list(rounds)
+        asked = [self.usage(number, name) for number in numbers for name in pool]
+        refined = [self.refinement_usage(number) for number in numbers if number]
+        return asked + refined + [self.prediction_usage(name) for name in GUIDELINES]
+
+    def round_metrics(self, number: int) -> Path:
+        return METRICS / "rounds" / f"{self.name}-r{number}.json"
+
+
+def rooms() -> list[Room]:
+    """Every benchmark that has a pipeline (a dvc.yaml in its room), sorted by name."""
+    return [Room(path.parent.name) for path in sorted(DATA.glob("*/dvc.yaml"))]
+
+
+def room_named(name: str) -> Room:
+    """Return the room of that name.
+
+    Errors: UserError with the names there are.
+    """
+    found = Room(name)
+    if not (found.folder / "benchmark.yaml").is_file():
+        known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
+        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {known or 'none'}")
+    return found
+
+
+# Weights lie by the SHA-256 of their bytes, for all checkouts; written once they are verified.
+GGUF = "model.gguf"  # what the one file of a language model is called here
+
+
+def cache_folder() -> Path:
+    """Find the folder that checkouts share: $DIZINER_CACHE, else $XDG_CACHE_HOME/diziner, else ~/.cache/diziner."""
+    chosen = os.environ.get("DIZINER_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "diziner"
+    return Path(chosen) if chosen else base
+
+
+def weights_folder() -> Path:
+    """Find the folder of weights, below the cache folder."""
+    return cache_folder() / "weights"
+
+
+def files_of(entry: Mapping[str, Any]) -> Mapping[str, str]:
+    """List the files of an entry of params `weights`: the SHA-256 of each by name.
+
+    >>> files_of({"sha256": "cc32"}), files_of({"files": {"tokenizer.json": "be50"}})
+    ({'model.gguf': 'cc32'}, {'tokenizer.json': 'be50'})
+    """
+    files: Mapping[str, str] = entry["files"] if "files" in entry else {GGUF: entry["sha256"]}
+    return files
+
+
+def weights_path(name: str, sha256: str) -> Path:
+    """Say where the file of that name and digest lies, fetched or not.
+
+    >>> weights_path("tokenizer.json", "be50").name
+    'be50.json'
+    """
+    return weights_folder() / f"{sha256}{Path(name).suffix}"
+
+
+def fetched_files(model: str, files: Mapping[str, str]) -> dict[str, Path]:
+    """Find the files of a model on this machine, by name; `files` has the SHA-256 of each.
+
+    Errors: UserError if one has not been fetched.
+    """
+    paths = {name: weights_path(name, sha256) for name, sha256 in files.items()}
+    if not all(path.exists() for path in paths.values()):
+        raise UserError(
+            f"the weights of {model} are not on this machine; fetch them once with `diziner weights fetch {model}`"
+        )
+    return paths

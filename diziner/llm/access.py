@@ -1,0 +1,20 @@
+"""Access to models for a project: its response store, then a benchmark's tape, then calls within its budget."""
+
+from __future__ import annotations
+
+from diziner.layout import COST_REPORT, Room, store_path
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.settings import Settings
+
+
+def asker_for(settings: Settings, room: Room) -> StoreAsker:
+    """Return the way to models for one benchmark."""
+    return StoreAsker(
+        ResponseStore(store_path()),
+        settings.endpoints,
+        settings.weights,
+        room.tape,
+        budget_usd=settings.budget_usd,
+        report=COST_REPORT,
+    )

@@ -1,0 +1,151 @@
+"""What happens around a call: money is set aside before it; its answer, its cost and its model are recorded after."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm import ledger
+from diziner.llm.store import ResponseStore, keep
+from diziner.llm.writer import Keeper
+from diziner.prices import most_tokens, price_of
+from diziner.prompting.request import REPAIR, Request, Response
+
+Identity = tuple[str, str]  # reported model, fingerprint
+
+
+class BudgetError(UserError):
+    """The next call could cost more than is left of the budget."""
+
+
+class Books:
+    """The records of one kind of work (a label) with one model. For calls of one event loop.
+
+    `budget_usd` is the most that all calls recorded in this store may cost together, None for no limit. `found`
+    are answers of this model that came from the store or a tape.
+    """
+
+    def __init__(
+        self,
+        store: ResponseStore,
+        endpoint: Endpoint,
+        sample: Request,
+        label: str,
+        budget_usd: float | None,
+        found: Iterable[Response],
+    ) -> None:
+        self._keeper = Keeper(store)
+        self._endpoint = endpoint
+        self._budget_usd = budget_usd
+        self._work = label.removesuffix(REPAIR)
+        self._repair = label != self._work
+        self._model = sample.settings.model
+        self._price = price_of(endpoint, self._model)
+        self._open: set[int] = set()
+        self._settled = asyncio.Event()
+        if budget_usd is not None and self._price is None:
+            raise UserError(
+                f"params.yaml: endpoints.{endpoint.name}.prices: no price for {self._model}, so budget.usd cannot "
+                "hold; add `input` and `output` in US dollars per million tokens, or remove the budget"
+            )
+        revision = sample.settings.revision
+        earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
+        self._known = {*earlier, *(_identity(response, endpoint) for response in found)}
+
+    async def reserve(self, request: Request) -> int | None:
+        """Set aside the most that a call can cost; None without a budget. Waits for calls in flight to settle.
+
+        Errors: BudgetError if it does not fit and nothing in flight could make room.
+        """
+        if self._budget_usd is None or self._price is None:
+            return None
+        most = ledger.nano(self._price.usd(*most_tokens(request)))
+        limit = ledger.nano(self._budget_usd)
+        while True:
+            self._settled.clear()
+            reservation = await self._keeper.run(lambda c: ledger.reserve(c, most, limit))
+            if reservation is not None:
+                self._open.add(reservation)
+                return reservation
+            if not self._open:
+                raise await self._keeper.run(lambda c: self._over_budget(c, most))
+            await self._settled.wait()
+
+    async def keep(self, request: Request, response: Response, reservation: int | None) -> None:
+        """Keep an answer and what it cost; durable when this returns.
+
+        Errors: UserError if the model is not the one that answered before: then the cost is kept, not the answer.
+        """
+        tokens = response.prompt_tokens, response.completion_tokens
+        priced = None if self._price is None else self._price.usd(*tokens)
+        entry = ledger.spending_of(request, response, self._work, self._repair, priced)
+        changed = self._changed(response)
+
+        def step(connection: sqlite3.Connection) -> None:
+            ledger.book(connection, entry, reservation)
+            if changed is None:
+                keep(connection, request.key, request.canonical(), response)
+
+        await self._keeper.run(step)
+        self._close(reservation)
+        if changed is not None:
+            raise UserError(changed)
+
+    async def release(self, reservation: int | None) -> None:
+        """Give up what was set aside for a call that was not billed."""
+        if reservation is not None:
+            await self._keeper.run(lambda c: ledger.release(c, reservation))
+            self._close(reservation)
+
+    def written_off(self, reservation: int | None) -> None:
+        """A call may have been billed and nobody will say: what was set aside stays spent."""
+        self._close(reservation)
+
+    async def drain(self) -> None:
+        """Wait until everything is on disk."""
+        await self._keeper.drain()
+
+    def _close(self, reservation: int | None) -> None:
+        if reservation is not None:
+            self._open.discard(reservation)
+            self._settled.set()
+
+    def _over_budget(self, connection: sqlite3.Connection, most: int) -> BudgetError:
+        spent, aside = ledger.spent(connection) / ledger.NANO, ledger.reserved(connection) / ledger.NANO
+        return BudgetError(
+            f"params.yaml: budget.usd: is {self._budget_usd:g}; {spent:.6f} is spent, {aside:.6f} set aside for calls "
+            f"whose cost is not known, and the next call to {self._model} can cost {most / ledger.NANO:.6f}; "
+            "every answer so far is kept: raise the budget and run again"
+        )
+
+    def _changed(self, response: Response) -> str | None:
+        """What to say if the model is not the one that answered before; None if it is, or nobody looks."""
+        mode = self._endpoint.identity
+        reported, fingerprint = _identity(response, self._endpoint)
+        models = {model for model, _ in self._known if model}
+        prints = {print_ for model, print_ in self._known if print_ and model == reported}
+        if mode == "off" or not reported:
+            return None
+        if models and reported not in models:
+            was, is_ = ", ".join(sorted(models)), reported
+        elif mode == "fingerprint" and prints and fingerprint and fingerprint not in prints:
+            was, is_ = f"{reported} ({', '.join(sorted(prints))})", f"{reported} ({fingerprint})"
+        else:
+            return None
+        return (
+            f"endpoint {self._endpoint.name}: {self._model} is not the model that answered before: it was {was}, "
+            f"now it says {is_}; set another `revision` for it in params.yaml to ask everything anew, or "
+            f"endpoints.{self._endpoint.name}.identity to off to mix the two"
+        )
+
+
+def _identity(response: Response, endpoint: Endpoint) -> Identity:
+    if endpoint.kind == "local":
+        # Earlier answers may report the path of the weights. The fingerprint says what computed the answer, and the
+        # weights are pinned: the model is no other on another machine, and the report tells where it was.
+        return Path(response.model).name, ""
+    return response.model, response.fingerprint

@@ -1,0 +1,260 @@
+"""One call to a model: through litellm for everything that speaks HTTP, directly for scripted models.
+
+litellm is imported when the first call is due, never before: a run served from the store does without it.
+Its retries, cache, router, budget, prices and records are off; `diziner.llm.lane` owns attempts and waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import gc
+import logging
+import os
+import re
+import socket
+import time
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diziner.common.errors import UserError
+from diziner.endpoints import Endpoint
+from diziner.llm.failures import TransientError
+from diziner.prompting.request import ModelSettings, Request, Response
+
+if TYPE_CHECKING:
+    from diziner.llm.replicas import Replicas
+
+# Settings' `extra` cannot take these: they are sent already, or are secrets and transport that must not be kept.
+_SENT_ALREADY = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format"}
+_NOT_OURS = {"stream", "n", "max_completion_tokens", "timeout", "num_retries", "max_retries", "api_base", "base_url"}
+_SECRETS = {"api_key", "headers", "extra_headers"}
+_RESERVED = _SENT_ALREADY | _NOT_OURS | _SECRETS
+# What a provider may not know, at the value that makes no difference or asks for nothing.
+_NEUTRAL: dict[str, Any] = {"top_p": 1.0, "seed": 0}
+_USER_STATUS = frozenset({400, 402, 404, 405, 413, 422})
+_NOISE = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+")
+
+
+def prepare(endpoint: Endpoint) -> None:
+    """Import what calls to the endpoint need: it takes seconds, and is not for the clock of the first call."""
+    if endpoint.kind != "scripted":
+        _litellm()
+
+
+async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Response:
+    """Make one call; `api_base` overrides the endpoint's (a local server's port is known only at run time).
+
+    Errors: UserError for what will not mend itself (key, model name, bad request); TransientError else.
+    """
+    if endpoint.kind == "scripted":
+        return _scripted(request)
+    if endpoint.base_urls and api_base is None:
+        # Each call ends up here again, with one of the base URLs.
+        return await _replicas(endpoint.base_urls).send(lambda url: complete(request, endpoint, url))
+    litellm = _litellm()
+    from openai import APIError
+
+    key = endpoint.key()
+    _without_records()
+    try:
+        reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
+    except litellm.ContentPolicyViolationError:
+        return Response("", "content_filter", request.settings.model)
+    except APIError as error:
+        # The class of all errors of litellm; what it wraps is not ours to show.
+        raise _typed(error, request, endpoint, key) from None
+    if endpoint.kind != "local":
+        return _response(reply)
+    from diziner.llm.provenance import local_provenance
+
+    return _computed_here(_response(reply), local_provenance(endpoint.threads))
+
+
+def check_extra(settings: ModelSettings) -> None:
+    """Raise UserError if `extra` holds what has its own place: it goes into the store, where no key may be."""
+    taken = sorted(_RESERVED & settings.extra.keys())
+    if taken:
+        raise UserError(f"params.yaml: extra of {settings.model}: {', '.join(taken)} cannot be set there")
+
+
+def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
+    settings = request.settings
+    check_extra(settings)
+    provider = "openai" if endpoint.kind == "local" else endpoint.provider
+    decoding = {"temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.seed}
+    known = _supported(settings.model, provider)
+    arguments: dict[str, Any] = {
+        "model": f"{provider}/{settings.model}",
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        **{k: v for k, v in decoding.items() if k in known or v != _NEUTRAL.get(k)},
+        "max_tokens": settings.max_tokens,
+        "timeout": endpoint.timeout_s,
+        "num_retries": 0,
+        "max_retries": 0,
+        "api_base": api_base or endpoint.api_base,
+        **settings.extra,
+    }
+    if settings.stop:
+        arguments["stop"] = list(settings.stop)
+    if form := _response_format(settings.structured, request.schema):
+        arguments["response_format"] = form
+        # The capability is declared by us: litellm's own list, where it has the model at all, does not get a say.
+        arguments["allowed_openai_params"] = ["response_format"]
+    return arguments
+
+
+@cache
+def _litellm() -> Any:
+    # Read at import: without it litellm asks the network for a price file.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    # The import makes 300,000 objects that stay. A collector that walks them makes it a quarter longer, and later
+    # holds up all calls for 0.2 s at a time.
+    gc.disable()
+    try:
+        import litellm
+    finally:
+        gc.freeze()
+        gc.enable()
+
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    # Below errors it logs its own housekeeping, and at debug level whole prompts.
+    logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    # Prices are ours (diziner.prices); its own look-up after every call takes a sixth of the call's CPU time.
+    module: Any = litellm
+    module.response_cost_calculator = _no_price
+    return litellm
+
+
+def _no_price(**_call: Any) -> None:
+    """In place of litellm's own price of a call."""
+
+
+def _without_records() -> None:
+    # For callbacks, of which there are none, litellm makes a record of every call: a tenth of the call's CPU time.
+    with contextlib.suppress(ImportError):
+        from litellm._internal_context import is_internal_call
+
+        is_internal_call.set(True)
+
+
+@cache
+def _replicas(base_urls: tuple[str, ...]) -> Replicas:
+    from diziner.llm.replicas import Replicas
+
+    return Replicas(base_urls)
+
+
+@cache
+def _supported(model: str, provider: str) -> frozenset[str]:
+    return frozenset(_litellm().get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
+
+
+def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
+    if structured == "json_object":
+        return {"type": "json_object"}
+    if schema is not None and structured in {"json_schema", "grammar"}:
+        name = schema.get("title", "answer")
+        return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
+    return None
+
+
+def _response(reply: Any) -> Response:
+    choice = reply.choices[0] if reply.choices else None
+    broken = getattr(choice, "provider_specific_fields", None) or {}
+    if choice is None or broken.get("error"):
+        # OpenRouter reports what broke behind it like this, with status 200.
+        raise TransientError("unavailable", "the provider's reply holds an error in place of an answer", billed=True)
+    more = getattr(choice.message, "provider_specific_fields", None) or {}
+    usage = reply.usage
+    cost = getattr(usage, "cost", None)
+    return Response(
+        text=_valid_unicode(choice.message.content or ""),
+        finish_reason="refusal" if more.get("refusal") else (choice.finish_reason or "stop"),
+        model=reply.model or "",
+        fingerprint=getattr(reply, "system_fingerprint", None) or "",
+        prompt_tokens=usage.prompt_tokens or 0 if usage else 0,
+        completion_tokens=usage.completion_tokens or 0 if usage else 0,
+        cost_usd=float(cost) if isinstance(cost, int | float) else None,
+    )
+
+
+def _computed_here(response: Response, provenance: str) -> Response:
+    # The local server reports the path of its weights: only their name is the same on every machine. Its own
+    # fingerprint is that of a build, of which there are many without a number.
+    return replace(response, model=Path(response.model).name, fingerprint=provenance)
+
+
+def _valid_unicode(text: str) -> str:
+    # JSON can carry half a surrogate pair; no file can.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _scripted(request: Request) -> Response:
+    from diziner.scripted.brain import answer
+    from diziner.scripted.knowledge import knowledge_from_environment
+
+    messages = [{"role": m.role, "content": m.content} for m in request.messages]
+    schema = None if request.schema is None else dict(request.schema)
+    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
+    size = sum(len(m.content) for m in request.messages)
+    return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)
+
+
+def _typed(error: Any, request: Request, endpoint: Endpoint, key: str | None) -> Exception:
+    status = getattr(error, "status_code", None)
+    headers = getattr(error, "litellm_response_headers", None)
+    brief = _brief(error, key)
+    where = f"endpoint {endpoint.name}, model {request.settings.model}"
+    if status in {401, 403}:
+        hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
+        return UserError(f"{where}: {hint} ({brief})")
+    if "insufficient_quota" in f"{error} {getattr(error, 'body', None)}":
+        # Sent as 429, but no waiting fills an account.
+        return UserError(f"{where}: the account has no money left ({brief})")
+    if status in _USER_STATUS:
+        return UserError(f"{where}: the request is refused ({brief})")
+    if status == 429:
+        return TransientError("rate_limited", brief, _retry_after(headers))
+    if status == 408 and headers is None:
+        return TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
+    # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
+    unreached = _unreached(error)
+    billed = headers is None and not unreached
+    return TransientError("unavailable", brief, _retry_after(headers), billed, unreached)
+
+
+def _brief(error: Exception, key: str | None) -> str:
+    line = " ".join(str(error).split())
+    if key:
+        line = line.replace(key, "(key)")
+    before = ""
+    while before != line:
+        before, line = line, _NOISE.sub("", line)
+    return line if len(line) <= 300 else f"{line[:300]}…"
+
+
+def _unreached(error: BaseException | None) -> bool:
+    """Whether the connection was never made: nobody listens there, or the name is unknown."""
+    if error is None:
+        return False
+    if isinstance(error, ConnectionRefusedError | socket.gaierror):
+        return True
+    return _unreached(error.__cause__ or error.__context__)
+
+
+def _retry_after(headers: Any) -> float | None:
+    """The wish in `retry-after-ms` or `retry-after`, in seconds; the latter may be a date."""
+    values = {name.lower(): value for name, value in dict(headers or {}).items()}
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(values[name]) / unit)
+        except (KeyError, ValueError):
+            continue
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(values["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""What stages share: arguments, selection, prediction, and the code behind each stage."""

@@ -1,0 +1,37 @@
+"""The arguments of stage scripts: the same few everywhere, checked where settings are at hand."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from diziner.layout import project_root
+
+_HELP: dict[str, dict[str, Any]] = {
+    "benchmark": {"help": "name of a room in data/"},
+    "--annotator": {"required": True, "help": "name in params annotators"},
+    "--round": {"required": True, "type": int, "help": "round number, from 0"},
+    "--guideline": {
+        "required": True,
+        "choices": ["selected", "initial"],
+        "help": "which guideline to predict by",
+    },
+}
+
+
+def stage_arguments(description: str | None, *names: str) -> argparse.Namespace:
+    """Parse the command line of a stage that takes the arguments of these names."""
+    parser = argparse.ArgumentParser(description=description)
+    for name in names:
+        parser.add_argument(name, **_HELP[name])
+    return parser.parse_args()
+
+
+def given_path(text: str) -> Path:
+    """A path as the caller means it: from the folder they stand in, while commands run in the project's root.
+
+    Paths inside the project come back relative to its root.
+    """
+    path, root = Path(text).absolute(), project_root(Path.cwd())
+    return path.relative_to(root) if path.is_relative_to(root) else path

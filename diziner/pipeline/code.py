@@ -1,0 +1,106 @@
+"""The code behind a stage, computed from imports, never listed by hand.
+
+A stage depends on one file, `stages/code/<stage>.json`: the digests of the modules that its script imports, directly
+or through others, and of the files that these read. The stage `code_digests` writes them whenever code changes, so
+that DVC runs what an edit can touch, and nothing else. The same list is behind the names of a labelling's shards.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+CODE = PACKAGE.parent
+STAGES = Path("stages")
+DIGESTS = STAGES / "code"
+# Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
+# what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
+NEUTRAL = ("llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py")
+READS = "READS"  # a module's constant: the files or folders below the package that it reads, prompts say
+
+
+def code_behind(*starts: Path) -> list[Path]:
+    """Return the files behind some modules, themselves included: code and what it reads, sorted.
+
+    Errors: FileNotFoundError for a start that is not there, SyntaxError for code that is none.
+    """
+    seen: set[Path] = set()
+    waiting = [start.resolve() for start in starts]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += _imported(path)
+    read = {file for path in seen for name in _reads(path) for file in _files(PACKAGE / name)}
+    return sorted(seen | read)
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files, the first 16 digits, by path: below the package's folder, or the project's."""
+    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+
+
+def stage_scripts() -> dict[str, Path]:
+    """Return the stage scripts of the project in the current folder, by name."""
+    return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(CODE if path.is_relative_to(PACKAGE) else Path.cwd()).as_posix()
+
+
+@cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    """The package's modules that a module imports, inside functions too; for types alone does not count."""
+    names = set(_names(ast.parse(path.read_text(encoding="utf-8")).body))
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == PACKAGE.name:
+            for end in range(1, len(parts) + 1):  # importing a module runs the packages that it is in
+                base = CODE.joinpath(*parts[:end])
+                found |= {file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()}
+    return tuple(sorted(file for file in found if not _is_neutral(file) and not _is_empty(file)))
+
+
+def _names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from _names(node.orelse)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from _names(ast.iter_child_nodes(node))
+
+
+def _is_neutral(path: Path) -> bool:
+    inside = path.relative_to(PACKAGE).as_posix()
+    return any(inside == name or inside.startswith(f"{name}/") for name in NEUTRAL)
+
+
+@cache
+def _is_empty(path: Path) -> bool:
+    """Whether a module is nothing but its docstring: packages that only hold others."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+
+@cache
+def _reads(path: Path) -> tuple[str, ...]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [READS]:
+            return tuple(ast.literal_eval(node.value))
+    return ()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc"]

@@ -1,0 +1,38 @@
+"""The label-free choice (method section 9, done honestly: D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diziner.records.agreement import Agreement
+from diziner.records.selection import Selection, Voter
+
+
+def select(
+    agreements: Mapping[int, Agreement],
+    settings: Mapping[str, Mapping[str, Any]],
+    predictor: str = "annotator",
+) -> Selection:
+    """Choose the round of the highest overall agreement, in it the annotator of the highest mean agreement.
+
+    Rounds are compared by the annotators that took part in all of them, if these are two or more: a round in which
+    somebody was left out would win by that alone. `overall` of the selection is the agreement so compared.
+    Ties go to the earlier round (fewer instructions) and to the first name, so that the choice is defined.
+    `agreements` maps round -> agreement, `settings` annotator -> its entry of params. `predictor`: annotator, or
+    coalition for the weighted vote of the chosen round's coalition.
+    """
+    everywhere = set.intersection(*(set(agreement.annotators) for agreement in agreements.values()))
+    overall = {k: agreement.among(everywhere) for k, agreement in agreements.items()}
+    number = min(overall, key=lambda k: (-overall[k], k))
+    chosen = agreements[number]
+    annotator = min(chosen.mean, key=lambda name: (-chosen.mean[name], name))
+    members = chosen.coalition if predictor == "coalition" else ()
+    return Selection(
+        number,
+        annotator,
+        settings[annotator],
+        overall=overall,
+        mean=dict(chosen.mean),
+        voters={name: Voter(chosen.weights[name], settings[name]) for name in sorted(members)},
+    )

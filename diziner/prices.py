@@ -1,0 +1,63 @@
+"""What calls cost, by the price table of an endpoint; and how long texts are in tokens, roughly and at most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from diziner.prompting.request import Request
+
+_CHARACTERS_PER_TOKEN = 4
+# Tokenizers take about four bytes of English for a token, about two and a half of the worst-served scripts.
+_LEAST_BYTES_PER_TOKEN = 2
+_TOKENS_AROUND_MESSAGE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+    def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """What so many tokens cost."""
+        return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
+
+
+class Priced(Protocol):
+    """An endpoint as far as money goes: its price table by model, and whether models without a price are free."""
+
+    @property
+    def prices(self) -> Mapping[str, Mapping[str, float]]: ...
+
+    @property
+    def is_free(self) -> bool: ...
+
+
+def price_of(endpoint: Priced | None, model: str) -> Price | None:
+    """Return a model's price; None if the table has none, or there is no such endpoint any more."""
+    entry = endpoint.prices.get(model) if endpoint else None
+    if entry is not None:
+        return Price(entry["input"], entry["output"])
+    return Price(0.0, 0.0) if endpoint and endpoint.is_free else None
+
+
+def tokens_in(text: str) -> int:
+    """A text's length in tokens, roughly: four characters each, rounded up."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def prompt_tokens(request: Request) -> int:
+    """A request's length in tokens, roughly."""
+    return sum(tokens_in(message.content) for message in request.messages)
+
+
+def most_tokens(request: Request) -> tuple[int, int]:
+    """Prompt and completion tokens at most: no tokenizer in use makes more of the bytes, no model may write more."""
+    sizes = [len(message.content.encode()) for message in request.messages]
+    if request.schema is not None:
+        sizes.append(len(str(request.schema).encode()))
+    prompt = sum(size // _LEAST_BYTES_PER_TOKEN + _TOKENS_AROUND_MESSAGE for size in sizes)
+    return prompt, request.settings.max_tokens

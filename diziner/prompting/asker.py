@@ -1,0 +1,24 @@
+"""Asker: what the core needs of whoever reaches models. `diziner.llm` has the one that does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from diziner.prompting.request import Outcome, Request
+
+
+class Asker(Protocol):
+    """Answers requests, from wherever it has the answers."""
+
+    def address(self, endpoint: str) -> str:
+        """Return what identifies an endpoint of that name in requests.
+
+        Errors: UserError for an unknown endpoint.
+        """
+
+    def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
+        """Return one outcome per request, in order: a Response, also one that is no answer, or a Failure.
+
+        `label` names the work on the progress line and in the report.
+        """

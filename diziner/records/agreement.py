@@ -1,0 +1,65 @@
+"""Agreement of a round's annotators (agreement.schema.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+from diziner.common.rounding import rounded_finely
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement of one round's annotators, all over the documents that both of a pair answered.
+
+    `pairs` maps measure -> square matrix in the order of `annotators` (diagonal 1.0). `mean` is each
+    annotator's mean pairwise strict span F1, `overall` the mean of those, `weights` sum to 1.
+    """
+
+    annotators: tuple[str, ...]
+    documents: int
+    pairs: Mapping[str, tuple[tuple[float, ...], ...]]
+    mean: Mapping[str, float]
+    overall: float
+    weights: Mapping[str, float]
+    coalition: tuple[str, ...]
+    fleiss_kappa: float
+    krippendorff_alpha: float
+
+    def among(self, names: Collection[str]) -> float:
+        """Overall agreement of some of the annotators: the mean strict span F1 of their pairs, to 9 places as in files.
+
+        Rounds in which others took part are compared by it: without its worst annotator every pool agrees better.
+        Fewer than two, or all of them: `overall`.
+        """
+        chosen = [position for position, name in enumerate(self.annotators) if name in names]
+        if not 2 <= len(chosen) < len(self.annotators):
+            return self.overall
+        matrix = self.pairs["strict_span_f1"]
+        # Decimals of nine places as fractions: rounds are told apart by this figure.
+        found = [Fraction(repr(matrix[one][other])) for one, other in combinations(chosen, 2)]
+        return round(float(sum(found, Fraction(0)) / len(found)), 9)
+
+
+def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
+    """agreement.json (agreement.schema.json)."""
+    value: dict[str, Any] = rounded_finely(asdict(agreement))
+    return value
+
+
+def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
+    """The Agreement of a checked agreement.json."""
+    return Agreement(
+        annotators=tuple(value["annotators"]),
+        documents=value["documents"],
+        pairs={name: tuple(map(tuple, matrix)) for name, matrix in value["pairs"].items()},
+        mean=value["mean"],
+        overall=value["overall"],
+        weights=value["weights"],
+        coalition=tuple(value["coalition"]),
+        fleiss_kappa=value["fleiss_kappa"],
+        krippendorff_alpha=value["krippendorff_alpha"],
+    )

@@ -1,0 +1,81 @@
+"""Annotations: what one annotator found in a document, or why it found nothing (annotation.schema.json).
+
+Positions are token positions, `[start, end)`. BIO2 tags exist only at the edges (`diziner.spans.tags`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from diziner.common.files import read_jsonl
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """One entity mention: tokens `start` (included) to `end` (excluded), with a benchmark label as `type`."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a document has no annotation. `code` is closed (see schemas/annotation.schema.json)."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotator's answer for one document: spans, or a failure, never both.
+
+    `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason.
+    `repairs` is the number of repair turns. `responses` are the request keys behind the row (its receipt).
+    """
+
+    id: str
+    spans: tuple[Span, ...] = ()
+    failure: Failure | None = None
+    drops: Mapping[str, int] = field(default_factory=dict)
+    repairs: int = 0
+    responses: tuple[str, ...] = ()
+
+
+def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
+    """A row of an annotation file."""
+    failure = annotation.failure
+    return {
+        "id": annotation.id,
+        "spans": [[s.start, s.end, s.type] for s in annotation.spans],
+        "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
+        "drops": dict(annotation.drops),
+        "repairs": annotation.repairs,
+        "responses": list(annotation.responses),
+    }
+
+
+def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
+    """The inverse of `annotation_to_json`."""
+    return Annotation(
+        row["id"],
+        spans_from_json(row["spans"]),
+        None if row["failure"] is None else Failure(**row["failure"]),
+        row["drops"],
+        row["repairs"],
+        tuple(row["responses"]),
+    )
+
+
+def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
+    """`[[start, end, type], ...]` as spans."""
+    return tuple(Span(*span) for span in spans)
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """The rows of an annotation file, checked, in file order."""
+    return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]

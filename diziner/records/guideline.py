@@ -1,0 +1,86 @@
+"""The guideline: goal, types, examples and instructions (guideline.schema.json; files by `diziner.guideline.file`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One type of a scheme: the benchmark's `label`, the readable `name` models see, and how to decide."""
+
+    label: str
+    name: str
+    definition: str
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the annotation is for: where documents come from, purpose, what counts, who uses the result."""
+
+    documents: str
+    purpose: str
+    types: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What caused an instruction: the round's hotspots, their documents, the supervisor's responses."""
+
+    round: int
+    status: str  # new | retained | modified
+    hotspots: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    responses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example below an instruction: the text, how it is annotated, and why."""
+
+    text: str
+    annotation: str
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One line of guidance; `children` go one level down. `receipt` is None for hand-written lines."""
+
+    id: str
+    text: str
+    examples: tuple[Example, ...] = ()
+    children: tuple[Instruction, ...] = ()
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's decision about a conflict, such as `organization_to_location`: the supervisor follows it."""
+
+    conflict: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guideline:
+    """All that an annotator is told about a benchmark: goal, types, worked examples, instructions.
+
+    `examples` are sentences in bracket notation (`diziner.spans.brackets`), our own, never from gold.
+    `common` binds every annotator, `specific` one annotator by name. `choices` speak to the supervisor only.
+    `left_out` names annotators that label no more, because they agreed too little with the others.
+    """
+
+    benchmark: str
+    round: int
+    goal: Goal
+    types: tuple[EntityType, ...]
+    examples: tuple[str, ...] = ()
+    common: tuple[Instruction, ...] = ()
+    specific: Mapping[str, tuple[Instruction, ...]] = field(default_factory=dict)
+    choices: tuple[Choice, ...] = ()
+    left_out: tuple[str, ...] = ()

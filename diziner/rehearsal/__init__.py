@@ -1,0 +1,1 @@
+"""A run foreseen: what would be asked, and what it would cost."""

@@ -1,0 +1,101 @@
+"""One benchmark as JSON-able data: its headline figures, its rounds, its guideline through the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diziner.common.rounding import rounded
+from diziner.report.files import RoomFiles
+from diziner.report.guidelines import guideline_view, receipts, types_view
+from diziner.report.limits import Limits
+from diziner.report.provenance import computed_with, provenance_note
+from diziner.report.rounds import annotator_view, refinement_view, round_view
+from diziner.results.usage import usage_totals
+from diziner.settings import Settings
+
+
+def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:
+    """Everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
+
+    `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on.
+    """
+    card, types, endpoints = files.card, list(files.card.types), settings.endpoints
+    stand_in = settings.source == "sample"
+    rounds_of: dict[str, list[int]] = {}
+    for part in files.rounds:
+        for hotspot in part.hotspots:
+            rounds_of.setdefault(hotspot.id, []).append(part.number)
+    guidelines = []
+    for position, part in enumerate(files.rounds):
+        before = files.rounds[position - 1].guideline if position else None
+        guidelines.append(guideline_view(part.guideline, before, rounds_of, limits))
+    named = set().union(*map(receipts, guidelines))
+    rounds = []
+    for part, guideline in zip(files.rounds, guidelines, strict=True):
+        here = {name for number, name in named if number == part.number}
+        view = round_view(part, types, files.gold, here, endpoints, limits)
+        record, taken = part.refinement, part.refinement_usage
+        refinement = None if record is None else refinement_view(record, texts, taken, endpoints, limits)
+        rounds.append({**view, "guideline": guideline, "refinement": refinement})
+    return {
+        "name": card.name,
+        "title": card.title,
+        "domain": card.domain,
+        "closed": not (card.licence.redistribute or (stand_in and card.sample_is_stand_in)),
+        "types": types_view(files.rounds[0].guideline) if files.rounds else [],
+        "labels": types,
+        "annotators": {name: _model(settings, name) for name in sorted(settings.pool)},
+        "supervisor": settings.supervisor.model.model,
+        "same_documents": len({tuple(sorted(d.id for d in part.documents)) for part in files.rounds}) <= 1,
+        "selection": _selection(files),
+        "figures": rounded(files.figures) if files.figures else None,
+        "scores": rounded(files.scores) if files.scores else None,
+        "test": [
+            {"guideline": name, **annotator_view("", rows, files.usage.get(name, ()), endpoints, limits)}
+            for name, rows in files.predictions.items()
+        ],
+        "scored": sum(row.id in files.gold for row in files.predictions.get("selected", ())),
+        "choice": choice_check(files),
+        "usage": usage_totals(files.all_usage(), endpoints),
+        "computed": provenance_note(computed_with(files.all_usage(), settings.local_endpoints)),
+        "rounds": rounds,
+    }
+
+
+def choice_check(files: RoomFiles) -> dict[str, Any] | None:
+    """The label-free choice held against gold, which it did not see: the chosen annotator's place by pilot F1 in
+    its round among `of` annotators (ties share the better place), its F1 and the best one's. None without gold."""
+    if not (files.selection and files.scores):
+        return None
+    number = files.selection["round"]
+    found = files.scores["pilot"].get(str(number), {})
+    known = {name: value for name, value in found.items() if value is not None}
+    own = known.get(files.selection["annotator"])
+    if own is None:
+        return None
+    documents = next((part.documents for part in files.rounds if part.number == number), ())
+    return {
+        "place": 1 + sum(value > own for value in known.values()),
+        "of": len(known),
+        "f1": rounded(own),
+        "best": rounded(max(known.values())),
+        "documents": sum(document.id in files.gold for document in documents),
+    }
+
+
+def _model(settings: Settings, name: str) -> dict[str, Any]:
+    entry = settings.annotator_entries[name]
+    return {key: entry[key] for key in ("model", "style", "temperature") if key in entry}
+
+
+def _selection(files: RoomFiles) -> dict[str, Any] | None:
+    chosen = files.selection
+    if chosen is None:
+        return None
+    return {
+        "round": chosen["round"],
+        "annotator": chosen["annotator"],
+        "mean": rounded(chosen["mean"]),
+        "voters": sorted(chosen["voters"]),
+    }

@@ -1,0 +1,85 @@
+"""All benchmarks as the data of one page, small enough to open at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from diziner.agreement.error_families import FAMILIES
+from diziner.agreement.hotspots import KINDS
+from diziner.agreement.report import FAMILY_MEANINGS, KIND_NAMES
+from diziner.report.benchmarks import benchmark_view
+from diziner.report.files import RoomFiles
+from diziner.report.limits import STEPS, Limits
+from diziner.report.page import page_of
+from diziner.report.provenance import computed_with, provenance_note
+from diziner.results.published import HEADING, published_notes, published_of
+from diziner.scoring.strict import STRICT_PROTOCOL
+from diziner.settings import Settings
+
+MOST_BYTES = 4_900_000  # of the page; the bound that people are told is 5 MB
+
+
+def report_page(
+    rooms: Sequence[RoomFiles],
+    texts: Mapping[str, str],
+    settings: Settings,
+    published: Mapping[str, Any] | None = None,
+    most: int = MOST_BYTES,
+) -> str:
+    """The page with as much in it as fits into `most` bytes of UTF-8.
+
+    `texts` are the supervisor's answers at hand, by key.
+    Limits are tightened step by step and named on the page; below the last step nothing more is left out.
+    """
+    page = ""
+    for limits in STEPS:
+        page = page_of(report_data(rooms, texts, settings, limits, published))
+        if len(page.encode()) <= most:
+            break
+    return page
+
+
+def report_data(
+    rooms: Sequence[RoomFiles],
+    texts: Mapping[str, str],
+    settings: Settings,
+    limits: Limits,
+    published: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the page shows, benchmarks by name. The same outputs give the same data."""
+    ordered = sorted(rooms, key=lambda files: files.card.name)
+    usage = chain.from_iterable(files.all_usage() for files in ordered)
+    return {
+        "protocol": STRICT_PROTOCOL,
+        "profile": settings.profile,
+        "hotspot_limit": limits.hotspots,
+        "kinds": [[kind, KIND_NAMES[kind]] for kind in KINDS],
+        "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
+        "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
+        "computed": provenance_note(computed_with(usage, settings.local_endpoints)),
+        "published": None if published is None else _published([f.card.name for f in ordered], published),
+    }
+
+
+def _published(names: Sequence[str], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Printed values by benchmark and column, each with its method; and what is to be said of them."""
+    values = {name: published_of(name, published) for name in names}
+    return {
+        "heading": HEADING,
+        "columns": [[slot, head] for slot, head in _PUBLISHED if any(slot in own for own in values.values())],
+        "rows": {
+            name: {slot: [value.f1, value.method] for slot, value in own.items()} for name, own in values.items() if own
+        },
+        "notes": published_notes(names, published),
+    }
+
+
+_PUBLISHED = (
+    ("diziner_readme", "DiZiNER (README)"),
+    ("diziner_paper", "DiZiNER (paper)"),
+    ("supervisor", "its supervisor alone"),
+    ("best_zero_shot", "best zero-shot before"),
+    ("best_supervised", "best supervised"),
+)

@@ -1,0 +1,146 @@
+"""What the report shows, read from the rooms: outputs of every round, of the choice and of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import read_json, read_jsonl, validator
+from diziner.corpora.card import Card, load_card
+from diziner.guideline.file import load_guideline
+from diziner.layout import GUIDELINES, Room
+from diziner.records.annotations import Annotation, Span, read_annotations
+from diziner.records.disagreements import Hotspot, hotspot_from_json
+from diziner.records.documents import Document, read_documents
+from diziner.records.gold import read_gold
+from diziner.records.guideline import Guideline
+from diziner.records.usage import Usage, read_usage
+from diziner.spans.tags import tags_to_spans
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFiles:
+    """One round's outputs. `consensus` lacks documents that nobody answered; `refinement` is the record of how
+    the round's guideline came about, None for round 0. `usage` is what each annotator's answers took."""
+
+    number: int
+    documents: tuple[Document, ...]
+    annotations: Mapping[str, Sequence[Annotation]]
+    agreement: Mapping[str, Any]
+    confusion: Mapping[str, Any]
+    hotspots: tuple[Hotspot, ...]
+    consensus: Mapping[str, Sequence[Span]]
+    metrics: Mapping[str, Any]
+    guideline: Guideline
+    refinement: Mapping[str, Any] | None = None
+    usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+    refinement_usage: Sequence[Usage] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFiles:
+    """One benchmark's outputs; what has not been run yet is empty or None.
+
+    `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`.
+    """
+
+    card: Card
+    rounds: tuple[RoundFiles, ...] = ()
+    selection: Mapping[str, Any] | None = None
+    figures: Mapping[str, Any] | None = None
+    scores: Mapping[str, Any] | None = None
+    gold: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    predictions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
+    usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+
+    def all_usage(self) -> Iterator[Usage]:
+        """What every request behind these outputs took; one behind several outputs comes several times."""
+        for part in self.rounds:
+            yield from chain(*part.usage.values(), part.refinement_usage)
+        yield from chain(*self.usage.values())
+
+    def supervisor_keys(self) -> set[str]:
+        """The keys of the supervisor's responses."""
+        return {row.key for part in self.rounds for row in part.refinement_usage}
+
+
+def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFiles:
+    """A room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
+    choice and scores where they are there. Gold may be absent.
+
+    Errors: UserError for a file that is damaged or missing beside others of its round.
+    """
+    done = []
+    for number in rounds:
+        if not (room.round(number) / "agreement.json").is_file():
+            break
+        done.append(_round(room, number, pool))
+    predicted = [name for name in GUIDELINES if room.predictions(name).is_file()]
+    card = load_card(room.folder)
+    gold = read_gold(room.gold) if room.gold.is_file() else {}
+    for document, spans in gold.items():
+        for span in spans:
+            if span.type not in card.types:
+                raise UserError(f"{room.gold}: {document}: {span.type!r} is not one of {', '.join(card.types)}")
+    return RoomFiles(
+        card=card,
+        rounds=tuple(done),
+        selection=_optional(room.selection, "selection"),
+        figures=_optional(room.final_metrics, "final_metrics"),
+        scores=_optional(room.scores),
+        gold=gold,
+        predictions={name: read_annotations(room.predictions(name)) for name in predicted},
+        usage={name: read_usage(room.prediction_usage(name)) for name in predicted},
+    )
+
+
+def _round(room: Room, number: int, pool: Sequence[str]) -> RoundFiles:
+    folder = room.round(number)
+    record = folder / "refinement.json"
+    return RoundFiles(
+        number=number,
+        documents=read_documents(room.pilot(number)),
+        annotations={name: read_annotations(room.annotations(number, name)) for name in pool},
+        agreement=read_json(folder / "agreement.json", "agreement"),
+        confusion=read_json(folder / "confusion.json"),
+        hotspots=tuple(map(hotspot_from_json, read_jsonl(folder / "hotspots.jsonl", "hotspot"))),
+        consensus=_consensus(folder / "tokens.parquet"),
+        metrics=read_json(room.round_metrics(number), "round_metrics"),
+        guideline=load_guideline(room.guideline(number)),
+        refinement=_record(record) if record.is_file() else None,
+        usage={name: read_usage(room.usage(number, name)) for name in pool},
+        refinement_usage=read_usage(room.refinement_usage(number)) if record.is_file() else (),
+    )
+
+
+def _record(path: Path) -> Mapping[str, Any]:
+    value: Mapping[str, Any] = read_json(path)
+    try:
+        # A record of an earlier version may lack keys that this one has.
+        validator("refinement", frozenset({"required"}))(value)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    return value
+
+
+def _consensus(path: Path) -> dict[str, tuple[Span, ...]]:
+    import polars
+
+    try:
+        table = polars.read_parquet(path, columns=["document", "consensus"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (polars.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{path}: not a token table: {' '.join(str(error).split())}") from None
+    tags: dict[str, list[str]] = {}
+    for document, tag in table.iter_rows():
+        tags.setdefault(document, []).append(tag)
+    return {document: tags_to_spans(own) for document, own in tags.items()}
+
+
+def _optional(path: Path, schema: str | None = None) -> Any:
+    return read_json(path, schema) if path.is_file() else None

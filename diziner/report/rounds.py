@@ -1,0 +1,114 @@
+"""One round of one benchmark as JSON-able data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from diziner.annotator.outcomes import LEFT_OUT
+from diziner.common.rounding import rounded
+from diziner.prices import Priced
+from diziner.records.annotations import Annotation, Span
+from diziner.records.usage import Usage
+from diziner.report.files import RoundFiles
+from diziner.report.hotspots import hotspots_view
+from diziner.report.limits import Limits, clipped
+from diziner.results.usage import usage_totals
+
+Endpoints = Mapping[str, Priced]  # for their prices
+
+
+def round_view(
+    files: RoundFiles,
+    types: Sequence[str],
+    gold: Mapping[str, Sequence[Span]],
+    named: Collection[str],
+    endpoints: Endpoints,
+    limits: Limits,
+) -> dict[str, Any]:
+    """Figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
+    agreement, confusion = files.agreement, files.confusion
+    return {
+        "number": files.number,
+        "documents_total": len(files.documents),
+        "gold": sum(document.id in gold for document in files.documents),
+        "figures": rounded(files.metrics),
+        "totals": confusion["totals"],
+        "agreement": {
+            key: rounded(agreement[key]) for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents")
+        },
+        "confusion": {
+            "labels": confusion["labels"],
+            "between": _sparse(confusion["between"]),
+            "consensus": {name: _sparse(matrix) for name, matrix in sorted(confusion["consensus"].items())},
+        },
+        "annotators": [
+            annotator_view(name, rows, files.usage.get(name, ()), endpoints, limits)
+            for name, rows in sorted(files.annotations.items())
+        ],
+        **hotspots_view(files, types, gold, named, limits),
+    }
+
+
+def annotator_view(
+    name: str, rows: Sequence[Annotation], usage: Sequence[Usage], endpoints: Endpoints, limits: Limits
+) -> dict[str, Any]:
+    """What became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
+    failed = [row for row in rows if row.failure is not None]
+    left_out = bool(rows) and all(row.failure and row.failure.code == LEFT_OUT for row in rows)
+    drops: Counter[str] = Counter()
+    for row in rows:
+        drops.update(row.drops)
+    return {
+        "name": name,
+        "left_out": left_out,
+        "documents": len(rows),
+        "spans": sum(len(row.spans) for row in rows),
+        "repairs": sum(row.repairs for row in rows),
+        "drops": dict(sorted(drops.items())),
+        "failed": 0 if left_out else len(failed),
+        "failures": [
+            [row.id, row.failure.code, clipped(row.failure.detail, 200)]
+            for row in failed[: 0 if left_out else limits.failures]
+            if row.failure
+        ],
+        "usage": usage_totals(usage, endpoints),
+    }
+
+
+def refinement_view(
+    record: Mapping[str, Any],
+    texts: Mapping[str, str],
+    usage: Sequence[Usage],
+    endpoints: Endpoints,
+    limits: Limits,
+) -> dict[str, Any]:
+    """The record of a refinement, and the supervisor's answers in its own words, by the start of their key.
+
+    `texts` are the answers at hand, by key.
+    """
+    keys = list(record.get("responses", ()))
+    answers = [[key[:12], clipped(texts[key], limits.characters)] for key in keys if key in texts]
+    return {
+        "patterns": record.get("patterns", []),
+        "diagnoses": record.get("diagnoses", {}),
+        "cut": record.get("cut", []),
+        "outcomes": record.get("outcomes", {}),
+        "phases": record.get("phases", []),
+        "rejected": list(record.get("rejected", ())),
+        "left_out": list(record.get("left_out", ())),
+        **{key: bool(record.get(key, usual)) for key, usual in _SAID.items()},
+        "changed_share": rounded(record.get("changed_share", 0.0)),
+        "answers": answers[: limits.answers],
+        "responses": len(keys),
+        "usage": usage_totals(usage, endpoints),
+    }
+
+
+_SAID = {"kept_previous": False, "goal_updated": False, "accepted": True, "stopped": False}
+
+
+def _sparse(matrix: Sequence[Sequence[int]]) -> list[list[int]]:
+    """A matrix of counts as [row, column, count], zeros left out."""
+    return [[i, j, count] for i, row in enumerate(matrix) for j, count in enumerate(row) if count]

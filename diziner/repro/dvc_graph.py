@@ -1,0 +1,275 @@
+"""All of DVC that is private: its graph, change detection, run-cache, commit and lock entries, for one version.
+
+What `dvc repro` does with a stage is cut in two, before and after its command, so that commands can run
+elsewhere and at once. The order of DVC's own calls is kept (dvc.stage.Stage.reproduce and run, 3.67).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.repro.dvc_once import forget_staged, one_process
+from diziner.repro.lockfiles import LockText
+from diziner.repro.plan import Step
+
+SUPPORTED = "3.67."
+_TARGETS = "a target is a benchmark, a dvc.yaml, or a stage such as data/conll2003/dvc.yaml:score"
+
+
+class State(Enum):
+    """What became of a stage before its command: nothing to do, outputs taken from the run-cache, or to be run."""
+
+    UNCHANGED = "unchanged"
+    CACHED = "cached"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A stage's command: its lines, each as the words that DVC would start, where, and with what environment added."""
+
+    lines: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    folder: Path
+    environment: dict[str, str]
+
+
+class StageError(Exception):
+    """DVC cannot go on with a stage: a dependency or an output is missing, say. The message is one line."""
+
+
+def supported_version() -> bool:
+    """Whether the installed DVC is one that this module was written for."""
+    return importlib.metadata.version("dvc").startswith(SUPPORTED)
+
+
+class DvcGraph:
+    """The stages of a DVC project that some targets need, by address. To be used within `open_graph`."""
+
+    def __init__(self, repo: Any, targets: Sequence[str]) -> None:
+        from dvc.exceptions import DvcException
+        from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+
+        self._repo = repo
+        whole = repo.index.graph
+        graph = get_active_graph(whole)
+        try:
+            chosen = collect_stages(repo, targets or ["dvc.yaml"])
+        except DvcException as error:
+            raise UserError(f"{_line(error)}; {_TARGETS}" if targets else _line(error)) from None
+        wanted = plan_repro(graph, chosen)
+        self._stages = {stage.addressing: stage for stage in wanted}
+        self._upstream = {name: list(graph.predecessors(stage)) for name, stage in self._stages.items()}
+        self.steps = [
+            Step(
+                name,
+                Path(stage.relpath).parent.as_posix().removeprefix("."),
+                # A frozen stage asks for nothing to be run, but what does run comes before it.
+                tuple(sorted({need.addressing for need in whole.successors(stage)} & self._stages.keys())),
+            )
+            for name, stage in self._stages.items()
+        ]
+
+    def prepare(self, name: str, force: bool) -> State:
+        """What `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
+
+        Errors: StageError.
+        """
+        from dvc.stage.cache import RunCacheNotFoundError
+
+        stage = self._stages[name]
+        with _errors():
+            if not force and not stage.changed(False, self._upstream[name]):
+                return State.UNCHANGED
+            if stage.frozen or not stage.cmd:
+                stage.run(force=force)
+                return State.CACHED
+            stage.remove_outs(ignore_remove=False, force=False)
+            if not force:
+                try:
+                    self._repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError:
+                    pass
+                else:
+                    stage.save(run_cache=_uses_run_cache(stage))
+                    stage.commit()
+                    return State.CACHED
+            # What a dependency is now is what the command is given: an edit made while it runs is not taken for it.
+            # Looking into the run-cache has saved it already, where a stage can be there.
+            if force or not _can_hash(stage):
+                stage.save_deps()
+            return State.RUN
+
+    def dependencies(self, name: str) -> list[Path]:
+        """The files and folders that a stage depends on."""
+        return [Path(dep.fs_path) for dep in self._stages[name].deps if dep.protocol == "local"]
+
+    def finish(self, name: str) -> None:
+        """What `dvc repro` does after a stage's command: hash outputs, move them into the cache.
+
+        Errors: StageError.
+        """
+        stage = self._stages[name]
+        with _errors():
+            stage.save_outs()
+            stage.md5 = stage.compute_md5()
+            if _uses_run_cache(stage):
+                self._repo.stage_cache.save(stage)
+            stage.commit()
+        forget_staged()
+
+    def foresee(self, name: str, force: bool) -> State:
+        """What `prepare` would answer if it were asked now, without touching a file.
+
+        Errors: StageError.
+        """
+        stage = self._stages[name]
+        with _errors():
+            if not force and not stage.changed(False, self._upstream[name]):
+                return State.UNCHANGED
+            if force or stage.frozen or not stage.cmd:
+                return State.RUN
+            stage.save_deps()
+            cache = self._repo.stage_cache
+            entry = _can_hash(stage) and cache._load(stage)
+            found = entry and cache._create_stage(entry, wdir=stage.wdir).outs_cached()
+            return State.CACHED if found else State.RUN
+
+    def command(self, name: str) -> Command:
+        """The command of a stage."""
+        from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs
+
+        stage = self._stages[name]
+        lines = _enforce_cmd_list(stage.cmd)
+        given = prepare_kwargs(stage)["env"]
+        added = {key: value for key, value in given.items() if os.environ.get(key) != value}
+        words = tuple(tuple(_make_cmd(get_executable(), line)) for line in lines)
+        return Command(tuple(lines), words, Path(stage.wdir), added)
+
+    def lock_entry(self, name: str) -> tuple[Path, dict[str, str]] | None:
+        """The lock file of a stage and its block there; None for a .dvc file, which DVC writes itself.
+
+        Errors: StageError.
+        """
+        from dvc.stage import PipelineStage
+        from dvc.stage.serialize import to_lockfile
+
+        stage = self._stages[name]
+        if not isinstance(stage, PipelineStage):
+            with _errors():
+                stage.dump(update_pipeline=False)
+            return None
+        lock = stage.dvcfile._lockfile
+        self._repo.scm_context.track_file(lock.relpath)
+        return Path(lock.path), _blocks(to_lockfile(stage))
+
+    def read_lock(self, path: Path) -> LockText:
+        """A lock file's text in blocks; a file that people wrote otherwise than DVC does is laid out anew."""
+        from dvc.utils.serialize import dumps_yaml, load_yaml
+
+        if not path.exists():
+            return LockText("")
+        text, known = LockText(path.read_text(encoding="utf-8")), load_yaml(path)
+        entries = known.get("stages", {})
+        if text.blocks.keys() != entries.keys():
+            text = LockText(dumps_yaml({**known, "stages": {}}))
+            text.blocks = _blocks(entries)
+        return text
+
+
+@contextlib.contextmanager
+def open_graph(root: Path, targets: Sequence[str]) -> Iterator[DvcGraph]:
+    """The graph below `root`, holding DVC's lock on the project until the end.
+
+    Errors: UserError if another DVC command is at work there, a target is unknown or a pipeline file is wrong.
+    """
+    import logging
+
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo, lock_repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    try:
+        repo = Repo(str(root))
+    except DvcException as error:
+        raise UserError(_line(error)) from None
+    with repo, contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock_repo(repo))
+            _nobody_else(repo)
+        except LockError:
+            raise UserError(f"{root}: another DVC command is at work here; wait for its end") from None
+        except DvcException as error:
+            raise UserError(_line(error)) from None
+        stack.enter_context(one_process())
+        stack.enter_context(repo.scm_context(quiet=True))
+        try:
+            graph = DvcGraph(repo, targets)
+        except DvcException as error:
+            raise UserError(_line(error)) from None
+        yield graph
+
+
+def _nobody_else(repo: Any) -> None:
+    """Raise LockError if a command of another `dvc repro` is running: then the project's lock is free meanwhile."""
+    from dvc.rwlock import rwlock
+
+    with rwlock(repo.tmp_dir, repo.fs, "diziner repro", [], [repo.root_dir], False):
+        pass
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except DvcException as error:
+        raise StageError(_line(error)) from None
+    except OSError as error:
+        named = os.path.relpath(error.filename) if error.filename else "the disk"
+        raise StageError(f"{named}: {error.strerror}") from None
+
+
+def _line(error: BaseException) -> str:
+    """An error of DVC in one line, with its cause where that says more."""
+    words = " ".join(str(error).split())
+    cause = error.__cause__
+    return f"{words} ({' '.join(str(cause).split())})" if cause and str(cause) not in words else words
+
+
+def _uses_run_cache(stage: Any) -> bool:
+    return all(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
+
+
+def _can_hash(stage: Any) -> bool:
+    from dvc.stage.cache import _can_hash as can_hash
+
+    return bool(can_hash(stage))
+
+
+def _blocks(entries: dict[str, Any]) -> dict[str, str]:
+    """The text of lock entries by stage name, as DVC writes them."""
+    from dvc.utils.serialize import dumps_yaml
+
+    found = {}
+    for name, entry in entries.items():
+        # A value that params.yaml names twice by an anchor is written out: anchors of two blocks would clash.
+        [found[name]] = LockText(dumps_yaml({"stages": {name: _unshared(entry)}})).blocks.values()
+    return found
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which no container occurs twice."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,205 @@
+"""One run: takes ready stages in order, has their commands run by workers, and keeps what they made.
+
+Everything that touches DVC happens here, in one thread. Signals are only noted while it does, so that
+nothing is left half-kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import select
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from diziner.repro.dvc_graph import DvcGraph, StageError, State, open_graph
+from diziner.repro.job import Job
+from diziner.repro.lockfiles import LockFiles
+from diziner.repro.outcome import Failure, Outcome
+from diziner.repro.plan import Ready, Step
+from diziner.repro.view import View
+from diziner.repro.workers import Workers, stage_script
+
+LOGS = Path(".dvc") / "tmp" / "diziner"
+TURNS = LOGS / "turns"
+# Where stages find the limits they share; read by diziner.llm.shared_limits.
+TURNS_VARIABLE = "DIZINER_TURNS"
+
+# After a signal to stop, commands may come to their end by themselves, then are interrupted, then killed.
+_FINISH_S = 2.0
+_INTERRUPT_S = 4.0
+_TICK_S = 0.25
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def reproduce(root: Path, targets: Sequence[str], jobs: int, force: bool, keep_going: bool, view: View) -> Outcome:
+    """Bring the stages that `targets` need up to date, up to `jobs` commands at once.
+
+    Errors: UserError for what keeps the run from starting; DizinerError if the workers are lost.
+    A failed stage is no error here: it is in the outcome.
+    """
+    with open_graph(root, targets) as graph, Workers(root) as workers, view:
+        shutil.rmtree(root / LOGS, ignore_errors=True)
+        (root / TURNS).mkdir(parents=True)
+        run = _Run(root, graph, workers, view, jobs, force, keep_going)
+        with _signals(run):
+            run.loop()
+        view.close(run.outcome)
+        return run.outcome
+
+
+class _Run:
+    def __init__(
+        self, root: Path, graph: DvcGraph, workers: Workers, view: View, jobs: int, force: bool, keep_going: bool
+    ) -> None:
+        self._root = root
+        self._graph = graph
+        self._workers = workers
+        self._view = view
+        self._jobs = jobs
+        self._force = force
+        self._keep_going = keep_going
+        self._ready = Ready(graph.steps)
+        self._steps = {step.name: step for step in graph.steps}
+        self._locks = LockFiles(graph.read_lock)
+        self._running: dict[str, float] = {}
+        self._stopped_at: float | None = None
+        self._sent = 0
+        self._told = False
+        self.outcome = Outcome()
+        view.begin(graph.steps, jobs)
+
+    def stop(self, number: int) -> None:
+        """Start nothing more. The first call gives commands time to end; the next interrupts, one more kills them."""
+        self.outcome.signal = self.outcome.signal or number
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+        else:
+            self._stopped_at -= _INTERRUPT_S if self._sent else _FINISH_S
+
+    def loop(self) -> None:
+        try:
+            while True:
+                self._fill()
+                self._locks.flush()
+                if not self._running:
+                    return
+                self._wait(_TICK_S)
+                if self._stopped_at is not None:
+                    self._press(time.monotonic() - self._stopped_at)
+        finally:
+            self._locks.flush(now=True)
+
+    def _fill(self) -> None:
+        while len(self._running) < self._jobs and self._may_start():
+            step = self._ready.take()
+            if step is None:
+                return
+            self._begin(step)
+            # What has ended meanwhile may be what others wait for.
+            self._wait(0)
+            self._locks.flush()
+
+    def _may_start(self) -> bool:
+        return self._stopped_at is None and (self._keep_going or not self.outcome.failures)
+
+    def _begin(self, step: Step) -> None:
+        try:
+            self._locks.flush_within(self._graph.dependencies(step.name))
+            state = self._graph.prepare(step.name, self._force)
+            if state is State.RUN:
+                self._workers.start(self._job(step))
+                self._running[step.name] = time.monotonic()
+                self._view.started(step, self._log(step))
+                return
+            if state is State.CACHED:
+                self._keep(step)
+                self.outcome.cached += 1
+            else:
+                self.outcome.unchanged += 1
+        except StageError as error:
+            self._fail(Failure(step, 2, str(error)))
+            return
+        self._view.ended(step, state.value, None)
+        self._ready.done(step.name)
+
+    def _wait(self, seconds: float) -> None:
+        server = self._workers.fileno()
+        ready = select.select([server] if server is not None else [], [], [], seconds)[0]
+        for ended in self._workers.ended() if ready else ():
+            self._tell(ended.threads)
+            self._end(self._steps[ended.name], ended.code)
+        self._view.tick()
+
+    def _tell(self, threads: Sequence[str]) -> None:
+        """Say once that stages start slowly, and why: the server has threads and does not fork."""
+        if threads and not self._told:
+            self._told = True
+            why = f"the process that starts stages has threads ({', '.join(threads)})"
+            self._view.say(f"note      {why}: each stage gets a new process, which is slower")
+
+    def _end(self, step: Step, code: int) -> None:
+        seconds = time.monotonic() - self._running.pop(step.name)
+        if code:
+            if self._stopped_at is None:
+                why = f"ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
+                self._fail(Failure(step, code, why, self._log(step)))
+            else:
+                self._ready.failed(step.name)
+                self.outcome.stopped += 1
+                self._view.ended(step, "stopped", seconds)
+            return
+        try:
+            self._graph.finish(step.name)
+            self._keep(step)
+        except StageError as error:
+            self._fail(Failure(step, 1, str(error), self._log(step)))
+            return
+        self.outcome.ran += 1
+        self._view.ended(step, "finished", seconds)
+        self._ready.done(step.name)
+
+    def _keep(self, step: Step) -> None:
+        if entry := self._graph.lock_entry(step.name):
+            self._locks.put(*entry)
+
+    def _fail(self, failure: Failure) -> None:
+        self.outcome.failures.append(failure)
+        lost = self._ready.failed(failure.step.name)
+        self._view.failed(failure.step, failure.message, failure.log)
+        if self._keep_going:
+            self.outcome.skipped += lost
+            for name in lost:
+                self._view.ended(self._steps[name], "skipped", None)
+
+    def _press(self, waited: float) -> None:
+        """Stop commands that are still running: interrupt them, then kill them."""
+        for sent, after, number in ((1, _FINISH_S, signal.SIGINT), (2, _FINISH_S + _INTERRUPT_S, signal.SIGKILL)):
+            if self._sent < sent and waited >= after:
+                self._sent = sent
+                self._workers.signal(number)
+
+    def _job(self, step: Step) -> Job:
+        command = self._graph.command(step.name)
+        here = command.folder.resolve() == self._root.resolve()
+        script = stage_script(command.lines[0]) if here and len(command.lines) == 1 else None
+        module, arguments = script or ("", ())
+        environment = {**command.environment, TURNS_VARIABLE: str(self._root / TURNS)}
+        lines = [list(words) for words in command.words]
+        return Job(step.name, lines, str(command.folder), environment, str(self._log(step)), module, arguments)
+
+    def _log(self, step: Step) -> Path:
+        return self._root / LOGS / f"{re.sub(r'[^A-Za-z0-9_.@-]+', '_', step.name)}.log"
+
+
+@contextlib.contextmanager
+def _signals(run: _Run) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda number, _: run.stop(number)) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,114 @@
+"""What people see of a run: plain lines, or a live table on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from diziner.repro.outcome import Outcome
+from diziner.repro.plan import Step, seconds_left
+
+LAST_LINES = 20
+
+
+class View:
+    """A run as plain lines: one for each stage that starts, finishes, is taken from the run-cache or fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._began = time.monotonic()
+        self._seen: dict[str, list[float]] = defaultdict(list)
+        self._left: dict[str, Step] = {}
+        self._jobs = 1
+
+    def begin(self, steps: Sequence[Step], jobs: int) -> None:
+        """The run's stages are known."""
+        self._left = {step.name: step for step in steps}
+        self._jobs = jobs
+
+    def started(self, step: Step, log: Path) -> None:
+        """A stage's command has started; its output goes to `log`."""
+        self.say(f"started   {step.label}")
+
+    def ended(self, step: Step, how: str, seconds: float | None) -> None:
+        """A stage has come to its end: unchanged, cached, finished, stopped or skipped."""
+        self._left.pop(step.name, None)
+        if how == "finished" and seconds is not None:
+            self._seen[step.kind].append(seconds)
+        if how != "unchanged":
+            took = "" if seconds is None else f"  {seconds:.1f} s"
+            self.say(f"{how:<9} {step.label}{took}")
+
+    def failed(self, step: Step, why: str, log: Path | None) -> None:
+        """A stage has failed; the last lines of its output are shown."""
+        self._left.pop(step.name, None)
+        self.say(f"failed    {step.label}: {why}")
+        for line in last_lines(log, LAST_LINES):
+            self.say(f"    {line}")
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def close(self, outcome: Outcome) -> None:
+        """Sum the run up in one line."""
+        self.say(summary(outcome, len(self._left), time.monotonic() - self._began))
+
+    def left(self) -> float | None:
+        """Seconds that the rest will take, by what was seen so far."""
+        return seconds_left(list(self._left.values()), self._seen, self._jobs)
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left open."""
+
+
+def summary(outcome: Outcome, left: int, seconds: float) -> str:
+    """A run in one line."""
+    ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped
+    total = ended + len(outcome.failures) + len(outcome.skipped) + left
+    if outcome.unchanged == total:
+        return f"up to date: {_stages(total)} unchanged"
+    parts = [(outcome.ran, "ran"), (outcome.cached, "from the run-cache"), (outcome.unchanged, "unchanged")]
+    parts += [(len(outcome.failures), "failed"), (outcome.stopped, "stopped")]
+    parts += [(len(outcome.skipped), "skipped"), (left, "not begun")]
+    return f"{_stages(total)} in {seconds:.1f} s: {', '.join(f'{n} {word}' for n, word in parts if n)}"
+
+
+def last_lines(log: Path | None, count: int) -> list[str]:
+    """The last lines of a stage's output, without what a progress line has overwritten."""
+    if log is None or not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 16_384))
+        text = file.read().decode("utf-8", errors="replace")
+    lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
+    return [line for line in lines if line.strip()][-count:]
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(75), duration(7500), duration(4.4)
+    ('1 min 15 s', '2 h 05 min', '4 s')
+    """
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def _stages(count: int) -> str:
+    return f"{count} stage{'' if count == 1 else 's'}"

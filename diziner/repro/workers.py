@@ -1,0 +1,127 @@
+"""The other end of `diziner.repro.server`: hands it jobs, hears of their ends, stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from diziner.common.errors import DizinerError
+from diziner.repro.job import Job
+
+LAUNCHER = ("sh", "stages/run")
+# With one of these a line is more than words: a shell has to read it.
+_SHELL = frozenset("|&;<>()$`\\\"'*?[]#~=%{}!\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job's end; `code` is negative for a signal.
+
+    `threads` are those for which the server did not dare to fork: the job got a process of its own.
+    """
+
+    name: str
+    code: int
+    threads: tuple[str, ...] = ()
+
+
+def stage_script(line: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the module and arguments of `sh stages/run x …`; None for any other command.
+
+    >>> stage_script("sh stages/run annotate conll2003 --round 0")
+    ('stages.annotate', ('conll2003', '--round', '0'))
+    >>> stage_script("sh stages/run annotate conll2003 > log")
+    """
+    if _SHELL & set(line):
+        return None
+    words = shlex.split(line)
+    if len(words) < 3 or tuple(words[:2]) != LAUNCHER or not words[2].isidentifier():
+        return None
+    return f"stages.{words[2]}", tuple(words[3:])
+
+
+def stage_python(root: Path) -> str:
+    """Return the interpreter that `stages/run` takes in a project, when this process starts it."""
+    if named := os.environ.get("DIZINER_PYTHON"):
+        return named
+    for folder in (root.absolute(), *root.absolute().parents):
+        python = folder / ".venv" / "bin" / "python"
+        for packages in folder.glob(".venv/lib/python3*/site-packages"):
+            if os.access(python, os.X_OK) and (packages / "litellm").is_dir() and (packages / "seqeval").is_dir():
+                return str(python)
+    return sys.executable
+
+
+class Workers:
+    """A server for the project in `root`, started with the first job. To be used as a context."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._buffer = b""
+
+    def start(self, job: Job) -> None:
+        """Start a job; `ended` tells of its end."""
+        if self._socket is None:
+            self._socket = self._open()
+        self._send({"job": asdict(job)})
+
+    def fileno(self) -> int | None:
+        """What becomes readable when a job has ended, for `select`; None before the first job."""
+        return self._socket.fileno() if self._socket else None
+
+    def ended(self) -> Iterator[Ended]:
+        """The jobs that have ended since the last call. Waits for news if there are none.
+
+        Errors: DizinerError if the server is gone, and its jobs with it.
+        """
+        data = self._socket.recv(1 << 16) if self._socket else b""
+        if not data:
+            raise DizinerError("the process that runs the stages is gone; run the same command again")
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            news = json.loads(line)
+            yield Ended(news["name"], news["code"], tuple(news["threads"]))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all jobs and to what they started."""
+        if self._socket:
+            self._send({"signal": int(number)})
+
+    def _open(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        # The interpreter that the commands would get, so that a fork is what they would have got.
+        python = stage_python(self._root)
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, "-m", "diziner.repro.server", str(theirs.fileno()), str(os.getpid())],
+                cwd=self._root,
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+            )
+        return ours
+
+    def _send(self, message: object) -> None:
+        # A server that is gone is noticed where its news are awaited.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            assert self._socket is not None
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the server, and with it every job that is still running."""
+        if self._socket and self._process:
+            self._socket.close()
+            self._process.wait()

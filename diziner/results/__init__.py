@@ -1,0 +1,1 @@
+"""Results: scores, metrics, tables and plots."""

@@ -1,0 +1,91 @@
+"""Per-document counts of a benchmark's test predictions (metrics/documents/<benchmark>.json).
+
+They are what F1 and its intervals are made of: with them, two runs can be compared document by document, and a
+metric can be checked, from what git holds alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from diziner.common.rounding import rounded
+from diziner.scoring.bootstrap import DocumentCounts, document_bootstrap, paired_bootstrap
+from diziner.scoring.strict import score_counts
+
+_SUMS = ("correct", "predicted", "gold")
+
+
+class PredictionCounts(NamedTuple):
+    """Counts by the selected and by round 0's guideline, for the same documents in the same order."""
+
+    selected: DocumentCounts
+    initial: DocumentCounts
+
+
+def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, float | None]:
+    """The figures of metrics/final that follow from counts, rounded; all None for no documents (no gold).
+
+    `f1_low` and `f1_high`: 95 % document bootstrap of `samples` resamples; `gain`: F1 of selected minus F1 of
+    initial, with the bounds of its paired interval.
+    """
+    if not counts.selected.ids:
+        return dict.fromkeys(
+            ("precision", "recall", "f1", "f1_low", "f1_high", "f1_round0", "gain", "gain_low", "gain_high")
+        )
+    after, before = counts.selected.counts, counts.initial.counts
+    micro, micro_before = (score_counts(*map(int, table.sum(axis=0))) for table in (after, before))
+    interval = document_bootstrap(after, samples, seed=seed)
+    gain = paired_bootstrap(after, before, samples, seed=seed)
+    figures = {
+        "precision": micro.precision,
+        "recall": micro.recall,
+        "f1": micro.f1,
+        "f1_low": interval.low,
+        "f1_high": interval.high,
+        "f1_round0": micro_before.f1,
+        "gain": gain.difference,
+        "gain_low": gain.low,
+        "gain_high": gain.high,
+    }
+    return dict(rounded(figures))
+
+
+def counts_to_text(counts: PredictionCounts) -> str:
+    """The file: sums of the selected predictions, then a line for each document: [correct, predicted, gold]."""
+    sums = dict(zip(_SUMS, map(int, counts.selected.counts.sum(axis=0)), strict=True))
+    head = {"documents": len(counts.selected.ids), **sums}
+    blocks = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(head.items())]
+    for name, table in (("initial", counts.initial), ("selected", counts.selected)):
+        rows = [
+            f"    {json.dumps(id_, ensure_ascii=False)}: {json.dumps(row)}"
+            for id_, row in zip(table.ids, table.counts.tolist(), strict=True)
+        ]
+        blocks.append(f'  "{name}": {{\n' + ",\n".join(rows) + "\n  }" if rows else f'  "{name}": {{}}')
+    return "{\n" + ",\n".join(sorted(blocks)) + "\n}\n"
+
+
+def counts_from_json(value: Mapping[str, Any]) -> PredictionCounts:
+    """The file's counts, already checked by its schema.
+
+    Errors: ValueError if the two predictions are not of the same documents, counts cannot be counts (more
+    correct than predicted or gold), or the sums are not those of the documents.
+    """
+    selected, initial = _table(value["selected"]), _table(value["initial"])
+    if selected.ids != initial.ids or (selected.counts[:, 2] != initial.counts[:, 2]).any():
+        raise ValueError("selected and initial are not counted on the same documents")
+    for table in (selected.counts, initial.counts):
+        if (table[:, 0] > table[:, 1:].min(axis=1)).any():
+            raise ValueError("a document has more correct spans than predicted or gold ones")
+    sums = {"documents": len(selected.ids), **dict(zip(_SUMS, selected.counts.sum(axis=0).tolist(), strict=True))}
+    if any(value[key] != own for key, own in sums.items()):
+        raise ValueError("the sums are not those of the documents")
+    return PredictionCounts(selected, initial)
+
+
+def _table(rows: Mapping[str, Sequence[int]]) -> DocumentCounts:
+    import numpy as np
+
+    ids = tuple(sorted(rows))
+    return DocumentCounts(ids, np.array([rows[id_] for id_ in ids], dtype=np.int64).reshape(len(ids), 3))

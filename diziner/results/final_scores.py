@@ -1,0 +1,150 @@
+"""Scores of one benchmark: test predictions under both guidelines, pilot annotations round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from diziner.annotator.outcomes import taking_part
+from diziner.common.rounding import rounded
+from diziner.records.annotations import Annotation, Span
+from diziner.results.document_counts import PredictionCounts
+from diziner.results.validity import Point, correlations, oracle
+from diziner.scoring.bootstrap import document_bootstrap, document_counts, paired_bootstrap
+from diziner.scoring.strict import STRICT_PROTOCOL, Scores, strict_span_scores
+
+Gold = Mapping[str, Sequence[Span]]
+
+
+def score_predictions(gold: Gold, predictions: Sequence[Annotation]) -> Scores | None:
+    """Strict scores over the predicted documents that have gold; a failed document counts as nothing found.
+
+    None if no predicted document has gold.
+    """
+    predicted = {row.id: row.spans for row in predictions if row.id in gold}
+    return strict_span_scores({name: gold[name] for name in predicted}, predicted) if predicted else None
+
+
+def count_predictions(gold: Gold, selected: Sequence[Annotation], initial: Sequence[Annotation]) -> PredictionCounts:
+    """Counts of every test document that has gold, by both guidelines; no documents if none has."""
+    after, before = _spans(gold, selected), _spans(gold, initial)
+    reference = {name: gold[name] for name in after}
+    return PredictionCounts(document_counts(reference, after), document_counts(reference, before))
+
+
+def final_scores(
+    gold: Gold,
+    selected: Sequence[Annotation],
+    initial: Sequence[Annotation],
+    pilot: Mapping[int, Mapping[str, Sequence[Annotation]]],
+    agreement: Mapping[int, Mapping[str, float]],
+    samples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """scores.json: everything that gold says, which nothing label-free reads.
+
+    `selected` and `initial` are the predictions on the test documents by the selected and by round 0's guideline;
+    `pilot` maps round -> annotator -> annotations, `agreement` the same to mean agreement. `validity` says whether
+    agreement was worth following on the pilot documents: its correlation with F1 over annotators and rounds, and
+    what an oracle that sees gold would have chosen, which is no result of the method.
+    """
+    pilot_f1 = {
+        number: {
+            name: rounded(found.micro.f1) if (found := score_predictions(gold, rows)) else None
+            for name, rows in sorted(taking_part(annotators).items())
+        }
+        for number, annotators in sorted(pilot.items())
+    }
+    scores: dict[str, Any] = {
+        "protocol": STRICT_PROTOCOL,
+        "selected": _detail(score_predictions(gold, selected)),
+        "initial": _detail(score_predictions(gold, initial)),
+        "pilot": {str(number): own for number, own in pilot_f1.items()},
+        "validity": _validity(points_of(agreement, pilot_f1)),
+        "interval": None,
+        "gain": None,
+    }
+    after, before = count_predictions(gold, selected, initial)
+    if after.ids:
+        scores["interval"] = rounded(asdict(document_bootstrap(after.counts, samples, seed=seed)))
+        scores["gain"] = rounded(asdict(paired_bootstrap(after.counts, before.counts, samples, seed=seed)))
+    return scores
+
+
+def final_metrics(
+    scores: Mapping[str, Any],
+    selection: Mapping[str, Any],
+    selected: Sequence[Annotation],
+    tokens: int | None = None,
+) -> dict[str, Any]:
+    """The headline figures (metrics/final/<benchmark>.json): the same keys for every benchmark, null without gold.
+
+    `tokens` are those of all answers behind the benchmark's outputs; None if an answer is not at hand.
+    """
+    micro = (scores["selected"] or {}).get("micro", {})
+    overall = [selection["overall"][key] for key in sorted(selection["overall"], key=int)]
+    dropped = sum(sum(row.drops.values()) for row in selected)
+    used = sum(len(row.spans) for row in selected)
+    return {
+        "protocol": scores["protocol"],
+        "annotator": selection["annotator"],
+        "round": selection["round"],
+        "rounds": len(overall),
+        "documents": len(selected),
+        "f1": micro.get("f1"),
+        "f1_low": (scores["interval"] or {}).get("low"),
+        "f1_high": (scores["interval"] or {}).get("high"),
+        "precision": micro.get("precision"),
+        "recall": micro.get("recall"),
+        "macro_f1": (scores["selected"] or {}).get("macro_f1"),
+        "f1_round0": (scores["initial"] or {}).get("micro", {}).get("f1"),
+        "gain": (scores["gain"] or {}).get("difference"),
+        "gain_low": (scores["gain"] or {}).get("low"),
+        "gain_high": (scores["gain"] or {}).get("high"),
+        "agreement_first": rounded(overall[0]),
+        "agreement_last": rounded(overall[-1]),
+        "agreement_selected": rounded(selection["mean"][selection["annotator"]]),
+        "pearson": scores["validity"]["pearson"],
+        "spearman": scores["validity"]["spearman"],
+        "drop_share": rounded(dropped / (dropped + used)) if dropped + used else 0.0,
+        "failed_share": rounded(sum(row.failure is not None for row in selected) / len(selected)),
+        "tokens": tokens,
+    }
+
+
+def _spans(gold: Gold, predictions: Sequence[Annotation]) -> dict[str, tuple[Span, ...]]:
+    return {row.id: row.spans for row in predictions if row.id in gold}
+
+
+def points_of(
+    agreement: Mapping[int, Mapping[str, float]], pilot: Mapping[int, Mapping[str, float | None]]
+) -> list[Point]:
+    """A point for each annotator and round that has gold, in order."""
+    return [
+        Point(number, name, value, f1)
+        for number, own in sorted(agreement.items())
+        for name, value in sorted(own.items())
+        if (f1 := pilot.get(number, {}).get(name)) is not None
+    ]
+
+
+def _validity(points: Sequence[Point]) -> dict[str, Any]:
+    pearson, spearman = correlations(points)
+    best = oracle(points)
+    return {
+        "points": len(points),
+        "pearson": None if pearson is None else rounded(pearson),
+        "spearman": None if spearman is None else rounded(spearman),
+        "oracle": None if best is None else rounded(asdict(best)),
+    }
+
+
+def _detail(scores: Scores | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
+    return {
+        "micro": rounded(asdict(scores.micro)),
+        "macro_f1": rounded(scores.macro_f1),
+        "types": {label: rounded(asdict(score)) for label, score in sorted(scores.per_type.items())},
+    }

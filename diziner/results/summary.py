@@ -1,0 +1,117 @@
+"""All benchmarks' headline figures in one file, and the check of every score against the field's reference scorer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from diziner.common.errors import DizinerError
+from diziner.common.exact import as_written, mean
+from diziner.common.rounding import rounded
+from diziner.records.annotations import Annotation, Span
+from diziner.records.documents import Document
+from diziner.results.validity import Point, forecasts
+from diziner.spans.tags import spans_to_tags
+
+_TOLERANCE = 1e-6  # metrics are rounded to 6 places
+_HEADLINE = (
+    "protocol",
+    "round",
+    "rounds",
+    "annotator",
+    "documents",
+    "f1",
+    "f1_low",
+    "f1_high",
+    "gain",
+    "gain_low",
+    "gain_high",
+    "agreement_first",
+    "agreement_last",
+    "failed_share",
+    "tokens",
+)
+
+
+def check_with_seqeval(
+    name: str,
+    metrics: Mapping[str, Any],
+    documents: Sequence[Document],
+    gold: Mapping[str, Sequence[Span]],
+    predictions: Sequence[Annotation],
+) -> None:
+    """Score one benchmark's predictions again with seqeval (strict, IOB2) and compare precision, recall, F1.
+
+    Errors: DizinerError (a bug of ours) with both figures if any differs; nothing without gold. Where neither
+    gold nor prediction has a span ours is 1.0 by definition and seqeval's 0.0: that case is not compared.
+    """
+    spans = {row.id: row.spans for row in predictions}
+    scored = [document for document in documents if document.id in gold]
+    if not scored or not any(gold[d.id] or spans[d.id] for d in scored):
+        return
+    from seqeval.metrics import f1_score, precision_score, recall_score
+    from seqeval.scheme import IOB2
+
+    reference = [list(spans_to_tags(gold[d.id], len(d.tokens))) for d in scored]
+    predicted = [list(spans_to_tags(spans[d.id], len(d.tokens))) for d in scored]
+    for measure, scorer in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        theirs = float(scorer(reference, predicted, mode="strict", scheme=IOB2, zero_division=0))
+        if abs(metrics[measure] - theirs) > _TOLERANCE:
+            raise DizinerError(f"{name}: {measure} is {metrics[measure]}, seqeval strict IOB2 says {theirs:.6f}")
+
+
+def summarise(
+    metrics: Mapping[str, Mapping[str, Any]], usd: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
+    """summary.json: `benchmarks`, a row of headline figures for each, by name; and the figures that DVC compares.
+
+    These, at most 25 with 18 benchmarks, are `f1` by benchmark, `mean` (over the benchmarks that have the figure;
+    `documents` and `scored` say over what) and `usd`, the cost of all benchmarks, None if that of one is unknown.
+    DVC looks into objects, not into lists: the rows do not flood `dvc metrics diff`.
+    """
+    costs = usd or {}
+    rows = [
+        {"benchmark": name, **{key: metrics[name][key] for key in _HEADLINE}, "usd": costs.get(name)}
+        for name in sorted(metrics)
+    ]
+    means: dict[str, Any] = {
+        "documents": sum(row["documents"] for row in rows),
+        "scored": sum(row["f1"] is not None for row in rows),
+    }
+    for key in ("f1", "gain", "agreement_first", "agreement_last"):
+        values = [row[key] for row in rows if row[key] is not None]
+        means[key] = rounded(mean(values)) if values else None
+    known = [row["usd"] for row in rows if row["usd"] is not None]
+    return {
+        "benchmarks": rows,
+        "f1": {row["benchmark"]: row["f1"] for row in rows},
+        "mean": means,
+        "usd": rounded(math.fsum(known)) if len(known) == len(rows) else None,
+    }
+
+
+def forecast_report(
+    metrics: Mapping[str, Mapping[str, Any]], points: Mapping[str, Sequence[Point]], level: float = 0.8
+) -> dict[str, Any]:
+    """forecast.json: test F1 forecast from agreement, each benchmark by the others, and how often it held.
+
+    What a corpus without gold could be told about its F1. `coverage` is the share of benchmarks whose F1 is in its
+    interval, None without forecasts (fewer than four benchmarks with gold).
+    """
+    finals = {name: (own["agreement_selected"], own["f1"]) for name, own in metrics.items() if own["f1"] is not None}
+    found = forecasts(points, finals, level)
+    inside = [forecast.low <= as_written(finals[name][1]) <= forecast.high for name, forecast in found.items()]
+    return {
+        "level": level,
+        "coverage": rounded(sum(inside) / len(inside)) if inside else None,
+        "benchmarks": {
+            name: {
+                "agreement": rounded(finals[name][0]),
+                "f1": finals[name][1],
+                **{key: rounded(float(value)) for key, value in asdict(forecast).items()},
+            }
+            for name, forecast in sorted(found.items())
+        },
+    }

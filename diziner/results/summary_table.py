@@ -1,0 +1,97 @@
+"""The summary for a terminal: one line a benchmark, as much of it as fits."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diziner.common.tables import Column, fitted_table
+from diziner.results.published import HEADING, published_columns, published_notes
+
+_NOTE_WIDTH = 120
+
+
+def table(summary: Mapping[str, Any], width: int) -> str:
+    """The table and what its columns mean; the mean has its own line, where there is more than one benchmark."""
+    rows = list(summary["benchmarks"])
+    if not rows:
+        return "no benchmark has been run\n"
+    protocols = sorted({row["protocol"] for row in rows})
+    shown, mean = rows, summary["mean"]
+    cells = [_cells(row, protocols) for row in shown]
+    if len(rows) > 1:
+        cells.append(_mean(mean, summary["usd"]))
+    heads = (
+        ("benchmark", 0),
+        ("n", 3),
+        ("rounds", 6),
+        ("agreement", 2),
+        ("chosen annotator", 4),
+        (f"{protocols[0] if len(protocols) == 1 else 'F1'} [95 %]", 0),
+        ("gain [95 %]", 1),
+        ("cost", 5),
+        ("failed", 7),
+    )
+    columns = [
+        Column(head, tuple(row[number] for row in cells), importance) for number, (head, importance) in enumerate(heads)
+    ]
+    text, left_out = fitted_table(columns, width)
+    notes = [
+        "F1 of the chosen annotator on n test documents, interval by document bootstrap. gain: over round 0's "
+        "guideline on the same documents, paired. agreement: strict span F1 among annotators, first -> last round. "
+        "cost: of the answers behind these figures.",
+    ]
+    if left_out:
+        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    return text + _wrapped(notes, width)
+
+
+def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], width: int) -> str:
+    """Published values of these benchmarks, under their own heading."""
+    text, _ = fitted_table(published_columns(benchmarks, published), width)
+    return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
+
+
+def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:
+    interval = f" [{row['f1_low']:.3f}, {row['f1_high']:.3f}]" if row["f1_low"] is not None else ""
+    protocol = f" {row['protocol']}" if len(protocols) > 1 else ""
+    return (
+        row["benchmark"],
+        str(row["documents"]),
+        str(row["rounds"]),
+        f"{_figure(row['agreement_first'])} -> {_figure(row['agreement_last'])}",
+        f"{row['annotator']}, round {row['round']}",
+        f"{_figure(row['f1'])}{interval}{protocol}",
+        _gain(row),
+        _cost(row["usd"], row["tokens"]),
+        f"{round(row['failed_share'] * row['documents'])} of {row['documents']}",
+    )
+
+
+def _mean(mean: Mapping[str, Any], usd: float | None) -> tuple[str, ...]:
+    gain = "-" if mean["gain"] is None else f"{mean['gain']:+.3f}"
+    agreement = f"{_figure(mean['agreement_first'])} -> {_figure(mean['agreement_last'])}"
+    return ("mean", str(mean["documents"]), "", agreement, "", _figure(mean["f1"]), gain, _cost(usd, None), "")
+
+
+def _gain(row: Mapping[str, Any]) -> str:
+    if row["gain"] is None:
+        return "-"
+    if row["round"] == 0:
+        return "round 0 chosen"
+    noise = ", within noise" if row["gain_low"] <= 0 <= row["gain_high"] else ""
+    return f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]{noise}"
+
+
+def _cost(usd: float | None, tokens: int | None) -> str:
+    money = "-" if usd is None else f"${usd:.2f}"
+    return money if tokens is None else f"{money}, {tokens / 1000:.0f}k tokens"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _wrapped(lines: Sequence[str], width: int) -> str:
+    return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))

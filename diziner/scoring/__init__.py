@@ -1,0 +1,1 @@
+"""Scores of spans against gold: strict, published protocols, intervals, significance."""

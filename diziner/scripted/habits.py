@@ -1,0 +1,62 @@
+"""The scripted annotators: how often each one errs, and in which way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from diziner.common.errors import UserError
+
+PREFIX = "scripted-"
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Error rates of one annotator, each a probability per candidate mention.
+
+    `miss`: a mention is left out. `slip`: a boundary is off by one token. `confuse`: another type is given.
+    `extra`: something doubtful is tagged. `heeds`: instructions are read. `identity` enters every decision:
+    annotators of equal identity and rates answer alike.
+    """
+
+    identity: str
+    miss: float
+    slip: float
+    confuse: float
+    extra: float
+    heeds: bool = True
+
+
+_CAREFUL = Habits(f"{PREFIX}careful", miss=0.12, slip=0.08, confuse=0.10, extra=0.03)
+
+PROFILES: Mapping[str, Habits] = {
+    "careful": _CAREFUL,
+    "eager": Habits(f"{PREFIX}eager", miss=0.04, slip=0.12, confuse=0.15, extra=0.30),
+    "shy": Habits(f"{PREFIX}shy", miss=0.40, slip=0.06, confuse=0.08, extra=0.0),
+    "random": Habits(f"{PREFIX}random", miss=0.50, slip=0.40, confuse=0.90, extra=0.30, heeds=False),
+    "lazy": Habits(f"{PREFIX}lazy", miss=1.0, slip=0.0, confuse=0.0, extra=0.0, heeds=False),
+    "twin": _CAREFUL,
+    "supervisor": replace(_CAREFUL, identity=f"{PREFIX}supervisor"),
+}
+
+MODELS: tuple[str, ...] = tuple(f"{PREFIX}{profile}" for profile in PROFILES)
+
+_NAME = re.compile(rf"{PREFIX}(?P<profile>[a-z]+)(?P<variant>-[a-z0-9-]+)?")
+
+
+def habits_of(model: str) -> Habits:
+    """The habits behind a model name.
+
+    A provider's prefix is ignored (`openai/scripted-shy`). A suffix makes another annotator with the same
+    rates and errors of its own (`scripted-shy-2`), save that every twin equals `scripted-careful`.
+    Errors: UserError where the name is no scripted model's.
+    """
+    name = model.rpartition("/")[2]
+    match = _NAME.fullmatch(name)
+    if match is None or match["profile"] not in PROFILES:
+        raise UserError(f"model {model!r}: no scripted model; allowed: {', '.join(MODELS)}, each also with -SUFFIX")
+    habits = PROFILES[match["profile"]]
+    if match["variant"] and match["profile"] != "twin":
+        return replace(habits, identity=name)
+    return habits

@@ -1,0 +1,221 @@
+"""Scripted models behind the OpenAI protocol, on loopback, from the standard library alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import socket
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
+from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, models
+
+_COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions"})
+_MODELS = frozenset({"/v1/models", "/models"})
+_LARGEST_BODY = 16 * 2**20
+# A close with this option sends a reset instead of an orderly end.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class ScriptedServer:
+    """A server for the time of a `with` block.
+
+    Each connection has its thread, so that `latency_s` (added to each answer) and hanging requests hold up
+    nobody else. `port` 0 takes a free one. `requests` counts chat requests received, failed ones included.
+    """
+
+    def __init__(
+        self,
+        faults: Faults | None = None,
+        latency_s: float = 0.0,
+        seed: int = 0,
+        knowledge: Knowledge | None = None,
+        port: int = 0,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.latency_s = latency_s
+        self.seed = seed
+        self.knowledge = knowledge
+        self.requests = 0
+        self._attempts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        try:
+            self._http = _Server(("127.0.0.1", port), self)
+        except OSError as problem:
+            raise UserError(f"port {port} of 127.0.0.1: {problem.strerror}; give another, or 0 for any") from None
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """What clients call the API base: `http://127.0.0.1:PORT/v1`."""
+        return f"http://127.0.0.1:{self._http.server_port}/v1"
+
+    def __enter__(self) -> ScriptedServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def reply_to(self, body: bytes, key: str) -> Reply:
+        """The reply to one chat request, after its latency."""
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        digest = fingerprint_of(value) if isinstance(value, dict) else ""
+        with self._lock:
+            self.requests += 1
+            attempt = self._attempts[digest]
+            self._attempts[digest] += 1
+        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge)
+        self._stopping.wait(self.latency_s + reply.delay_s)
+        return reply
+
+
+class _Server(ThreadingHTTPServer):
+    """Keeps its open connections, to end them when it closes: idle ones would hold their threads."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, address: tuple[str, int], scripted: ScriptedServer) -> None:
+        self.scripted = scripted
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that gave up waiting is no error of ours.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "scripted"
+    disable_nagle_algorithm = True
+    # Buffered: head and body leave in one packet.
+    wbufsize = -1
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if body is None:
+            self.close_connection = True
+            self._send(error(411, "Content-Length is missing, wrong or too large.", None))
+        elif self.path in _COMPLETIONS:
+            scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+            self._send(self.server.scripted.reply_to(body, key.strip() if scheme.lower() == "bearer" else ""))
+        else:
+            self._send(error(404, f"No such address: POST {self.path}", None))
+
+    def do_GET(self) -> None:
+        self._send(models() if self.path in _MODELS else error(404, f"No such address: GET {self.path}", None))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are counted, not logged."""
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > _LARGEST_BODY:
+            return None
+        return self.rfile.read(int(length))
+
+    def _send(self, reply: Reply) -> None:
+        data = json.dumps(reply.body, separators=(",", ":")).encode()
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2] if reply.cut else data)
+        self.wfile.flush()
+        if reply.cut:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            # The files hold the socket open as well: it closes with the last of the three.
+            self.wfile.close()
+            self.rfile.close()
+            self.connection.close()
+            # What handles the request flushes once more.
+            self.wfile = io.BytesIO()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve scripted models until interrupted, and say where."""
+    parser = argparse.ArgumentParser(prog="diziner fake-server", description=main.__doc__)
+    options(parser)
+    serve(parser.parse_args(arguments))
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declare what `serve` takes."""
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="time added to each answer")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other errors and faults")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=RATE",
+        help=f"one of {', '.join(KINDS)}; repeatable",
+    )
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    """Serve with the options chosen, until interrupted, and say where."""
+    rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
+    faults = Faults(**rates)
+    knowledge = knowledge_from_environment()
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port)
+    with contextlib.suppress(KeyboardInterrupt), server:
+        sys.stdout.write(f"scripted models at {server.base_url}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+def _rate(fault: str) -> tuple[str, float]:
+    name, _, rate = fault.partition("=")
+    if name not in KINDS:
+        raise UserError(f"--fault {fault!r}: no such fault; allowed: {', '.join(KINDS)}")
+    try:
+        return name, float(rate)
+    except ValueError:
+        raise UserError(f"--fault {fault!r}: not NAME=RATE with a rate from 0 to 1") from None

@@ -1,0 +1,251 @@
+"""The active settings: params.yaml, checked once against its schema and for names that must exist; typed sections."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from diziner.agreement.settings import AnalysisSettings
+from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
+from diziner.common.errors import UserError
+from diziner.common.files import check, read_yaml
+from diziner.corpora.corpus import Source
+from diziner.corpora.settings import CorpusSettings, corpus_settings
+from diziner.embedding.sentences import MINILM, check_minilm
+from diziner.endpoints import Endpoint, endpoints_from
+from diziner.layout import PARAMS, home
+from diziner.prompting.templates import PROMPTS
+from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
+
+_DOCUMENT_PROMPT = "document."  # how the template of a document begins, which is none of an annotator's
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSettings:
+    """Which evidence the supervisor sees: `folder` rounds (disagreements) or gold (errors against gold labels, of
+    the rounds `gold_rounds`)."""
+
+    folder: str
+    gold_rounds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """Bootstrap intervals: how many resamples, drawn with which seed."""
+
+    bootstrap_samples: int
+    seed: int
+
+
+# No slots: sections are made once and kept.
+@dataclass(frozen=True)
+class Settings:
+    """params.yaml. `raw` is the checked mapping, for those who show or edit it; all others read the typed parts."""
+
+    raw: Mapping[str, Any]
+
+    @property
+    def profile(self) -> str:
+        return str(self.raw["profile"])
+
+    @cached_property
+    def corpus(self) -> CorpusSettings:
+        return corpus_settings(self.raw["corpus"], len(self.rounds))
+
+    @property
+    def source(self) -> Source:
+        """Where benchmarks are loaded from."""
+        source: Source = self.raw["corpus"]["source"]
+        return source
+
+    @property
+    def local_dir(self) -> Path | None:
+        """The folder with a folder of files for each benchmark, for source local."""
+        named = self.raw["corpus"]["local_dir"]
+        return home() / named if named else None
+
+    @cached_property
+    def endpoints(self) -> dict[str, Endpoint]:
+        return endpoints_from(self.raw["endpoints"])
+
+    @property
+    def local_endpoints(self) -> list[str]:
+        """The endpoints of models on this machine."""
+        return [name for name, endpoint in self.endpoints.items() if endpoint.kind == "local"]
+
+    @property
+    def weights(self) -> Mapping[str, Mapping[str, Any]]:
+        """Entries of weights by model, as params has them."""
+        weights: Mapping[str, Mapping[str, Any]] = self.raw["weights"]
+        return weights
+
+    @property
+    def budget_usd(self) -> float | None:
+        """The most that all calls may cost together; None for no limit."""
+        limit: float | None = self.raw.get("budget", {}).get("usd")
+        return limit
+
+    @cached_property
+    def supervisor(self) -> SupervisorSettings:
+        return supervisor_settings(self.raw["supervisor"])
+
+    @cached_property
+    def answers(self) -> AnswerSettings:
+        return AnswerSettings(**self.raw["answers"])
+
+    @cached_property
+    def disagreement(self) -> AnalysisSettings:
+        return AnalysisSettings(**self.raw["disagreement"])
+
+    @cached_property
+    def evidence(self) -> EvidenceSettings:
+        return EvidenceSettings(self.raw["evidence"]["folder"], tuple(self.raw["evidence"]["gold_rounds"]))
+
+    @cached_property
+    def scoring(self) -> ScoringSettings:
+        return ScoringSettings(**self.raw["scoring"])
+
+    @property
+    def predictor(self) -> str:
+        """Who predicts: annotator or coalition."""
+        return str(self.raw["selection"]["predictor"])
+
+    @property
+    def pool(self) -> list[str]:
+        """The active annotators, in order."""
+        return list(self.raw["annotator_pool"])
+
+    @property
+    def rounds(self) -> list[int]:
+        """The numbers of the active rounds, in order."""
+        return [entry["id"] for entry in self.raw["rounds"]]
+
+    @property
+    def annotator_entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every annotator's entry by name, as params has it: a selection keeps that of the chosen one."""
+        entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
+        return entries
+
+    def annotator(self, name: str) -> AnnotatorSettings:
+        """Return an annotator by name; UserError with the names there are."""
+        entries = self.annotator_entries
+        if name not in entries:
+            raise UserError(f"{PARAMS}: annotators: no annotator {name!r}; there are: {', '.join(sorted(entries))}")
+        return annotator_settings(name, entries[name])
+
+    def round(self, number: int) -> int:
+        """Return the round, if there is one of that number; UserError otherwise."""
+        if number not in self.rounds:
+            raise UserError(f"{PARAMS}: rounds: no round {number}; there are: {', '.join(map(str, self.rounds))}")
+        return number
+
+    def refined(self, number: int) -> int:
+        """Return the round, if a refinement leads to it; UserError otherwise."""
+        known = [entry["id"] for entry in self.raw["refinements"]]
+        if number not in known:
+            there = ", ".join(map(str, known)) or "none"
+            raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
+        return number
+
+
+def load_settings(path: Path = PARAMS) -> Settings:
+    """Read and check params.yaml.
+
+    Errors: UserError naming the key, what was given and what is allowed.
+    """
+    return settings_from(read_yaml(path), str(path))
+
+
+def settings_from(raw: Any, where: str) -> Settings:
+    """Settings from data, checked; `where` is what errors call it.
+
+    Errors: as `load_settings`.
+    """
+    check(raw, "params", where)
+    _names_exist(raw, where)
+    return Settings(raw)
+
+
+def guideline_of(number: int) -> str:
+    """A round's guideline below its room, as settings name it."""
+    return f"rounds/r{number}/guideline.yaml" if number else "guideline.yaml"
+
+
+def record_of(number: int) -> str:
+    """The record of what led to a round, as settings name it: a refinement's, for round 0 the guideline itself."""
+    return f"rounds/r{number}/refinement.json" if number else "guideline.yaml"
+
+
+def _names_exist(raw: Mapping[str, Any], path: str) -> None:
+    annotators, endpoints = raw["annotators"], raw["endpoints"]
+    for position, name in enumerate(raw["annotator_pool"]):
+        if name not in annotators:
+            known = ", ".join(sorted(annotators))
+            raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
+    local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
+    models = {f"annotators.{name}": entry for name, entry in annotators.items()}
+    models["supervisor.model"] = raw["supervisor"]["model"]
+    for where, entry in models.items():
+        if entry["endpoint"] not in endpoints:
+            known = ", ".join(sorted(endpoints))
+            raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
+        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in local:
+            known = ", ".join(local) or "none"
+            raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
+    _prompts_exist(annotators, path)
+    for name, entry in raw["weights"].items():
+        if ("sha256" in entry) == ("files" in entry):
+            raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
+    if raw["corpus"]["pilot"]["embedder"] == MINILM:
+        check_minilm(raw["weights"], path)
+    if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
+        raise UserError(
+            f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
+            f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
+        )
+    ids = [entry["id"] for entry in raw["rounds"]]
+    if ids != list(range(len(ids))):
+        raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
+    for entry in raw["rounds"]:
+        expected = guideline_of(entry["id"])
+        if entry["guideline"] != expected:
+            raise UserError(f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}")
+    begun = [entry["prev"] for entry in raw["refinements"]]
+    if raw["evidence"]["folder"] == "gold" and sorted(raw["evidence"]["gold_rounds"]) != begun:
+        raise UserError(
+            f"{path}: evidence.gold_rounds: is {raw['evidence']['gold_rounds']}; with folder gold it must be {begun}, "
+            "the rounds that refinements begin with"
+        )
+    for entry in raw["refinements"]:
+        _refinement_fits(entry, raw, path)
+    steps = [(entry["prev"], entry["id"]) for entry in raw["refinements"]]
+    if steps != list(itertools.pairwise(ids)):
+        raise UserError(
+            f"{path}: refinements: are {steps}; each round after the first needs one, from the round before it"
+        )
+
+
+def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:
+    folder = PROMPTS / "annotator"
+    known = sorted(file.stem for file in folder.glob("*.md") if not file.stem.startswith(_DOCUMENT_PROMPT))
+    for name, entry in annotators.items():
+        prompt = entry.get("prompt")
+        if prompt is not None and prompt not in known:
+            raise UserError(
+                f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
+                f"there are: {', '.join(known)}"
+            )
+
+
+def _refinement_fits(entry: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> None:
+    """DVC templates cannot work these paths out, so they are written down, and checked here."""
+    prev = entry["prev"]
+    for key, value in (("guideline", guideline_of(prev)), ("record", record_of(prev))):
+        if entry[key] != value:
+            raise UserError(
+                f"{path}: refinements, round {prev} to {entry['id']}: {key} is {entry[key]!r}; must be {value!r}"
+            )

@@ -1,0 +1,156 @@
+"""Every scoring protocol in detail: micro score, score per type, counts per document, intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from diziner.common.errors import UserError
+from diziner.common.exact import mean
+from diziner.common.rounding import rounded
+from diziner.records.annotations import Span
+from diziner.records.documents import Document
+from diziner.scoring.bootstrap import document_bootstrap, paired_bootstrap
+from diziner.scoring.pairing import count_boundary_pairs
+from diziner.scoring.protocols import PROTOCOLS
+from diziner.scoring.significance import randomization_p_value
+from diziner.scoring.strict import STRICT_PROTOCOL, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Spans = Mapping[str, Sequence[Span]]
+
+TITLES = {
+    "strict": STRICT_PROTOCOL,
+    "seqeval_default": "seqeval default span F1",
+    "boundary": "boundary-only span F1",
+    "type": "MUC type F1 (right type, overlapping bounds)",
+    "muc_partial": "MUC partial F1 (half credit for overlapping bounds, types ignored)",
+    "set_of_strings": "F1 on sets of strings per document (UniversalNER)",
+    "word_aligned_set": "F1 on sets of aligned words per document (GNER)",
+    "multiset_of_strings": "F1 on multisets of typed strings per document (GoLLIE)",
+    "reference": "span F1 pooled without document id (the DiZiNER authors' scorer)",
+}
+# These read the document's tokens; the others need positions only.
+NEED_TOKENS = frozenset({"set_of_strings", "word_aligned_set", "multiset_of_strings", "reference"})
+# Its units are shared by documents, so no document has counts of its own, and resampling them means nothing.
+POOLED = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolScores:
+    """One protocol's score of one prediction.
+
+    `per_type` holds, by type, the protocol's score on the spans of that type alone. `counts` are (credit,
+    predicted, gold) of each document in order of id, shape (documents, 3), all doubled for muc_partial; their
+    sums give `micro`. None for `reference`.
+    """
+
+    micro: Score
+    macro_f1: float
+    per_type: Mapping[str, Score]
+    counts: NDArray[np.int64] | None
+
+
+def chosen_protocols(text: str) -> tuple[str, ...]:
+    """Protocols from `all` or names with commas between them, in the order of `PROTOCOLS`.
+
+    Errors: UserError for an unknown name.
+
+    >>> chosen_protocols("boundary,strict")
+    ('strict', 'boundary')
+    """
+    if text == "all":
+        return tuple(PROTOCOLS)
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PROTOCOLS:
+            raise UserError(f"--protocol: unknown scoring protocol {name!r}; one of all, {', '.join(PROTOCOLS)}")
+    return tuple(name for name in PROTOCOLS if name in names)
+
+
+def protocol_scores(
+    name: str, documents: Mapping[str, Document] | None, gold: Spans, predicted: Spans
+) -> ProtocolScores:
+    """Score one prediction under one protocol, in detail. Gold and prediction have the same ids.
+
+    Errors: UserError if the protocol needs tokens and there are no `documents`.
+    """
+    import numpy as np
+
+    if documents is None and name in NEED_TOKENS:
+        raise UserError(
+            f"--protocol: {name} compares text, and no file has tokens; give them by --documents FILE, "
+            f"or choose among {', '.join(known for known in PROTOCOLS if known not in NEED_TOKENS)}"
+        )
+    protocol, texts = PROTOCOLS[name], documents or {}
+    per_type = {label: protocol(texts, *sides) for label, sides in _by_type(gold, predicted).items()}
+    counts = None
+    if name != POOLED:
+        rows = [_document_counts(name, texts, id_, gold[id_], predicted[id_]) for id_ in sorted(gold)]
+        counts = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
+    macro = mean(score.f1 for score in per_type.values()) if per_type else 1.0
+    return ProtocolScores(protocol(texts, gold, predicted), macro, per_type, counts)
+
+
+def scores_to_json(name: str, scores: ProtocolScores, samples: int, seed: int) -> dict[str, Any]:
+    """A protocol's name, score, counts, types, and 95 % document bootstrap interval (None for `reference`)."""
+    interval = None if scores.counts is None else document_bootstrap(scores.counts, samples, seed=seed)
+    return {
+        "name": TITLES[name],
+        **asdict(scores.micro),
+        "macro_f1": scores.macro_f1,
+        "interval": None if interval is None else asdict(interval),
+        "types": {label: asdict(score) for label, score in scores.per_type.items()},
+    }
+
+
+def difference_to_json(first: ProtocolScores, second: ProtocolScores, samples: int, seed: int) -> dict[str, Any]:
+    """F1 of the first prediction minus F1 of the second: paired 95 % interval, p-value of a randomization test."""
+    if first.counts is None or second.counts is None:
+        change = first.micro.f1 - second.micro.f1
+        return {"difference": change, "low": None, "high": None, "p_value": None}
+    found = asdict(paired_bootstrap(first.counts, second.counts, samples, seed=seed))
+    return found | {"p_value": randomization_p_value(first.counts, second.counts, samples, seed=seed)}
+
+
+def _by_type(gold: Spans, predicted: Spans) -> dict[str, tuple[dict[str, list[Span]], dict[str, list[Span]]]]:
+    """Gold and predicted spans of each type, by name, in the documents where either side has one."""
+    found: dict[str, tuple[dict[str, list[Span]], dict[str, list[Span]]]] = {}
+    for side, spans in enumerate((gold, predicted)):
+        for id_, row in spans.items():
+            for span in row:
+                both = found.setdefault(span.type, ({}, {}))
+                for each in both:
+                    each.setdefault(id_, [])
+                both[side][id_].append(span)
+    return dict(sorted(found.items()))
+
+
+def _document_counts(
+    name: str, documents: Mapping[str, Document], id_: str, gold: Sequence[Span], predicted: Sequence[Span]
+) -> tuple[int, int, int]:
+    score = PROTOCOLS[name](documents, {id_: gold}, {id_: predicted})
+    if name != "muc_partial":
+        return score.correct, score.predicted, score.gold
+    pairs = count_boundary_pairs(sorted(set(gold)), sorted(set(predicted)))
+    return 2 * pairs.exact + pairs.partial, 2 * score.predicted, 2 * score.gold
+
+
+def json_text(value: object) -> str:
+    """JSON with sorted keys, floats at 6 places, two spaces, a newline at the end. Never NaN.
+
+    >>> print(json_text({"b": -0.0000001, "a": (1, 2 / 3)}), end="")
+    {
+      "a": [
+        1,
+        0.666667
+      ],
+      "b": 0.0
+    }
+    """
+    return json.dumps(rounded(value), ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2) + "\n"

@@ -1,0 +1,41 @@
+"""Phase 2: what is particular to one annotator; all annotators are asked about at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from diziner.supervisor.evidence import Evidence
+from diziner.supervisor.patterns import Finding
+from diziner.supervisor.phases import Question, Supervisor, shown
+
+
+def diagnose(
+    supervisor: Supervisor, evidence: Evidence, patterns: Sequence[str]
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Each diagnosis by annotator, and the needs that go on. `patterns` are named as dealt with elsewhere.
+
+    Annotators of the coalition are left alone unless `specific_for_all`; so are those without disagreement.
+    """
+    settings = supervisor.settings
+    names = [
+        name
+        for name, groups in sorted(evidence.by_annotator.items())
+        if groups and (settings.specific_for_all or name not in evidence.coalition)
+    ]
+    groups = {name: evidence.by_annotator[name][: settings.max_patterns] for name in names}
+    variables = {"patterns": patterns, "limit": settings.max_specific}
+    questions = [
+        Question(f"Annotator: {name}\n{shown(groups[name])}", settings.max_specific, variables, about=name)
+        for name in names
+    ]
+    diagnoses: dict[str, Any] = {}
+    findings: list[Finding] = []
+    for name, dialogue in zip(names, supervisor.ask("diagnosis", questions), strict=True):
+        if dialogue.value is not None:
+            diagnoses[name] = dialogue.value
+        findings += [
+            Finding(f"- {need['kind']}: {need['need']}", groups[name], dialogue.responses, name)
+            for need in dialogue.items("needs")[: settings.max_specific]
+        ]
+    return diagnoses, findings

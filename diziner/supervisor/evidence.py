@@ -1,0 +1,72 @@
+"""What the supervisor is shown of a round: its disagreements, in the type names that annotators know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diziner.records.disagreements import ErrorExample, ErrorGroup
+from diziner.records.guideline import EntityType
+
+NO_ENTITY = "no entity"  # how prompts write that a string is left unmarked
+EXAMPLES_SHOWN = 3  # per group of disagreements; the report for large models shows more
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One round's disagreements: groups over all annotators, each annotator's own against the consensus,
+    the coalition, and the report (markdown, with the benchmark's labels). `gold`: the consensus in all of it is
+    gold labels, for an ablation."""
+
+    groups: tuple[ErrorGroup, ...]
+    by_annotator: Mapping[str, tuple[ErrorGroup, ...]]
+    coalition: tuple[str, ...]
+    report: str
+    gold: bool = False
+
+    def texts(self) -> list[str]:
+        """Every text of a document that the supervisor may be shown."""
+        groups = [*self.groups, *(group for entries in self.by_annotator.values() for group in entries)]
+        return [example.context for group in groups for example in group.examples]
+
+
+def evidence_from_json(
+    value: Mapping[str, Any], report: str, types: Sequence[EntityType], gold: bool = False
+) -> Evidence:
+    """From a checked disagreements.json and the report beside it.
+
+    In groups, labels are replaced by the types' names and O by "no entity": annotators know no labels.
+    """
+    rename = _renaming(types)
+    return Evidence(
+        tuple(_group(entry, rename) for entry in value["groups"]),
+        {name: tuple(_group(entry, rename) for entry in entries) for name, entries in value["annotators"].items()},
+        tuple(value["coalition"]),
+        report,
+        gold,
+    )
+
+
+def _group(value: Mapping[str, Any], rename: Callable[[str], str]) -> ErrorGroup:
+    examples = tuple(
+        ErrorExample(
+            **{
+                **entry,
+                "consensus": rename(entry["consensus"]),
+                "agreeing": tuple(entry["agreeing"]),
+                "alternatives": tuple((rename(reading), tuple(names)) for reading, names in entry["alternatives"]),
+            }
+        )
+        for entry in value["examples"]
+    )
+    return ErrorGroup(value["family"], rename(value["subtype"]), value["tokens"], value["mentions"], examples)
+
+
+def _renaming(types: Sequence[EntityType]) -> Callable[[str], str]:
+    """Rename labels where they stand as such in a reading (`ORG "Bank"; O`) or a subtype (`ORG_to_O`)."""
+    names = {t.label: t.name for t in types} | {"O": NO_ENTITY}
+    labels = "|".join(re.escape(label) for label in sorted(names, key=lambda label: (-len(label), label)))
+    place = re.compile(rf'(?:(?<=^)|(?<=; )|(?<=_to_))(?:{labels})(?=$|; | "|_to_|_bounds)')
+    return lambda text: place.sub(lambda found: names[found.group()], text)

@@ -1,0 +1,79 @@
+"""Between two rounds: which guideline the next one builds on, who takes part, whether refinement goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from diziner.common.exact import as_written
+from diziner.guideline.file import all_instructions, guideline_from_json, guideline_to_json
+from diziner.records.agreement import Agreement
+from diziner.records.guideline import Guideline
+from diziner.supervisor.settings import SupervisorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPoint:
+    """What a refinement begins with.
+
+    `guideline` is the base (its `round` is the round before, also where an earlier round's guideline is taken
+    up again), `agreement` the overall agreement under it of those who go on, `accepted` False if the round before
+    was taken back. `rejected` are texts of instructions that were tried and taken back. `stopped`: refinement ended.
+    """
+
+    guideline: Guideline
+    agreement: float
+    accepted: bool = True
+    rejected: tuple[str, ...] = ()
+    stopped: bool = False
+
+
+def starting_point(
+    guideline: Guideline, agreement: Agreement, record: Mapping[str, Any] | None, settings: SupervisorSettings
+) -> StartingPoint:
+    """From a round's guideline, its agreement and the record of the refinement that led to it (None for round 0).
+    All of it is label-free.
+
+    Agreement of different documents says little: `accept: agreement` wants one fixed pilot set, and the other
+    two settings are noisy without one. Nobody is left out on the word of a round that is taken back.
+    """
+    overall = agreement.overall
+    start = StartingPoint(guideline, overall)
+    if record is not None:
+        rejected = tuple(record["rejected"])
+        if settings.accept == "agreement" and overall < record["base"]["agreement"]:
+            base = guideline_from_json(record["base"]["guideline"], "refinement.json: base.guideline")
+            stood = {instruction.text for instruction in all_instructions(base)}
+            tried = (i.text for i in all_instructions(guideline) if i.text not in stood)
+            rejected = tuple(dict.fromkeys([*rejected, *tried]))
+            base = replace(base, round=guideline.round)
+            start = StartingPoint(base, record["base"]["agreement"], accepted=False)
+        calm = settings.stop_below is not None and abs(
+            as_written(overall) - as_written(record["agreement"])
+        ) < as_written(settings.stop_below)
+        start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm)
+    # From round 1 on: round 0 says how annotators read the text without any guidance (method section 9).
+    if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings)):
+        left_out = tuple(sorted({*start.guideline.left_out, worst}))
+        # What the next round's agreement is held against: that of the annotators who will take part in it.
+        rest = agreement.among(agreement.mean.keys() - {worst})
+        start = replace(start, guideline=replace(start.guideline, left_out=left_out), agreement=rest)
+    return start
+
+
+def base_to_json(start: StartingPoint, settings: SupervisorSettings) -> dict[str, Any]:
+    """What the next step needs to take this one back; the guideline itself only where that can happen."""
+    keep = settings.accept == "agreement"
+    return {"agreement": start.agreement, "guideline": guideline_to_json(start.guideline) if keep else None}
+
+
+def _worst(mean: Mapping[str, float], settings: SupervisorSettings) -> str:
+    """The annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
+    if settings.drop_worst_margin is None or len(mean) <= settings.drop_worst_keep:
+        return ""
+    exact = {name: as_written(value) for name, value in mean.items()}
+    worst = min(exact, key=lambda name: (exact[name], name))
+    average = sum(exact.values(), Fraction(0)) / len(exact)
+    return worst if average - exact[worst] >= as_written(settings.drop_worst_margin) else ""

@@ -1,0 +1,53 @@
+"""The supervisor's settings (params `supervisor`): its model, how much it sees at once, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from diziner.prompting.request import ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """How the supervisor works; every limit is enforced in code, not only asked for.
+
+    `batch`: all (each phase sees everything in one call) or one (one disagreement, principle or candidate
+    a call, for small models). A round brings at most `max_patterns` patterns, `max_common` new common
+    instructions and `max_specific` new ones per annotator; it changes at most the share `max_change` of the
+    words of the instructions that stand (None: no limit). No annotator is shown more than `max_words` words of
+    instructions, no example is longer than `max_example_words`. `specific_for_all` diagnoses the coalition's
+    annotators too. `update_goal` lets phase 3 rewrite the goal; without `show_goal`
+    the supervisor is not told it.
+
+    `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
+    documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
+    (None: never). `drop_worst_margin`: an annotator whose mean agreement is this far below the mean of all is
+    left out from then on, while more than `drop_worst_keep` remain (None: never; method section 9).
+    """
+
+    model: ModelSettings
+    batch: str = "all"
+    max_patterns: int = 5
+    max_common: int = 3
+    max_specific: int = 2
+    max_change: float | None = None
+    max_words: int = 600
+    max_example_words: int = 12
+    specific_for_all: bool = False
+    update_goal: bool = True
+    show_goal: bool = True
+    accept: str = "always"
+    stop_below: float | None = None
+    drop_worst_margin: float | None = None
+    drop_worst_keep: int = 4
+
+
+def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:
+    """From params `supervisor`, already checked by its schema."""
+    model = dict(entry["model"])
+    if "stop" in model:
+        model["stop"] = tuple(model["stop"])
+    rest = {key: value for key, value in entry.items() if key != "model"}
+    return SupervisorSettings(model=ModelSettings(**model), **rest)
