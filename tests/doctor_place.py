@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project, copy_project
+from projects import Project, copy_project
 
 from diziner.common.files import check
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, use_scripted
+from projects import ROOT, use_scripted
 
 from diziner.commands import label as command
 from diziner.common.errors import DizinerError, UserError

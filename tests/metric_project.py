@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from conftest import ROOT
+from projects import ROOT
 
 from diziner.common.files import write_json
 from diziner.results.document_counts import PredictionCounts, counts_to_text, headline

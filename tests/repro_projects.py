@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conftest import ROOT, Project
+from projects import ROOT, Project
 
 # A stage script of ours in the project: reads files, waits, appends to a journal, writes its output.
 TOY = """

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Project
+from projects import Project
 
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.layout import store_path

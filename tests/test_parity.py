@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from projects import ROOT
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.bias import annotator_biases
@@ -30,7 +31,7 @@ from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.spans.tags import spans_to_tags, tags_to_spans
 
-FOLDER = Path(os.environ.get("DIZINER_PARITY") or Path(__file__).parents[2] / "shared" / "parity")
+FOLDER = Path(os.environ.get("DIZINER_PARITY") or ROOT.parent / "shared" / "parity")
 CASES = sorted(FOLDER.glob("*.json"))
 PARAMETERS: list[Path | None] = [*CASES] or [None]
 HALF = Fraction(1, 2)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, copy_project, use_scripted
+from projects import ROOT, Project, copy_project, use_scripted
 
 from diziner.layout import files_of, weights_path
 from diziner.llm.tape import read_tape
@@ -30,8 +30,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A fresh clone on the embedded profile, set up but for its environment, which is this one."""
     project = copy_project(tmp_path_factory.mktemp("readme") / "project", None, recordings=True)
     # `make test` inside the clone runs one quick file, not this one again.
-    (project.folder / "tests").mkdir()
-    (project.folder / "tests/test_ner_tags.py").write_bytes((ROOT / "tests/test_ner_tags.py").read_bytes())
+    (project.folder / "tests/spans").mkdir(parents=True)
+    (project.folder / "tests/spans/test_tags.py").write_bytes((ROOT / "tests/spans/test_tags.py").read_bytes())
     (project.folder / ".venv/.installed").touch()
     return project
 

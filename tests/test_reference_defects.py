@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
+from projects import ROOT
 
 from diziner.agreement.analysis import analyse, annotator_errors
 from diziner.agreement.settings import AnalysisSettings

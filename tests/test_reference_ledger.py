@@ -8,7 +8,7 @@ import re
 from functools import cache
 
 import pytest
-from conftest import ROOT
+from projects import ROOT
 
 TEXT = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
 POINTS = re.findall(r"^### (D\d+) [^\n]+\n(.*?)(?=^##|\Z)", TEXT, re.DOTALL | re.MULTILINE)
@@ -34,7 +34,7 @@ def test_a_point_says_what_differs_where_and_which_test_shows_it(name: str, body
     heads = [entry.split(":", 1)[0] for entry in entries]
     assert heads in (["Reference", "Here", "Shown by"], ["Reference", "Here", "Way back", "Shown by"])
     assert re.search("`(?:diziner|stages)/", entries[1])
-    assert re.fullmatch(r"Shown by: `tests/\w+\.py::test_\w+`(, `tests/\w+\.py::test_\w+`)* ?", entries[-1])
+    assert re.fullmatch(r"Shown by: `tests/[\w/]+\.py::test_\w+`(, `tests/[\w/]+\.py::test_\w+`)* ?", entries[-1])
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED, ids=["::".join(filter(None, named)) for named in NAMED])

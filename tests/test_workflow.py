@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
+from projects import ROOT
 
 from diziner.cli import COMMANDS
 

@@ -1,7 +1,7 @@
 """A BERT encoder of two layers from whole random numbers, the same on every machine, and what it gives.
 
 Run as a script, it prints one line of JSON: the digests of vectors, and the BLAS kernels and processor features
-that they were computed with. `tests/test_minilm_bits.py` runs it under many settings.
+that they were computed with. `tests/embedding/test_minilm_bits.py` runs it under many settings.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from conftest import ROOT
 from perf.synthetic import make_corpus
+from projects import ROOT
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import confusion_to_json

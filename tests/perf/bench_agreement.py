@@ -14,7 +14,7 @@ from itertools import combinations
 
 import naive_agreement as naive
 import numpy as np
-from synthetic import make_corpus
+from perf.synthetic import make_corpus
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.chance import cohens_kappa

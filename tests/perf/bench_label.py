@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import Project, copy_project, use_scripted
+from projects import Project, copy_project, use_scripted
 
 from diziner.annotator.annotate import requests_for
 from diziner.corpora.tokenize import tokenize

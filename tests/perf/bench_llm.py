@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from annotating import annotate
-from conftest import copy_project, use_scripted
+from projects import copy_project, use_scripted
 
 from diziner.annotator.annotate import requests_for
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings

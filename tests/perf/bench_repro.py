@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import yaml
-from conftest import Project, copy_project
+from projects import Project, copy_project
 from repro_projects import locks, make_graph
 
 MODELS, ROUNDS = 8, 6

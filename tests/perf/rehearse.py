@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import yaml
-from conftest import Project, copy_project
+from projects import Project, copy_project
 
 ANNOTATORS = ("careful", "careful-2", "careful-3", "eager", "eager-2", "shy", "shy-2", "random")
 FAULTS = {"rate_limit": 0.02, "server_error": 0.01, "reset": 0.01, "prose": 0.005, "wrong_types": 0.005}

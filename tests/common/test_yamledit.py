@@ -1,0 +1,105 @@
+"""Changing single values of YAML files that people write: the value changes, and not a byte else."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from projects import ROOT
+
+from diziner.common.errors import UserError
+from diziner.common.yamledit import with_item, with_value
+
+FILES = [*sorted(ROOT.glob("diziner/profiles/*.yaml")), *sorted(ROOT.glob("data/*/guideline.yaml"))]
+GUIDELINE = "# mine\nround: 0 # first\ninstructions: {common: [], specific: {}}\n"
+CHOICE = {"conflict": "a_to_b", "decision": "It's b: not # a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "expected"),
+    [
+        ("a: 1 # one\nb: 2\n", ["a"], 3, "a: 3 # one\nb: 2\n"),
+        ("a:\nb: 2\n", ["a"], "x", "a: x\nb: 2\n"),
+        ("a: # why\n  - x # the x\n  # end\nb: 2\n", ["a"], ["y"], "a: # why\n  [y] # the x\n  # end\nb: 2\n"),
+        ("a:\n- x\n- y\n# end\nb: 2\n", ["a"], [], "a: []\n# end\nb: 2\n"),
+        ("a:\n  b: 1\n\n# on c\nc: 3\n", ["a", "new"], None, "a:\n  b: 1\n  new: null\n\n# on c\nc: 3\n"),
+        ("a: {b: 'x'} # why", ["a", "c"], True, "a: {b: 'x', c: true} # why"),
+        ("a: >\n  folded\n  text\n\nb: 2\n", ["a"], "x: y", "a: 'x: y'\n\nb: 2\n"),
+        ("a: [1, 2]\n", ["a", 1], "é", "a: [1, é]\n"),
+        ("a: [{b: 1}]\n", ["a"], [{"b": 1}, {"b": 2}], "a:\n  - {b: 1}\n  - {b: 2}\n"),
+    ],
+)
+def test_one_value_changes(text: str, path: list[str | int], value: Any, expected: str) -> None:
+    assert with_value(text, path, value) == expected
+
+
+def places(value: Any, way: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in items for found in ((*way, key), *places(item, (*way, key)))]
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(string.printable, max_size=12) | st.sampled_from("éß«»😀")
+values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(string.ascii_letters, min_size=1), scalars)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_any_value_of_any_file_of_ours_changes_alone(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(FILES)).read_text()
+    path = data.draw(st.sampled_from(places(yaml.safe_load(text))))
+    value = data.draw(values)
+    after = with_value(text, list(path), value)
+    expected = yaml.safe_load(text)
+    place = expected
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert yaml.safe_load(after) == expected
+    # What stands before and behind the place is as it was: all comments but those inside the value are there.
+    marks = sorted(line.partition("#")[2] for line in text.splitlines() if line.startswith("#"))
+    assert [mark for mark in marks if mark not in after] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GUIDELINE,
+        GUIDELINE.rstrip(),
+        f"{GUIDELINE}choices: []\n# end\n",
+        f"{GUIDELINE}choices: # none yet\n# end\n",
+        f"{GUIDELINE}choices: [{{conflict: x, decision: y}}] # one\nleft_out: [a]\n",
+        f"{GUIDELINE}choices:\n  # why\n  - conflict: x # c\n    decision: y\n  # end\n\nleft_out: [a]\n",
+        f"{GUIDELINE}choices:\n- decision: |\n    y\n    z\n  conflict: x\nleft_out: [a]\n",
+    ],
+)
+def test_an_item_is_added_in_any_style_and_nothing_else_changes(text: str) -> None:
+    after = with_item(with_item(text, "choices", CHOICE), "choices", {"conflict": "c", "decision": "d"})
+    before = yaml.safe_load(text)
+    assert yaml.safe_load(after) == {
+        **before,
+        "choices": [*(before.get("choices") or ()), CHOICE, {"conflict": "c", "decision": "d"}],
+    }
+    for line in text.splitlines():
+        if not line.startswith("choices:"):
+            assert line in after.splitlines()
+    for comment in ("# mine", "# first", "# end", "# none yet", "# one", "# why", "# c"):
+        assert (comment in after) == (comment in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        ("a: {b: 1}\n", ["x", "b"], "x.b: there is no 'x'"),
+        ("a: {b: 1}\n", ["a", "b", "c"], "a.b.c: there is no place for 'c'"),
+        ("a: [1]\n", ["a", 4], "a.4: there is no place for 4"),
+        ("a: &one {b: 1}\nc: *one\n", ["c", "b"], "c.b: cannot be changed in a file written like this"),
+        ("a: &one {b: 1}\nc: {<<: *one}\n", ["c", "b"], "c.b: cannot be changed in a file written like this"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_and_not_guessed(text: str, path: list[str | int], expected: str) -> None:
+    with pytest.raises(UserError, match=f"^{expected}"):
+        with_value(text, path, 2)

@@ -1,0 +1,400 @@
+"""`diziner label`: the same rows however the work is cut, nothing done twice, nothing lost, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from annotating import annotate
+from hypothesis import given
+from hypothesis import strategies as st
+from label_place import GUIDELINE, Place, content, make_place, rows, shards
+from projects import Project
+
+from diziner.common.errors import ProviderError, UserError
+from diziner.common.files import read_json, read_jsonl
+from diziner.endpoints import Endpoint
+from diziner.guideline.file import load_guideline, save_guideline
+from diziner.labelling.input_files import Files, document_of, files_of, items_of
+from diziner.labelling.job import recipe_digest
+from diziner.labelling.output_folder import OutFolder, Report, labelled_row
+from diziner.labelling.progress import Board
+from diziner.labelling.work import share_of
+from diziner.layout import Room
+from diziner.llm.access import asker_for
+from diziner.scripted.faults import Faults
+from diziner.scripted.server import ScriptedServer
+from diziner.settings import Settings, load_settings
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return make_place(tmp_path, monkeypatch)
+
+
+def test_rows_are_those_of_annotating_all_at_once_however_the_input_is_cut(place: Place) -> None:
+    settings = load_settings()
+    documents = [document_of(item) for item in items_of(Files((place.input,), ()))]
+    asker = asker_for(settings, Room("conll2003"))
+    guideline, annotator = load_guideline(GUIDELINE), settings.annotator("scripted_careful")
+    whole = annotate(documents, guideline, annotator, asker, "all", settings.answers)
+    expected = [labelled_row(*pair) for pair in zip(documents, whole, strict=True)]
+    assert any(row["spans"] for row in expected)
+    for size, count in (("1", 20), ("7", 3), ("20", 1), ("1000", 1)):
+        out = place.folder / size
+        place.label("--shard-documents", size, out=out)
+        assert len(shards(out)) == count
+        assert rows(out) == json.loads(json.dumps(expected))
+
+
+def test_the_same_labelling_gives_the_same_bytes_and_parquet_holds_the_same_rows(place: Place) -> None:
+    import pyarrow.parquet
+
+    for name in ("a", "b"):
+        place.label("--shard-documents", "6", out=place.folder / name)
+    assert content(place.folder / "a") == content(place.folder / "b")
+    for name in ("p", "q"):
+        place.label("--shard-documents", "6", "--format", "parquet", out=place.folder / name)
+    assert content(place.folder / "p") == content(place.folder / "q")
+    table = [row for path in shards(place.folder / "p") for row in pyarrow.parquet.read_table(path).to_pylist()]
+    for row in table:
+        row["spans"] = [[span["start"], span["end"], span["type"]] for span in row["spans"]]
+        row["drops"] = {drop["reason"]: drop["count"] for drop in row["drops"]}
+    assert table == rows(place.folder / "a")
+
+
+def test_the_manifest_lists_every_shard_in_reading_order_with_its_digest(place: Place) -> None:
+    import hashlib
+
+    place.label("--shard-documents", "6")
+    manifest = read_json(place.out / "manifest.json")
+    assert [entry["file"] for entry in manifest["shards"]] == [path.name for path in shards(place.out)]
+    assert [entry["documents"] for entry in manifest["shards"]] == [6, 6, 6, 2]
+    for entry in manifest["shards"]:
+        assert hashlib.sha256((place.out / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+    assert manifest["documents"] == 20
+    assert manifest["mentions"] == sum(len(row["spans"]) for row in rows(place.out))
+    assert manifest["annotator"]["model"]["model"] == "scripted-careful"
+
+
+def test_a_shard_that_is_done_is_not_done_again_and_one_that_is_damaged_is(place: Place) -> None:
+    place.label("--shard-documents", "6")
+    before = content(place.out)
+    for path in shards(place.out):
+        os.utime(path, ns=(0, 0))
+    cut, missing, *_ = shards(place.out)
+    cut.write_bytes(cut.read_bytes()[:-20])
+    os.utime(cut, ns=(0, 0))
+    missing.unlink()
+    place.label("--shard-documents", "6")
+    assert content(place.out) == before
+    changed = {path.name for path in shards(place.out) if path.stat().st_mtime_ns != 0}
+    assert changed == {cut.name, missing.name}
+
+
+def test_one_document_more_leaves_full_shards_as_they_are(place: Place) -> None:
+    place.label("--shard-documents", "6")
+    names = {path.name for path in shards(place.out)}
+    place.documents(21)
+    assert "1 shard(s) of other documents" in place.refuses("--shard-documents", "6")
+    (place.out / "notes.txt").write_text("mine")
+    place.label("--shard-documents", "6", "--replace")
+    assert len({path.name for path in shards(place.out)} & names) == 3
+    assert len(shards(place.out)) == 4
+    assert len(rows(place.out)) == 21
+    assert (place.out / "notes.txt").read_text() == "mine"
+    assert len(list((place.out / ".shards").iterdir())) == 4
+
+
+def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:
+    settings = Settings(params)
+    asker = asker_for(settings, Room("conll2003"))
+    annotator = settings.annotator("scripted_careful")
+    return recipe_digest(load_guideline(guideline), annotator, settings.answers, asker, "jsonl")
+
+
+def test_shard_names_follow_all_that_shapes_rows_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    def with_params(change: Callable[[dict[str, Any]], object]) -> str:
+        params = yaml.safe_load(yaml.safe_dump(place.params))
+        change(params)
+        return digest(params)
+
+    edited = tmp_path / "guideline.yaml"
+    guideline = load_guideline(GUIDELINE)
+    first, *others = guideline.types
+    save_guideline(
+        edited, replace(guideline, types=(replace(first, definition=f"{first.definition} Really."), *others))
+    )
+    shaping = [
+        digest(place.params),
+        digest(place.params, edited),
+        with_params(lambda p: p["annotators"]["scripted_careful"].update(temperature=0.5)),
+        with_params(lambda p: p["annotators"]["scripted_careful"].update(style="plain")),
+        with_params(lambda p: p["answers"].update(occurrences="ordered")),
+        with_params(lambda p: p["answers"].update(repair_turns=0)),
+        with_params(lambda p: p["answers"].update(show_goal=False)),
+    ]
+    assert len(set(shaping)) == len(shaping)
+    for transport in (
+        with_params(lambda p: p["answers"].update(max_failed_share=0.5)),
+        with_params(lambda p: p["endpoints"]["scripted"].update(concurrency=7)),
+        with_params(lambda p: p["annotators"]["scripted_shy"].update(temperature=0.5)),
+    ):
+        assert transport == shaping[0]
+
+
+def test_an_edited_template_or_matcher_makes_other_shards(make_project: Callable[..., Project]) -> None:
+    project = make_project("conll2003")
+    source = project.folder / "in.txt"
+    source.write_text("Ada Lovelace saw Lisbon.\n")
+    words = ("label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "scripted_careful")
+    names = set()
+    for number, edited in enumerate((None, "diziner/prompts/annotator/annotate.v1.md", "diziner/spans/matching.py")):
+        if edited:
+            with (project.folder / edited).open("a") as file:
+                file.write("\nMind the gap.\n" if edited.endswith(".md") else "\n_UNUSED = 1\n")
+        project.diziner(*words, "--in", str(source), "--out", f"labels{number}")
+        names |= {path.name for path in shards(project.folder / f"labels{number}")}
+    assert len(names) == 3
+
+
+def test_failed_documents_are_rows_and_the_same_command_again_asks_only_for_them(place: Place) -> None:
+    place.params["answers"]["repair_turns"] = 0
+    with ScriptedServer(Faults(server_error=0.3)) as server:
+        place.web(server.base_url, attempts=1)
+        message = place.refuses("--shard-documents", "6", kind=ProviderError)
+        port = int(server.base_url.split(":")[2].removesuffix("/v1"))
+    failed = [row for row in rows(place.out) if row["failure"]]
+    assert 0 < len(failed) < 20
+    assert f"{len(failed)} of 20 documents failed" in message
+    assert "unavailable" in message
+    assert failed[0]["id"] in message
+    assert all(row["failure"]["code"] == "unavailable" and not row["spans"] for row in failed)
+    assert read_json(place.out / "manifest.json")["failures"] == {"unavailable": len(failed)}
+    with ScriptedServer(port=port) as server:
+        place.label("--shard-documents", "6")
+        assert server.requests == len(failed)
+        assert not [row for row in rows(place.out) if row["failure"]]
+        place.label("--shard-documents", "6", out=place.folder / "whole")
+    assert content(place.folder / "whole") == content(place.out)
+
+
+def test_failures_within_the_allowed_share_are_accepted(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.params["answers"]["max_failed_share"] = 0.9
+    with ScriptedServer(Faults(server_error=0.3)) as server:
+        place.web(server.base_url, attempts=1)
+        place.label("--shard-documents", "20")
+    assert "documents failed: unavailable" in capsys.readouterr().out
+
+
+def test_a_dead_endpoint_ends_the_run_at_its_first_shard(place: Place) -> None:
+    with ScriptedServer() as server:
+        nobody = server.base_url
+    place.web(nobody, attempts=1)
+    place.documents(60)
+    message = place.refuses("--shard-documents", "20", kind=ProviderError)
+    assert "all 20 documents of shard 000000" in message
+    assert len(shards(place.out)) == 1
+    assert not (place.out / "manifest.json").exists()
+
+
+def test_a_last_shard_that_fails_does_not_keep_a_labelling_from_its_end(place: Place) -> None:
+    with ScriptedServer() as server:
+        place.web(server.base_url, attempts=1)
+        place.label("--shard-documents", "20")
+    place.params["answers"]["max_failed_share"] = 0.05
+    place.save()
+    place.documents(21)
+    place.label("--shard-documents", "20")
+    assert read_json(place.out / "manifest.json")["failures"] == {"unavailable": 1}
+
+
+def test_killed_at_any_moment_it_ends_the_same_and_repeats_no_more_than_was_in_flight(place: Place) -> None:
+    place.documents(120)
+
+    with ScriptedServer(latency_s=0.1) as server:
+        place.web(server.base_url)
+        for at_least in (8, 70):
+            process = place.start("--shard-documents", "20")
+            while server.requests < at_least and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert not (place.out / "manifest.json").exists()
+            for path in shards(place.out):
+                assert len(read_jsonl(path, "labelled")) == 20
+        assert place.start("--shard-documents", "20").wait() == 0
+        assert 120 <= server.requests <= 120 + 2 * 8
+    assert not [path for path in place.out.iterdir() if path.name.startswith(".0")]
+    place.label("--shard-documents", "20", out=place.folder / "whole")
+    assert content(place.folder / "whole") == content(place.out)
+
+
+def test_two_processes_do_not_label_into_one_folder(place: Place) -> None:
+    with OutFolder(place.out, "jsonl").held():
+        assert "another process is labelling into it" in place.refuses()
+    place.label()
+
+
+def test_a_forecast_asks_nothing_and_writes_nothing(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    with ScriptedServer() as server:
+        place.web(server.base_url, prices={"scripted-careful": {"input": 1.0, "output": 10.0}})
+        place.label("--dry", "--shard-documents", "6")
+        before = capsys.readouterr().out
+        assert server.requests == 0
+        assert not place.out.exists()
+        place.label("--shard-documents", "6")
+        capsys.readouterr()
+        spent = read_json(Path("metrics/cost.json"))["total"]["usd"]
+        shards(place.out)[0].unlink()
+        place.label("--dry", "--shard-documents", "6")
+    assert "20 documents in 4 shards, 0 of them done; 0 documents are answered already" in before
+    assert "calls to scripted-careful: 20" in before
+    estimate = float(before.partition("USD ")[2].split()[0])
+    assert estimate == pytest.approx(spent, rel=0.3)
+    after = capsys.readouterr().out
+    assert "4 shards, 3 of them done; 20 documents are answered already" in after
+    assert "calls to scripted-careful: 0," in after
+
+
+def test_an_annotator_that_the_guideline_leaves_out_is_refused(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "left_out.yaml"
+    save_guideline(path, replace(load_guideline(GUIDELINE), left_out=("scripted_careful",)))
+    with pytest.raises(UserError, match="leaves scripted_careful out"):
+        digest(place.params, path)
+
+
+def test_every_kind_of_file_gives_the_same_documents_and_gold_is_not_read(place: Place, tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    texts = ["Ada saw Lisbon.", "Nobody came.", "São Paulo won 3-1."]
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "b.txt").write_text("\ufeff" + "\r\n\r\n".join(texts), encoding="utf-8")
+    gold = [{"id": n, "text": text, "ner_tags": "broken", "spans": 7} for n, text in enumerate(texts)]
+    (folder / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in gold))
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "spans": [1, 2, 3]}), folder / "c.parquet")
+    words = [{"words": ["Ada", "saw", "Lisbon", "."]}]
+    (folder / "d.ndjson").write_text("".join(f"{json.dumps(row)}\n" for row in words))
+    (folder / "readme.md").write_text("not a document")
+    (folder / ".hidden.txt").write_text("not a document")
+    files = files_of(folder)
+    assert files.ignored == ("readme.md",)
+    found = [document_of(item) for item in items_of(files)]
+    assert [document.text for document in found] == [*texts, *texts, *texts, "Ada saw Lisbon ."]
+    assert found[0].tokens == found[3].tokens == found[6].tokens == found[9].tokens
+    ids = ["0", "1", "2", "b.txt:1", "b.txt:2", "b.txt:3", "c.parquet:1", "c.parquet:2", "c.parquet:3", "d.ndjson:1"]
+    assert [document.id for document in found] == ids
+
+
+def test_input_is_read_as_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"text": "One."}\n{"text": "Two."}\n\xff\xfe\n')
+    items = items_of(files_of(path))
+    assert [document_of(next(items)).text for _ in range(2)] == ["One.", "Two."]
+    with pytest.raises(UserError, match="not UTF-8 at byte 34"):
+        next(items)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"text": "Fine."}\n{"text": \n', ":2: not JSON"),
+        ('{"text": "Fine."}\n{"text": "  "}\n', ":2: empty document"),
+        ('{"text": "Fine."}\n{"txt": "Fine."}\n', ":2: neither tokens nor text"),
+        ('{"id": "a", "text": "One."}\n{"id": "a", "text": "Two."}\n', ":2: id 'a' is also at"),
+        ("", "no documents in it"),
+    ],
+)
+def test_bad_input_is_refused_before_a_model_is_asked(place: Place, text: str, reason: str) -> None:
+    place.input.write_text(text)
+    message = place.refuses()
+    assert reason in message
+    assert "\n" not in message
+    assert not Path(".responses").exists()
+    assert not shards(place.out)
+
+
+def test_bad_rows_are_left_out_and_listed_if_asked_for(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.input.write_text('{"text": "One."}\nnot JSON\n{"text": ""}\n{"text": "Two."}\n')
+    assert "leave such rows out with --skip-bad" in place.refuses()
+    place.label("--skip-bad", "--shard-documents", "2")
+    assert [row["id"] for row in rows(place.out)] == ["in.jsonl:1", "in.jsonl:4"]
+    rejected = read_jsonl(place.out / "rejected.jsonl")
+    assert [row["where"].rpartition(":")[2] for row in rejected] == ["2", "3"]
+    assert "2 bad rows left out" in capsys.readouterr().out
+    place.input.write_text('{"text": "One."}\n')
+    place.label("--skip-bad", "--replace")
+    assert not (place.out / "rejected.jsonl").exists()
+
+
+def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "in.docx").write_text("x")
+    (tmp_path / "bad.parquet").write_text("x")
+    (tmp_path / "empty").mkdir()
+    assert "no such file or folder" in place.refuses(source=tmp_path / "nowhere")
+    assert "allowed: .jsonl" in place.refuses(source=tmp_path / "in.docx")
+    assert "cannot be read as parquet" in place.refuses(source=tmp_path / "bad.parquet")
+    assert "no file to read in it" in place.refuses(source=tmp_path / "empty")
+    assert "--workers: only with --engine ray" in place.refuses("--workers", "2")
+    place.out = place.input
+    assert "is the input" in place.refuses()
+    place.out = place.input / "below"
+    assert "Not a directory" in place.refuses()
+
+
+def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:
+    from diziner.corpora.decode import Decoder
+    from diziner.corpora.textfiles import jsonl_rows
+
+    place.label()
+    [shard] = shards(place.out)
+    for row, read in zip(rows(place.out), jsonl_rows(shard, {}), strict=True):
+        decoded = Decoder(None).decode(read)  # type: ignore[arg-type]
+        assert [[span.start, span.end, span.type] for span in decoded.spans or ()] == row["spans"]
+        assert list(decoded.tokens) == row["tokens"]
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.floats(1, 1e6))
+def test_shares_of_an_endpoint_add_up_to_it(concurrency: int, workers: int, rpm: float) -> None:
+    endpoint = Endpoint("web", "hosted", concurrency=concurrency, rpm=rpm)
+    shares = [share_of(endpoint, worker, workers) for worker in range(workers)]
+    assert sum(share.concurrency for share in shares) == max(concurrency, workers)
+    assert sum(share.rpm or 0 for share in shares) == pytest.approx(rpm)
+    assert {share.tpm for share in shares} == {None}
+
+
+class Screen:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        pass
+
+
+def test_progress_counts_documents_failures_and_cost() -> None:
+    screen = Screen()
+    report = Report("000000-0", 40, 7, 0, {}, {"timeout": 3}, {"timeout": ("d1", "late")}, "", 0)
+    with Board("label", 1000, 500, lambda: 1.25, screen) as board:  # type: ignore[arg-type]
+        for _ in range(10):
+            board.answered()
+        assert board.line().startswith("510 of 1,000 documents, 500 from earlier runs, ")
+        board.shard_done(report)
+        assert board.line().startswith("540 of 1,000 documents")
+    assert "3 failed, USD 1.2500, " in screen.text
+    assert screen.text.rstrip().endswith("left")

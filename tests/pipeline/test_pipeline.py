@@ -1,0 +1,156 @@
+"""The whole pipeline in temporary clones, with real DVC and scripted models."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from projects import Project, copy_project, use_scripted
+
+BENCHMARKS = ("conll2003", "mit_movie")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two benchmarks, reproduced once; tests put back what they change."""
+    project = copy_project(tmp_path_factory.mktemp("reproduced") / "project", BENCHMARKS)
+    project.edit_params(use_scripted)
+    project.dvc("repro")
+    return project
+
+
+def would_run(project: Project) -> set[str]:
+    """The stages that `dvc repro --dry` names, as benchmark:stage."""
+    found = re.findall(r"Running stage '(?:data/(\w+)/dvc\.yaml:)?([^']+)'", project.dvc("repro", "--dry").stdout)
+    return {f"{benchmark}:{stage}" if benchmark else stage for benchmark, stage in found}
+
+
+def test_a_second_repro_does_nothing(reproduced: Project) -> None:
+    assert "Data and pipelines are up to date." in reproduced.dvc("repro").stdout
+    assert would_run(reproduced) == set()
+
+
+def test_summary_has_a_row_for_each_benchmark_and_a_table_shows_it(reproduced: Project) -> None:
+    summary = json.loads((reproduced.folder / "metrics/summary.json").read_text())
+    assert [row["benchmark"] for row in summary["benchmarks"]] == sorted(BENCHMARKS)
+    for row in summary["benchmarks"]:
+        assert 0 < row["f1"] < 1
+        assert row["f1_low"] <= row["f1"] <= row["f1_high"]
+        assert row["tokens"] > 0 and row["usd"] == 0.0
+    table = reproduced.diziner("summary").stdout
+    assert all(name in table for name in BENCHMARKS)
+    assert "strict span F1" in table
+
+
+def test_the_run_passes_its_gate_and_edited_metrics_do_not(reproduced: Project) -> None:
+    gates = reproduced.folder / "metrics/gates.yaml"
+    rules = yaml.safe_load(gates.read_text())
+    rules["f1"]["floors"] = {}
+    gates.write_text(yaml.safe_dump(rules))
+    assert "passed: 2 benchmarks" in reproduced.diziner("gate").stdout
+    path = reproduced.folder / "metrics/final/mit_movie.json"
+    before = path.read_text()
+    path.write_text(before.replace('"f1": 0.', '"f1": 0.0'))
+    done = reproduced.diziner("gate", check=False)
+    path.write_text(before)
+    assert done.returncode == 1
+    assert "gate failed: mit_movie" in done.stderr
+
+
+def test_every_guideline_is_built_on_the_one_before(reproduced: Project) -> None:
+    room = reproduced.folder / "data/conll2003"
+    before = yaml.safe_load((room / "guideline.yaml").read_text())
+    after = yaml.safe_load((room / "rounds/r1/guideline.yaml").read_text())
+    assert after["round"] == before["round"] + 1
+    assert [t["label"] for t in after["types"]] == [t["label"] for t in before["types"]]
+    assert after["instructions"]["common"], "the supervisor wrote nothing"
+    hotspots = {json.loads(line)["id"] for line in (room / "rounds/r0/hotspots.jsonl").read_text().splitlines()}
+    for instruction in after["instructions"]["common"]:
+        assert set(instruction["receipt"]["hotspots"]) <= hotspots
+
+
+def test_one_annotators_temperature_reruns_that_annotator_alone(reproduced: Project) -> None:
+    before = (reproduced.folder / "params.yaml").read_text()
+    reproduced.edit_params(lambda params: params["annotators"]["scripted_shy"].update(temperature=0.5))
+    stages = would_run(reproduced)
+    (reproduced.folder / "params.yaml").write_text(before)
+    first = {f"{name}:annotate@scripted_shy-round{number}" for name in BENCHMARKS for number in (0, 1)}
+    follows = re.compile(r"\w+:(disagree|refine|select|predict|score)\b.*|summary|report")
+    assert first <= stages
+    # `select` reads every annotator's settings; whatever else is named follows from what ran.
+    assert all(follows.fullmatch(stage) for stage in stages - first)
+
+
+def test_one_benchmarks_guideline_touches_that_benchmark_alone(reproduced: Project) -> None:
+    path = reproduced.folder / "data/mit_movie/guideline.yaml"
+    before = path.read_text()
+    value = yaml.safe_load(before)
+    value["instructions"]["common"].append({"id": "H1", "text": "Mark a year also when it is part of a decade."})
+    path.write_text(yaml.safe_dump(value))
+    stages = would_run(reproduced)
+    path.write_text(before)
+    assert any(stage.startswith("mit_movie:annotate") for stage in stages)
+    assert not any(stage.startswith("conll2003:") for stage in stages)
+
+
+def test_a_comment_in_the_readme_touches_nothing(reproduced: Project) -> None:
+    with (reproduced.folder / "README.md").open("a") as readme:
+        readme.write("<!-- a comment -->\n")
+    assert would_run(reproduced) == set()
+
+
+def test_same_inputs_twice_from_an_empty_store_give_the_same_bytes(make_project: Callable[..., Project]) -> None:
+    first, second = make_project("conll2003", name="first"), make_project("conll2003", name="second")
+    for project in (first, second):
+        project.dvc("repro")
+    assert first.outputs() == second.outputs()
+    assert len(first.outputs()) > 20
+
+
+def without_gold(project: Project) -> dict[str, bytes]:
+    """The outputs but those that hold gold: gold.jsonl, and the manifest that counts it."""
+    return {path: data for path, data in project.outputs().items() if Path(path).stem not in {"gold", "manifest"}}
+
+
+def test_gold_never_reaches_what_must_be_label_free(make_project: Callable[..., Project]) -> None:
+    project = make_project("conll2003")
+    project.dvc("repro", "data/conll2003/dvc.yaml:select")
+    label_free = {
+        name: data for name, data in project.outputs().items() if "gold" not in name and "manifest" not in name
+    }
+    room = project.folder / "data/conll2003"
+    sample = room / "sample.txt"
+    stripped = re.sub(r"\[((?:\\.|[^\]\\|])*)\|\w+\]", r"\1", sample.read_text())
+    sample.write_text(stripped)
+    (room / "corpus/gold.jsonl").unlink()
+    project.dvc("repro", "data/conll2003/dvc.yaml:select")
+    assert without_gold(project) == label_free
+    assert any(name.endswith("selection.json") for name in label_free)
+
+
+def asked(project: Project) -> dict[str, str]:
+    """The model of every request answered so far, by key."""
+    with sqlite3.connect(f"file:{project.folder / '.responses/responses.sqlite'}?mode=ro", uri=True) as store:
+        rows = store.execute("SELECT key, request FROM responses").fetchall()
+    return {key: json.loads(request)["model"] for key, request in rows}
+
+
+def test_a_line_for_one_annotator_asks_that_annotator_alone_and_without_it_nobody(reproduced: Project) -> None:
+    path = reproduced.folder / "data/mit_movie/guideline.yaml"
+    before, stood = path.read_text(), asked(reproduced)
+    value = yaml.safe_load(before)
+    value["instructions"]["specific"]["scripted_shy"] = [{"id": "H1", "text": "Take your time."}]
+    path.write_text(yaml.safe_dump(value))
+    reproduced.dvc("repro")
+    with_line = asked(reproduced)
+    new = [model for key, model in with_line.items() if key not in stood]
+    path.write_text(before)
+    reproduced.dvc("repro")
+    assert "scripted-shy" in new
+    assert set(new) <= {"scripted-shy", "scripted-supervisor"}, "the supervisor is told what stands"
+    assert asked(reproduced) == with_line

@@ -1,0 +1,405 @@
+"""The report's data and file: what is collected, that it is bounded, stable and whole without gold."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from projects import ROOT, SCRIPTED, Project, copy_project, use_scripted
+from viewer_rooms import make_room, settings_for
+
+from diziner.corpora.card import Licence, Local
+from diziner.records.annotations import Annotation, Failure
+from diziner.report.benchmarks import benchmark_view, choice_check
+from diziner.report.collect import MOST_BYTES, report_data, report_page
+from diziner.report.hotspots import chosen_hotspots, hotspot_errors
+from diziner.report.limits import STEPS, Limits
+from diziner.report.page import SCRIPTS, embedded, page_of
+from diziner.settings import Settings
+
+SETTINGS = settings_for(annotators=3, rounds=2)
+
+
+@pytest.fixture(scope="module")
+def room() -> tuple[Any, dict[str, str]]:
+    return make_room("made-up", annotators=3, rounds=2, documents=12)
+
+
+def data_of(page: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_figures_are_the_outputs_own(room) -> None:
+    files, said = room
+    view = benchmark_view(files, said, SETTINGS, Limits())
+    assert [r["figures"]["agreement"] for r in view["rounds"]] == [r.metrics["agreement"] for r in files.rounds]
+    assert view["figures"]["f1"] == files.scores["selected"]["micro"]["f1"]
+    assert view["scored"] == 12
+    for part, shown in zip(files.rounds, view["rounds"], strict=True):
+        assert shown["all"] == len(part.hotspots)
+        assert shown["documents_total"] == 12
+        labels = shown["confusion"]["labels"]
+        for i, j, count in shown["confusion"]["between"]:
+            assert part.confusion["between"][i][j] == count > 0
+        assert len(labels) == 5
+
+
+@pytest.mark.parametrize(
+    ("redistribute", "elsewhere", "source", "closed"),
+    [
+        (False, True, "local", True),
+        (False, True, "sample", False),  # texts of ours in place of the benchmark's
+        (False, False, "sample", True),  # an own corpus: its only source
+        (True, True, "local", False),
+    ],
+)
+def test_texts_that_may_not_be_passed_on_are_told_from_stand_ins(
+    room, redistribute: bool, elsewhere: bool, source: str, closed: bool
+) -> None:
+    files, said = room
+    local = Local({"pilot": "pilot.jsonl", "test": "test.jsonl"}, "") if elsewhere else None
+    card = replace(files.card, licence=Licence("none", redistribute, ""), local=local)
+    settings = Settings({**SETTINGS.raw, "corpus": {**SETTINGS.raw["corpus"], "source": source}})
+    assert benchmark_view(replace(files, card=card), said, settings, Limits())["closed"] is closed
+
+
+def test_every_disagreement_in_a_hotspot_has_its_family(room) -> None:
+    """The families of the page add up to the totals that the analysis counted."""
+    files, _ = room
+    for part in files.rounds:
+        errors = hotspot_errors(part, files.card.types)
+        counted: dict[str, int] = dict.fromkeys(part.confusion["totals"]["families"], 0)
+        for own in errors.values():
+            for _, family, _, tokens in own:
+                counted[family] += tokens
+        assert counted == part.confusion["totals"]["families"]
+        assert sum(counted.values()) == part.confusion["totals"]["in_hotspots"]
+
+
+def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room) -> None:
+    files, said = room
+    narrow = benchmark_view(files, said, SETTINGS, Limits(context=0))
+    for part, shown in zip(files.rounds, narrow["rounds"], strict=True):
+        texts = {document.id: document for document in part.documents}
+        for document in shown["documents"]:
+            start, end = document["from"], document["from"] + len(document["tokens"])
+            assert list(texts[document["id"]].tokens[start:end]) == document["tokens"]
+            assert document["of"] == len(texts[document["id"]].tokens)
+        for hotspot in shown["hotspots"]:
+            document = shown["documents"][hotspot["document"]]
+            readings = [document["consensus"], *filter(None, document["readings"])]
+            touching = [s for own in readings for s in own if s[0] < hotspot["end"] and s[1] > hotspot["start"]]
+            assert all(
+                document["from"] <= s and e <= document["from"] + len(document["tokens"]) for s, e, _ in touching
+            )
+
+
+def test_receipts_lead_to_the_hotspots_of_the_round_before(room) -> None:
+    files, said = room
+    view = benchmark_view(files, said, SETTINGS, Limits(hotspots=1))
+    shown = {(part["number"], hotspot["id"]) for part in view["rounds"] for hotspot in part["hotspots"]}
+    lines = [line for block in view["rounds"][1]["guideline"] for line in block["lines"] if "receipt" in line]
+    assert {line["status"] for line in lines} == {"new"}
+    named = {(number, name) for line in lines for name, number in line["receipt"]["hotspots"]}
+    assert named and all(number == 0 for number, _ in named)
+    assert named <= shown, "a receipt's hotspot was left out by the limit"
+    known = {key for key, _ in view["rounds"][1]["refinement"]["answers"]}
+    assert all(set(line["receipt"]["responses"]) <= known for line in lines)
+
+
+def test_a_receipt_of_a_hotspot_that_is_nowhere_leads_nowhere(room) -> None:
+    files, said = room
+    first = replace(files.rounds[0], hotspots=())
+    view = benchmark_view(replace(files, rounds=(first, files.rounds[1])), said, SETTINGS, Limits())
+    lines = [line for block in view["rounds"][1]["guideline"] for line in block["lines"] if "receipt" in line]
+    assert lines and all(number is None for line in lines for _, number in line["receipt"]["hotspots"])
+
+
+def test_the_most_disputed_hotspots_stay_and_ties_are_defined(room) -> None:
+    hotspots = room[0].rounds[0].hotspots
+    assert len(hotspots) > 4
+    kept = chosen_hotspots(hotspots, 3, [hotspots[0].id])
+    assert hotspots[0] in kept
+    assert 3 <= len(kept) <= 4
+    left = [h for h in hotspots if h not in kept]
+    assert min(h.score for h in kept if h is not hotspots[0]) >= max(h.score for h in left)
+    assert kept == [h for h in hotspots if h in kept]
+    assert chosen_hotspots(hotspots, 0, []) == []
+
+
+def test_the_same_outputs_give_the_same_bytes_in_any_order(room) -> None:
+    files, said = room
+    other, more = make_room("another", annotators=3, rounds=1, documents=8, seed=3)
+    backwards = dict(reversed({**said, **more}.items()))
+    first = report_page([files, other], {**said, **more}, SETTINGS)
+    assert first == report_page([other, files], backwards, SETTINGS)
+    assert [b["name"] for b in data_of(first)["benchmarks"]] == ["another", "made-up"]
+
+
+def test_it_is_whole_without_gold() -> None:
+    files, said = make_room("blind", annotators=3, rounds=2, documents=8, gold=False)
+    assert choice_check(files) is None
+    view = benchmark_view(files, said, SETTINGS, Limits())
+    assert view["figures"]["f1"] is None and view["scored"] == 0
+    assert all(document["gold"] is None for part in view["rounds"] for document in part["documents"])
+    assert view["rounds"][1]["hotspots"]
+
+
+def test_what_has_not_been_run_is_empty_and_one_round_is_enough(room) -> None:
+    files, said = room
+    card = replace(files.card, name="later")
+    data = report_data([files, type(files)(card)], said, SETTINGS, Limits())
+    later = data["benchmarks"][0]
+    assert later["name"] == "later" and later["rounds"] == [] and later["selection"] is None
+    one = benchmark_view(replace(files, rounds=files.rounds[:1]), said, SETTINGS, Limits())
+    assert {line["status"] for block in one["rounds"][0]["guideline"] for line in block["lines"]} == {"written"}
+
+
+def test_failures_and_who_was_left_out_are_told_apart(room) -> None:
+    files, said = room
+    part = files.rounds[0]
+    rows = list(part.annotations["annotator-02"])
+    gone = [Annotation(row.id, failure=Failure("left_out", "by the guideline")) for row in rows]
+    failed = [Annotation(rows[0].id, failure=Failure("timeout", "x" * 900)), *part.annotations["annotator-01"][1:]]
+    annotators = tuple(name for name in part.agreement["annotators"] if name != "annotator-02")
+    changed = replace(
+        part,
+        annotations={**part.annotations, "annotator-01": failed, "annotator-02": gone},
+        agreement={**part.agreement, "annotators": annotators},
+    )
+    view = benchmark_view(replace(files, rounds=(changed,)), said, SETTINGS, Limits())
+    shown = {row["name"]: row for row in view["rounds"][0]["annotators"]}
+    assert shown["annotator-02"]["left_out"] and shown["annotator-02"]["failed"] == 0
+    assert not shown["annotator-01"]["left_out"]
+    [[document, code, detail]] = shown["annotator-01"]["failures"][:1]
+    assert (document, code) == (rows[0].id, "timeout") and len(detail) == 201
+
+
+def test_eighteen_benchmarks_stay_below_five_megabytes_and_say_what_was_left_out() -> None:
+    settings = settings_for(annotators=8, rounds=6)
+    template, said = make_room("b00", annotators=8, rounds=6, documents=25, types=12)
+    rooms = [replace(template, card=replace(template.card, name=f"b{number:02d}")) for number in range(18)]
+    page = report_page(rooms, said, settings)
+    size = len(page.encode())
+    assert 1_000_000 < size <= MOST_BYTES < 5_000_000
+    data = data_of(page)
+    assert len(data["benchmarks"]) == 18
+    for part in data["benchmarks"][0]["rounds"]:
+        assert part["all"] >= len(part["hotspots"]) > 0
+        assert len(part["annotators"]) == 8
+
+
+def test_limits_get_tighter_step_by_step(room) -> None:
+    files, said = room
+    sizes = [len(json.dumps(report_data([files], said, SETTINGS, limits))) for limits in STEPS]
+    assert sizes == sorted(sizes, reverse=True)
+    full = report_page([files], said, SETTINGS)
+    less = report_page([files], said, SETTINGS, most=len(full.encode()) - 1)
+    assert data_of(full)["hotspot_limit"] == STEPS[0].hotspots > data_of(less)["hotspot_limit"]
+    least = report_page([files], said, SETTINGS, most=1)
+    assert data_of(least)["hotspot_limit"] == STEPS[-1].hotspots, "the last step is shown whatever its size"
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_embedded_data_comes_back_and_cannot_end_its_element(value) -> None:
+    text = embedded(value)
+    assert json.loads(text) == value
+    assert not set("<>&\u2028\u2029") & set(text)
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_page(room) -> None:
+    text = embedded({"token": "\ud800 <"})
+    assert text.encode() and json.loads(text) == {"token": "\ud800 <"}
+
+
+def test_the_page_stands_alone(room) -> None:
+    files, said = room
+    page = report_page([files], said, SETTINGS)
+    assert "import " not in page.partition('<script type="module">')[2].partition("\n")[0]
+    assert not re.search(r'(?:src|href)="(?!#|data:,)', page.partition('<script type="application/json"')[0])
+    assert not re.search(
+        r"https?://(?!www\.w3\.org/2000/svg)", re.sub(r'<script type="application/json".*?</script>', "", page)
+    )
+    policy = re.search(r'content="(default-src[^"]*)"', page)
+    assert policy and "unsafe" not in policy[1] and policy[1].startswith("default-src 'none'")
+    assert str(ROOT) not in page
+
+
+def test_scripts_put_nothing_on_the_page_as_markup() -> None:
+    folder = ROOT / "diziner/report/page"
+    assert {path.stem for path in folder.glob("*.js")} == set(SCRIPTS)
+    for path in folder.glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        banned = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttpRequest")
+        assert not [word for word in banned if word in text], path
+        for module in re.findall(r'from "\./(\w+)\.js"', text):
+            assert SCRIPTS.index(module) < SCRIPTS.index(path.stem), f"{path.stem} imports from a later module"
+
+
+def test_places_of_the_template_in_the_data_stay_text() -> None:
+    page = page_of({"benchmarks": [], "text": "{{style}} {{script}}"})
+    assert data_of(page)["text"] == "{{style}} {{script}}"
+
+
+# --- files on disk ---------------------------------------------------------------------------------------------------
+
+
+def steps_of(benchmark: str) -> list[list[str]]:
+    """The stages of one benchmark with two rounds, in order."""
+
+    def labelled(number: str) -> list[list[str]]:
+        return [
+            *(["annotate", benchmark, "--annotator", name, "--round", number] for name in SCRIPTED),
+            ["disagree", benchmark, "--round", number],
+        ]
+
+    return [
+        ["corpus", benchmark],
+        *labelled("0"),
+        ["refine", benchmark, "--round", "1"],
+        *labelled("1"),
+        ["select", benchmark],
+        *(["predict", benchmark, "--guideline", name] for name in ("selected", "initial")),
+        ["score", benchmark],
+    ]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One benchmark run by its stages, one after another in one process; another one not run."""
+    made = copy_project(tmp_path_factory.mktemp("report") / "project", ("conll2003", "mit_movie"))
+    made.edit_params(use_scripted)
+    program = (
+        "import json, runpy, sys\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    sys.argv = words\n"
+        "    runpy.run_module(f'stages.{words[0]}', run_name='__main__', alter_sys=True)\n"
+    )
+    made.run(".venv/bin/python", "-c", program, json.dumps(steps_of("conll2003")))
+    return made
+
+
+def test_the_stage_and_the_command_write_the_same_file(project: Project) -> None:
+    project.stage("report")
+    first = (project.folder / "report.html").read_bytes()
+    said = project.diziner("report").stdout
+    assert "report.html" in said
+    assert (project.folder / "report.html").read_bytes() == first
+    data = data_of(first.decode())
+    ran, later = data["benchmarks"]
+    assert ran["name"] == "conll2003" and len(ran["rounds"]) == 2 and ran["figures"]["f1"] is not None
+    assert later["name"] == "mit_movie" and later["rounds"] == []
+    assert ran["usage"]["known"] == ran["usage"]["answers"] > 0
+    assert ran["rounds"][1]["refinement"]["answers"]
+
+
+def test_it_can_be_written_elsewhere(project: Project, tmp_path: Path) -> None:
+    project.diziner("report", "--to", str(tmp_path / "there.html"))
+    assert data_of((tmp_path / "there.html").read_text())["benchmarks"]
+    (tmp_path / "folder").mkdir()
+    done = project.diziner("report", "--to", str(tmp_path / "folder"), check=False)
+    assert done.returncode == 2
+    assert "folder: cannot be written" in done.stderr and done.stderr.count("\n") == 1
+    assert list((tmp_path / "folder").iterdir()) == [] and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_vote_of_the_coalition_is_named(room) -> None:
+    files, said = room
+    settings = {"endpoint": "scripted", "model": "m"}
+    voters = {name: {"weight": 0.5, "settings": settings} for name in ("annotator-01", "annotator-00")}
+    voted = replace(files, selection={**files.selection, "voters": voters})
+    view = benchmark_view(voted, said, SETTINGS, Limits())
+    assert view["selection"]["voters"] == ["annotator-00", "annotator-01"]
+    assert view["usage"]["usd"] == 0.0
+
+
+def test_an_endpoint_that_is_gone_leaves_the_cost_unknown(room) -> None:
+    files, said = room
+    rows = [replace(row, endpoint="no longer there") for row in files.usage["selected"]]
+    view = benchmark_view(replace(files, usage={**files.usage, "selected": rows}), said, SETTINGS, Limits())
+    assert view["usage"]["usd"] is None and view["usage"]["known"] == view["usage"]["answers"]
+
+
+def test_gold_that_is_absent_leaves_scores_out_and_nothing_else(project: Project) -> None:
+    gold = project.folder / "data/conll2003/corpus/gold.jsonl"
+    kept = gold.read_bytes()
+    gold.unlink()
+    try:
+        project.stage("report")
+    finally:
+        gold.write_bytes(kept)
+    data = data_of((project.folder / "report.html").read_text())
+    assert data["benchmarks"][0]["scored"] == 0
+    assert all(document["gold"] is None for document in data["benchmarks"][0]["rounds"][0]["documents"])
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("rounds/r1/hotspots.jsonl", "{oops\n", "hotspots.jsonl:1: not JSON"),
+        ("rounds/r1/tokens.parquet", "oops", "tokens.parquet: not a token table"),
+        ("rounds/r1/tokens.parquet", None, "tokens.parquet: no such file"),
+        ("rounds/r1/refinement.json", '{"cut": "all"}', "refinement.json: "),
+        ("rounds/r0/annotations/scripted_shy.jsonl", None, "scripted_shy.jsonl: no such file"),
+        ("final/selection.json", "[]", "selection.json: "),
+        ("corpus/gold.jsonl", '{"id": "x", "spans": [[0, 1, "ODD"]]}\n', "'ODD' is not one of"),
+    ],
+)
+def test_a_damaged_output_is_one_line(project: Project, path: str, content: str | None, said: str) -> None:
+    file = project.folder / "data/conll2003" / path
+    kept = file.read_bytes()
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    try:
+        done = project.stage("report", check=False)
+    finally:
+        file.write_bytes(kept)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_project_without_rooms_is_told_how_to_get_one(project: Project) -> None:
+    pipelines = {path: path.read_bytes() for path in project.folder.glob("data/*/dvc.yaml")}
+    for path in pipelines:
+        path.unlink()
+    try:
+        done = project.diziner("report", check=False)
+    finally:
+        for path, data in pipelines.items():
+            path.write_bytes(data)
+    assert done.returncode == 2
+    assert "diziner data link" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_importing_the_page_loads_nothing_heavy() -> None:
+    heavy = ("polars", "pandas", "sklearn", "scipy", "litellm", "datasets", "dvc")
+    program = f"import sys, diziner.report.build; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"
+
+
+def test_published_values_stand_apart(room) -> None:
+    files, said = room
+    published = yaml.safe_load((ROOT / "data/published.yaml").read_text(encoding="utf-8"))
+    named = replace(files, card=replace(files.card, name="conll2003"))
+    data = report_data([named], said, SETTINGS, Limits(), published)
+    values = data["published"]["rows"]["conll2003"]
+    assert values and all(0 <= value <= 100 and method for value, method in values.values())
+    assert "published" not in json.dumps(data["benchmarks"])
