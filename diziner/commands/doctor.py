@@ -11,7 +11,7 @@ from pathlib import Path
 from diziner.common.errors import DizinerError, UserError
 from diziner.doctor.examine import examine, number, report
 from diziner.doctor.finding import reason
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 from diziner.doctor.text import text_of
 from diziner.layout import project_root
 
@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: DizinerError (exit 1) with --strict if there is a problem.
     """
-    place = _place(options.quick)
-    findings = examine(place)
-    text = json.dumps(report(place, findings), indent=2, sort_keys=True) + "\n" if options.json else text_of(findings)
+    subject = _subject(options.quick)
+    findings = examine(subject)
+    text = json.dumps(report(subject, findings), indent=2, sort_keys=True) + "\n" if options.json else text_of(findings)
     # Names that this terminal cannot show are no reason to say nothing.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -46,15 +46,15 @@ def run(options: argparse.Namespace) -> None:
         raise DizinerError(f"doctor: {problems} problem{'' if problems == 1 else 's'}")
 
 
-def _place(quick: bool) -> Place:
+def _subject(quick: bool) -> Subject:
     try:
         root = project_root(Path.cwd())
         os.chdir(root)
     except UserError as error:
-        return Place(None, str(error), quick, _say)
+        return Subject(None, str(error), quick, _say)
     except OSError as error:
-        return Place(None, f"not known: {reason(error)}", quick, _say)
-    return Place(root, "", quick, _say)
+        return Subject(None, f"not known: {reason(error)}", quick, _say)
+    return Subject(root, "", quick, _say)
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,7 @@ from diziner.guideline.file import load_guideline
 from diziner.labelling.forecast import Forecast, forecast
 from diziner.labelling.input_files import files_of
 from diziner.labelling.job import Job, recipe_digest
-from diziner.labelling.run import Done, Way, label_corpus
+from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
 from diziner.layout import Room
 from diziner.llm.access import asker_for
@@ -64,8 +64,10 @@ def run(options: argparse.Namespace) -> None:
     if options.dry:
         _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
         return
-    way = Way(options.shard_documents, options.skip_bad, options.replace, options.engine, _workers(options, job))
-    done = label_corpus(job, files, way)
+    run_options = RunOptions(
+        options.shard_documents, options.skip_bad, options.replace, options.engine, _workers(options, job)
+    )
+    done = label_corpus(job, files, run_options)
     _say(sys.stdout, _summary(done, options.out))
     refuse_too_many_failures(done.reports, settings.answers.max_failed_share, job.label)
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from diziner.doctor.finding import Finding, is_folder
 from diziner.doctor.packages import installed
-from diziner.doctor.place import Place, project_table
+from diziner.doctor.subject import Subject, project_table
 
 FOLDER = Path(".dvc")
 
 
-def check_dvc(place: Place) -> Iterator[Finding]:
+def check_dvc(subject: Subject) -> Iterator[Finding]:
     """DVC's version, held against the pin in pyproject.toml."""
     from packaging.requirements import Requirement
 
     version = installed("dvc")
-    named = project_table(place.base).get("dependencies")
+    named = project_table(subject.base).get("dependencies")
     pins = [Requirement(str(line)) for line in named] if isinstance(named, list) else []
     pin = next((pin for pin in pins if pin.name == "dvc"), None)
     facts = {"version": version, "pin": str(pin.specifier) if pin else None}
@@ -35,7 +35,7 @@ def check_dvc(place: Place) -> Iterator[Finding]:
         yield Finding("DVC", "version", "problem", found, "`make setup` installs it", facts)
 
 
-def check_yaml_parser(place: Place) -> Iterator[Finding]:
+def check_yaml_parser(subject: Subject) -> Iterator[Finding]:
     """DVC's YAML parser in C."""
     if importlib.util.find_spec("_ruamel_yaml") is None:
         found = "ruamel.yaml.clib is missing: DVC reads YAML 1.6 times slower"
@@ -44,9 +44,9 @@ def check_yaml_parser(place: Place) -> Iterator[Finding]:
         yield Finding("DVC", "YAML parser", "ok", "ruamel.yaml.clib, in C", facts={"compiled": True})
 
 
-def check_cache(place: Place) -> Iterator[Finding]:
+def check_cache(subject: Subject) -> Iterator[Finding]:
     """The project's cache of outputs."""
-    if place.root is None:
+    if subject.root is None:
         return
     if not is_folder(FOLDER):
         yield Finding("DVC", "cache", "problem", f"no {FOLDER} in the project", f"`git checkout -- {FOLDER}`")

@@ -12,15 +12,15 @@ from diziner.doctor.git import check_git
 from diziner.doctor.keys import check_keys
 from diziner.doctor.locks import check_locks
 from diziner.doctor.packages import check_packages
-from diziner.doctor.place import Place
 from diziner.doctor.project import check_project
 from diziner.doctor.recording import check_recording
 from diziner.doctor.store import check_store
+from diziner.doctor.subject import Subject
 from diziner.doctor.system import check_blas, check_platform, check_processor, check_python
 from diziner.doctor.tapes import check_tapes
 from diziner.doctor.weights import check_weights
 
-Check = Callable[[Place], Iterator[Finding]]
+Check = Callable[[Subject], Iterator[Finding]]
 
 # With the section and the name of the finding that stands for a check that cannot work.
 CHECKS: Sequence[tuple[str, str, Check]] = (
@@ -43,24 +43,24 @@ CHECKS: Sequence[tuple[str, str, Check]] = (
 )
 
 
-def examine(place: Place) -> list[Finding]:
+def examine(subject: Subject) -> list[Finding]:
     """The findings of all checks, in their order."""
     findings: list[Finding] = []
     for section, name, check in CHECKS:
         try:
             # One by one, so that those before a failure are kept.
-            findings.extend(check(place))
+            findings.extend(check(subject))
         except CANNOT as error:
             mend = "`make setup` installs what is missing" if isinstance(error, ImportError) else None
             findings.append(Finding(section, name, "problem", f"cannot be checked: {reason(error)}", mend))
     return findings
 
 
-def report(place: Place, findings: Sequence[Finding]) -> dict[str, Any]:
+def report(subject: Subject, findings: Sequence[Finding]) -> dict[str, Any]:
     """The findings as one JSON object, as diziner/schemas/doctor.schema.json describes it."""
     return {
         "doctor": 1,
-        "project": str(place.root) if place.root else None,
+        "project": str(subject.root) if subject.root else None,
         "problems": number(findings, "problem"),
         "notes": number(findings, "note"),
         "findings": [asdict(finding) for finding in findings],

@@ -7,14 +7,14 @@ import subprocess
 from collections.abc import Iterator
 
 from diziner.doctor.finding import Finding, counted
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 
 _LIMIT_S = 20.0
 
 
-def check_git(place: Place) -> Iterator[Finding]:
+def check_git(subject: Subject) -> Iterator[Finding]:
     """The commit, the branch and the number of files that differ from it; git's index is left as it is."""
-    if place.root is None:
+    if subject.root is None:
         return
     mend = "install git: `diziner diff` and `diziner gate` compare revisions"
     try:

@@ -11,16 +11,16 @@ from typing import Any
 
 from diziner.doctor.dvc import FOLDER
 from diziner.doctor.finding import Finding, listed
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 
 _LOCK = FOLDER / "tmp" / "lock"
 _ENTRIES = FOLDER / "tmp" / "rwlock"  # who reads or writes which path, while a stage runs and the lock is free
 _TWICE_S = 0.1  # DVC writes that file in place: what is half-written is read again after so long
 
 
-def check_locks(place: Place) -> Iterator[Finding]:
+def check_locks(subject: Subject) -> Iterator[Finding]:
     """The lock on the project, and the commands that DVC has noted as running."""
-    if place.root is None:
+    if subject.root is None:
         return
     if held(_LOCK):
         found = "held by DVC or `diziner repro`, which is running"

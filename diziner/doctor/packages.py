@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.doctor.finding import Finding, State, listed
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 
 LOCK = "requirements.lock"
 _PIN = re.compile(
@@ -26,12 +26,12 @@ class Pin:
     version: str
 
 
-def check_packages(place: Place) -> Iterator[Finding]:
+def check_packages(subject: Subject) -> Iterator[Finding]:
     """Every package that the lock has for this Python and platform: installed, and in that version."""
-    if place.base is None:
+    if subject.base is None:
         yield Finding("packages", "lock", "note", f"no {LOCK} to hold versions against", facts={"file": None})
         return
-    pins = read_lock(place.base / LOCK)
+    pins = read_lock(subject.base / LOCK)
     found = {pin.name: installed(pin.name) for pin in pins}
     differing = [pin for pin in pins if found[pin.name] not in (None, pin.version)]
     missing = [pin for pin in pins if found[pin.name] is None]

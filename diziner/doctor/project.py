@@ -6,36 +6,36 @@ import re
 from collections.abc import Iterator
 
 from diziner.doctor.finding import Finding, reason
-from diziner.doctor.place import SOURCE, Place
+from diziner.doctor.subject import SOURCE, Subject
 from diziner.layout import PARAMS
 
 # Faults that show what was given for an endpoint, or for everything; which key of all is missing shows nothing.
 _MAY_SHOW_KEYS = re.compile(r"[^:]+: (endpoints.*?|top level(?!: '\w+' is a required property$)): ")
 
 
-def check_project(place: Place) -> Iterator[Finding]:
+def check_project(subject: Subject) -> Iterator[Finding]:
     """The project's folder, its settings, and whose code runs."""
-    if place.root is None:
-        yield Finding("project", "folder", "note", place.outside, facts={"path": None})
+    if subject.root is None:
+        yield Finding("project", "folder", "note", subject.outside, facts={"path": None})
         return
-    yield Finding("project", "folder", "ok", str(place.root), facts={"path": str(place.root)})
-    if not place.root.samefile(SOURCE):
+    yield Finding("project", "folder", "ok", str(subject.root), facts={"path": str(subject.root)})
+    if not subject.root.samefile(SOURCE):
         yield Finding(
             "project",
             "code",
             "problem",
             f"this command runs the code of {SOURCE}, stages that of the project",
-            f"run `{place.root / '.venv/bin/python'} -m diziner doctor`, or `make setup` here",
+            f"run `{subject.root / '.venv/bin/python'} -m diziner doctor`, or `make setup` here",
             {"path": str(SOURCE)},
         )
-    if place.settings is not None:
-        profile = place.settings.raw["profile"]
+    if subject.settings is not None:
+        profile = subject.settings.raw["profile"]
         yield Finding("project", "settings", "ok", f"{PARAMS}, profile {profile}", facts={"profile": profile})
-    elif isinstance(place.fault, ImportError):
-        raise place.fault
-    elif place.fault is not None:
+    elif isinstance(subject.fault, ImportError):
+        raise subject.fault
+    elif subject.fault is not None:
         mend = f"correct {PARAMS}, or make it anew with `diziner use embedded`"
-        yield Finding("project", "settings", "problem", _discreet(reason(place.fault)), mend, {"profile": None})
+        yield Finding("project", "settings", "problem", _discreet(reason(subject.fault)), mend, {"profile": None})
 
 
 def _discreet(fault: str) -> str:

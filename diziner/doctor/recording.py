@@ -11,15 +11,15 @@ from typing import Any
 
 from diziner.doctor.finding import Finding, State, counted, listed
 from diziner.doctor.packages import installed
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified
 from diziner.llm.provenance import processor
 
 
-def check_recording(place: Place) -> Iterator[Finding]:
+def check_recording(subject: Subject) -> Iterator[Finding]:
     """The first lines of the tapes, held against this machine."""
-    heads = list(place.recordings.values())
-    if place.root is None:
+    heads = list(subject.recordings.values())
+    if subject.root is None:
         return
     if not heads:
         yield Finding("recording", "tapes", "note", "no tape says what it was recorded on")
@@ -28,8 +28,8 @@ def check_recording(place: Place) -> Iterator[Finding]:
     span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     yield Finding("recording", "date", "ok", f"{counted(len(heads), 'tape')}, {span}", facts={"dates": dates})
     yield _runtime(_values(heads, "runtime"))
-    yield from _weights(place, heads)
-    yield _processor(place)
+    yield from _weights(subject, heads)
+    yield _processor(subject)
 
 
 def _values(heads: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
@@ -51,9 +51,9 @@ def _runtime(recorded: list[Any]) -> Finding:
     return Finding("recording", "runtime", "note", f"recorded with: {said}; here: {here}", facts=facts)
 
 
-def _processor(place: Place) -> Finding:
+def _processor(subject: Subject) -> Finding:
     """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
-    rows = [row for tape in place.tapes.values() if isinstance(tape, list) for row in tape]
+    rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
     local = [response for _, request, response in rows if request.get("address") == "local"]
     told = Counter(_processor_of(str(response.fingerprint)) for response in local)
     here = processor()
@@ -76,7 +76,7 @@ def _processor_of(fingerprint: str) -> str:
     return parts[1] if fingerprint.startswith("xllamacpp ") and len(parts) > 1 else ""
 
 
-def _weights(place: Place, heads: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+def _weights(subject: Subject, heads: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     """The weights behind the recorded answers: those of the settings, and on this machine."""
     recorded = {
         name.partition(":")[2]: model["sha256"]
@@ -84,7 +84,7 @@ def _weights(place: Place, heads: Iterable[Mapping[str, Any]]) -> Iterator[Findi
         for name, model in head.get("models", {}).items()
         if isinstance(model, dict) and isinstance(model.get("sha256"), str)
     }
-    known = place.settings.raw["weights"] if place.settings else {}
+    known = subject.settings.raw["weights"] if subject.settings else {}
     others = sorted(name for name in recorded if name in known and recorded[name] not in digests(known[name]).values())
     facts: dict[str, Any] = {"recorded": recorded, "others": others}
     if others:
@@ -96,7 +96,7 @@ def _weights(place: Place, heads: Iterable[Mapping[str, Any]]) -> Iterator[Findi
         here = {
             name
             for name, sha256 in recorded.items()
-            if sha256 in files and (place.quick or verified(files[sha256], sha256))
+            if sha256 in files and (subject.quick or verified(files[sha256], sha256))
         }
     except (OSError, RuntimeError):  # said by the check of weights
         yield Finding("recording", "weights", "note", "not known, as weights here cannot be read", facts=facts)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from diziner.doctor.finding import Finding, State, amount, reason
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 from diziner.layout import store_path
 
 _RESTORE = "put a good copy in its place, or move it away and `diziner responses import` an export of it"
 
 
-def check_store(place: Place) -> Iterator[Finding]:
+def check_store(subject: Subject) -> Iterator[Finding]:
     """The store of the project: there, whole, of a layout that is known, and how much is in it."""
-    if place.root is None:
+    if subject.root is None:
         return
     facts: dict[str, Any] = {"path": str(store_path()), "bytes": None, "responses": None, "layout": None}
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.doctor.finding import Finding, counted
-from diziner.doctor.place import Place, project_table
+from diziner.doctor.subject import Subject, project_table
 
 # Variables that choose kernels or threads; how many threads add up a sum can change its last bits.
 CHOOSING = (
@@ -27,10 +27,10 @@ CHOOSING = (
 )
 
 
-def check_python(place: Place) -> Iterator[Finding]:
+def check_python(subject: Subject) -> Iterator[Finding]:
     """The interpreter, held against requires-python."""
     name, version = platform.python_implementation(), platform.python_version()
-    wanted = project_table(place.base).get("requires-python")
+    wanted = project_table(subject.base).get("requires-python")
     facts = {"implementation": name, "version": version, "requires": wanted}
     if not isinstance(wanted, str):
         yield Finding("python", "version", "ok", f"{name} {version}", facts=facts)
@@ -42,7 +42,7 @@ def check_python(place: Place) -> Iterator[Finding]:
         yield Finding("python", "version", "problem", found, mend, facts)
 
 
-def check_platform(place: Place) -> Iterator[Finding]:
+def check_platform(subject: Subject) -> Iterator[Finding]:
     """The program that runs, and the system below it."""
     program = sys.executable or None
     yield Finding("python", "program", "ok", program or "unknown", facts={"path": program})
@@ -53,7 +53,7 @@ def check_platform(place: Place) -> Iterator[Finding]:
     )
 
 
-def check_processor(place: Place) -> Iterator[Finding]:
+def check_processor(subject: Subject) -> Iterator[Finding]:
     """The loops that NumPy chose for this processor, and what forces them or the BLAS kernel."""
     forced = {name: os.environ[name] for name in CHOOSING if name in os.environ}
     if forced:
@@ -68,7 +68,7 @@ def check_processor(place: Place) -> Iterator[Finding]:
     yield Finding("processor", "NumPy", "ok", f"{platform.machine()}: {loops}", facts={**facts, "has": features()})
 
 
-def check_blas(place: Place) -> Iterator[Finding]:
+def check_blas(subject: Subject) -> Iterator[Finding]:
     """The libraries of linear algebra that NumPy brings, and the kernel that each chose."""
     libraries = _blas()
     for library in libraries:

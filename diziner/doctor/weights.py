@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from diziner.doctor.finding import Finding, amount, counted, reason
-from diziner.doctor.place import Place
+from diziner.doctor.subject import Subject
 
 _NAMED = re.compile(r"([0-9a-f]{64})\.\w+")  # weights are kept under their SHA-256
 _LONG = 500_000_000  # bytes, half a second or more
 
 
-def check_weights(place: Place) -> Iterator[Finding]:
+def check_weights(subject: Subject) -> Iterator[Finding]:
     """The folder of weights; each model of the settings; other weights that lie there."""
     try:
         folder = folder_of_weights()
@@ -30,19 +30,19 @@ def check_weights(place: Place) -> Iterator[Finding]:
     if there.state == "problem":
         return
     files = held(folder)
-    known = place.settings.raw["weights"] if place.settings else {}
+    known = subject.settings.raw["weights"] if subject.settings else {}
     names: dict[str, str] = {}
     for model, entry in known.items():
         wanted = digests(entry)
         names |= {sha256: f"{model} {name}".strip() for name, sha256 in wanted.items()}
         missing = [sha256 for sha256 in wanted.values() if sha256 not in files]
         if missing:
-            yield _missing(model, missing, place)
+            yield _missing(model, missing, subject)
     total = _size(files.values())
-    if total > _LONG and not place.quick:
-        place.say(f"verifying {amount(total)} of weights (--quick leaves this out)")
+    if total > _LONG and not subject.quick:
+        subject.say(f"verifying {amount(total)} of weights (--quick leaves this out)")
     for sha256, path in files.items():
-        yield _file(names.get(sha256, f"{sha256[:12]}…"), sha256, path, place.quick)
+        yield _file(names.get(sha256, f"{sha256[:12]}…"), sha256, path, subject.quick)
     others = [path for path in folder.iterdir() if path not in files.values()] if files else []
     if others:
         size = _size(others)
@@ -115,10 +115,10 @@ def _folder(folder: Path) -> Finding:
     return Finding("weights", "folder", "ok", f"{folder}{missing}", facts=facts)
 
 
-def _missing(model: str, missing: list[str], place: Place) -> Finding:
+def _missing(model: str, missing: list[str], subject: Subject) -> Finding:
     facts = {"model": model, "missing": missing}
     mend = "`diziner weights fetch`"
-    if model in place.weights_in_use and not place.recorded("local", model):
+    if model in subject.weights_in_use and not subject.recorded("local", model):
         return Finding("weights", model, "problem", "in use, not on this machine", mend, facts)
     found = "not on this machine; recorded answers need none, new requests do"
     return Finding("weights", model, "note", found, mend, facts)

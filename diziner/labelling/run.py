@@ -28,7 +28,7 @@ Work = Iterator[tuple[Shard, list[Document]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RunOptions:
     """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go."""
 
     shard_documents: int
@@ -50,7 +50,7 @@ class Done:
     usd: float
 
 
-def label_corpus(job: Job, files: Files, way: Way) -> Done:
+def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     """Label every document, shard by shard, into the job's folder.
 
     Errors: UserError for bad input and for a folder that is in use or holds other shards; ProviderError once no
@@ -58,11 +58,11 @@ def label_corpus(job: Job, files: Files, way: Way) -> Done:
     """
     folder = OutFolder(job.out, job.format)
     with folder.held():
-        with _rejects(job, way.skip_bad) as reject:
-            cut = survey(files, way.shard_documents, job.recipe, reject, reading(sys.stderr))
+        with _rejects(job, options.skip_bad) as reject:
+            cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr))
         names = [shard.name for shard in cut.shards]
         others = folder.others(names)
-        if others and not way.replace:
+        if others and not options.replace:
             raise UserError(
                 f"--out {job.out}: holds {len(others)} shard(s) of other documents, settings or code, the first "
                 f"{others[0].name}; give another folder, or --replace to have them removed"
@@ -76,22 +76,22 @@ def label_corpus(job: Job, files: Files, way: Way) -> Done:
         there = cut.documents - sum(shard.documents for shard in todo)
         with Board(job.label, cut.documents, there, cost, sys.stderr) as board:
             work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
-            for report in _reports(job, way, work, len(todo), board.answered):
+            for report in _reports(job, options, work, len(todo), board.answered):
                 reports[report.name] = report
                 board.shard_done(report)
                 if len(reports) < len(names):
                     refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
         folder.remove(others)
         ordered = tuple(reports[name] for name in names)
-        write_json(job.out / MANIFEST, manifest(job, ordered, way.shard_documents, cut.rejected))
+        write_json(job.out / MANIFEST, manifest(job, ordered, options.shard_documents, cut.rejected))
     return Done(ordered, found, len(others), cut.rejected, cost())
 
 
-def _reports(job: Job, way: Way, work: Work, shards: int, answered: Callable[[], None]) -> Iterable[Report]:
-    if way.engine == "ray" and shards:
+def _reports(job: Job, options: RunOptions, work: Work, shards: int, answered: Callable[[], None]) -> Iterable[Report]:
+    if options.engine == "ray" and shards:
         from diziner.labelling.ray_engine import on_ray
 
-        return on_ray(job, work, min(way.workers, shards))
+        return on_ray(job, work, min(options.workers, shards))
     labeller = Labeller(job, answered=answered)
     return (labeller.label(shard.name, documents) for shard, documents in work)
 

@@ -33,7 +33,7 @@ class Labeller:
         self._asker.endpoints = {
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()
         }
-        self._asker.progress = lambda label, total, found, stream: _Told(label, total, found, stream, answered)
+        self._asker.progress = lambda label, total, found, stream: _AnswerCounter(label, total, found, stream, answered)
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
@@ -51,7 +51,7 @@ class Labeller:
         return report
 
 
-class _Told(Progress):
+class _AnswerCounter(Progress):
     """Shows nothing of its own: a shard's progress is part of the whole run's."""
 
     def __init__(self, label: str, total: int, found: int, stream: TextIO, answered: Callable[[], None] | None) -> None:

@@ -104,7 +104,7 @@ class StoreAsker:
         progress: Progress,
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
-        from diziner.llm.budget import Books
+        from diziner.llm.budget import Budget
         from diziner.llm.client import check_extra, prepare
         from diziner.llm.lane import Lane, run
 
@@ -116,7 +116,7 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
-        books = Books(self.store, endpoint, requests[0], label, self.budget_usd, found)
+        budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found)
         if endpoint.name not in self._lanes:
             self._lanes[endpoint.name] = Lane(endpoint)
 
@@ -127,7 +127,7 @@ class StoreAsker:
 
         base_url = self._base_url(requests[0], endpoint)
         prepare(endpoint)
-        run(self._lanes[endpoint.name].call_all(requests, base_url, books, received))
+        run(self._lanes[endpoint.name].call_all(requests, base_url, budget, received))
 
     def _beside_the_tape(self, error: UserError, requests: Sequence[Request], label: str) -> UserError:
         """The error of a model that cannot be asked; where the tape has answers of it, with what differs from them."""

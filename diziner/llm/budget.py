@@ -11,7 +11,7 @@ from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm import ledger
 from diziner.llm.store import ResponseStore, keep
-from diziner.llm.writer import Keeper
+from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
 from diziner.prompting.request import REPAIR, Request, Response
 
@@ -22,7 +22,7 @@ class BudgetError(UserError):
     """The next call could cost more than is left of the budget."""
 
 
-class Books:
+class Budget:
     """The records of one kind of work (a label) with one model. For calls of one event loop.
 
     `budget_usd` is the most that all calls recorded in this store may cost together, None for no limit. `found`
@@ -38,7 +38,7 @@ class Books:
         budget_usd: float | None,
         found: Iterable[Response],
     ) -> None:
-        self._keeper = Keeper(store)
+        self._writer = Writer(store)
         self._endpoint = endpoint
         self._budget_usd = budget_usd
         self._work = label.removesuffix(REPAIR)
@@ -67,12 +67,12 @@ class Books:
         limit = ledger.nano(self._budget_usd)
         while True:
             self._settled.clear()
-            reservation = await self._keeper.run(lambda c: ledger.reserve(c, most, limit))
+            reservation = await self._writer.run(lambda c: ledger.reserve(c, most, limit))
             if reservation is not None:
                 self._open.add(reservation)
                 return reservation
             if not self._open:
-                raise await self._keeper.run(lambda c: self._over_budget(c, most))
+                raise await self._writer.run(lambda c: self._over_budget(c, most))
             await self._settled.wait()
 
     async def keep(self, request: Request, response: Response, reservation: int | None) -> None:
@@ -90,7 +90,7 @@ class Books:
             if changed is None:
                 keep(connection, request.key, request.canonical(), response)
 
-        await self._keeper.run(step)
+        await self._writer.run(step)
         self._close(reservation)
         if changed is not None:
             raise UserError(changed)
@@ -98,7 +98,7 @@ class Books:
     async def release(self, reservation: int | None) -> None:
         """Give up what was set aside for a call that was not billed."""
         if reservation is not None:
-            await self._keeper.run(lambda c: ledger.release(c, reservation))
+            await self._writer.run(lambda c: ledger.release(c, reservation))
             self._close(reservation)
 
     def written_off(self, reservation: int | None) -> None:
@@ -107,7 +107,7 @@ class Books:
 
     async def drain(self) -> None:
         """Wait until everything is on disk."""
-        await self._keeper.drain()
+        await self._writer.drain()
 
     def _close(self, reservation: int | None) -> None:
         if reservation is not None:

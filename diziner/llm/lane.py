@@ -11,7 +11,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.llm.budget import Books, BudgetError
+from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.client import complete
 from diziner.llm.failures import TransientError
 from diziner.llm.pacing import AdaptiveLimit
@@ -54,7 +54,7 @@ class Lane:
         self,
         requests: Sequence[Request],
         api_base: str | None,
-        books: Books,
+        budget: Budget,
         received: Callable[[Request, Outcome], None],
     ) -> None:
         """Call once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
@@ -71,7 +71,7 @@ class Lane:
             # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
             for request in waiting:
                 try:
-                    outcome = await self._call(request, api_base, books)
+                    outcome = await self._call(request, api_base, budget)
                 except BudgetError as error:
                     self._stop = error
                     return
@@ -87,11 +87,11 @@ class Lane:
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
-            await books.drain()
+            await budget.drain()
         if self._stop is not None:
             raise self._stop
 
-    async def _call(self, request: Request, api_base: str | None, books: Books) -> Outcome | None:
+    async def _call(self, request: Request, api_base: str | None, budget: Budget) -> Outcome | None:
         """The outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
@@ -112,24 +112,24 @@ class Lane:
                 if clock() >= deadline:
                     break
                 started = self._limit.halvings
-                reservation = await books.reserve(request)
+                reservation = await budget.reserve(request)
                 made += 1
                 try:
                     response = await self._sent(request, api_base, deadline - clock())
                 except UserError:
-                    await books.release(reservation)
+                    await budget.release(reservation)
                     raise
                 except TransientError as error:
                     failed = error
                     if error.billed:
-                        books.written_off(reservation)
+                        budget.written_off(reservation)
                     else:
-                        await books.release(reservation)
+                        await budget.release(reservation)
                     self._refused(error, started, clock())
                 else:
                     self._limit.succeeded()
                     self._learn(response, expected)
-                    await books.keep(request, response, reservation)
+                    await budget.keep(request, response, reservation)
                     return response
             finally:
                 if self._places and place is not None:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Step = Callable[[sqlite3.Connection], Any]
 
 
-class Keeper:
+class Writer:
     """Runs steps on the store in a thread of its own; what waits meanwhile goes into the next transaction together.
 
     A sync to disk takes as long for many answers as for one: this keeps up where a sync an answer would not. The
@@ -28,7 +28,7 @@ class Keeper:
         self._lock = threading.Lock()  # keeps the next two in step
         self._waiting: list[tuple[Step, asyncio.Future[Any]]] = []
         self._writing = False
-        self._thread = ThreadPoolExecutor(1, "keeper")
+        self._thread = ThreadPoolExecutor(1, "writer")
         self._written: asyncio.Future[None] | None = None
 
     async def run(self, step: Callable[[sqlite3.Connection], T]) -> T:

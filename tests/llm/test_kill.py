@@ -23,7 +23,7 @@ REQUESTS = 150
 RUN = """
 import asyncio, os, sys
 from pathlib import Path
-from diziner.llm.budget import Books
+from diziner.llm.budget import Budget
 from diziner.endpoints import Endpoint
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 from diziner.llm.lane import Lane, run
@@ -45,10 +45,10 @@ found = store.get([request.key for request in asked])
 missing = [request for request in asked if request.key not in found]
 answers = dict(found)
 if missing:
-    books = Books(store, endpoint, missing[0], "work", 1.0, [])
+    budget = Budget(store, endpoint, missing[0], "work", 1.0, [])
     def received(request, outcome):
         answers[request.key] = outcome
-    run(Lane(endpoint, send).call_all(missing, None, books, received))
+    run(Lane(endpoint, send).call_all(missing, None, budget, received))
 (folder / "out").write_text("\\n".join(answers[request.key].text for request in asked))
 """
 

@@ -18,7 +18,7 @@ from virtual_time import run_virtually
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.llm.budget import Books, BudgetError
+from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.failures import TransientError
 from diziner.llm.lane import Lane
 from diziner.llm.ledger import NANO, entries, reserved, spent
@@ -69,13 +69,13 @@ class Run:
     store: ResponseStore
 
 
-def run(server: Server, folder: Path, requests: list[Request], budget: float | None = None, **settings: Any) -> Run:
+def run(server: Server, folder: Path, requests: list[Request], budget_usd: float | None = None, **settings: Any) -> Run:
     endpoint = Endpoint("here", "hosted", **{"concurrency": 4, **settings})
     store = ResponseStore(folder / "store.sqlite")
     outcomes: dict[int, Outcome] = {}
 
     async def main() -> tuple[float, BaseException | None]:
-        books = Books(store, endpoint, requests[0], "work", budget, [])
+        budget = Budget(store, endpoint, requests[0], "work", budget_usd, [])
 
         def received(request: Request, outcome: Outcome) -> None:
             assert request.settings.seed not in outcomes
@@ -86,7 +86,7 @@ def run(server: Server, folder: Path, requests: list[Request], budget: float | N
 
         error = None
         try:
-            await Lane(endpoint, server).call_all(requests, None, books, received)
+            await Lane(endpoint, server).call_all(requests, None, budget, received)
         except UserError as stopped:
             error = stopped
         return asyncio.get_running_loop().time(), error
@@ -252,7 +252,7 @@ def cost_of(prompt: int, completion: int) -> float:
 def test_the_budget_is_never_overspent_by_more_than_was_reserved(tmp_path: Path) -> None:
     real = Response("{}", "stop", "m", "fp", 10, 5)  # 0.0006
     server = Server(lambda request, attempt: real)
-    done = run(server, tmp_path, [asked(n) for n in range(100)], budget=0.02, prices=PRICES, concurrency=4)
+    done = run(server, tmp_path, [asked(n) for n in range(100)], budget_usd=0.02, prices=PRICES, concurrency=4)
     assert isinstance(done.error, BudgetError)
     total, open_ = done.store.apply([spent, reserved])
     assert total / NANO <= 0.02
@@ -265,7 +265,7 @@ def test_the_budget_is_never_overspent_by_more_than_was_reserved(tmp_path: Path)
     assert "\n" not in str(done.error)
     # Run again with more money: only the rest is asked.
     rest = [asked(n) for n in range(100) if n not in done.outcomes]
-    again = run(server, tmp_path, rest, budget=1.0, prices=PRICES)
+    again = run(server, tmp_path, rest, budget_usd=1.0, prices=PRICES)
     assert again.error is None
     assert len(server.sent) == 100
 
@@ -275,7 +275,7 @@ def test_reservations_wait_for_calls_in_flight_before_they_give_up(tmp_path: Pat
     real = Response("{}", "stop", "m", "fp", 1, 1)
     server = Server(lambda request, attempt: real)
     budget = 2.2 * cost_of(28, 20)
-    done = run(server, tmp_path, [asked(n) for n in range(8)], budget=budget, prices=PRICES, concurrency=8)
+    done = run(server, tmp_path, [asked(n) for n in range(8)], budget_usd=budget, prices=PRICES, concurrency=8)
     assert done.error is None
     assert len(done.outcomes) == 8
     assert max(server.crowds) == 2
@@ -284,7 +284,7 @@ def test_reservations_wait_for_calls_in_flight_before_they_give_up(tmp_path: Pat
 def test_a_call_that_may_have_been_billed_stays_reserved_others_do_not(tmp_path: Path) -> None:
     fates = [limited(), TransientError("timeout", "late", billed=True), TransientError("unavailable", "500"), None]
     server = Server(lambda request, attempt: fates[attempt])
-    done = run(server, tmp_path, [asked(0)], budget=1.0, prices=PRICES, attempts=4)
+    done = run(server, tmp_path, [asked(0)], budget_usd=1.0, prices=PRICES, attempts=4)
     assert isinstance(done.outcomes[0], Response)
     total, open_ = done.store.apply([spent, reserved])
     assert total / NANO == pytest.approx(cost_of(100, 20))
@@ -294,7 +294,7 @@ def test_a_call_that_may_have_been_billed_stays_reserved_others_do_not(tmp_path:
 def test_a_budget_without_a_price_is_refused_before_the_first_call(tmp_path: Path) -> None:
     server = Server()
     with pytest.raises(UserError, match=r"endpoints\.here\.prices: no price for m, so budget\.usd cannot hold"):
-        run(server, tmp_path, [asked(0)], budget=1.0)
+        run(server, tmp_path, [asked(0)], budget_usd=1.0)
     assert server.sent == []
 
 

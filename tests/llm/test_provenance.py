@@ -18,7 +18,7 @@ from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm import client
 from diziner.llm.ask import StoreAsker
-from diziner.llm.budget import Books
+from diziner.llm.budget import Budget
 from diziner.llm.client import complete
 from diziner.llm.lane import run
 from diziner.llm.provenance import local_provenance
@@ -80,10 +80,10 @@ def test_local_answers_carry_it_and_hosted_ones_their_providers(monkeypatch: pyt
 def test_another_machine_is_no_other_model(tmp_path: Path, kind: str) -> None:
     """Answers of today's tapes, of here and of there go together; a hosted model's fingerprint is its identity."""
     store = ResponseStore(tmp_path / "store")
-    books = Books(store, Endpoint("local", kind), request("a"), "work", None, [answered("b0-unknown")])
+    budget = Budget(store, Endpoint("local", kind), request("a"), "work", None, [answered("b0-unknown")])
 
     def keep(word: str, response: Response) -> None:
-        run(books.keep(request(word), response, None))
+        run(budget.keep(request(word), response, None))
 
     if kind == "hosted":
         with pytest.raises(UserError, match=r"it was m \(b0-unknown\), now it says m \(xllamacpp 1"):

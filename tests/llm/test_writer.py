@@ -13,7 +13,7 @@ import pytest
 
 from diziner.common.errors import UserError
 from diziner.llm.store import ResponseStore, keep
-from diziner.llm.writer import Keeper
+from diziner.llm.writer import Writer
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 Step = Callable[[sqlite3.Connection], int]
@@ -45,15 +45,15 @@ def kept(path: Path) -> list[int]:
     return sorted(request["seed"] for _, request, _ in ResponseStore(path).rows())
 
 
-def run(path: Path, work: Callable[[Keeper], Coroutine[Any, Any, None]]) -> Watched:
+def run(path: Path, work: Callable[[Writer], Coroutine[Any, Any, None]]) -> Watched:
     store = Watched(path)
 
     async def main() -> None:
-        keeper = Keeper(store)
+        writer = Writer(store)
         try:
-            await work(keeper)
+            await work(writer)
         finally:
-            await keeper.drain()
+            await writer.drain()
 
     asyncio.run(main())
     return store
@@ -62,10 +62,10 @@ def run(path: Path, work: Callable[[Keeper], Coroutine[Any, Any, None]]) -> Watc
 def test_what_waits_during_a_transaction_goes_into_the_next_one_together(tmp_path: Path) -> None:
     path, hold = tmp_path / "store", threading.Event()
 
-    async def work(keeper: Keeper) -> None:
-        first = asyncio.create_task(keeper.run(lambda _: int(hold.wait(10))))
+    async def work(writer: Writer) -> None:
+        first = asyncio.create_task(writer.run(lambda _: int(hold.wait(10))))
         await asyncio.sleep(0)
-        rest = [asyncio.create_task(keeper.run(keeping(number))) for number in range(20)]
+        rest = [asyncio.create_task(writer.run(keeping(number))) for number in range(20)]
         await asyncio.sleep(0)
         hold.set()
         assert await asyncio.gather(first, *rest) == [1] * 21
@@ -77,11 +77,11 @@ def test_what_waits_during_a_transaction_goes_into_the_next_one_together(tmp_pat
 def test_each_gets_its_own_result_and_only_what_is_on_disk_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "store"
 
-    async def work(keeper: Keeper) -> None:
+    async def work(writer: Writer) -> None:
         async def one(number: int) -> None:
             for turn in range(10):
                 await asyncio.sleep(0.001 * (number % 3))
-                assert await keeper.run(keeping(10 * number + turn)) == 1
+                assert await writer.run(keeping(10 * number + turn)) == 1
                 assert 10 * number + turn in kept(path)
 
         await asyncio.gather(*(one(number) for number in range(5)))
@@ -93,10 +93,10 @@ def test_each_gets_its_own_result_and_only_what_is_on_disk_is_reported(tmp_path:
 def test_a_step_is_done_though_whoever_waited_has_gone(tmp_path: Path) -> None:
     path, hold = tmp_path / "store", threading.Event()
 
-    async def work(keeper: Keeper) -> None:
-        first = asyncio.create_task(keeper.run(lambda _: int(hold.wait(10))))
-        gone = asyncio.create_task(keeper.run(keeping(1)))
-        stays = asyncio.create_task(keeper.run(keeping(2)))
+    async def work(writer: Writer) -> None:
+        first = asyncio.create_task(writer.run(lambda _: int(hold.wait(10))))
+        gone = asyncio.create_task(writer.run(keeping(1)))
+        stays = asyncio.create_task(writer.run(keeping(2)))
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.sleep(0)
@@ -127,9 +127,9 @@ def test_a_transaction_fails_as_a_whole_and_those_that_wait_are_tried(
         begun.set()
         return int(holds[1].wait(10))
 
-    async def work(keeper: Keeper) -> None:
+    async def work(writer: Writer) -> None:
         def begin(step: Step) -> asyncio.Task[int]:
-            return asyncio.create_task(keeper.run(step))
+            return asyncio.create_task(writer.run(step))
 
         first = begin(lambda _: int(holds[0].wait(10)))
         await asyncio.sleep(0)
@@ -144,7 +144,7 @@ def test_a_transaction_fails_as_a_whole_and_those_that_wait_are_tried(
         results = await asyncio.gather(*together, return_exceptions=True)
         assert [type(result) for result in results] == [error] * 3
         assert await later == 1
-        assert await keeper.run(keeping(3)) == 1
+        assert await writer.run(keeping(3)) == 1
 
     run(path, work)
     assert kept(path) == [2, 3]
@@ -156,24 +156,24 @@ def test_drain_waits_for_what_was_handed_over_and_ends_the_thread(tmp_path: Path
 
     before = set(threading.enumerate())
 
-    async def work(keeper: Keeper) -> None:
-        tasks = [asyncio.create_task(keeper.run(lambda _: int(hold.wait(10))))]
+    async def work(writer: Writer) -> None:
+        tasks = [asyncio.create_task(writer.run(lambda _: int(hold.wait(10))))]
         await asyncio.sleep(0)
-        tasks += [asyncio.create_task(keeper.run(step)) for step in (fail, keeping(1), keeping(2))]
+        tasks += [asyncio.create_task(writer.run(step)) for step in (fail, keeping(1), keeping(2))]
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         hold.set()
-        await keeper.drain()
-        assert not any(thread.name.startswith("keeper") for thread in set(threading.enumerate()) - before)
+        await writer.drain()
+        assert not any(thread.name.startswith("writer") for thread in set(threading.enumerate()) - before)
 
     assert run(path, work).transactions == [1, 3]
     assert kept(path) == []
 
 
-def test_a_keeper_that_was_never_used_drains(tmp_path: Path) -> None:
-    async def work(keeper: Keeper) -> None:
-        await keeper.drain()
+def test_a_writer_that_was_never_used_drains(tmp_path: Path) -> None:
+    async def work(writer: Writer) -> None:
+        await writer.drain()
 
     assert run(tmp_path / "store", work).transactions == []

@@ -1,4 +1,4 @@
-"""The place that is looked at: a project with its settings and recordings, or none."""
+"""What doctor examines: a project with its settings and recordings, or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCE = Path(__file__).resolve().parents[2]  # the checkout, or the folder of p
 
 
 @dataclass(frozen=True)
-class Place:
+class Subject:
     """Where the doctor stands: `root` is the project's, the present folder then; None outside a project.
 
     `outside` says why there is no project. With `quick` the contents of weights are not read; `say` takes a line
@@ -59,11 +59,11 @@ class Place:
         from diziner.llm.tape import read_tape
 
         found: dict[str, list[TapeRow] | Exception | None] = {}
-        for place in rooms() if self.root else ():
+        for room in rooms() if self.root else ():
             try:
-                found[place.name] = read_tape(place.tape) if place.tape.exists() else None
+                found[room.name] = read_tape(room.tape) if room.tape.exists() else None
             except CANNOT as error:
-                found[place.name] = error
+                found[room.name] = error
         return found
 
     @cached_property
@@ -86,7 +86,7 @@ class Place:
 
     def recorded(self, address: str, model: str) -> bool:
         """Whether every room has a tape with answers of a model, so that a replay needs neither it nor its key."""
-        if self.root is None or {place.name for place in rooms()} != self.recordings.keys():
+        if self.root is None or {room.name for room in rooms()} != self.recordings.keys():
             return False
         return bool(self.recordings) and all(
             f"{address}:{model}" in head.get("models", {}) for head in self.recordings.values()
@@ -105,14 +105,14 @@ class Place:
             return None, error
 
     def _provenances(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for place in rooms() if self.root else ():
+        for room in rooms() if self.root else ():
             try:
-                with place.tape.open(encoding="utf-8") as lines:
+                with room.tape.open(encoding="utf-8") as lines:
                     head = json.loads(lines.readline(), parse_constant=str)
             except CANNOT:
                 continue
             if isinstance(head, dict) and "tape" in head and isinstance(head.get("models", {}), dict):
-                yield place.name, head
+                yield room.name, head
 
 
 def project_table(base: Path | None) -> Mapping[str, Any]:
