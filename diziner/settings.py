@@ -75,7 +75,19 @@ class Settings:
     @property
     def local_endpoints(self) -> list[str]:
         """The endpoints of models on this machine."""
-        return [name for name, endpoint in self.endpoints.items() if endpoint.kind == "local"]
+        return [name for name, endpoint in self.endpoints.items() if endpoint.backend.runs_here]
+
+    @property
+    def models_in_use(self) -> set[tuple[str, str]]:
+        """Endpoint and model of all active annotators and the supervisor."""
+        entries = [*(self.annotator_entries[name] for name in self.pool), self.raw["supervisor"]["model"]]
+        return {(entry["endpoint"], entry["model"]) for entry in entries}
+
+    @property
+    def weights_in_use(self) -> set[str]:
+        """Models whose weights a run reads: those of local endpoints in use, and an embedder of that name."""
+        local = set(self.local_endpoints)
+        return {model for endpoint, model in self.models_in_use if endpoint in local} | {self.corpus.embedder}
 
     @property
     def weights(self) -> Mapping[str, Mapping[str, Any]]:
@@ -181,7 +193,7 @@ def record_of(number: int) -> str:
 
 
 def _names_exist(raw: Mapping[str, Any], path: str) -> None:
-    annotators, endpoints = raw["annotators"], raw["endpoints"]
+    annotators, endpoints = raw["annotators"], endpoints_from(raw["endpoints"])
     for position, name in enumerate(raw["annotator_pool"]):
         if name not in annotators:
             known = ", ".join(sorted(annotators))
@@ -193,7 +205,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
-        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in local:
+        if endpoints[entry["endpoint"]].backend.runs_here and entry["model"] not in local:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)

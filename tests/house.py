@@ -23,9 +23,9 @@ LIBRARY = ROOT / "diziner"
 # From the ground up. A room imports from its own layer and from those below it.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "common"}),
-    frozenset({"records", "layout", "endpoints"}),
+    frozenset({"records", "layout"}),
     frozenset({"spans", "scoring", "agreement", "embedding", "prompting"}),
-    frozenset({"guideline", "corpora", "prices", "scripted"}),
+    frozenset({"guideline", "corpora", "endpoints", "prices", "scripted"}),
     frozenset({"annotator", "supervisor"}),
     frozenset({"settings", "pipeline", "results"}),
     frozenset({"llm", "repro", "compare", "report", "ablation", "standalone"}),

@@ -29,7 +29,7 @@ def check_project(subject: Subject) -> Iterator[Finding]:
             {"path": str(SOURCE)},
         )
     if subject.settings is not None:
-        profile = subject.settings.raw["profile"]
+        profile = subject.settings.profile
         yield Finding("project", "settings", "ok", f"{PARAMS}, profile {profile}", facts={"profile": profile})
     elif isinstance(subject.fault, ImportError):
         raise subject.fault

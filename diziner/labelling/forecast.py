@@ -10,8 +10,7 @@ from diziner.annotator.annotate import annotate, requests_for
 from diziner.labelling.input_files import Files
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import OutFolder
-from diziner.labelling.progress import reading
-from diziner.labelling.shards import documents_of, survey
+from diziner.labelling.shards import documents_of, reading, survey
 from diziner.layout import Room, store_path
 from diziner.llm.access import asker_for
 from diziner.llm.store import ResponseStore
