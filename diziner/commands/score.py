@@ -32,7 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a prediction; give a second one for the difference, first minus second",
     )
     add("--documents", type=Path, metavar="FILE", help="the documents' tokens, where gold and prediction have none")
-    add("--protocol", default="strict", metavar="NAMES", help=f"all, or some of {', '.join(PROTOCOLS)}; strict")
+    add(
+        "--protocol",
+        default="strict",
+        metavar="NAMES",
+        help=f"all, or some of {', '.join(PROTOCOLS)}; or a plug-in's; strict",
+    )
     add("--common", action="store_true", help="score only documents that every file has; else all must have the same")
     add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")

@@ -13,10 +13,11 @@ from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
+from diziner.scoring.protocols import protocol_named
 from diziner.scoring.strict import Score
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
-from diziner.standalone.scores import TITLES, ProtocolScores, chosen_protocols, protocol_scores
+from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores
 
 File = str | Path | LabelledFile
 Texts = tuple[Path, Mapping[str, Document]]
@@ -209,7 +210,7 @@ def _report(name: str, scores: ProtocolScores, documents: int, samples: int, see
     micro = scores.micro
     return ScoreReport(
         protocol=name,
-        title=TITLES[name],
+        title=protocol_named(name).title,
         documents=documents,
         f1=micro.f1,
         low=None if interval is None else interval.low,
