@@ -14,6 +14,7 @@ import yaml
 from projects import ROOT
 
 from diziner.common.files import write_json
+from diziner.common.version import VERSION
 from diziner.results.document_counts import PredictionCounts, counts_to_text, headline
 from diziner.results.summary import summarise
 from diziner.scoring.bootstrap import DocumentCounts
@@ -59,7 +60,7 @@ class MetricProject:
         (folder / "diziner/prompts/annotate.v1.md").write_text("Mark names.\n")
         (folder / "stages").mkdir()
         (folder / "stages/score.py").write_text("# scores\n")
-        (folder / ".diziner").write_text("test\n")
+        (folder / ".diziner").write_text(f"{VERSION}\n")
         self.git("init", "-q", "-b", "main")
         self.gates()
 

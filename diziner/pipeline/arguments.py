@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from diziner.common.errors import UserError
 from diziner.layout import project_root
 
 _HELP: dict[str, dict[str, Any]] = {
@@ -31,7 +32,10 @@ def stage_arguments(description: str | None, *names: str) -> argparse.Namespace:
 def given_path(text: str) -> Path:
     """A path as the caller means it: from the folder they stand in, while commands run in the project's root.
 
-    Paths inside the project come back relative to its root.
+    Paths inside the project come back relative to its root; outside of one, all stay as they are given.
     """
-    path, root = Path(text).absolute(), project_root(Path.cwd())
+    try:
+        path, root = Path(text).absolute(), project_root(Path.cwd())
+    except UserError:
+        return Path(text)
     return path.relative_to(root) if path.is_relative_to(root) else path
