@@ -109,23 +109,6 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
     return rows
 
 
-def read_yaml(path: Path, schema: str | None = None) -> Any:
-    """Read one YAML document and check it against a schema by name."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        value = yaml.load(read_text(path), Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {error}") from None
-    if schema:
-        check(value, schema, str(path))
-    return value
-
-
 @cache
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema `diziner/schemas/<name>.schema.json`."""
