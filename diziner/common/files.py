@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -174,4 +175,6 @@ def explain(value: object, schema: dict[str, Any]) -> str:
         return "does not match its schema"
     key = error.json_path.removeprefix("$.").removeprefix("$")
     message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
+    if error.validator_value == "string" and isinstance(error.instance, (int, float, date)):
+        message += "; put it in quotes, as text is meant"
     return f"{key or 'top level'}: {message}"

@@ -8,7 +8,7 @@ read differently; only one that has something of the kind is read by both.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 # What only both parsers can tell: line breaks and tabs of other kinds, escapes, directives, several documents, anchors,
 # aliases, tags, keys marked by `?`, block texts with an indentation of their own.
@@ -29,6 +29,14 @@ _LONGEST = 60  # characters of a value that an error shows
 
 Path = tuple[str, ...]
 Node = Any  # PyYAML's, whose types say neither id nor style
+
+
+class Difference(NamedTuple):
+    """Where the two differ (a line's number and the path of keys), and in one line how, and how to mend it."""
+
+    line: int
+    path: str
+    told: str
 
 
 def surely_alike(text: str, node: Node) -> bool:
@@ -64,8 +72,34 @@ def read_as_dvc(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def difference(text: str, node: Node, ours: Any) -> tuple[int, str] | None:
-    """Where the two parsers differ first, and how to mend it, as a line's number and one line; None if nowhere.
+def rewritten_by_dvc(text: str) -> str:
+    """The text as `dvc exp run -S` writes it anew, whatever it sets: lists unfolded, without the quotes that YAML 1.2
+    can do without. Errors: as `read_as_dvc`.
+    """
+    import io
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    value = yaml.load(text)
+    if isinstance(value, dict):
+        _unfold(value, read_as_dvc(text))
+    stream = io.StringIO()
+    yaml.dump(value, stream)
+    return stream.getvalue()
+
+
+def _unfold(value: Any, plain: Any) -> None:
+    for key, item in plain.items():
+        if isinstance(item, dict) and isinstance(value[key], dict):
+            _unfold(value[key], item)
+        else:
+            value[key] = item
+
+
+def difference(text: str, node: Node, ours: Any) -> Difference | None:
+    """Where the two parsers differ first; None if nowhere.
 
     `node` and `ours` are PyYAML's tree and value.
     """
@@ -84,7 +118,7 @@ def difference(text: str, node: Node, ours: Any) -> tuple[int, str] | None:
             found = " ".join(str(getattr(error, "problem", None) or error).split())
             block = "write it in block style, each item or key on a line of its own"
             mend = block if flow else "write the value in quotes"
-        return line + 1, f"{_dotted(path)}: DVC cannot read this ({found}); {mend}"
+        return Difference(line + 1, _dotted(path), f"DVC cannot read this ({found}); {mend}")
     return _first(ours, theirs, node, ())
 
 
@@ -105,7 +139,7 @@ def _at(mark: Any) -> tuple[int, int]:
     return mark.line, mark.column
 
 
-def _first(ours: Any, theirs: Any, node: Node, path: Path) -> tuple[int, str] | None:
+def _first(ours: Any, theirs: Any, node: Node, path: Path) -> Difference | None:
     if isinstance(ours, dict) and isinstance(theirs, dict) and len(ours) == len(theirs):
         # Keys merged in by `<<` have no place of their own.
         own = len(node.value) == len(ours) and all(key.tag != f"{_TAG}merge" for key, _ in node.value)
@@ -126,7 +160,7 @@ def _first(ours: Any, theirs: Any, node: Node, path: Path) -> tuple[int, str] | 
     if type(ours) is type(theirs) and (ours == theirs or (ours != ours and theirs != theirs)):
         return None
     told = f"DVC (YAML 1.2) reads {_said(theirs)}, PyYAML (YAML 1.1) {_said(ours)}"
-    return node.start_mark.line + 1, f"{_dotted(path)}: {told}; write {_mended(ours, theirs)}"
+    return Difference(node.start_mark.line + 1, _dotted(path), f"{told}; write {_mended(ours, theirs)}")
 
 
 def _said(value: Any) -> str:

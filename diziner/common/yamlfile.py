@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_text
-from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, surely_alike
+from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, rewritten_by_dvc, surely_alike
 
 if TYPE_CHECKING:
     import yaml
 
 WIDTH = 110  # of lines that are written anew
+_LINE_BREAKS = "\x85\u2028\u2029"
 
 
 def read_yaml(path: Path, schema: str | None = None) -> Any:
@@ -46,9 +47,22 @@ def parse_yaml(text: str, where: str) -> Any:
     except RecursionError:
         raise UserError(f"{where}: not YAML: nested too deeply, or in itself") from None
     if found:
-        line, fault = found
-        raise UserError(f"{where}:{line}: {fault}")
+        raise UserError(f"{where}:{found.line}: {found.path}: {found.told}")
     return value
+
+
+def broken_by_dvc(text: str) -> str | None:
+    """The first place of a text that DVC and others read alike, and no more once `dvc exp run -S` has written it anew.
+
+    None if there is none. Errors: as `parse_yaml`, for the text as it is.
+    """
+    value = parse_yaml(text, "the text")
+    after = rewritten_by_dvc(text)
+    node, again = _loaded(after)
+    if node is None or (surely_alike(after, node) and again == value):
+        return None
+    found = difference(after, node, again)
+    return found.path if found else None
 
 
 def parse_yaml_as_dvc(data: bytes) -> Any:
@@ -134,6 +148,8 @@ def _dumper() -> type[yaml.SafeDumper]:
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
         style = "'" if MAY_BE_A_NUMBER.fullmatch(value) else None
+        if any(sign in value for sign in _LINE_BREAKS):  # PyYAML folds them in other styles
+            style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
