@@ -12,7 +12,8 @@ from typing import Any
 from diziner.agreement.settings import AnalysisSettings
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import UserError
-from diziner.common.files import check, read_yaml
+from diziner.common.files import check
+from diziner.common.yamlfile import read_yaml
 from diziner.corpora.corpus import Source
 from diziner.corpora.settings import CorpusSettings, corpus_settings
 from diziner.embedding.sentences import MINILM, check_minilm

@@ -10,6 +10,7 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
+from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
 from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
@@ -63,7 +64,7 @@ def link(chosen_rooms: Sequence[Room], linked: bool) -> None:
         if linked:
             write_text(path, read_text(PIPELINE))
             if not room.pins.exists():  # a room of an earlier version: its pipeline depends on the file
-                write_text(room.pins, pins_text(room.name, "", []))
+                write_yaml(room.pins, pins_text(room.name, "", []))
         else:
             path.unlink(missing_ok=True)
         sys.stdout.write(f"{room.name}: {'in' if linked else 'not in'} the pipeline\n")
@@ -83,7 +84,7 @@ def pilots(room: Room, write: bool) -> None:
     for number, ids in enumerate(drawn.rounds):
         sys.stdout.write(f"round {number}: {' '.join(ids)}\n")
     if write:
-        write_text(room.pins, pins_text(room.name, drawn.pool, drawn.rounds))
+        write_yaml(room.pins, pins_text(room.name, drawn.pool, drawn.rounds))
     published = read_pins(room.pins)
     state = "no sets" if not published.rounds else "these sets" if published == drawn else "other sets"
     sys.stdout.write(

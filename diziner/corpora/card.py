@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_yaml
+from diziner.common.yamlfile import read_yaml
 
 CARD_FILE = "benchmark.yaml"
 SPLITS = ("pilot", "test")
