@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from projects import Project, copy_project, use_scripted
+from projects import Project, copy_project, copy_tree, use_scripted
 
 # People's runs explore; a run that decides whether a change lands gives the same verdict twice.
 settings.register_profile("ci", derandomize=True)
@@ -27,6 +29,31 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def copy_reproduced(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
+    """Copy a project on scripted models that `diziner repro` has run, from nothing, once for all workers:
+    `copy_reproduced(folder, "conll2003")`."""
+    folders = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folders = folders.parent
+
+    def copy(folder: Path, *benchmarks: str) -> Project:
+        made = folders / f"reproduced-{'-'.join(benchmarks)}"
+        with Path(f"{made}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (made / "reproduced").exists():
+                shutil.rmtree(made, ignore_errors=True)
+                project = copy_project(made, benchmarks)
+                project.edit_params(use_scripted)
+                project.diziner("repro", "-j", "1")
+                (made / "reproduced").touch()
+        project = copy_tree(made, folder)
+        (folder / "reproduced").unlink()
+        return project
+
+    return copy
 
 
 @pytest.fixture
