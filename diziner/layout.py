@@ -16,6 +16,7 @@ DATA = Path("data")
 METRICS = Path("metrics")
 # What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
 PIPELINE = Path("stages") / "benchmark.dvc.yaml"
+ROOT_PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"

@@ -5,6 +5,7 @@ Each thing that is built in is declared in one place; its row in a page and its 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -27,9 +28,39 @@ def protocols_page(written: str) -> str:
     return head + "\n".join(table) + "\n\n## The protocols\n\n" + "\n".join(sections) + "\n" + tail
 
 
+def benchmark_schema(written: str) -> str:
+    """The schema of cards, with the keys of every source that is built in."""
+    from diziner.corpora.sources import SOURCES
+
+    schema = json.loads(written)
+    layout = {key: {"$ref": f"#/definitions/{key}"} for key in ("columns", "labels", "label_map", "expected")}
+    how = {"description": "Where to get the data and where to put them.", "type": "string", "minLength": 1}
+    schema["properties"]["sources"] = {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            name: {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(own.required),
+                "properties": {**own.options, **({"how": how, **layout} if own.has_layout else {})},
+            }
+            for name, own in SOURCES.items()
+        },
+        # Of a plug-in, which checks what is its own.
+        "additionalProperties": {"type": "object", "properties": {"how": how, **layout}},
+    }
+    return schema_text(schema)
+
+
+def schema_text(schema: object) -> str:
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
 # File -> what makes its text from what is written there.
 DERIVED: dict[str, Callable[[str], str]] = {
     "docs/protocols.md": protocols_page,
+    "diziner/schemas/benchmark.schema.json": benchmark_schema,
 }
 
 

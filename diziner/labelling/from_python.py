@@ -12,7 +12,7 @@ from typing import Any
 from diziner.annotator.annotate import annotate
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import UserError
-from diziner.common.files import explain, schema_of
+from diziner.common.files import schema_of, violation
 from diziner.corpora.tokenize import tokenize
 from diziner.endpoints import endpoints_from
 from diziner.layout import store_path
@@ -80,11 +80,8 @@ def _label(
 
 
 def _check(what: str, entry: Mapping[str, Any], section: str) -> None:
-    import jsonschema
-
-    schema = schema_of("params")["properties"][section]["additionalProperties"]
-    if not jsonschema.Draft7Validator(schema).is_valid(entry):
-        raise UserError(f"{what}: {explain(entry, schema)}")
+    if reason := violation(entry, schema_of("params")["properties"][section]["additionalProperties"]):
+        raise UserError(f"{what}: {reason}")
 
 
 def _document(text: str | Document, number: int) -> Document:
