@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from diziner.common.errors import DizinerError
+from diziner.layout import has_library
 from diziner.repro.job import Job
 
 LAUNCHER = ("sh", "stages/run")
@@ -56,9 +57,15 @@ def stage_python(root: Path) -> str:
     for folder in (root.absolute(), *root.absolute().parents):
         python = folder / ".venv" / "bin" / "python"
         for packages in folder.glob(".venv/lib/python3*/site-packages"):
-            if os.access(python, os.X_OK) and (packages / "litellm").is_dir() and (packages / "seqeval").is_dir():
+            if os.access(python, os.X_OK) and _holds(packages, root):
                 return str(python)
     return sys.executable
+
+
+def _holds(packages: Path, root: Path) -> bool:
+    """Whether a folder of packages has the project's dependencies; the library may be the project's own."""
+    others = (packages / "litellm").is_dir() and (packages / "seqeval").is_dir()
+    return others and (has_library(root) or any(packages.glob("diziner-*.dist-info")))
 
 
 class Workers:
