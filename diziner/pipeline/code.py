@@ -15,8 +15,12 @@ from functools import cache
 from pathlib import Path
 
 from diziner.common import plugins
+from diziner.common.errors import UserError
+from diziner.common.files import read_json
+from diziner.common.version import VERSION
+from diziner.layout import has_library, laid_version
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 CODE = PACKAGE.parent
 STAGES = Path("stages")
 DIGESTS = STAGES / "code"
@@ -50,7 +54,29 @@ def code_behind(*starts: Path) -> list[Path]:
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of files, the first 16 digits, by path: below the package's folder, or the project's."""
-    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+    return {_name(path): _digest(path) for path in paths}
+
+
+def check_code(script: str) -> None:
+    """Hold the code behind a stage to its digest file, where the library is installed and no part of the project.
+
+    In a checkout DVC does so, as `code_digests` depends on the library's folder. `script` is the stage's `__file__`.
+    Errors: UserError if it is other code, with what to run.
+    """
+    root = Path.cwd()
+    if has_library(root):
+        return
+    file = DIGESTS / f"{Path(script).stem}.json"
+    said = read_json(file)
+    behind = {name: CODE / name if Path(name).parts[0] == PACKAGE.name else Path(name) for name in said}
+    other = [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
+    if other:
+        laid = laid_version(root)
+        remedy = "diziner init --upgrade" if laid != VERSION else "diziner repro -f dvc.yaml:code_digests"
+        raise UserError(
+            f"{file}: is of other code than diziner {VERSION} here has: {_few(other)}; "
+            f"run `{remedy}`, then the pipeline"
+        )
 
 
 def plug_ins_behind(paths: Iterable[Path], names: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -76,6 +102,14 @@ def with_always(pipeline: str, plug_ins: bool) -> str:
 def stage_scripts() -> dict[str, Path]:
     """Return the stage scripts of the project in the current folder, by name."""
     return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
+
+
+def _few(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _name(path: Path) -> str:
