@@ -94,6 +94,31 @@ def round_metrics_schema(written: str) -> str:
     return schema_text(schema | {"required": names, "properties": dict.fromkeys(names, figure)})
 
 
+def final_metrics_schema(written: str) -> str:
+    """The schema of metrics/final/*.json, with every headline figure."""
+    from diziner.results.figures import FIGURES
+
+    figures = {figure.name: figure.schema for figure in FIGURES}
+    return schema_text(json.loads(written) | {"required": list(figures), "properties": figures})
+
+
+def summary_schema(written: str) -> str:
+    """The schema of metrics/summary.json, with the figures of a row and the means."""
+    from diziner.results.figures import COUNT, FIGURES, SHARE
+
+    schema = json.loads(written)
+    bare = {
+        figure.name: {key: value for key, value in figure.schema.items() if key != "description"} for figure in FIGURES
+    }
+    shown = {figure.name: bare[figure.name] for figure in FIGURES if figure.in_summary}
+    row = {"benchmark": {"type": "string"}, **shown, "usd": {**SHARE, "minimum": 0}}
+    averaged = {figure.name: SHARE for figure in FIGURES if figure.averaged}
+    means = {"documents": COUNT, "scored": COUNT, **averaged}
+    schema["properties"]["benchmarks"]["items"] |= {"properties": row, "required": list(row)}
+    schema["properties"]["mean"] |= {"properties": means, "required": list(means)}
+    return schema_text(schema)
+
+
 def schema_text(schema: object) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
@@ -104,6 +129,8 @@ DERIVED: dict[str, Callable[[str], str]] = {
     "diziner/schemas/benchmark.schema.json": benchmark_schema,
     "diziner/schemas/agreement.schema.json": agreement_schema,
     "diziner/schemas/round_metrics.schema.json": round_metrics_schema,
+    "diziner/schemas/final_metrics.schema.json": final_metrics_schema,
+    "diziner/schemas/summary.schema.json": summary_schema,
 }
 
 
