@@ -95,7 +95,7 @@ def score(
     }
 
 
-def compare(
+def difference(
     gold: File,
     first: File,
     second: File,
