@@ -57,6 +57,16 @@ def test_a_protocol_of_a_plug_in_scores(place: Path, tmp_path: Path) -> None:
     assert "head" not in json.loads(run(place, environment, *SCORE, "all"))["predictions"][0]["protocols"]
 
 
+def test_a_measure_of_a_plug_in_is_printed_when_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+    environment = install(tmp_path / "packages")
+    words = ("agree", "gold.conll", "mine.conll")
+    found = json.loads(run(place, environment, *words, "--measure", "unanimous", "--measure", "fleiss_kappa"))
+    assert found["measures"] == {"unanimous": 0.5, "fleiss_kappa": found["agreement"]["fleiss_kappa"]}
+    assert "measures" not in json.loads(run(place, environment, *words))
+    error = run(place, environment, *words, "--measure", "unanimus", code=2)
+    assert error.endswith("there are fleiss_kappa, krippendorff_alpha; from plug-ins: unanimous (ner-extras 1.0)\n")
+
+
 def test_an_unknown_name_lists_what_there_is_and_imports_nothing(place: Path, tmp_path: Path) -> None:
     broken = {"broken.py": "raise OSError('no\\nlicence')\n"}
     points = {"diziner.protocols": {"mine": "broken:MINE"}}
@@ -128,6 +138,23 @@ def test_an_annotator_of_a_plug_in_labels_and_an_edit_runs_it_again(
     copy.run(*WORDS, "dvc", "repro", "-q", "data/conll2003/dvc.yaml:annotate", **environment)
     spans = {tuple(span) for line in path.read_text().splitlines() for span in json.loads(line)["spans"]}
     assert spans and {label for _, _, label in spans} == {"PER"}
+
+
+def test_a_labelling_by_a_plug_in_is_of_its_code(project: tuple[Project, Path, dict[str, str]]) -> None:
+    copy, packages, environment = project
+    (copy.folder / "in.txt").write_text("Ada saw Oslo.\n")
+    words = (*WORDS, "diziner", "label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "places")
+    words = (*words, "--in", "in.txt", "--out", "labels")
+    copy.run(*words, **environment)
+    [shard] = (copy.folder / "labels").glob("**/*.jsonl")
+    assert json.loads(shard.read_text())["spans"] == [[2, 3, "LOC"]]
+    assert "1 of them there before" in copy.run(*words, **environment).stdout
+    module = packages / "ner_extras/annotators.py"
+    module.write_text(module.read_text() + "# An edit.\n")
+    refused = copy.run(*words, check=False, **environment)
+    assert refused.returncode == 2 and "of other documents, settings or code" in refused.stderr
+    dry = copy.run(*words, "--dry", check=False, **environment)
+    assert dry.returncode == 2 and "places is of the kind gazetteer: what it asks is not known" in dry.stderr
 
 
 def test_another_version_of_a_plug_in_is_another_digest(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_every_public_name_is_typed_there_and_listed() -> None:
     for name, module in declared().items():
         assert getattr(diziner, name) is getattr(importlib.import_module(module), name)
     assert (ROOT / "diziner/py.typed").exists()
+    # A room of the same name would take its place once it is imported.
+    assert not {path.stem for path in (ROOT / "diziner").iterdir()} & set(diziner.__all__)
     with pytest.raises(AttributeError, match=r"no public name 'scor'; it has .*score"):
         diziner.scor  # noqa: B018
 
