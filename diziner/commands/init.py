@@ -19,7 +19,7 @@ IN_PROJECT = False
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
-    add("folder", type=Path, metavar="DIR", nargs="?", help="a new or an empty folder; with --upgrade, a project")
+    add("folder", type=_folder, metavar="DIR", nargs="?", help="a new or an empty folder; with --upgrade, a project")
     add("--own", action="store_true", help="for corpora of your own: one example benchmark in place of all 18")
     add(
         "--upgrade",
@@ -50,6 +50,12 @@ def run(options: argparse.Namespace) -> None:
             f"Run it: {way}make repro\n"
             "Texts of your own: diziner new NAME --from FILE\n"
         )
+
+
+def _folder(text: str) -> Path:
+    if not text:  # an unset variable of a shell, say: no reason to take the present folder
+        raise argparse.ArgumentTypeError("is empty; `.` is the present folder")
+    return Path(text)
 
 
 def _upgrade(folder: Path) -> None:

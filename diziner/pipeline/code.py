@@ -67,12 +67,15 @@ def check_code(script: str) -> None:
     if has_library(root):
         return
     file = DIGESTS / f"{Path(script).stem}.json"
+    refresh = "diziner repro -f dvc.yaml:code_digests"
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; run `{refresh}`, then the pipeline")
     said = read_json(file)
     behind = {name: CODE / name if Path(name).parts[0] == PACKAGE.name else Path(name) for name in said}
     other = [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
     if other:
         laid = laid_version(root)
-        remedy = "diziner init --upgrade" if laid != VERSION else "diziner repro -f dvc.yaml:code_digests"
+        remedy = "diziner init --upgrade" if laid != VERSION else refresh
         raise UserError(
             f"{file}: is of other code than diziner {VERSION} here has: {_few(other)}; "
             f"run `{remedy}`, then the pipeline"
