@@ -1,23 +1,79 @@
 """Endpoints: where models are reached. Transport only: none of it but the address is part of a request.
 
-The threads of a local model change some answers all the same, as its processor does (docs/models.md).
+The threads of a local model change some answers all the same, as its processor does (docs/models.md). What the kinds
+of endpoints have in common is `Backend`; each kind is one class, found by its entry in `BACKENDS`.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 from diziner.common.errors import UserError
+from diziner.prompting.request import ModelSettings, Request, Response
+
+# Makes one call. Errors: UserError for what will not mend itself, diziner.llm.failures.TransientError else.
+Send = Callable[[Request], Awaitable[Response]]
+Identity = tuple[str, str]  # the model that answered and its fingerprint, as the model itself reports them
+Weights = Mapping[str, Mapping[str, Any]]  # params `weights`: entries by model
+
+# Each kind's class, as `module:class`. Modules are imported when an endpoint of the kind is used.
+BACKENDS: dict[str, str] = {
+    "hosted": "diziner.llm.hosted:Hosted",
+    "local": "diziner.llm.local:Local",
+    "scripted": "diziner.llm.in_process:Scripted",
+}
+
+
+class Backend(Protocol):
+    """A kind of endpoint: what its declaration means, and how its models are called.
+
+    `is_free`: its models cost nothing unless they are priced. `runs_here`: its models are weights of params
+    `weights`, in this machine's memory, one at a time.
+    """
+
+    is_free: bool
+    runs_here: bool
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Raise UserError, which begins with the key, for a declaration that this kind cannot use."""
+
+    def address(self, endpoint: Endpoint) -> str:
+        """Return what identifies the endpoint in a request key."""
+
+    def identity(self, response: Response) -> Identity:
+        """Return who answered, as far as it must not change while a model keeps its name and revision."""
+
+    def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
+        """Raise UserError for what a call would lack, a key or weights; starts nothing."""
+
+    def connect(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> Send:
+        """Return what makes calls to a model, with all that takes long done before: imports, a server's start.
+
+        What it started lives as long as what is returned. Errors: UserError if it cannot be started.
+        """
+
+
+@cache
+def backend_of(kind: str) -> Backend:
+    """Return the backend of a kind; UserError with the kinds there are."""
+    if kind not in BACKENDS:
+        raise UserError(f"kind: is {kind!r}; there are: {', '.join(sorted(BACKENDS))}")
+    module, _, name = BACKENDS[kind].partition(":")
+    backend: Backend = getattr(importlib.import_module(module), name)()
+    return backend
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One entry of params `endpoints`.
 
-    `kind`: hosted (through litellm), local (weights on this machine) or scripted (tests and rehearsals).
+    `kind`: hosted (through litellm), local (weights on this machine), scripted (tests and rehearsals), or any other
+    in `BACKENDS`.
     `provider` is litellm's prefix, `api_base` a base URL of one's own. `key_env` names the environment
     variable that holds the key; None where none is needed. `base_urls` are several servers of the same models in
     place of one `api_base` (`diziner.llm.replicas`); all limits below are those of all together.
@@ -48,22 +104,19 @@ class Endpoint:
     context: int = 4096
 
     @property
+    def backend(self) -> Backend:
+        """What its kind does."""
+        return backend_of(self.kind)
+
+    @property
     def is_free(self) -> bool:
-        """Whether its models cost nothing unless they are priced: those on this machine, and scripted ones."""
-        return self.kind != "hosted"
+        """Whether its models cost nothing unless they are priced."""
+        return self.backend.is_free
 
     @property
     def address(self) -> str:
-        """What identifies the endpoint in a request key.
-
-        Several servers are identified by the endpoint's name: an answer is the same whichever gave it, and stays
-        when servers come and go. If they are to hold another model, its `revision` must say so.
-        """
-        if self.kind != "hosted":
-            return self.kind
-        if self.base_urls:
-            return f"{self.provider}@{self.name}"
-        return f"{self.provider}@{self.api_base}" if self.api_base else self.provider
+        """What identifies the endpoint in a request key."""
+        return self.backend.address(self)
 
     def key(self) -> str | None:
         """The key from the environment, or None where the endpoint needs none.
@@ -81,13 +134,15 @@ class Endpoint:
 def endpoints_from(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Endpoint]:
     """The endpoints of params by name.
 
-    Errors: UserError for `base_urls` where there is no choice of servers.
+    Errors: UserError for an unknown kind, or a declaration that its kind cannot use.
     """
     return {name: _endpoint(name, entry) for name, entry in params.items()}
 
 
 def _endpoint(name: str, entry: Mapping[str, Any]) -> Endpoint:
-    urls = tuple(entry.get("base_urls", ()))
-    if urls and (entry["kind"] != "hosted" or entry.get("api_base")):
-        raise UserError(f"params.yaml: endpoints.{name}.base_urls: only for kind hosted, in place of api_base")
-    return Endpoint(**{**entry, "name": name, "base_urls": urls})
+    endpoint = Endpoint(**{**entry, "name": name, "base_urls": tuple(entry.get("base_urls", ()))})
+    try:
+        endpoint.backend.check(endpoint)
+    except UserError as error:
+        raise UserError(f"params.yaml: endpoints.{name}.{error}") from None
+    return endpoint

@@ -129,7 +129,7 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
         return 1
     endpoint = job.settings.endpoints[job.annotator.model.endpoint]
-    if endpoint.kind == "local":
+    if endpoint.backend.runs_here:
         raise UserError(
             f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine local"
         )

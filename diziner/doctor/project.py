@@ -12,7 +12,8 @@ from diziner.doctor.subject import SOURCE, Subject
 from diziner.layout import PARAMS, has_library, laid_version
 
 # Faults that show what was given for an endpoint, or for everything; which key of all is missing shows nothing.
-_MAY_SHOW_KEYS = re.compile(r"[^:]+: (endpoints.*?|top level(?!: '\w+' is a required property$)): ")
+_SHOWS_NOTHING = ": DVC cannot read this ("
+_MAY_SHOW_KEYS = re.compile(r"[^:]+(?::\d+)?: (endpoints.*?|top level(?!: '\w+' is a required property$)): ")
 
 
 def check_project(subject: Subject) -> Iterator[Finding]:
@@ -33,7 +34,7 @@ def check_project(subject: Subject) -> Iterator[Finding]:
             {"path": str(SOURCE)},
         )
     if subject.settings is not None:
-        profile = subject.settings.raw["profile"]
+        profile = subject.settings.profile
         yield Finding("project", "settings", "ok", f"{PARAMS}, profile {profile}", facts={"profile": profile})
     elif isinstance(subject.fault, ImportError):
         raise subject.fault
@@ -57,6 +58,8 @@ def _discreet(fault: str) -> str:
 
     >>> _discreet("params.yaml: endpoints.a.key_env: 5 is not of type 'string'")
     'params.yaml: endpoints.a.key_env: not as allowed (not shown, as it may be a key); see docs/settings.md'
+    >>> _discreet("params.yaml:7: endpoints.a.key_env: DVC (YAML 1.2) reads the text '1:30', PyYAML (YAML 1.1) 90")
+    'params.yaml:7: endpoints.a.key_env: not as allowed (not shown, as it may be a key); see docs/settings.md'
     """
-    shown = _MAY_SHOW_KEYS.match(fault)
+    shown = None if _SHOWS_NOTHING in fault else _MAY_SHOW_KEYS.match(fault)
     return f"{shown[0]}not as allowed (not shown, as it may be a key); see docs/settings.md" if shown else fault

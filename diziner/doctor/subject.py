@@ -75,20 +75,12 @@ class Subject:
     @cached_property
     def in_use(self) -> set[tuple[str, str]]:
         """Endpoint and model of all active annotators and the supervisor."""
-        if self.settings is None:
-            return set()
-        raw = self.settings.raw
-        entries = [*(raw["annotators"][name] for name in self.settings.pool), raw["supervisor"]["model"]]
-        return {(entry["endpoint"], entry["model"]) for entry in entries}
+        return self.settings.models_in_use if self.settings else set()
 
     @cached_property
     def weights_in_use(self) -> set[str]:
-        """Models whose weights a run reads: those of local endpoints in use, and an embedder of that name."""
-        if self.settings is None:
-            return set()
-        raw = self.settings.raw
-        asked = {model for endpoint, model in self.in_use if raw["endpoints"][endpoint]["kind"] == "local"}
-        return asked | {raw["corpus"]["pilot"]["embedder"]}
+        """Models whose weights a run reads."""
+        return self.settings.weights_in_use if self.settings else set()
 
     def recorded(self, address: str, model: str) -> bool:
         """Whether every room has a tape with answers of a model, so that a replay needs neither it nor its key."""

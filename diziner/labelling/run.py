@@ -14,12 +14,12 @@ from diziner.corpora.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
-from diziner.labelling.progress import Board, reading
-from diziner.labelling.shards import Reject, Shard, documents_of, survey
+from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
 from diziner.layout import store_path
 from diziner.llm import ledger
+from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
 
@@ -74,11 +74,12 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
             (job.out / MANIFEST).unlink(missing_ok=True)
         cost = _spent_from_now()
         there = cut.documents - sum(shard.documents for shard in todo)
-        with Board(job.label, cut.documents, there, cost, sys.stderr) as board:
+        earlier = "from earlier runs"
+        with Progress(job.label, cut.documents, there, sys.stderr, "documents", earlier, cost) as progress:
             work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
-            for report in _reports(job, options, work, len(todo), board.answered):
+            for report in _reports(job, options, work, len(todo), progress.advance):
                 reports[report.name] = report
-                board.shard_done(report)
+                progress.finished(report.documents, report.failed)
                 if len(reports) < len(names):
                     refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
         folder.remove(others)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
-from diziner.endpoints import Endpoint
-from diziner.llm.progress import Progress
+from diziner.endpoints import Endpoint, Send
+from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
 from diziner.prompting.request import REPAIR, Outcome, Request, Response
+
+
+@contextmanager
+def _shown(label: str, total: int, found: int) -> Iterator[Advance]:
+    with Progress(label, total, found, sys.stderr) as progress:
+        yield progress.advance
 
 
 @dataclass
@@ -32,7 +39,7 @@ class StoreAsker:
 
     `tape` is a file of recorded responses, also of failures that were recorded as such; with `replays` it is meant
     to have them all, and an error about a model that cannot be asked says what differs from the recording.
-    `weights` is params `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in
+    `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
     the store may cost together. `report` is a file for what they cost, written after calls. `progress` shows how
     far it is.
     """
@@ -45,8 +52,8 @@ class StoreAsker:
     replays: bool = True
     budget_usd: float | None = None
     report: Path | None = None
-    progress: Callable[[str, int, int, TextIO], Progress] = Progress
-    _servers: dict[str, Any] = field(default_factory=dict)
+    progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
+    _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
     _recorded: dict[str, Response] | None = None
 
@@ -69,8 +76,8 @@ class StoreAsker:
         self.tally.asked += len(requests)
         self.tally.found += sum(key in outcomes for key in keys)
         if missing:
-            with self.progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
-                self._call_each(list(missing.values()), label, outcomes, progress)
+            with self.progress(label, len(set(keys)), len(outcomes)) as advance:
+                self._call_each(list(missing.values()), label, outcomes, advance)
         return [outcomes[key] for key in keys]
 
     def _found(self, keys: Sequence[str]) -> dict[str, Response]:
@@ -83,7 +90,7 @@ class StoreAsker:
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
         return found
 
-    def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], progress: Progress) -> None:
+    def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], advance: Advance) -> None:
         """Calls for each model in turn, so that a local one is in memory only while it is needed."""
         found = [outcome for outcome in outcomes.values() if isinstance(outcome, Response)]
         models = dict.fromkeys((request.settings.endpoint, request.settings.model) for request in requests)
@@ -91,7 +98,7 @@ class StoreAsker:
             for name, model in sorted(models, key=lambda pair: pair[0]):
                 mine = [r for r in requests if (r.settings.endpoint, r.settings.model) == (name, model)]
                 # Answers that were found are this model's where it is the only one: as in every stage.
-                self._call(mine, label, found if len(models) == 1 else [], outcomes, progress)
+                self._call(mine, label, found if len(models) == 1 else [], outcomes, advance)
         finally:
             self._write_report()
 
@@ -101,18 +108,16 @@ class StoreAsker:
         label: str,
         found: list[Response],
         outcomes: dict[str, Outcome],
-        progress: Progress,
+        advance: Advance,
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
         from diziner.llm.budget import Budget
-        from diziner.llm.client import check_extra, prepare
+        from diziner.llm.client import check_extra
         from diziner.llm.lane import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
         try:  # a missing key, or missing weights, is said before anything is started
-            endpoint.key()
-            if endpoint.kind == "local":
-                self._weights_of(requests[0])
+            endpoint.backend.ready(endpoint, requests[0].settings, self.weights)
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
@@ -123,11 +128,20 @@ class StoreAsker:
         def received(request: Request, outcome: Outcome) -> None:
             self.tally.called += 1
             outcomes[request.key] = outcome
-            progress.advance()
+            advance()
 
-        base_url = self._base_url(requests[0], endpoint)
-        prepare(endpoint)
-        run(self._lanes[endpoint.name].call_all(requests, base_url, budget, received))
+        send = self._connection(endpoint, requests[0])
+        run(self._lanes[endpoint.name].call_all(requests, send, budget, received))
+
+    def _connection(self, endpoint: Endpoint, request: Request) -> Send:
+        model = request.settings
+        name = endpoint.name, model.model, model.revision
+        if name not in self._connections:
+            if endpoint.backend.runs_here:
+                # One model in memory at a time.
+                self._connections.clear()
+            self._connections[name] = endpoint.backend.connect(endpoint, model, self.weights)
+        return self._connections[name]
 
     def _beside_the_tape(self, error: UserError, requests: Sequence[Request], label: str) -> UserError:
         """The error of a model that cannot be asked; where the tape has answers of it, with what differs from them."""
@@ -142,11 +156,6 @@ class StoreAsker:
         found = difference(first.canonical(), rows, label.endswith(REPAIR))
         return UserError(without_answer(self.tape, label, first, len(others), found, error))
 
-    def _weights_of(self, request: Request) -> Path:
-        from diziner.llm.weights import weights_file
-
-        return weights_file(request.settings.model, self.weights)
-
     def _write_report(self) -> None:
         if self.report is not None:
             from diziner.llm.cost_report import cost_report
@@ -154,22 +163,3 @@ class StoreAsker:
 
             [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
             write_json(self.report, report)
-
-    def _base_url(self, request: Request, endpoint: Endpoint) -> str | None:
-        if endpoint.kind != "local":
-            return None
-        from diziner.llm.local import LocalServer
-
-        model, revision = request.settings.model, request.settings.revision
-        path = self._weights_of(request)
-        if not revision or not path.stem.startswith(revision):
-            raise UserError(
-                f"params.yaml: {model}: revision is {revision or 'missing'}, but its weights are {path.stem[:12]}; "
-                "set revision to the first 12 digits of weights.sha256"
-            )
-        if model not in self._servers:
-            # One model in memory at a time.
-            self._servers.clear()
-            self._servers[model] = LocalServer(path, endpoint)
-        base_url: str = self._servers[model].base_url()
-        return base_url

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
@@ -14,8 +13,6 @@ from diziner.llm.store import ResponseStore, keep
 from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
 from diziner.prompting.request import REPAIR, Request, Response
-
-Identity = tuple[str, str]  # reported model, fingerprint
 
 
 class BudgetError(UserError):
@@ -54,7 +51,7 @@ class Budget:
             )
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
-        self._known = {*earlier, *(_identity(response, endpoint) for response in found)}
+        self._known = {*earlier, *(endpoint.backend.identity(response) for response in found)}
 
     async def reserve(self, request: Request) -> int | None:
         """Set aside the most that a call can cost; None without a budget. Waits for calls in flight to settle.
@@ -125,7 +122,7 @@ class Budget:
     def _changed(self, response: Response) -> str | None:
         """What to say if the model is not the one that answered before; None if it is, or nobody looks."""
         mode = self._endpoint.identity
-        reported, fingerprint = _identity(response, self._endpoint)
+        reported, fingerprint = self._endpoint.backend.identity(response)
         models = {model for model, _ in self._known if model}
         prints = {print_ for model, print_ in self._known if print_ and model == reported}
         if mode == "off" or not reported:
@@ -141,11 +138,3 @@ class Budget:
             f"now it says {is_}; set another `revision` for it in params.yaml to ask everything anew, or "
             f"endpoints.{self._endpoint.name}.identity to off to mix the two"
         )
-
-
-def _identity(response: Response, endpoint: Endpoint) -> Identity:
-    if endpoint.kind == "local":
-        # Earlier answers may report the path of the weights. The fingerprint says what computed the answer, and the
-        # weights are pinned: the model is no other on another machine, and the report tells where it was.
-        return Path(response.model).name, ""
-    return response.model, response.fingerprint

@@ -1,4 +1,4 @@
-"""One call to a model: through litellm for everything that speaks HTTP, directly for scripted models.
+"""One call to a model over HTTP, through litellm.
 
 litellm is imported when the first call is due, never before: a run served from the store does without it.
 Its retries, cache, router, budget, prices and records are off; `diziner.llm.lane` owns attempts and waiting.
@@ -14,18 +14,13 @@ import os
 import re
 import socket
 import time
-from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm.failures import TransientError
 from diziner.prompting.request import ModelSettings, Request, Response
-
-if TYPE_CHECKING:
-    from diziner.llm.replicas import Replicas
 
 # Settings' `extra` cannot take these: they are sent already, or are secrets and transport that must not be kept.
 _SENT_ALREADY = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format"}
@@ -38,22 +33,16 @@ _USER_STATUS = frozenset({400, 402, 404, 405, 413, 422})
 _NOISE = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+")
 
 
-def prepare(endpoint: Endpoint) -> None:
-    """Import what calls to the endpoint need: it takes seconds, and is not for the clock of the first call."""
-    if endpoint.kind != "scripted":
-        _litellm()
+def prepare() -> None:
+    """Import what calls need: it takes seconds, and is not for the clock of the first call."""
+    _litellm()
 
 
 async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Response:
-    """Make one call; `api_base` overrides the endpoint's (a local server's port is known only at run time).
+    """Make one call; `api_base` is the base URL, None for the provider's own.
 
     Errors: UserError for what will not mend itself (key, model name, bad request); TransientError else.
     """
-    if endpoint.kind == "scripted":
-        return _scripted(request)
-    if endpoint.base_urls and api_base is None:
-        # Each call ends up here again, with one of the base URLs.
-        return await _replicas(endpoint.base_urls).send(lambda url: complete(request, endpoint, url))
     litellm = _litellm()
     from openai import APIError
 
@@ -66,11 +55,7 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
         raise _typed(error, request, endpoint, key) from None
-    if endpoint.kind != "local":
-        return _response(reply)
-    from diziner.llm.provenance import local_provenance
-
-    return _computed_here(_response(reply), local_provenance(endpoint.threads))
+    return _response(reply)
 
 
 def check_extra(settings: ModelSettings) -> None:
@@ -83,7 +68,7 @@ def check_extra(settings: ModelSettings) -> None:
 def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
     settings = request.settings
     check_extra(settings)
-    provider = "openai" if endpoint.kind == "local" else endpoint.provider
+    provider = endpoint.provider
     decoding = {"temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.seed}
     known = _supported(settings.model, provider)
     arguments: dict[str, Any] = {
@@ -94,7 +79,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
         "timeout": endpoint.timeout_s,
         "num_retries": 0,
         "max_retries": 0,
-        "api_base": api_base or endpoint.api_base,
+        "api_base": api_base,
         **settings.extra,
     }
     if settings.stop:
@@ -142,13 +127,6 @@ def _without_records() -> None:
 
 
 @cache
-def _replicas(base_urls: tuple[str, ...]) -> Replicas:
-    from diziner.llm.replicas import Replicas
-
-    return Replicas(base_urls)
-
-
-@cache
 def _supported(model: str, provider: str) -> frozenset[str]:
     return frozenset(_litellm().get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
 
@@ -182,26 +160,9 @@ def _response(reply: Any) -> Response:
     )
 
 
-def _computed_here(response: Response, provenance: str) -> Response:
-    # The local server reports the path of its weights: only their name is the same on every machine. Its own
-    # fingerprint is that of a build, of which there are many without a number.
-    return replace(response, model=Path(response.model).name, fingerprint=provenance)
-
-
 def _valid_unicode(text: str) -> str:
     # JSON can carry half a surrogate pair; no file can.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _scripted(request: Request) -> Response:
-    from diziner.scripted.brain import answer
-    from diziner.scripted.knowledge import knowledge_from_environment
-
-    messages = [{"role": m.role, "content": m.content} for m in request.messages]
-    schema = None if request.schema is None else dict(request.schema)
-    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
-    size = sum(len(m.content) for m in request.messages)
-    return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)
 
 
 def _typed(error: Any, request: Request, endpoint: Endpoint, key: str | None) -> Exception:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import atexit
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint
+from diziner.endpoints import Endpoint, Send
 from diziner.llm.budget import Budget, BudgetError
-from diziner.llm.client import complete
 from diziner.llm.failures import TransientError
 from diziner.llm.pacing import AdaptiveLimit
 from diziner.llm.shared_limits import pacer, places
 from diziner.prices import prompt_tokens
 from diziner.prompting.request import Outcome, Request, Response
 from diziner.records.annotations import Failure
-
-Send = Callable[[Request, Endpoint, str | None], Awaitable[Response]]
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -34,12 +31,11 @@ _FIRST_GUESS_TOKENS = 256  # of an answer's length, until there are answers
 class Lane:
     """The traffic to one endpoint. Keeps its pace and its number of calls in flight from one `call_all` to the next.
 
-    `send` makes one call. All times are the event loop's.
+    All times are the event loop's.
     """
 
-    def __init__(self, endpoint: Endpoint, send: Send = complete) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._send = send
         self._limit = AdaptiveLimit(endpoint.concurrency)
         self._requests = pacer(f"{endpoint.name}.rpm", endpoint.rpm)
         self._tokens = pacer(f"{endpoint.name}.tpm", endpoint.tpm)
@@ -53,11 +49,11 @@ class Lane:
     async def call_all(
         self,
         requests: Sequence[Request],
-        api_base: str | None,
+        send: Send,
         budget: Budget,
         received: Callable[[Request, Outcome], None],
     ) -> None:
-        """Call once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
+        """Call `send` once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
 
         A request whose attempts or time are used up comes back as a Failure (rate_limited, unavailable, timeout).
         Errors: UserError (bad key, unknown model, bad request) ends all calls at once; BudgetError once the calls
@@ -71,7 +67,7 @@ class Lane:
             # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
             for request in waiting:
                 try:
-                    outcome = await self._call(request, api_base, budget)
+                    outcome = await self._call(request, send, budget)
                 except BudgetError as error:
                     self._stop = error
                     return
@@ -91,7 +87,7 @@ class Lane:
         if self._stop is not None:
             raise self._stop
 
-    async def _call(self, request: Request, api_base: str | None, budget: Budget) -> Outcome | None:
+    async def _call(self, request: Request, send: Send, budget: Budget) -> Outcome | None:
         """The outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
@@ -115,7 +111,7 @@ class Lane:
                 reservation = await budget.reserve(request)
                 made += 1
                 try:
-                    response = await self._sent(request, api_base, deadline - clock())
+                    response = await self._sent(request, send, deadline - clock())
                 except UserError:
                     await budget.release(reservation)
                     raise
@@ -143,11 +139,11 @@ class Lane:
         asked = f"; it asks to wait {failed.retry_after:g} s" if failed.retry_after and made < endpoint.attempts else ""
         return Failure(failed.code, f"{failed.detail} ({calls}{asked})")
 
-    async def _sent(self, request: Request, api_base: str | None, left: float) -> Response:
+    async def _sent(self, request: Request, send: Send, left: float) -> Response:
         limit = self._endpoint.timeout_s + _GRACE_S
         try:
             async with asyncio.timeout(min(limit, left)):
-                return await self._send(request, self._endpoint, api_base)
+                return await send(request)
         except TimeoutError:
             waited = f"{limit:g} s" if limit < left else f"the {self._endpoint.total_timeout_s:g} s of a request"
             raise TransientError("timeout", f"no answer in {waited}", billed=True) from None

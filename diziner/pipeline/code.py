@@ -3,16 +3,18 @@
 A stage depends on one file, `stages/code/<stage>.json`: the digests of the modules that its script imports, directly
 or through others, and of the files that these read. The stage `code_digests` writes them whenever code changes, so
 that DVC runs what an edit can touch, and nothing else. The same list is behind the names of a labelling's shards.
+Plug-ins that are in use stand there too, with the version and the digest of their distribution.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.version import VERSION
@@ -24,7 +26,13 @@ STAGES = Path("stages")
 DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
 # what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
-NEUTRAL = ("llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py")
+NEUTRAL = (
+    "llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py",
+    "__init__.py",  # public names alone
+)  # fmt: skip
+PLUG_IN_GROUPS = "PLUG_IN_GROUPS"  # a module's constant: the groups of plug-ins that it looks names up in
+# What the stage code_digests has in dvc.yaml where plug-ins are in use: their code is outside the project.
+ALWAYS = "    always_changed: true # plug-ins are in use; DVC does not see their code\n"
 READS = "READS"  # a module's constant: the files or folders below the package that it reads, prompts say
 
 
@@ -40,7 +48,7 @@ def code_behind(*starts: Path) -> list[Path]:
         if path not in seen:
             seen.add(path)
             waiting += _imported(path)
-    read = {file for path in seen for name in _reads(path) for file in _files(PACKAGE / name)}
+    read = {file for path in seen for name in _constant(path, READS) for file in _files(PACKAGE / name)}
     return sorted(seen | read)
 
 
@@ -72,6 +80,26 @@ def check_code(script: str) -> None:
             f"{file}: is of other code than diziner {VERSION} here has: {_few(other)}; "
             f"run `{remedy}`, then the pipeline"
         )
+
+
+def plug_ins_behind(paths: Iterable[Path], names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the distributions of plug-ins that are used by some code, with the digests of theirs.
+
+    `names` are those in use by group: what is built in has no digest of its own.
+    """
+    groups = {group for path in paths if path.suffix == ".py" for group in _constant(path, PLUG_IN_GROUPS)}
+    known = (plugins.SOURCES, plugins.ANNOTATORS)
+    found: dict[str, str] = {}
+    for group in known:
+        for name in names.get(group.name, ()) if group.name in groups else ():
+            found |= plugins.digest_of(group, name)
+    return found
+
+
+def with_always(pipeline: str, plug_ins: bool) -> str:
+    """Return the root's dvc.yaml such that code_digests runs each time if plug-ins are in use, and else does not."""
+    command = "    cmd: sh stages/run code_digests\n"
+    return pipeline.replace(ALWAYS, "").replace(command, command + ALWAYS if plug_ins else command)
 
 
 def stage_scripts() -> dict[str, Path]:
@@ -131,9 +159,9 @@ def _is_empty(path: Path) -> bool:
 
 
 @cache
-def _reads(path: Path) -> tuple[str, ...]:
+def _constant(path: Path, name: str) -> tuple[str, ...]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [READS]:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
             return tuple(ast.literal_eval(node.value))
     return ()
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from diziner.common.errors import DizinerError
-from diziner.layout import has_library
+from diziner.common.errors import DizinerError, UserError
 from diziner.repro.job import Job
 
 LAUNCHER = ("sh", "stages/run")
@@ -51,21 +50,17 @@ def stage_script(line: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def stage_python(root: Path) -> str:
-    """Return the interpreter that `stages/run` takes in a project, when this process starts it."""
-    if named := os.environ.get("DIZINER_PYTHON"):
-        return named
-    for folder in (root.absolute(), *root.absolute().parents):
-        python = folder / ".venv" / "bin" / "python"
-        for packages in folder.glob(".venv/lib/python3*/site-packages"):
-            if os.access(python, os.X_OK) and _holds(packages, root):
-                return str(python)
-    return sys.executable
+    """Ask a project's launcher which Python its stages get, when this process starts them.
 
-
-def _holds(packages: Path, root: Path) -> bool:
-    """Whether a folder of packages has the project's dependencies; the library may be the project's own."""
-    others = (packages / "litellm").is_dir() and (packages / "seqeval").is_dir()
-    return others and (has_library(root) or any(packages.glob("diziner-*.dist-info")))
+    Without a launcher it is the Python of this process.
+    Errors: UserError as the launcher says it, if none will do.
+    """
+    if not (root / LAUNCHER[-1]).is_file():
+        return sys.executable
+    asked = subprocess.run([*LAUNCHER, "--python"], cwd=root, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise UserError(asked.stderr.strip().removeprefix("error: "))
+    return asked.stdout.rstrip("\n")
 
 
 class Workers:

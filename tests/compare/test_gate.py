@@ -266,7 +266,7 @@ def test_mistakes_are_said_in_one_line(
 def test_the_projects_own_gates_are_as_their_schema_says() -> None:
     from projects import ROOT
 
-    from diziner.common.files import read_yaml
+    from diziner.common.yamlfile import read_yaml
     from diziner.compare.gates import gates_from
 
     gates = gates_from(read_yaml(ROOT / "metrics/gates.yaml", "gates"))

@@ -26,10 +26,10 @@ from diziner.guideline.file import load_guideline, save_guideline
 from diziner.labelling.input_files import Files, document_of, files_of, items_of
 from diziner.labelling.job import recipe_digest
 from diziner.labelling.output_folder import OutFolder, Report, labelled_row
-from diziner.labelling.progress import Board
 from diziner.labelling.work import share_of
 from diziner.layout import Room
 from diziner.llm.access import asker_for
+from diziner.llm.progress import Progress
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.settings import Settings, load_settings
@@ -390,11 +390,11 @@ class Screen:
 def test_progress_counts_documents_failures_and_cost() -> None:
     screen = Screen()
     report = Report("000000-0", 40, 7, 0, {}, {"timeout": 3}, {"timeout": ("d1", "late")}, "", 0)
-    with Board("label", 1000, 500, lambda: 1.25, screen) as board:  # type: ignore[arg-type]
+    with Progress("label", 1000, 500, screen, "documents", "from earlier runs", lambda: 1.25) as progress:  # type: ignore[arg-type]
         for _ in range(10):
-            board.answered()
-        assert board.line().startswith("510 of 1,000 documents, 500 from earlier runs, ")
-        board.shard_done(report)
-        assert board.line().startswith("540 of 1,000 documents")
+            progress.advance()
+        assert progress.line().startswith("510 of 1,000 documents, 500 from earlier runs, ")
+        progress.finished(report.documents, report.failed)
+        assert progress.line().startswith("540 of 1,000 documents")
     assert "3 failed, USD 1.2500, " in screen.text
     assert screen.text.rstrip().endswith("left")

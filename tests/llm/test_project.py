@@ -152,7 +152,7 @@ def test_responses_move_between_stores(project: Project, tmp_path: Path) -> None
     assert "differ" not in again
     shutil.rmtree(project.folder / ".responses")
     assert f"{count[1]} of {count[1]} responses were new" in project.diziner("responses", "import", str(file)).stdout
-    assert "(6 from the store)" not in project.stage(*ANNOTATE).stderr
+    assert "6 from the store" not in project.stage(*ANNOTATE).stderr
 
 
 def test_an_import_says_where_it_differs_and_replaces_nothing(project: Project, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_budget_stops_the_stage_keeps_the_answers_and_goes_on_when_raised(fres
     assert json.loads(Path("metrics/cost.json").read_text())["total"]["usd"] <= 0.005
     budget(1.0)
     again = fresh.stage(*first)
-    assert f"6/6 ({kept} from the store)" in again.stderr
+    assert f": 6 of 6 requests, {kept} from the store, " in again.stderr
 
 
 def test_a_budget_without_prices_is_refused_before_anything_is_sent(fresh: Project) -> None:

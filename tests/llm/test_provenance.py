@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,8 +19,8 @@ from diziner.endpoints import Endpoint
 from diziner.llm import client
 from diziner.llm.ask import StoreAsker
 from diziner.llm.budget import Budget
-from diziner.llm.client import complete
 from diziner.llm.lane import run
+from diziner.llm.local import complete_here
 from diziner.llm.provenance import local_provenance
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape, write_tape
@@ -32,6 +32,7 @@ from diziner.report.limits import Limits
 from diziner.report.provenance import computed_with, provenance_note
 
 HERE, THERE = "xllamacpp 1 on CPU; x86_64 AVX2; 2 threads", "xllamacpp 1 on CPU; aarch64 ASIMD; 2 threads"
+Complete = Callable[[Request, Endpoint, str], Awaitable[Response]]
 LOCAL = {"local": Endpoint("local", "local"), "web": Endpoint("web", "hosted")}
 
 
@@ -67,11 +68,11 @@ def test_local_answers_carry_it_and_hosted_ones_their_providers(monkeypatch: pyt
     monkeypatch.setattr(real, "acompletion", acompletion)
     found: list[Response] = []
 
-    async def ask(endpoint: Endpoint) -> None:
+    async def ask(complete: Complete, endpoint: Endpoint) -> None:
         found.append(await complete(request("a"), endpoint, "http://127.0.0.1:9/v1"))
 
-    run(ask(Endpoint("local", "local", threads=3)))
-    run(ask(Endpoint("web", "hosted")))
+    run(ask(complete_here, Endpoint("local", "local", threads=3)))
+    run(ask(client.complete, Endpoint("web", "hosted")))
     assert (found[0].model, found[0].fingerprint) == ("abc.gguf", local_provenance(3))
     assert (found[1].model, found[1].fingerprint) == ("/x/abc.gguf", "b0-unknown")
 
