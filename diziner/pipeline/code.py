@@ -71,7 +71,10 @@ def check_code(script: str) -> None:
     if not file.is_file():
         raise UserError(f"{file}: no such file; run `{refresh}`, then the pipeline")
     said = read_json(file)
-    behind = {name: CODE / name if Path(name).parts[0] == PACKAGE.name else Path(name) for name in said}
+    # Plug-ins are left out: where they are in use, code_digests runs each time.
+    places = {PACKAGE.name: CODE, STAGES.name: Path()}
+    rooted = {name: name.partition("/")[0] for name in said}
+    behind = {name: places[first] / name for name, first in rooted.items() if first in places}
     other = [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
     if other:
         laid = laid_version(root)

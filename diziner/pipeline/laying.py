@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic, write_json
+from diziner.common.files import atomic, read_text
 from diziner.common.version import VERSION
-from diziner.layout import MARK, PIPELINE, has_library, laid_version, project_root, rooms
-from diziner.pipeline.code import DIGESTS, code_behind, digests, stage_scripts
+from diziner.layout import MARK, PIPELINE, ROOT_PIPELINE, has_library, laid_version, project_root, rooms
+from diziner.pipeline.code import ALWAYS, DIGESTS, with_always
 from diziner.pipeline.skeleton import managed, mark, project_files
 
 # What may be in a folder that counts as empty: a fresh repository, and an environment made before.
@@ -50,7 +50,7 @@ def upgrade(root: Path) -> list[Path]:
     """Bring what diziner laid in the project in the current folder to this version; return the files that changed.
 
     Those that people write stay: settings, guidelines, gates, answers. The mark is written last, so that a killed
-    call is made good by the next one.
+    call is made good by the next one; the digests of code depend on it, and are the next run's.
     Errors: UserError for a checkout of diziner, a project of a newer version, and changes that git does not hold.
     """
     if has_library(root):
@@ -59,12 +59,12 @@ def upgrade(root: Path) -> list[Path]:
     laid = project_files()
     files = {path: data for path, data in managed(laid).items() if path.parent != DIGESTS}
     files |= {room.folder / "dvc.yaml": laid[PIPELINE] for room in rooms()}
+    plug_ins = ROOT_PIPELINE.is_file() and ALWAYS in read_text(ROOT_PIPELINE)
+    files[ROOT_PIPELINE] = with_always(files[ROOT_PIPELINE].decode(), plug_ins).encode()
     changed = {path: data for path, data in files.items() if not path.is_file() or path.read_bytes() != data}
     _refuse_unsaved([path for path in changed if path.exists()])
     try:
         _write_each(changed)
-        for name, script in stage_scripts().items():
-            write_json(DIGESTS / f"{name}.json", digests(code_behind(script)))
         _write_each({MARK: mark()})
     except OSError as error:
         raise UserError(f"{root}: cannot be brought up to date: {error.strerror or error}") from None

@@ -12,13 +12,12 @@ import tomllib
 from pathlib import Path
 
 from diziner.common.version import VERSION
-from diziner.layout import DATA, GATES, MARK, METRICS, PARAMS, PIPELINE, has_library
+from diziner.layout import DATA, GATES, MARK, METRICS, PARAMS, PIPELINE, ROOT_PIPELINE, has_library
 from diziner.pipeline.code import CODE, PACKAGE
 
 SKELETON = PACKAGE / "skeleton"
 EXAMPLE = "conll2003"  # the benchmark of a project for own corpora
 _PROFILE = PACKAGE / "profiles" / "embedded.yaml"
-_ROOT_PIPELINE = Path("dvc.yaml")
 _ROOT_LOCK = Path("dvc.lock")
 _LIBRARY_DEP = "      - diziner\n"
 _LIBRARY_LOCKED = re.compile(
@@ -41,7 +40,7 @@ def project_files(own: bool = False) -> dict[Path, bytes]:
     for name in rooms:
         files[DATA / name / "dvc.yaml"] = template
     files[PARAMS] = _PROFILE.read_bytes()
-    files[_ROOT_PIPELINE] = root_pipeline(files[_ROOT_PIPELINE].decode()).encode()
+    files[ROOT_PIPELINE] = root_pipeline(files[ROOT_PIPELINE].decode()).encode()
     if _ROOT_LOCK in files:
         files[_ROOT_LOCK] = _root_lock(files[_ROOT_LOCK].decode()).encode()
     gates = _FLOOR.sub(lambda line: line[0] if line[1] in rooms else "", files[GATES].decode())
@@ -52,7 +51,7 @@ def project_files(own: bool = False) -> dict[Path, bytes]:
 def managed(files: dict[Path, bytes]) -> dict[Path, bytes]:
     """Return those files of a project that come from diziner alone: people edit the others."""
     folders = (PIPELINE.parent, Path(".dvc") / "plots")
-    alone = (Path("Makefile"), _ROOT_PIPELINE)
+    alone = (Path("Makefile"), ROOT_PIPELINE)
     return {path: data for path, data in files.items() if path in alone or any(path.is_relative_to(f) for f in folders)}
 
 

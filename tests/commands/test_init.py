@@ -246,7 +246,7 @@ def test_an_upgrade_that_was_killed_is_made_good_by_the_next(
     diziner: Callable[..., str], older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("diziner.pipeline.laying.code_behind", lambda *_: sys.exit(137))
+        patched.setattr("diziner.pipeline.laying.mark", lambda: sys.exit(137))
         with pytest.raises(SystemExit):
             diziner("init", "--upgrade")
     assert (older / ".diziner").read_text() == "0.0.1\n"

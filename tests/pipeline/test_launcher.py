@@ -168,7 +168,8 @@ def test_else_one_line_names_all_four_and_what_is_wrong_with_each(project: Path,
         f".venv: {project}/.venv/bin/python {lacks}, {project.parent}/.venv/bin/python is no program; "
         "the process that started this: no Python; "
         f"python3 on the PATH: {environments}/bare/bin/python3 {lacks}. "
-        "Run `make setup`, or set DIZINER_PYTHON to a Python that has the packages of requirements.lock"
+        "Run `make setup`, or install diziner in one of them where the project has none; or set DIZINER_PYTHON to a "
+        "Python that has the packages of requirements.lock"
     )
 
 
