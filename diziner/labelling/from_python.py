@@ -14,7 +14,7 @@ from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annota
 from diziner.common.errors import UserError
 from diziner.common.files import schema_of, violation
 from diziner.corpora.tokenize import tokenize
-from diziner.endpoints import endpoints_from
+from diziner.endpoints import Endpoint, endpoint_from
 from diziner.layout import store_path
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
@@ -53,7 +53,7 @@ def label(
         _label,
         documents,
         guideline,
-        dict(endpoint),
+        endpoint_from(_NAME, endpoint, "endpoint: "),
         annotator_settings(_NAME, {**entry, "endpoint": _NAME}),
         answers or AnswerSettings(),
         store_path() if store is None else Path(store),
@@ -70,12 +70,12 @@ def label(
 def _label(
     documents: Sequence[Document],
     guideline: Guideline,
-    endpoint: Mapping[str, Any],
+    endpoint: Endpoint,
     annotator: AnnotatorSettings,
     answers: AnswerSettings,
     store: Path,
 ) -> list[Annotation]:
-    asker = StoreAsker(ResponseStore(store), endpoints_from({_NAME: endpoint}))
+    asker = StoreAsker(ResponseStore(store), {_NAME: endpoint})
     return annotate(documents, guideline, annotator, asker, f"{guideline.benchmark} label", answers).annotations
 
 

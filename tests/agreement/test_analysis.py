@@ -72,7 +72,7 @@ def rounds(draw: st.DrawFn) -> tuple[list[Document], dict[str, list[Annotation]]
     return documents, rows
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rounds(), st.sampled_from([0.0, 50.0, 80.0, 100.0]))
 def test_every_disagreement_is_counted_once(given_round, percentile: float) -> None:
     documents, rows = given_round
@@ -116,7 +116,7 @@ def test_every_disagreement_is_counted_once(given_round, percentile: float) -> N
     assert totals.hot_tokens == sum(hotspot.end - hotspot.start for hotspot in analysis.hotspots)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rounds(), st.randoms(use_true_random=False))
 def test_order_changes_nothing(given_round, shuffler: random.Random) -> None:
     documents, rows = given_round
@@ -129,7 +129,7 @@ def test_order_changes_nothing(given_round, shuffler: random.Random) -> None:
     assert [annotator_errors(first, name) for name in rows] == [annotator_errors(second, name) for name in rows]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rounds())
 def test_values_are_finite_and_hotspots_lie_apart(given_round) -> None:
     documents, rows = given_round
