@@ -102,7 +102,7 @@ async def ask_more(server: ScriptedServer) -> None:
 
 def test_what_label_is_given_is_checked() -> None:
     guideline = diziner.Guideline("x", 0, diziner.Goal("a", "b", "c", "d"), (diziner.EntityType("A", "a", "An a."),))
-    with pytest.raises(diziner.UserError, match="^endpoint: kind: is 'hostd'; there are: hosted, local, scripted$"):
+    with pytest.raises(diziner.UserError, match=r"^endpoint: kind: is 'hostd'; there are: hosted, local, scripted$"):
         diziner.label(["Hi."], guideline, endpoint={"kind": "hostd"}, model="m")
     with pytest.raises(diziner.UserError, match=r"annotator: .*'styl' was unexpected"):
         diziner.label(["Hi."], guideline, endpoint={"kind": "scripted"}, model="m", annotator={"styl": "plain"})
