@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from diziner.annotator.answers import EntityForm, mentions_of
+from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
-from diziner.common.files import validator
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.request import Request
@@ -46,7 +47,9 @@ def annotate(
         left_out = Failure(LEFT_OUT, "by the guideline")
         return Annotated([Annotation(document.id, failure=left_out) for document in documents], [])
     requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
-    dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
+    labels = Labels(guideline.types)
+    forms = [EntityForm(document, guideline.types, labels) for document in documents]
+    dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
     annotations = [
         _annotation(document, dialogue, guideline.types, answers.occurrences)
         for document, dialogue in zip(documents, dialogues, strict=True)
@@ -82,21 +85,12 @@ def _annotation(
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    labels = _labels_by_name(types)
-    answers = [
-        (entity["text"], labels.get(entity["type"].casefold().strip(), entity["type"]))
-        for entity in dialogue.value["entities"]
-    ]
-    matches = match_answers(document, answers, [t.label for t in types], occurrences)
+    matches = match_answers(document, mentions_of(dialogue.value), [t.label for t in types], occurrences)
     return Annotation(
         document.id,
         spans=matches.spans,
-        drops=matches.drops,
+        drops={**matches.drops, **dialogue.drops},
+        forms=dialogue.forms,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )
-
-
-def _labels_by_name(types: Sequence[EntityType]) -> dict[str, str]:
-    """Readable names and labels, any case, to labels; a name wins over another type's label."""
-    return {t.label.casefold(): t.label for t in types} | {t.name.casefold(): t.label for t in types}
