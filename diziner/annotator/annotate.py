@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from diziner.annotator.answers import EntityForm, mentions_of
+from diziner.annotator.answers import EntityForm
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
@@ -85,7 +85,7 @@ def _annotation(
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    matches = match_answers(document, mentions_of(dialogue.value), [t.label for t in types], occurrences)
+    matches = match_answers(document, dialogue.value["entities"], [t.label for t in types], occurrences)
     return Annotation(
         document.id,
         spans=matches.spans,

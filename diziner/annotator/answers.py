@@ -64,11 +64,20 @@ class EntityForm(Form):
         self._scheme = [t.label for t in types]
 
     def read(self, value: Any) -> Reading | None:
-        """Return the mentions under `entities`; None if it has none that can be read and is not empty."""
+        """Return the mentions under `entities`, as pairs of text and label; None if none of them can be read."""
         entities = value.get("entities")
         if not isinstance(entities, list):
             return None
-        return self._listed(entities) if entities else Reading({"entities": []})
+        plain, as_asked = [], self._labels.as_asked
+        for entity in entities:
+            if not isinstance(entity, dict):
+                return self._listed(entities)
+            text, given = entity.get("text"), entity.get("type")
+            label = as_asked(given) if isinstance(given, str) else None
+            if label is None or not isinstance(text, str):
+                return self._listed(entities)
+            plain.append((text, label))
+        return Reading({"entities": plain})
 
     def joined(self, values: Sequence[Any]) -> Reading | None:
         """Return the mentions of a list of objects that each have their own `entities`."""
@@ -86,6 +95,8 @@ class EntityForm(Form):
 
     def together(self, values: Sequence[Any]) -> Reading | None:
         """Return the mentions of values that are one each, or of objects with types or texts as keys."""
+        if any(isinstance(value, dict) and "entities" in value for value in values):
+            return None
         mentions = [self._item(value) for value in values]
         if not all(mentions):
             return None
@@ -94,7 +105,7 @@ class EntityForm(Form):
 
     def weight(self, reading: Reading) -> int:
         """Return how many mentions stand in the document."""
-        return len(match_answers(self._document, mentions_of(reading.value), self._scheme).spans)
+        return len(match_answers(self._document, reading.value["entities"], self._scheme).spans)
 
     def _other(self, value: Any, depth: int) -> Reading | None:
         if isinstance(value, list):
@@ -126,7 +137,7 @@ class EntityForm(Form):
         for once in (TYPES_AS_KEYS, TEXTS_AS_KEYS):
             if forms[once]:
                 forms[once] = 1
-        value = {"entities": [{"text": m.text, "type": m.label} for m in mentions]}
+        value = {"entities": [(mention.text, mention.label) for mention in mentions]}
         dropped = sum(not item for item in items)
         return Reading(value, {k: n for k, n in sorted(forms.items()) if n}, {MALFORMED: dropped} if dropped else {})
 
@@ -149,10 +160,8 @@ class EntityForm(Form):
         """Return the mentions of one item of a list, several if types or texts are its keys; none if unreadable."""
         if isinstance(item, dict):
             text, given = item.get("text"), item.get("type")
-            if isinstance(text, str) and isinstance(given, str):
-                resolved = self._labels.resolve(given)
-                if resolved is not None and resolved.plain:
-                    return [Mention(text, resolved.label)]
+            if isinstance(text, str) and isinstance(given, str) and (label := self._labels.as_asked(given)) is not None:
+                return [Mention(text, label)]
             return self._of_keys(item) or self._by_key(item) or []
         if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
             known = [self._labels.resolve(part) for part in item]
@@ -206,11 +215,6 @@ class EntityForm(Form):
         forms = [form] if form else []
         forms += [] if resolved.plain else [LABEL_FORM]
         return Mention(text, resolved.label, tuple(forms), resolved.continues)
-
-
-def mentions_of(value: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the pairs of text and label of an answer that was read."""
-    return [(entity["text"], entity["type"]) for entity in value["entities"]]
 
 
 def _plain(key: str) -> str:

@@ -35,10 +35,13 @@ class Labels:
         self._singular = _unique(types, _singular)
         self._known: dict[str, Resolved | None] = {}
 
+    def as_asked(self, given: str) -> str | None:
+        """Return the label of a type that was answered as it was asked for, or None."""
+        return self._asked.get(given) or self._asked.get(given.casefold().strip())
+
     def resolve(self, given: str) -> Resolved | None:
         """Return the label that an answered type stands for, or None."""
-        label = self._asked.get(given.casefold().strip())
-        if label is not None:
+        if (label := self.as_asked(given)) is not None:
             return Resolved(label, plain=True)
         if given not in self._known:
             self._known[given] = self._otherwise(given)
@@ -55,8 +58,7 @@ class Labels:
         return Resolved(label, continues=tagged[1] in _CONTINUES) if tagged and label is not None else None
 
     def _one(self, given: str) -> str | None:
-        plain = self._asked.get(given.casefold().strip())
-        return plain or self._written.get(_written(given)) or self._singular.get(_singular(given))
+        return self.as_asked(given) or self._written.get(_written(given)) or self._singular.get(_singular(given))
 
     def _of_parts(self, given: str) -> str | None:
         """Return the one label that all parts of a composed type name: `person (PER)`, `LOC: location`."""

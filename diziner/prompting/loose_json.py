@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,10 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _LIKE_JSON = re.compile(r"""\{\s*(?:["'“}]|//|\w+\s*:)|\[\s*(?:[{\["'“(\]]|$)""")
+_COMMA = re.compile(r",\s*[}\]]")
+_COMMA_OR_STRING = re.compile(
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+"(?!\s*+,\s*+[}\]]))|([^\s\[{,:]\s*+),(?=\s*+[}\]])', re.DOTALL
+)
 _CONSTANTS = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
 _JSON_WORDS = {"true", "false", "null", "NaN", "Infinity", "-Infinity"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -58,10 +62,10 @@ class Piece:
     elided: bool = False
 
 
-def piece_at(text: str, start: int, limit: int) -> Piece | None:
+def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None:
     """Return what stands there; None for something that does not look like JSON, such as a bracket in prose.
 
-    Nothing that has to be repaired goes on behind `limit`, the end of a fenced block.
+    Nothing that has to be repaired goes on behind the `limit` of its start, the end of a fenced block.
     """
     if not _LIKE_JSON.match(text, start):
         return None
@@ -75,7 +79,7 @@ def piece_at(text: str, start: int, limit: int) -> Piece | None:
         fault = "its JSON has a number of too many digits"
     else:
         return Piece(start, end, value)
-    return _loose(text, start, max(start + 1, limit), fault)
+    return _loose(text, start, max(start + 1, limit(start)), fault)
 
 
 def _near(text: str, position: int) -> str:
@@ -87,6 +91,8 @@ def _near(text: str, position: int) -> str:
 
 def _loose(text: str, start: int, limit: int, fault: str) -> Piece:
     """Read by repairs what was not read strictly because of `fault`."""
+    if (piece := _without_commas(text, start, limit)) is not None:
+        return piece
     repairs: set[str] = set()
     out: list[str] = []
     depth: list[str] = []
@@ -131,6 +137,18 @@ def _loose(text: str, start: int, limit: int, fault: str) -> Piece:
     if unread:
         return Piece(start, end, fault=fault, elided=elided)
     return Piece(start, end, value, tuple(sorted(repairs)))
+
+
+def _without_commas(text: str, start: int, limit: int) -> Piece | None:
+    """Return what stands there if trailing commas are all that is wrong with it, which is often so."""
+    if not _COMMA.search(text, start, limit):
+        return None
+    plain = _COMMA_OR_STRING.sub(lambda found: found[1] or f"{found[2]} ", text[start:limit])
+    try:
+        value, end = _decoder.raw_decode(plain)
+    except (ValueError, RecursionError):
+        return None
+    return Piece(start, start + end, value, (TRAILING_COMMA,))
 
 
 def _broken(text: str, start: int, limit: int, fault: str, elided: bool) -> Piece:

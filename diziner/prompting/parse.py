@@ -6,8 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from diziner.prompting.loose_json import Piece
@@ -23,7 +23,7 @@ _LONGEST_BEFORE = 200
 _FENCED = re.compile(r"\A```\w*\s*\n(.*)\n\s*```\Z", re.DOTALL)
 _GAP = re.compile(r"[\s,;•*-]*(?:\d+[.)]\s*)?(?:```\w*\s*)*")
 _UNCLEAN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|\\u(?:00[01789]|[dD][89a-fA-F])|\\[bf]")
-_SURROGATES = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # What stands before an object that corrects an earlier one.
 _CORRECTION = re.compile(
@@ -36,17 +36,18 @@ class ParseError(Exception):
     """No object of the expected form in the text; the message tells the model what was wrong."""
 
     def __init__(self, reason: str) -> None:
-        plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in reason)
+        plain = reason
+        if not reason.isprintable():
+            plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in reason)
         super().__init__(plain if len(plain) <= _LONGEST_REASON else f"{plain[:_LONGEST_REASON]}…")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An object as it was read, how many times each kind of other form was met, and items left out by reason."""
 
     value: Mapping[str, Any]
-    forms: Mapping[str, int] = field(default_factory=dict)
-    drops: Mapping[str, int] = field(default_factory=dict)
+    forms: Mapping[str, int] = MappingProxyType({})
+    drops: Mapping[str, int] = MappingProxyType({})
 
 
 class Form:
@@ -120,6 +121,8 @@ def _read(text: str, form: Form) -> Reading:
         return reading
     shown = visible(text)
     found = pieces(shown.text)
+    if len(found) == 1 and isinstance(found[0].value, dict) and (reading := form.read(found[0].value)) is not None:
+        return _with(reading, found[0].repairs)
     candidates = list(_candidates(shown.text, found, form))
     last = candidates[-1].end if candidates else 0
     broken = [p for p in found if p.fault and p.start >= last and _has_keys(shown.text, p, form) and not p.elided]
@@ -262,10 +265,20 @@ def _says(item: Any) -> bool:
 
 def _cleaned(reading: Reading, text: str, form: Form) -> Reading:
     """Return the reading with half surrogate pairs as U+FFFD, and without control characters if the form says so."""
-    unclean = _UNCLEAN if form.clean else _SURROGATES
-    if not unclean.search(text):
-        return reading
-    return Reading(_clean(reading.value, form.clean), reading.forms, reading.drops)
+    unclean = _UNCLEAN.search(text) if form.clean else _has_half_pair(text)
+    return Reading(_clean(reading.value, form.clean), reading.forms, reading.drops) if unclean else reading
+
+
+def _has_half_pair(text: str) -> bool:
+    if "\\u" in text and _HALF_PAIR.search(text):
+        return True
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _clean(value: Any, controls: bool) -> Any:
@@ -274,4 +287,6 @@ def _clean(value: Any, controls: bool) -> Any:
         return _CONTROLS.sub("", plain) if controls else plain
     if isinstance(value, dict):
         return {_clean(key, controls): _clean(part, controls) for key, part in value.items()}
-    return [_clean(part, controls) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list | tuple):
+        return type(value)(_clean(part, controls) for part in value)
+    return value

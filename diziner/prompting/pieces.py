@@ -10,9 +10,9 @@ from diziner.prompting.loose_json import Piece, piece_at
 
 ENCODED = "encoded"  # JSON inside a JSON string
 
-_START = re.compile(r'[{\[]|"(?=\s*[{\[]\s*\\")')
-_FENCE = re.compile(r"\n[ \t]*```|\Z")
-_ESCAPED = re.compile(r'\A[{\[]\s*(?:\{\s*)?\\"')
+_START = re.compile(r'[{\["]')
+_STRING = re.compile(r'"\s*[{\[]\s*(?:\{\s*)?\\"')
+_ESCAPED = re.compile(r'[{\[]\s*(?:\{\s*)?\\"')
 # More brackets than any answer has; what lies behind them is a model that repeats itself.
 _MOST_STARTS = 2000
 _MOST_WALKED = 4_000_000  # characters read again and again in an answer that is broken in many places
@@ -34,31 +34,47 @@ def decoded(text: str) -> tuple[Piece, ...]:
     return tuple(pieces(inner)) if inner[:1] in {"{", "["} else ()
 
 
+class _Fences:
+    """Where the fenced blocks of a text end; asked for rising positions."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._next = text, -1
+
+    def __call__(self, start: int) -> int:
+        """Return where the block that holds a position ends."""
+        if self._next <= start:
+            self._next = self._after(start)
+        return self._next
+
+    def _after(self, start: int) -> int:
+        while (start := self._text.find("```", start)) >= 0:
+            line = self._text.rfind("\n", 0, start)
+            if line >= 0 and not self._text[line:start].strip():
+                return line
+            start += 3
+        return len(self._text)
+
+
 def _pieces(text: str) -> Iterator[Piece]:
-    position = limit = walked = 0
-    for _ in range(_MOST_STARTS):
-        start = _START.search(text, position)
-        if start is None:
-            return
+    limit = _Fences(text)
+    position = starts = walked = 0
+    while starts < _MOST_STARTS and (start := _START.search(text, position)):
         at = start.start()
-        if limit <= at:
-            limit = _fence(text, at)
-        piece = _string_at(text, at) if text[at] == '"' else _escaped_at(text, at, limit) or piece_at(text, at, limit)
+        position = at + 1
+        if text[at] == '"':
+            piece = _string_at(text, at) if _STRING.match(text, at) else None
+        else:
+            starts += 1
+            piece = _escaped_at(text, at, limit) or piece_at(text, at, limit)
         if piece is None:
-            position = at + 1
             continue
         yield piece
         position = piece.end
         if piece.fault or piece.repairs:
-            walked += limit - at
+            walked += limit(at) - at
         if walked > _MOST_WALKED + 2 * len(text):
             yield Piece(position, len(text), fault="it is broken in too many places")
             return
-
-
-def _fence(text: str, start: int) -> int:
-    fence = _FENCE.search(text, start)
-    return fence.start() if fence else len(text)
 
 
 def _string_at(text: str, start: int) -> Piece | None:
@@ -70,9 +86,9 @@ def _string_at(text: str, start: int) -> Piece | None:
     return Piece(start, end, value)
 
 
-def _escaped_at(text: str, start: int, limit: int) -> Piece | None:
+def _escaped_at(text: str, start: int, limit: _Fences) -> Piece | None:
     r"""Return an object that was escaped as a string but stands without its quotes: {\"a\": 1}."""
-    if not _ESCAPED.match(text[start : start + 40]):
+    if not _ESCAPED.match(text, start):
         return None
-    value = text[start:limit].rstrip()
-    return Piece(start, limit, value)
+    end = limit(start)
+    return Piece(start, end, text[start:end].rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -25,6 +26,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _MARKS = ("<", "◁", "[T", "[t", "[R", "[r", "[/")  # one of these is in every tag
+_BEGIN = re.compile(r"[<◁\[]")  # looked for first, being faster by far than the tags themselves
 _FAMILIES = {"think": "think", "thinking": "think", "thought": "thought", "thoughts": "thought"}
 
 # Harmony, the format of gpt-oss: <|channel|>final<|message|>…<|return|>, the markers at times without a message.
@@ -33,6 +35,7 @@ _UNMARKED = re.compile(r"\A\s*(?:analysis|commentary|final)(?=<\|message\|>)")
 _MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same with its markers lost: "analysisWe need…assistantfinal{…}".
 _LOST_FINAL = "assistantfinal"
+_CHANNEL_MARKS = ("<|message|>", "<|channel|>", "analysis", "commentary", _LOST_FINAL)
 _LOST_START = re.compile(r"\A\s*(?:analysis|commentary)(?:[A-Z{\[\"“]| to=)")
 
 
@@ -42,13 +45,13 @@ def visible(text: str) -> Visible:
     Reasoning is what stands in its tags, before a closing tag that nothing opened (the prompt did), and behind
     an opening one that nothing closes. Of channels only the final ones are visible.
     """
-    text, fault = _final(text) if "<|" in text or "analysis" in text or "assistant" in text else (text, "")
+    text, fault = _final(text) if any(mark in text for mark in _CHANNEL_MARKS) else (text, "")
     if not any(mark in text for mark in _MARKS):
         return Visible(text, fault)
     parts: list[str] = []
     opened: list[str] = []
     position = 0
-    for tag in _TAG.finditer(text):
+    for tag in _tags(text):
         family, closes = _kind(tag)
         if not closes:
             if not opened:
@@ -64,6 +67,15 @@ def visible(text: str) -> Visible:
     if opened:
         return Visible(" ".join(parts), "the answer is reasoning that does not end")
     return Visible(" ".join([*parts, text[position:]]), fault)
+
+
+def _tags(text: str) -> Iterator[re.Match[str]]:
+    position = 0
+    while begin := _BEGIN.search(text, position):
+        tag = _TAG.match(text, begin.start())
+        position = tag.end() if tag else begin.end()
+        if tag:
+            yield tag
 
 
 def _kind(tag: re.Match[str]) -> tuple[str, bool]:
