@@ -78,12 +78,12 @@ def _unique(types: Iterable[EntityType], form: Callable[[str], str]) -> dict[str
 def _written(name: str) -> str:
     """Return a name without case, marks around it, the way its words are joined and the z of American spelling."""
     folded = unicodedata.normalize("NFKC", name).casefold().strip(_EDGES)
-    return " ".join(re.split(r"[\s_-]+", folded)).replace("z", "s")
+    return " ".join(re.split(r"[\s_-]+", folded)).strip().replace("z", "s")
 
 
 def _singular(name: str) -> str:
     """Return a name in the singular, so that `Persons`, `people` and `person(s)` are alike; the last word counts."""
-    *before, last = _written(re.sub(r"\(e?s\)\s*$", "", name)).split(" ")
+    *before, last = _written(re.sub(r"\(e?s\)\s*$", "", name, flags=re.IGNORECASE)).split(" ")
     if last in _PLURALS:
         last = _PLURALS[last]
     elif re.search(r"[^aeiou]ies$", last):

@@ -23,10 +23,10 @@ _decoder = json.JSONDecoder(parse_constant=lambda _: None)
 _TOKEN = re.compile(
     r"""\s+
     | (?P<double>"[^"\\]*+(?:\\.[^"\\]*+)*+")
-    | (?P<single>'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+')
+    | (?P<single>(?<![\w\\])'(?:[^'\\\n]|\\.){0,2000}+')
     | (?P<curly>“[^“”]*+”)
     | (?P<open>[{\[(]) | (?P<close>[}\])]) | (?P<between>[,:])
-    | (?P<comment>//[^\n]*+ | /\*(?:[^*]|\*(?!/))*+\*/ | \#[^\n]*+)
+    | (?P<comment>//[^\n]*+ | /\*(?:[^*]|\*(?!/)){0,300}+\*/ | \#[^\n]*+)
     | (?P<key>[A-Za-z_$][\w$-]*+)(?=\s*+:)
     | (?P<word>-?[\w][\w.+-]*+)
     | (?P<elided>\.\.\.|…|<[^<>\n]{0,80}>)
@@ -34,6 +34,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _LIKE_JSON = re.compile(r"""\{\s*(?:["'“}]|//|\w+\s*:)|\[\s*(?:[{\["'“(\]]|$)""")
+_MOST_AT_ONCE = 3_000  # characters that are tried for trailing commas before anything else
 _COMMA = re.compile(r",\s*[}\]]")
 _COMMA_OR_STRING = re.compile(
     r'("[^"\\]*+(?:\\.[^"\\]*+)*+"(?!\s*+,\s*+[}\]]))|([^\s\[{,:]\s*+),(?=\s*+[}\]])', re.DOTALL
@@ -51,7 +52,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n(?=[^\s\]},])")
 class Piece:
     """What stands at `start` of a text, up to `end`: a value with the repairs that it took, or a fault.
 
-    `elided` tells that it has dots or a <placeholder> for values.
+    `elided` tells that it has dots or a <placeholder> for values, `walked` how many characters were gone through.
     """
 
     start: int
@@ -60,6 +61,7 @@ class Piece:
     repairs: tuple[str, ...] = ()
     fault: str = ""
     elided: bool = False
+    walked: int = 0
 
 
 def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None:
@@ -122,6 +124,9 @@ def _loose(text: str, start: int, limit: int, fault: str) -> Piece:
             repairs |= set() if known else {SYNTAX}
             unread |= not known and part not in _CONSTANTS
             out.append(_CONSTANTS.get(part, part))
+        elif part == '"':
+            unread = True  # a string that does not end: what follows is inside of it
+            break
         elif kind is not None:
             unread, elided = True, elided or kind == "elided"
     cut = bool(depth)
@@ -129,18 +134,19 @@ def _loose(text: str, start: int, limit: int, fault: str) -> Piece:
         out.append("}")
         repairs.add(UNCLOSED)
     elif cut:
-        return _broken(text, start, limit, fault, elided)
+        return _broken(text, start, limit, fault, elided, end - start)
     try:
-        value = None if unread else json.loads("".join(out), parse_constant=lambda _: None)
+        value = None if unread else json.loads(" ".join(out), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         unread = True
     if unread:
-        return Piece(start, end, fault=fault, elided=elided)
-    return Piece(start, end, value, tuple(sorted(repairs)))
+        return Piece(start, end, fault=fault, elided=elided, walked=end - start)
+    return Piece(start, end, value, tuple(sorted(repairs)), walked=end - start)
 
 
 def _without_commas(text: str, start: int, limit: int) -> Piece | None:
     """Return what stands there if trailing commas are all that is wrong with it, which is often so."""
+    limit = min(limit, start + _MOST_AT_ONCE)
     if not _COMMA.search(text, start, limit):
         return None
     plain = _COMMA_OR_STRING.sub(lambda found: found[1] or f"{found[2]} ", text[start:limit])
@@ -151,11 +157,11 @@ def _without_commas(text: str, start: int, limit: int) -> Piece | None:
     return Piece(start, start + end, value, (TRAILING_COMMA,))
 
 
-def _broken(text: str, start: int, limit: int, fault: str, elided: bool) -> Piece:
+def _broken(text: str, start: int, limit: int, fault: str, elided: bool, walked: int) -> Piece:
     """Return the piece of what does not end: up to the next paragraph, where a model may have begun anew."""
     paragraph = _PARAGRAPH.search(text, start, limit)
     end = paragraph.start() if paragraph else limit
-    return Piece(start, end, fault=fault, elided=elided)
+    return Piece(start, end, fault=fault, elided=elided, walked=walked)
 
 
 def _tokens(text: str, start: int, limit: int) -> Iterator[re.Match[str]]:

@@ -130,7 +130,16 @@ def _read(text: str, form: Form) -> Reading:
         raise ParseError(f"the answer goes on behind its object, and {broken[-1].fault}")
     if not candidates:
         raise ParseError(_fault(shown.text, found, form) or shown.fault or "the answer holds no JSON object")
-    return _chosen(candidates, form)
+    reading = _chosen(candidates, form)
+    if len(found) > 1 and not form.weight(reading) and any(_stands_alone(piece, form) for piece in found):
+        raise ParseError("the answer says something outside of its object, and nothing in it")
+    return reading
+
+
+def _stands_alone(piece: Piece, form: Form) -> bool:
+    """Whether a piece says something by itself, though it is no object of the form asked for."""
+    reading = None if piece.fault else form.together([piece.value])
+    return reading is not None and form.weight(reading) > 0
 
 
 def parse_object(text: str, validate: Callable[[Any], Any]) -> dict[str, Any]:
