@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from diziner.standalone.files import LabelledFile as LabelledFile
     from diziner.standalone.from_python import ScoreReport as ScoreReport
     from diziner.standalone.from_python import agree as agree
-    from diziner.standalone.from_python import compare as compare
+    from diziner.standalone.from_python import difference as difference
     from diziner.standalone.from_python import read_labels as read_labels
     from diziner.standalone.from_python import score as score
 
@@ -52,7 +52,7 @@ _PUBLIC = {
     "UserError": "common.errors",
     "agree": "standalone.from_python",
     "analyse": "agreement.analysis",
-    "compare": "standalone.from_python",
+    "difference": "standalone.from_python",
     "label": "labelling.from_python",
     "load_guideline": "guideline.file",
     "read_documents": "records.documents",

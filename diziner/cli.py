@@ -12,6 +12,7 @@ from diziner.common.version import VERSION
 from diziner.layout import enter_project
 
 COMMANDS = {
+    "init": "lay a new project in a folder; bring one of an earlier version up to date",
     "new": "make a room for texts of your own",
     "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
     "use": "make a profile the active settings (params.yaml)",

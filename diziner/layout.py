@@ -16,6 +16,7 @@ DATA = Path("data")
 METRICS = Path("metrics")
 # What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
 PIPELINE = Path("stages") / "benchmark.dvc.yaml"
+ROOT_PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
@@ -85,14 +86,19 @@ def laid_version(root: Path) -> str:
 
 
 def home() -> Path:
-    """Return the project that the current one belongs to: itself, but DVC's isolated experiments are copies below it.
+    """Return the project that the current one belongs to: itself, or the one that an isolated experiment is a copy of.
 
-    Empty (the current folder) for the project itself, so that paths stay relative.
+    DVC runs such an experiment in a copy of the whole git repository, somewhere below `.dvc/tmp`. Empty (the current
+    folder) for the project itself, so that paths stay relative.
     """
     here = Path.cwd()
-    for folder in here.parents:
-        if folder.name == "tmp" and folder.parent.name == ".dvc" and (folder.parents[1] / MARK).is_file():
-            return folder.parents[1]
+    copy = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+    for folder in copy.parents:
+        if (folder.parent.name, folder.name) == (".dvc", "tmp"):
+            # DVC's folder may be in the repository's root, in the project's (`dvc init --subdir`) or between them.
+            for repository in folder.parents[1:]:
+                if (repository / here.relative_to(copy) / MARK).is_file():
+                    return repository / here.relative_to(copy)
     return Path()
 
 

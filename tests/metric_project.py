@@ -16,6 +16,7 @@ from projects import ROOT
 from diziner.common.files import write_json
 from diziner.common.version import VERSION
 from diziner.results.document_counts import PredictionCounts, counts_to_text, headline
+from diziner.results.figures import FIGURES
 from diziner.results.summary import summarise
 from diziner.scoring.bootstrap import DocumentCounts
 
@@ -86,6 +87,7 @@ class MetricProject:
         counts = PredictionCounts(table(rows), table(rows))
         own = headline(counts, scoring["bootstrap_samples"], scoring["seed"])
         self.metrics[name] = {
+            **dict.fromkeys(figure.name for figure in FIGURES),
             **own, "protocol": "strict span F1", "annotator": "a", "round": 0, "rounds": 2, "documents": len(rows),
             "macro_f1": own["f1"], "agreement_first": 0.4, "agreement_last": 0.5, "agreement_selected": 0.5,
             "pearson": None, "spearman": None, "drop_share": 0.0,

@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from projects import ROOT
 
@@ -38,7 +37,7 @@ def install(
     version: str = "1.0",
     files: Mapping[str, str] | None = None,
     entry_points: Mapping[str, Mapping[str, str]] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, str]:
     """Install a distribution as pip lays one out; by default the page's. Returns the environment that has it."""
     files = {"ner_extras/__init__.py": "", **modules()} if files is None else files
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"

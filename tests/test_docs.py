@@ -141,7 +141,7 @@ def test_the_card_in_the_docs_is_a_card(tmp_path: Path) -> None:
     room.mkdir()
     (room / "benchmark.yaml").write_text(piece, encoding="utf-8")
     card = load_card(room)
-    assert card.sample and card.local and card.hub
+    assert set(card.sources) == {"sample", "local", "hub"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -17,7 +17,7 @@ from diziner.common.files import write_text
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.standalone.files import LabelledFile, read_plain
-from diziner.standalone.from_python import analysed, annotators_of, texts_of
+from diziner.standalone.from_python import analysed, annotators_of, measured, texts_of
 from diziner.standalone.scores import json_text
 
 IN_PROJECT = False
@@ -30,6 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("files", type=Path, nargs="+", metavar="FILE", help=f"one annotator's labels, named by the file: {kinds}")
     add("--documents", type=Path, metavar="FILE", help="the documents' tokens, where the files have none")
     add("--weights", default="span_f1", metavar="W", help=f"how annotators are weighted: {', '.join(WEIGHTINGS)}")
+    add(
+        "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
+    )
     add("--report", type=Path, metavar="FILE.md", help="also write the disagreements with examples, as Markdown")
     parser.epilog = "example: diziner agree anna.conll ben.conll carla.conll --report disagreements.md"
 
@@ -46,7 +49,8 @@ def run(options: argparse.Namespace) -> None:
     analysis, documents = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))
-    sys.stdout.write(json_text(agreement_of(analysis, files)))
+    further = {"measures": measured(analysis, options.measure)} if options.measure else {}
+    sys.stdout.write(json_text(agreement_of(analysis, files) | further))
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,8 +16,9 @@ from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
-from diziner.layout import DATA, PIPELINE, Room, room_named, rooms
+from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
 from diziner.pipeline.arguments import given_path
+from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always
 from diziner.settings import load_settings
 
 _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missing": "not here"}
@@ -55,6 +56,18 @@ def run(options: argparse.Namespace) -> None:
     else:
         chosen_rooms = [room_named(name) for name in options.benchmarks] or rooms()
         link(chosen_rooms, linked=options.action == "link")
+        follow_plug_ins()
+
+
+def follow_plug_ins() -> None:
+    """Have the digests of code computed each time if plug-ins are in use, whose code DVC does not see."""
+    names, scripts = load_settings().plug_ins, stage_scripts().values()
+    used = any(plug_ins_behind(code_behind(script), names) for script in scripts)
+    text = read_text(ROOT_PIPELINE)
+    changed = with_always(text, used)
+    if changed != text:
+        write_text(ROOT_PIPELINE, changed)
+        sys.stdout.write(f"{ROOT_PIPELINE}: plug-ins are {'' if used else 'not '}in use\n")
 
 
 def link(chosen_rooms: Sequence[Room], linked: bool) -> None:

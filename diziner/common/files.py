@@ -165,6 +165,13 @@ def check(value: object, schema: str, where: str) -> None:
         raise UserError(f"{where}: {explain(value, schema_of(schema))}") from None
 
 
+def violation(value: object, schema: dict[str, Any]) -> str | None:
+    """Return the most telling violation of a schema that is no file's, in one line; None if there is none."""
+    import jsonschema
+
+    return None if jsonschema.Draft7Validator(schema).is_valid(value) else explain(value, schema)
+
+
 def explain(value: object, schema: dict[str, Any]) -> str:
     """The most telling violation of a schema in one line: `key: message`."""
     import jsonschema

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from diziner.common.version import VERSION
 from diziner.doctor.finding import Finding, reason
 from diziner.doctor.subject import SOURCE, Subject
-from diziner.layout import PARAMS
+from diziner.layout import PARAMS, has_library, laid_version
 
 # Faults that show what was given for an endpoint, or for everything; which key of all is missing shows nothing.
 _SHOWS_NOTHING = ": DVC cannot read this ("
@@ -20,7 +22,9 @@ def check_project(subject: Subject) -> Iterator[Finding]:
         yield Finding("project", "folder", "note", subject.outside, facts={"path": None})
         return
     yield Finding("project", "folder", "ok", str(subject.root), facts={"path": str(subject.root)})
-    if not subject.root.samefile(SOURCE):
+    if not has_library(subject.root):
+        yield _laid(subject.root)
+    elif not subject.root.samefile(SOURCE):
         yield Finding(
             "project",
             "code",
@@ -37,6 +41,16 @@ def check_project(subject: Subject) -> Iterator[Finding]:
     elif subject.fault is not None:
         mend = f"correct {PARAMS}, or make it anew with `diziner use embedded`"
         yield Finding("project", "settings", "problem", _discreet(reason(subject.fault)), mend, {"profile": None})
+
+
+def _laid(root: Path) -> Finding:
+    """What is installed runs stages that `diziner init` laid: both must be of one version."""
+    laid, facts = laid_version(root), {"path": str(SOURCE)}
+    if laid == VERSION:
+        return Finding("project", "code", "ok", f"diziner {VERSION} of {SOURCE}, which laid the stages", facts=facts)
+    found = f"diziner {VERSION} of {SOURCE}, while {laid} laid the stages"
+    mend = f"run `diziner init --upgrade`, or install diziner=={laid}"
+    return Finding("project", "code", "problem", found, mend, facts)
 
 
 def _discreet(fault: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 from diziner.annotator.annotate import annotate
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import UserError
-from diziner.common.files import explain, schema_of
+from diziner.common.files import schema_of, violation
 from diziner.corpora.tokenize import tokenize
-from diziner.endpoints import endpoints_from
+from diziner.endpoints import Endpoint, endpoint_from
 from diziner.layout import store_path
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
@@ -53,7 +53,7 @@ def label(
         _label,
         documents,
         guideline,
-        dict(endpoint),
+        endpoint_from(_NAME, endpoint, "endpoint: "),
         annotator_settings(_NAME, {**entry, "endpoint": _NAME}),
         answers or AnswerSettings(),
         store_path() if store is None else Path(store),
@@ -70,21 +70,18 @@ def label(
 def _label(
     documents: Sequence[Document],
     guideline: Guideline,
-    endpoint: Mapping[str, Any],
+    endpoint: Endpoint,
     annotator: AnnotatorSettings,
     answers: AnswerSettings,
     store: Path,
 ) -> list[Annotation]:
-    asker = StoreAsker(ResponseStore(store), endpoints_from({_NAME: endpoint}))
+    asker = StoreAsker(ResponseStore(store), {_NAME: endpoint})
     return annotate(documents, guideline, annotator, asker, f"{guideline.benchmark} label", answers).annotations
 
 
 def _check(what: str, entry: Mapping[str, Any], section: str) -> None:
-    import jsonschema
-
-    schema = schema_of("params")["properties"][section]["additionalProperties"]
-    if not jsonschema.Draft7Validator(schema).is_valid(entry):
-        raise UserError(f"{what}: {explain(entry, schema)}")
+    if reason := violation(entry, schema_of("params")["properties"][section]["additionalProperties"]):
+        raise UserError(f"{what}: {reason}")
 
 
 def _document(text: str | Document, number: int) -> Document:

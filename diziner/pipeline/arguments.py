@@ -8,6 +8,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.layout import project_root
+from diziner.pipeline.code import check_code
 
 _HELP: dict[str, dict[str, Any]] = {
     "benchmark": {"help": "name of a room in data/"},
@@ -21,8 +22,12 @@ _HELP: dict[str, dict[str, Any]] = {
 }
 
 
-def stage_arguments(description: str | None, *names: str) -> argparse.Namespace:
-    """Parse the command line of a stage that takes the arguments of these names."""
+def stage_arguments(script: str, description: str | None, *names: str) -> argparse.Namespace:
+    """Parse the command line of a stage that takes the arguments of these names; `script` is its `__file__`.
+
+    Errors: UserError if the code behind the stage is not what DVC takes it for.
+    """
+    check_code(script)
     parser = argparse.ArgumentParser(description=description)
     for name in names:
         parser.add_argument(name, **_HELP[name])

@@ -87,7 +87,10 @@ class Workers:
 
         Errors: DizinerError if the server is gone, and its jobs with it.
         """
-        data = self._socket.recv(1 << 16) if self._socket else b""
+        try:
+            data = self._socket.recv(1 << 16) if self._socket else b""
+        except ConnectionResetError:  # it went before it read the first job: an interpreter that is none, say
+            data = b""
         if not data:
             raise DizinerError("the process that runs the stages is gone; run the same command again")
         *lines, self._buffer = (self._buffer + data).split(b"\n")

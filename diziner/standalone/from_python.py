@@ -8,8 +8,11 @@ from pathlib import Path
 
 from diziner.agreement.analysis import Analysis, analyse
 from diziner.agreement.checks import rows_of
+from diziner.agreement.columns import find_patterns, label_mass
+from diziner.agreement.measures import SET_MEASURES, SetMeasure
 from diziner.agreement.settings import AnalysisSettings
 from diziner.common.errors import UserError
+from diziner.common.plugins import MEASURES, found
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
@@ -83,16 +86,16 @@ def score(
     """
     names = chosen_protocols(protocols if isinstance(protocols, str) else ",".join(protocols))
     aligned = align([_file(gold), _file(predicted)], _texts(documents), common)
-    [found] = aligned.predictions
+    [guess] = aligned.predictions
     return {
         name: _report(
-            name, protocol_scores(name, aligned.documents, aligned.gold, found), len(aligned.ids), samples, seed
+            name, protocol_scores(name, aligned.documents, aligned.gold, guess), len(aligned.ids), samples, seed
         )
         for name in names
     }
 
 
-def compare(
+def difference(
     gold: File,
     first: File,
     second: File,
@@ -131,6 +134,20 @@ def agree(
     else:
         named = annotators_of([_file(file) for file in files])
     return analysed(named, _texts(documents), settings or AnalysisSettings())[0]
+
+
+def measured(analysis: Analysis, names: Sequence[str]) -> dict[str, float]:
+    """Return further measures of all annotators by name: those that are built in, and those of plug-ins.
+
+    Errors: UserError as `diziner.common.plugins.found`.
+    """
+    import numpy as np
+
+    corpus = analysis.readings.corpus
+    patterns = find_patterns(corpus.codes, corpus.missing)
+    counts = label_mass(patterns.codes, np.ones(len(corpus.annotators)), corpus.missing).astype(np.int64)
+    measures = {name: found(MEASURES, name, SET_MEASURES, SetMeasure) for name in names}
+    return {name: float(measure.of(counts, patterns.counts)) for name, measure in measures.items()}
 
 
 def annotators_of(files: Sequence[LabelledFile]) -> dict[str, LabelledFile]:

@@ -157,7 +157,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(VALUES, st.sampled_from([False, True, None]))
 @example("\x85 \u2028", False)
 @example({"NO": ["0o17", "1e3", "off", "http://a"]}, True)
@@ -190,7 +190,7 @@ SPACES = [
 PIECES = st.sampled_from([*DIFFERENT, *SIGNS.split(), *SPACES, "é"])
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_what_looks_alike_is_alike(text: str) -> None:
     """A text that is not given to both parsers is one of which both make the same."""
@@ -204,7 +204,7 @@ def test_what_looks_alike_is_alike(text: str) -> None:
         assert repr(ruamel(text)) == repr(value)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_a_text_is_read_as_both_do_or_refused_in_one_line(text: str) -> None:
     try:

@@ -78,7 +78,7 @@ def test_the_bootstrap_alone_would_call_more_small_changes_real_than_chance_allo
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_p_value_is_symmetric_and_a_share(rows: list[tuple[int, int, int, int]]) -> None:
     old = np.array([(min(a, gold), a + extra, gold) for a, _, gold, extra in rows])
     new = np.array([(min(b, gold), b + extra, gold) for _, b, gold, extra in rows])

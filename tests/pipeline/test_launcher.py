@@ -44,6 +44,8 @@ def project(tmp_path: Path) -> Path:
     """A project two folders down, with spaces in its path, that has the launcher and one stage, no environment."""
     folder = tmp_path / "my projects" / "a project"
     (folder / "stages").mkdir(parents=True)
+    (folder / "diziner").mkdir()
+    (folder / "diziner/__init__.py").touch()
     shutil.copy2(ROOT / "stages/run", folder / "stages")
     (folder / "stages/probe.py").write_text(PROBE)
     return folder
@@ -166,7 +168,8 @@ def test_else_one_line_names_all_four_and_what_is_wrong_with_each(project: Path,
         f".venv: {project}/.venv/bin/python {lacks}, {project.parent}/.venv/bin/python is no program; "
         "the process that started this: no Python; "
         f"python3 on the PATH: {environments}/bare/bin/python3 {lacks}. "
-        "Run `make setup`, or set DIZINER_PYTHON to a Python that has the packages of requirements.lock"
+        "Run `make setup`, or install diziner in one of them where the project has none; or set DIZINER_PYTHON to a "
+        "Python that has the packages of requirements.lock"
     )
 
 
@@ -247,3 +250,15 @@ def test_what_it_looks_for_is_what_the_project_depends_on() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {re.split(r"[^\w.-]", line)[0].removeprefix("py") for line in declared}  # pyyaml is imported as yaml
     assert set(listed[1].split()) <= names
+
+
+def test_an_installed_library_is_one_of_the_packages(project: Path, environments: Path, tmp_path: Path) -> None:
+    """A project from `diziner init` has no library of its own: the environment must have it."""
+    shutil.rmtree(project / "diziner")
+    seen = tmp_path / "seen"
+    shutil.copytree(environments / "seen", seen, symlinks=True)
+    assert f"{seen / 'bin/python'} lacks diziner;" in refusal(launch(project, DIZINER_PYTHON=seen / "bin/python"))
+    (packages,) = seen.glob("lib/python3*/site-packages")
+    (packages / "diziner").mkdir()
+    (packages / "diziner/__init__.py").touch()
+    assert prefix(launch(project, DIZINER_PYTHON=seen / "bin/python")) == seen

@@ -349,7 +349,7 @@ SPANS = st.lists(
 WORDS = st.lists(st.sampled_from(("the", "The", "Hague", "hague", ".")), min_size=LENGTH, max_size=LENGTH)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(WORDS, SPANS, SPANS, SPANS), min_size=1, max_size=4))
 def test_details_add_up_under_every_protocol(rows: list[tuple[list[str], Any, Any, Any]]) -> None:
     documents = {f"d{n}": Document(f"d{n}", tuple(row[0]), " ".join(row[0])) for n, row in enumerate(rows)}
