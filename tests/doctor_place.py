@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from typing import Any
 import pytest
 from projects import Project, copy_project, copy_tree
 
-from diziner.cli import main
 from diziner.common.files import check
 from diziner.doctor import project, subject
 
@@ -67,19 +64,12 @@ class Clinic(Project):
     def _in_this_process(
         self, command: list[str], where: Path, chosen: dict[str, str | None]
     ) -> subprocess.CompletedProcess[str]:
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.chdir(where)
-            patch.setattr(sys, "argv", ["diziner", *command])
+        with pytest.MonkeyPatch.context() as patch:
             for module in (subject, project):  # as if the project's own code ran, which is the same
                 patch.setattr(module, "SOURCE", self.folder)
             for name, value in chosen.items():
                 patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
-            try:
-                main()
-            except SystemExit as left:
-                code = int(left.code or 0)
-        return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+            return Project(where).diziner_here(*command, check=False)
 
     def findings(self, *words: str, **options: Any) -> dict[str, dict[str, Any]]:
         """The findings of `--json` by "section name": checked against the schema, alone on standard output."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import compileall
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,22 @@ class Project:
 
     def diziner(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/python", "-m", "diziner", *words, check=check)
+
+    def diziner_here(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line in this process, by this checkout's code, which takes a third of the time."""
+        from diziner.cli import main
+
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["diziner", *words])
+            try:
+                main()
+            except SystemExit as left:
+                code = int(left.code or 0)
+        if check and code:
+            pytest.fail(f"diziner {' '.join(words)} exited {code}\n{out.getvalue()}\n{err.getvalue()}")
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     def edit_params(self, change: Callable[[Any], object]) -> None:
         """Change params.yaml as data."""

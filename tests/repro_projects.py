@@ -23,6 +23,7 @@ def main():
     parser.add_argument("output")
     parser.add_argument("inputs", nargs="*")
     parser.add_argument("--wait", type=float, default=0.0)
+    parser.add_argument("--until", type=Path)
     parser.add_argument("--code", type=int, default=0)
     parser.add_argument("--say", default="")
     parser.add_argument("--journal", action="store_true")
@@ -32,7 +33,7 @@ def main():
     sys.stderr.write(options.say)
     Path(options.output).parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + options.wait
-    while time.monotonic() < end:
+    while time.monotonic() < end or (options.until and not options.until.exists()):
         time.sleep(0.02)
         if options.journal:
             with Path(f"{options.output}.alive").open("a") as alive:

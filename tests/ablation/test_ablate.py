@@ -208,7 +208,7 @@ def command(*words: str) -> list[str]:
 )
 def test_what_is_mistyped_is_one_line_and_nothing_is_copied(project: Project, words: list[str], expected: str) -> None:
     there = sorted((project.folder / COPIES).glob("*"))
-    done = project.run(*command(*words), check=False)
+    done = project.diziner_here("ablate", *words, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
     assert sorted((project.folder / COPIES).glob("*")) == there
@@ -234,7 +234,7 @@ def variant(project: Project, text: str) -> Iterator[None]:
 )
 def test_a_wrong_variant_is_one_line(project: Project, text: str, expected: str) -> None:
     with variant(project, text):
-        done = project.run(*command("mine"), check=False)
+        done = project.diziner_here("ablate", "mine", check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert re.search(expected, done.stderr), done.stderr
 
@@ -333,7 +333,7 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
 )
 def test_use_refuses_in_one_line_and_changes_nothing(project: Project, words: list[str], expected: str) -> None:
     before = (project.folder / "params.yaml").read_bytes()
-    done = project.run(".venv/bin/python", "-m", "diziner", "use", *words, check=False)
+    done = project.diziner_here("use", *words, check=False)
     assert done.returncode == 2 and done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
     assert (project.folder / "params.yaml").read_bytes() == before
 

@@ -126,7 +126,7 @@ def test_a_stage_killed_by_a_signal_is_named_so(make: Callable[..., Project]) ->
 
 @pytest.mark.parametrize("target", ["nothing", "data/x/dvc.yaml", "dvc.yaml:none"])
 def test_an_unknown_target_is_one_line(make: Callable[..., Project], target: str) -> None:
-    done = make({"a": toy("out/a")}).diziner("repro", target, check=False)
+    done = make({"a": toy("out/a")}).diziner_here("repro", target, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "a target is a benchmark, a dvc.yaml, or a stage" in done.stderr
@@ -149,7 +149,7 @@ def test_an_unknown_target_is_one_line(make: Callable[..., Project], target: str
 def test_rubbish_in_pipeline_files_is_one_line(make: Callable[..., Project], file: str, text: str, said: str) -> None:
     project = make({"a": toy("out/a")})
     (project.folder / file).write_text(text)
-    done = project.diziner("repro", check=False)
+    done = project.diziner_here("repro", check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
@@ -264,7 +264,7 @@ def test_a_lost_server_ends_the_run_in_one_line(make: Callable[..., Project]) ->
 
 
 def test_one_run_at_a_time_beside_stock_dvc_too(make: Callable[..., Project]) -> None:
-    project = make({"a": toy("out/a", options="--wait 8 --journal")})
+    project = make({"a": toy("out/a", options="--until go --journal")})
     ours = begin(project)
     until(lambda: alive(project), ours)
     done = project.diziner("repro", check=False)
@@ -279,6 +279,7 @@ def test_one_run_at_a_time_beside_stock_dvc_too(make: Callable[..., Project]) ->
     done = project.diziner("repro", check=False)
     assert done.returncode == 2
     assert "another DVC command is at work here" in done.stderr
+    (project.folder / "go").touch()
     assert stock.wait(60) == 0
 
 
@@ -318,10 +319,9 @@ def test_stages_that_need_a_shell_get_one(make: Callable[..., Project]) -> None:
 
 
 def test_the_projects_own_stages_come_out_as_from_processes_of_their_own(
-    make_project: Callable[..., Project],
+    copy_reproduced: Callable[..., Project], tmp_path: Path
 ) -> None:
-    project = make_project("conll2003")
-    project.diziner("repro", "-j", "2")
+    project = copy_reproduced(tmp_path / "project", "conll2003")
     assert "Data and pipelines are up to date." in project.dvc("repro").stdout
     before = project.outputs()
     kept = ["corpus/test.jsonl", "rounds/r1/annotations/scripted_shy.jsonl", "rounds/r1/tokens.parquet"]
