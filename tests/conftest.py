@@ -20,6 +20,30 @@ settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+# What takes longest, longest first: begun first, no worker is idle while the last of them ends.
+LONG = (
+    "test_readme.py",
+    "ablation/test_ablate.py",
+    "pipeline/test_pipeline.py",
+    "test_additions.py",
+    "repro/test_run.py",
+    "pipeline/test_experiments.py",
+    "test_installed.py",
+    "pipeline/test_sharing.py",
+    "repro/test_contract.py",
+    "doctor/test_doctor.py",
+    "repro/test_forks.py",
+    "supervisor/test_refinement_settings.py",
+    "corpora/test_new.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Project]:
     """Make copies of the project on scripted models: `make_project("conll2003", "mit_movie")`."""
