@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
@@ -48,7 +48,7 @@ def annotate(
     requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
     dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers.occurrences)
+        _annotation(document, dialogue, guideline.types, answers)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
     refuse_too_many_failures(annotations, answers.max_failed_share, label)
@@ -78,7 +78,7 @@ def requests_for(
 
 
 def _annotation(
-    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], settings: AnswerSettings
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
@@ -87,11 +87,13 @@ def _annotation(
         (entity["text"], labels.get(entity["type"].casefold().strip(), entity["type"]))
         for entity in dialogue.value["entities"]
     ]
-    matches = match_answers(document, answers, [t.label for t in types], occurrences)
+    matches = match_answers(document, answers, [t.label for t in types], settings.occurrences, settings.matching)
     return Annotation(
         document.id,
         spans=matches.spans,
         drops=matches.drops,
+        characters=matches.characters,
+        matched=matches.matched,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.tokenize import tokenize
+from diziner.records.documents import token_offsets
 
 
 class TokenText(NamedTuple):
@@ -43,7 +44,7 @@ def read_token_text(value: Mapping[str, Any]) -> TokenText:
         raise UserError("empty document")
     text = " ".join(tokens) if own_text is None else own_text
     check_unicode(text, "text")
-    return TokenText(tuple(tokens), text, _offsets(tokens, text), tuple(kept), own_tokens is not None)
+    return TokenText(tuple(tokens), text, token_offsets(tokens, text), tuple(kept), own_tokens is not None)
 
 
 def check_unicode(text: str, what: str) -> None:
@@ -52,19 +53,3 @@ def check_unicode(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise UserError(f"{what} has half a surrogate pair at character {error.start}") from None
-
-
-def _offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ...]:
-    """Where each token stands in the text, each after the one before.
-
-    Raises:
-        UserError: a token does not occur in what is left of the text.
-    """
-    offsets, end = [], 0
-    for position, token in enumerate(tokens):
-        start = text.find(token, end)
-        if start < 0:
-            raise UserError(f"token {position} {token!r} does not occur in the text after character {end}")
-        end = start + len(token)
-        offsets.append((start, end))
-    return tuple(offsets)

@@ -161,13 +161,15 @@ def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    # Parquet has no mixed lists and no free keys: spans and drops become lists of records.
+    # Parquet has no mixed lists and no free keys: spans, drops and the like become lists of records.
     table = pyarrow.Table.from_pylist(
         [
             {
                 **row,
                 "spans": [{"start": start, "end": end, "type": name} for start, end, name in row["spans"]],
                 "drops": [{"reason": reason, "count": count} for reason, count in sorted(row["drops"].items())],
+                "characters": [{"start": start, "end": end} for start, end in row["characters"]],
+                "matched": [{"kind": kind, "count": count} for kind, count in sorted(row["matched"].items())],
             }
             for row in rows
         ],
@@ -190,5 +192,7 @@ def _parquet_schema() -> Any:
             "drops": pyarrow.list_(pyarrow.struct({"reason": text, "count": whole})),
             "repairs": whole,
             "responses": pyarrow.list_(text),
+            "characters": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole})),
+            "matched": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
         }
     )

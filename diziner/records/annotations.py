@@ -35,6 +35,9 @@ class Annotation:
     """One annotator's answer for one document: spans, or a failure, never both.
 
     `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason.
+    `characters` has, for each span, the characters of the document's text that were answered, `[first, last)`; none
+    where they are not known, as in files of earlier versions. They are fewer than those of the span's tokens where it
+    begins or ends inside one. `matched` counts used answers that differ from the text, by what was overlooked.
     `repairs` is the number of repair turns. `responses` are the request keys behind the row (its receipt).
     """
 
@@ -44,6 +47,8 @@ class Annotation:
     drops: Mapping[str, int] = field(default_factory=dict)
     repairs: int = 0
     responses: tuple[str, ...] = ()
+    characters: tuple[tuple[int, int], ...] = ()
+    matched: Mapping[str, int] = field(default_factory=dict)
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
@@ -56,6 +61,8 @@ def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
         "drops": dict(annotation.drops),
         "repairs": annotation.repairs,
         "responses": list(annotation.responses),
+        "characters": [list(place) for place in annotation.characters],
+        "matched": dict(annotation.matched),
     }
 
 
@@ -68,6 +75,8 @@ def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
         row["drops"],
         row["repairs"],
         tuple(row["responses"]),
+        tuple((first, last) for first, last in row.get("characters", ())),
+        row.get("matched", {}),
     )
 
 

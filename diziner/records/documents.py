@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import add
 from pathlib import Path
 
 from diziner.common.errors import UserError
@@ -34,3 +37,23 @@ def read_documents(path: Path) -> tuple[Document, ...]:
             raise UserError(f"{path}: id {row['id']!r} occurs twice; ids must be unique")
         documents[row["id"]] = Document(row["id"], tuple(row["tokens"]), row["text"])
     return tuple(documents.values())
+
+
+def token_offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ...]:
+    """Say where each token stands in the text, each after the one before: first character, and one past the last.
+
+    Raises:
+        UserError: a token does not occur in what is left of the text.
+    """
+    if text == " ".join(tokens):
+        lengths = list(map(len, tokens))
+        starts = [0, *(total + place for place, total in enumerate(accumulate(lengths), 1))]
+        return tuple(zip(starts, map(add, starts, lengths), strict=False))
+    offsets, end = [], 0
+    for position, token in enumerate(tokens):
+        start = text.find(token, end)
+        if start < 0:
+            raise UserError(f"token {position} {token!r} does not occur in the text after character {end}")
+        end = start + len(token)
+        offsets.append((start, end))
+    return tuple(offsets)
