@@ -18,6 +18,7 @@ from diziner.common.files import write_text
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.records.documents import Document
+from diziner.standalone.align import aligned
 from diziner.standalone.files import PlainFile, read_plain, read_texts
 from diziner.standalone.match import joined_documents, require_matching_ids
 from diziner.standalone.scores import json_text
@@ -63,6 +64,7 @@ def analysed(
     """The analysis, its documents, and the files by annotator. Errors: as `run`."""
     if len(files) < 2:
         raise UserError(f"{files[0].path}: agreement needs two files or more, one for each annotator")
+    files, texts = aligned(files, texts)
     named: dict[str, PlainFile] = {}
     for file in files:
         other = named.setdefault(file.path.stem, file)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.files import read_jsonl
+from diziner.records.documents import Range
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +48,7 @@ class Annotation:
     drops: Mapping[str, int] = field(default_factory=dict)
     repairs: int = 0
     responses: tuple[str, ...] = ()
-    characters: tuple[tuple[int, int], ...] = ()
+    characters: tuple[Range, ...] = ()
     matched: Mapping[str, int] = field(default_factory=dict)
 
 

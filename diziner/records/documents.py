@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import add
+from operator import add, itemgetter
 from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
+
+Range = tuple[int, int]  # the first, and one past the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def read_documents(path: Path) -> tuple[Document, ...]:
     return tuple(documents.values())
 
 
-def token_offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ...]:
+def token_offsets(tokens: Sequence[str], text: str) -> tuple[Range, ...]:
     """Say where each token stands in the text, each after the one before: first character, and one past the last.
 
     Raises:
@@ -57,3 +60,8 @@ def token_offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ..
         end = start + len(token)
         offsets.append((start, end))
     return tuple(offsets)
+
+
+def tokens_touched(offsets: Sequence[Range], first: int, last: int) -> Range:
+    """Say which tokens have characters of a range in them; none (an empty range) if it is white space alone."""
+    return bisect_right(offsets, first, key=itemgetter(1)), bisect_left(offsets, last, key=itemgetter(0))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from diziner.records.annotations import Span
-from diziner.records.documents import Document
+from diziner.records.documents import Document, Range
 from diziner.spans.folding import fold
 from diziner.spans.overlaps import resolve_overlaps
-from diziner.spans.token_view import Located, Range, TokenView
+from diziner.spans.token_view import Located, TokenView
 
 DROP_REASONS = (
     "unknown_type",  # the label is none of the scheme's

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from diziner.records.annotations import Span
-from diziner.records.documents import Document, token_offsets
+from diziner.records.documents import Document, Range, token_offsets
 from diziner.spans.borders import may_begin, may_end
 from diziner.spans.folding import (
     Deep,
@@ -24,9 +24,6 @@ from diziner.spans.folding import (
 )
 
 INSIDE = "inside_token"  # the kind of a match that begins or ends inside a token
-
-
-Range = tuple[int, int]
 
 
 class Located(NamedTuple):
