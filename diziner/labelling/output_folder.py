@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
 from diziner.records.annotations import Annotation, annotation_to_json
 from diziner.records.documents import Document, document_row
+from diziner.spans.widened import counted, widened_in
 
 MANIFEST = "manifest.json"
 REJECTED = "rejected.jsonl"
@@ -30,7 +31,7 @@ _LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of one shard. `failures` counts documents by the code of their failure, `first` has the first of
-    each code as (document, detail); `sha256` and `bytes` are the file's."""
+    each code as (document, detail); `sha256` and `bytes` are the file's. `matched` and `widened` as in a tally."""
 
     name: str
     documents: int
@@ -41,19 +42,23 @@ class Report:
     first: Mapping[str, tuple[str, str]]
     sha256: str
     bytes: int
+    matched: Mapping[str, int] = field(default_factory=dict)
+    widened: Mapping[str, Any] = field(default_factory=lambda: counted(()))
 
     @property
     def failed(self) -> int:
         return sum(self.failures.values())
 
 
-def report_on(name: str, annotations: Sequence[Annotation], path: Path) -> Report:
+def report_on(name: str, documents: Sequence[Document], annotations: Sequence[Annotation], path: Path) -> Report:
     """The report on a shard that was written to `path`."""
     first: dict[str, tuple[str, str]] = {}
     failures: Counter[str] = Counter()
     drops: Counter[str] = Counter()
+    matched: Counter[str] = Counter()
     for annotation in annotations:
         drops.update(annotation.drops)
+        matched.update(annotation.matched)
         if annotation.failure is not None:
             failures[annotation.failure.code] += 1
             first.setdefault(annotation.failure.code, (annotation.id, annotation.failure.detail))
@@ -69,6 +74,8 @@ def report_on(name: str, annotations: Sequence[Annotation], path: Path) -> Repor
         first,
         digest,
         path.stat().st_size,
+        dict(sorted(matched.items())),
+        counted(widened_in(documents, annotations)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from diziner.records.annotations import Span
+from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document, Range, token_offsets
 from diziner.spans.folding import squeeze, without_invisible
 
@@ -39,6 +39,12 @@ def widened_spans(document: Document, spans: Sequence[Span], characters: Sequenc
             if squeeze(without_invisible(whole)) != squeeze(without_invisible(meant)):
                 found.append(Widened(document.id, span.type, meant, whole))
     return found
+
+
+def widened_in(documents: Sequence[Document], annotations: Sequence[Annotation]) -> list[Widened]:
+    """List those of all annotations, which are of these documents, in order."""
+    pairs = zip(documents, annotations, strict=True)
+    return [each for document, own in pairs for each in widened_spans(document, own.spans, own.characters)]
 
 
 def counted(found: Iterable[Widened]) -> dict[str, object]:

@@ -84,6 +84,7 @@ def test_the_manifest_lists_every_shard_in_reading_order_with_its_digest(place: 
         assert hashlib.sha256((place.out / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
     assert manifest["documents"] == 20
     assert manifest["mentions"] == sum(len(row["spans"]) for row in rows(place.out))
+    assert manifest["matched"] == {} and manifest["widened"] == {"count": 0, "examples": []}
     assert manifest["annotator"]["model"]["model"] == "scripted-careful"
 
 
