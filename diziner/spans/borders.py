@@ -19,6 +19,8 @@ _IN_NUMBERS = ".,:'’\u066b\u066c"  # between digits they are part of the numbe
 _OF_THE_WORD = "+#*"  # after a letter: C++, C#, A*
 _WITHIN_NAMES = ".-‐‑_'’&/"  # a single letter beside them is part of a name: U.S., T-cell, don't
 _JOINER = "\u200d"
+_CONTINUES = re.compile("[\u1160-\u11ff\U0001f3fb-\U0001f3ff]")  # vowels and finals of a Hangul syllable, skin tones
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")  # letters, two of which are a flag
 
 
 def may_begin(token: str, at: int) -> bool:
@@ -57,7 +59,9 @@ def _is_whole(token: str, at: int) -> bool:
 def _divides(token: str, at: int) -> bool:
     """Whether the border would cut what is read as one character."""
     before, after = token[at - 1], token[at]
-    if unicodedata.category(after).startswith("M"):
+    if unicodedata.category(after).startswith("M") or _CONTINUES.match(after):
+        return True
+    if _FLAG.match(before) and _FLAG.match(after):
         return True
     return _JOINER in (before, after) and not _visible(token[:at])[-1].isalnum()
 

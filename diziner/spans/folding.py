@@ -15,16 +15,18 @@ KINDS = (
     "tatweel",  # the stroke that stretches Arabic words
     "letter_forms",  # Persian and Arabic yeh and kaf, æ and ae
     "turkish_i",  # İ, ı and i
-    "marks",  # further apostrophes, primes, geresh, maqaf, middle dots
-    "ptb_escapes",  # -LRB- and (, `` and "
+    "marks",  # further apostrophes, primes, geresh, quotation marks, maqaf, middle dots
+    "ptb_escapes",  # -LRB- and (, `` and ", -- and a dash
     "html_escapes",  # &amp; and &
 )
 
 # Models often answer with the ASCII form of a typographic mark, or the reverse; one for one, lengths keep.
 _TYPOGRAPHIC = str.maketrans("‘’‚‛`´“”„‟‐‑‒–—―−", "''''''\"\"\"\"-------")
 _MARKS = str.maketrans(
-    "\u02bc\u02bb\u02b9\u02bd\u02be\u02bf\u02c8\u2032\u2035\ua78c\u055a\u05f3\uff07\u05f4\u2033\u05be\u00b7\u2022\u2027",
-    "'''''''''''''\"\"-\u30fb\u30fb\u30fb",
+    "\u02bc\u02bb\u02b9\u02bd\u02be\u02bf\u02c8\u2032\u2035\ua78c\u055a\u05f3\u2039\u203a"  # apostrophes, geresh
+    "\u05f4\u2033\u00ab\u00bb\u300c\u300d\u300e\u300f"  # gershayim, quotation marks
+    "\u05be\u2e3a\u2043\u00b7\u2022\u2027",  # maqaf, dashes, middle dots
+    "'" * 14 + '"' * 8 + "---" + "\u30fb" * 3,
 )
 _LETTERS = str.maketrans(
     {"ی": "ي", "ى": "ي", "ک": "ك", "ہ": "ه", "ھ": "ه", "ٱ": "ا", "æ": "ae", "œ": "oe", "ǽ": "ae", "ĳ": "ij"}
@@ -45,7 +47,7 @@ _ACCENTS = re.compile(
 )
 _PTB = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}", "``": '"', "''": '"'}
 _ESCAPE = re.compile(
-    r"-[LRlr][RSCrsc][Bb]-|``|''|\\[/*]|&(?:amp;)*(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});"
+    r"-[LRlr][RSCrsc][Bb]-|--+|``|''|\\[/*]|&(?:amp;)*(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});"
 )
 
 
@@ -207,11 +209,11 @@ def _folded(character: str, without: str) -> str:
         return character if without == "tatweel" else ""
     if character in _TURKISH:
         return character if without == "turkish_i" else "i"
-    text = character.translate(_TYPOGRAPHIC)
-    if without != "marks":
-        text = text.translate(_MARKS)
+    marks = {} if without == "marks" else _MARKS
+    text = character.translate(_TYPOGRAPHIC).translate(marks)
     # Decomposed, marks of one letter stand in canonical order within a character; dropped, order is no matter.
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    text = text.translate(_TYPOGRAPHIC).translate(marks)
     if without != "letter_forms":
         text = text.translate(_LETTERS)
     if without != "diacritics":
