@@ -18,7 +18,7 @@ from diziner.common.files import write_text
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.records.documents import Document
-from diziner.standalone.align import aligned
+from diziner.standalone.align import aligned, widened_of
 from diziner.standalone.files import PlainFile, read_plain, read_texts
 from diziner.standalone.match import joined_documents, require_matching_ids
 from diziner.standalone.scores import json_text
@@ -89,7 +89,14 @@ def agreement_of(analysis: Analysis, files: Mapping[str, PlainFile]) -> dict[str
     """All that is printed: agreement, what became of each file, totals and hotspots."""
     return {
         "agreement": agreement_to_json(analysis.agreement),
-        "files": {name: {"failures": file.failures, "repairs": file.repairs} for name, file in files.items()},
+        "files": {
+            name: {
+                "failures": file.failures,
+                "repairs": file.repairs,
+                "widened": widened_of(file, {row.id for row in file.annotations}),
+            }
+            for name, file in files.items()
+        },
         "hotspots": [hotspot_to_json(hotspot) for hotspot in analysis.hotspots],
         "totals": asdict(analysis.totals),
     }

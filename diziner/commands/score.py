@@ -13,8 +13,7 @@ from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.scoring.strict import SCORED
-from diziner.spans.widened import counted, widened_spans
-from diziner.standalone.align import aligned
+from diziner.standalone.align import aligned, widened_of
 from diziner.standalone.files import PlainFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
 from diziner.standalone.scores import chosen_protocols, difference_to_json, json_text, protocol_scores, scores_to_json
@@ -90,13 +89,13 @@ def scored(
         "documents": len(ids),
         "left_out": len({row.id for file in files for row in file.annotations} - ids),
         "scored": SCORED,
-        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": _widened(gold, ids)},
+        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": widened_of(gold, ids)},
         "bootstrap": {"samples": samples, "seed": seed},
         "predictions": [
             {
                 "file": file.path.name,
                 "repairs": file.repairs,
-                "widened": _widened(file, ids),
+                "widened": widened_of(file, ids),
                 "failures": sum(row.failure is not None and row.id in ids for row in file.annotations),
                 "protocols": {name: scores_to_json(name, own[name], samples, seed) for name in names},
             }
@@ -107,13 +106,6 @@ def scored(
         first, second = found
         result["difference"] = {name: difference_to_json(first[name], second[name], samples, seed) for name in names}
     return result
-
-
-def _widened(file: PlainFile, ids: frozenset[str]) -> dict[str, object]:
-    """How many spans have more in their tokens than was given or answered, with examples."""
-    texts = file.documents or {}
-    rows = (row for row in file.annotations if row.id in ids and row.id in texts)
-    return counted(each for row in rows for each in widened_spans(texts[row.id], row.spans, row.characters))
 
 
 def _spans(file: PlainFile, ids: frozenset[str]) -> dict[str, tuple[Span, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document, Range, tokens_touched
 from diziner.spans.folding import squeeze
 from diziner.spans.overlaps import resolve_overlaps
+from diziner.spans.widened import counted, widened_spans
 from diziner.standalone.files import PlainFile
 
 Texts = tuple[Path, Mapping[str, Document]]
@@ -49,6 +50,13 @@ def aligned(files: Sequence[PlainFile], texts: Texts | None = None) -> tuple[lis
             common[name] = tokens
     renewed = texts and (texts[0], {name: _document(each, common.get(name)) for name, each in texts[1].items()})
     return [_file(file, common) for file in files], renewed
+
+
+def widened_of(file: PlainFile, ids: Collection[str]) -> dict[str, object]:
+    """How many of these documents' spans have more in their tokens than was given or answered, with examples."""
+    texts = file.documents or {}
+    rows = (row for row in file.annotations if row.id in ids and row.id in texts)
+    return counted(each for row in rows for each in widened_spans(texts[row.id], row.spans, row.characters))
 
 
 def _source(file: PlainFile, row: Annotation) -> _Source:
