@@ -129,6 +129,14 @@ def fold_deep(text: str, without: str = "") -> Deep:
     return Deep("".join(pieces), first, last)
 
 
+def deep_text(text: str, without: str = "") -> str:
+    """Fold as `fold_deep` does, without saying where characters come from, which takes most of the time."""
+    if _ESCAPE.search(text):
+        return fold_deep(text, without).text
+    table = _table(without)
+    return "".join([table[character] for character in text])
+
+
 def kinds_between(answer: str, text: str) -> list[str]:
     """Name the kinds of folding without which two strings that fold alike would differ.
 
@@ -140,7 +148,7 @@ def kinds_between(answer: str, text: str) -> list[str]:
     possible = set().union(*map(_kinds_of, answer + text))
     if _ESCAPE.search(answer) or _ESCAPE.search(text):
         possible |= {"ptb_escapes", "html_escapes"}
-    return [k for k in KINDS if k in possible and fold_deep(answer, k).text != fold_deep(text, k).text]
+    return [k for k in KINDS if k in possible and deep_text(answer, k) != deep_text(text, k)]
 
 
 def strip_punctuation(text: str) -> str:

@@ -13,6 +13,7 @@ from diziner.records.documents import Document, Range, token_offsets
 from diziner.spans.borders import may_begin, may_end
 from diziner.spans.folding import (
     Deep,
+    deep_text,
     fold,
     fold_deep,
     is_removable,
@@ -175,13 +176,20 @@ class _DeepView:
     def __init__(self, tokens: Sequence[str], spaced: str) -> None:
         self._tokens = tokens
         self._spaced = spaced
-        self._folded: Deep = fold_deep(spaced)
-        self._starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))[:-1]
+        self._text = deep_text(spaced)
+
+    @cached_property
+    def _folded(self) -> Deep:
+        return fold_deep(self._spaced)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate((len(token) + 1 for token in self._tokens), initial=0))[:-1]
 
     def find(self, form: str) -> list[_Hit]:
         """The matches of a string that begin and end where a mention may."""
-        needle = fold_deep(form).text
-        return [hit for at in _occurrences(self._folded.text, needle) if (hit := self._hit(at, at + len(needle)))]
+        needle = deep_text(form)
+        return [hit for at in _occurrences(self._text, needle) if (hit := self._hit(at, at + len(needle)))]
 
     def _hit(self, at: int, end: int) -> _Hit | None:
         _, first, last = self._folded

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
-from diziner.spans.folding import KINDS, fold_deep
+from diziner.spans.folding import KINDS, deep_text, fold_deep
 from diziner.spans.matching import Matches, match_answers
 
 
@@ -205,6 +205,7 @@ def test_of_two_answers_in_one_token_one_is_kept_and_one_counted() -> None:
 @given(st.text(max_size=30), st.sampled_from(["", *KINDS]))
 def test_folded_characters_know_where_they_come_from(text: str, without: str) -> None:
     folded = fold_deep(text, without)
+    assert deep_text(text, without) == folded.text
     assert len(folded.text) == len(folded.first) == len(folded.last)
     assert all(0 <= first < last <= len(text) for first, last in zip(folded.first, folded.last, strict=True))
     assert folded.first == sorted(folded.first)
