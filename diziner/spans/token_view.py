@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
+from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.records.documents import Document, Range, token_offsets
 from diziner.spans.borders import may_begin, may_end
@@ -51,7 +52,10 @@ class TokenView:
     @cached_property
     def offsets(self) -> Sequence[Range]:
         """The characters of each token in the document's text."""
-        return token_offsets(self._document.tokens, self._document.text)
+        try:
+            return token_offsets(self._document.tokens, self._document.text)
+        except UserError as error:
+            raise UserError(f"document {self._document.id!r}: {error}") from None
 
     @cached_property
     def _exact(self) -> _Joined:

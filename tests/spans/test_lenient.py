@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.spans.folding import KINDS, deep_text, fold_deep
@@ -194,6 +195,11 @@ def test_characters_are_those_of_the_original_text() -> None:
     matches = match_answers(document, [("Ann saw", "X"), ("oslo", "X")], ["X"])
     assert [text[first:last] for first, last in matches.characters] == ["Ann\u00a0  saw", "Oslo"]
     assert matches.spans == (Span(0, 2, "X"), Span(2, 3, "X"))
+
+
+def test_tokens_that_the_text_has_not_are_named_with_their_document() -> None:
+    with pytest.raises(UserError, match="document 'd': token 1 'sang' does not occur in the text after character 3"):
+        match_answers(Document("d", ("Ann", "sang"), "Ann sings"), [("Ann", "X")], ["X"])
 
 
 def test_of_two_answers_in_one_token_one_is_kept_and_one_counted() -> None:
