@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from diziner.annotator.answers import EntityForm
 from diziner.annotator.labels import Labels
@@ -77,7 +77,7 @@ def ask_a_model(
     forms = [EntityForm(document, guideline.types, labels) for document in documents]
     dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers.occurrences)
+        _annotation(document, dialogue, guideline.types, answers)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
@@ -109,16 +109,19 @@ def requests_for(
 
 
 def _annotation(
-    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], settings: AnswerSettings
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    matches = match_answers(document, dialogue.value["entities"], [t.label for t in types], occurrences)
+    labels = [t.label for t in types]
+    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
     return Annotation(
         document.id,
         spans=matches.spans,
         drops={**matches.drops, **dialogue.drops},
         forms=dialogue.forms,
+        characters=matches.characters,
+        matched=matches.matched,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )

@@ -10,6 +10,8 @@ from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import ProviderError
 from diziner.common.exact import as_written
 from diziner.records.annotations import Annotation
+from diziner.records.documents import Document
+from diziner.spans.widened import counted, widened_in
 
 LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
 
@@ -41,19 +43,25 @@ def refuse_too_many_failures(annotations: Sequence[Annotation], allowed: float, 
     )
 
 
-def tally(annotator: AnnotatorSettings, annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """Counts over documents (schemas/tally.schema.json).
+def tally(
+    annotator: AnnotatorSettings, annotations: Sequence[Annotation], documents: Sequence[Document]
+) -> dict[str, Any]:
+    """Count over documents (schemas/tally.schema.json).
 
     `structured` is what the model was held to, `repaired` the documents that took a repair turn, `failures`
     the documents without annotation by cause, `mentions` those used, `drops` the answered ones that were not,
-    by reason, `forms` what in answers had another form than asked for, by kind.
+    by reason, `forms` what in answers had another form than asked for, by kind. `matched`: used answers that differ
+    from the text, by what was overlooked to find them; `widened`: mentions whose tokens have more in them than was
+    answered, with examples.
     """
     failures = Counter(row.failure.code for row in annotations if row.failure is not None)
     drops: Counter[str] = Counter()
     forms: Counter[str] = Counter()
+    matched: Counter[str] = Counter()
     for row in annotations:
         drops.update(row.drops)
         forms.update(row.forms)
+        matched.update(row.matched)
     return {
         "structured": annotator.model.structured,
         "documents": len(annotations),
@@ -62,4 +70,6 @@ def tally(annotator: AnnotatorSettings, annotations: Sequence[Annotation]) -> di
         "mentions": sum(len(row.spans) for row in annotations),
         "drops": dict(sorted(drops.items())),
         "forms": dict(sorted(forms.items())),
+        "matched": dict(sorted(matched.items())),
+        "widened": counted(widened_in(documents, annotations)),
     }

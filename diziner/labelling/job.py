@@ -71,6 +71,7 @@ def recipe_digest(
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
+        "matching": answers.matching,
         "repair_turns": answers.repair_turns,
         "format": form,
         "code": _code_digest(),

@@ -10,6 +10,7 @@ from diziner.common.errors import ProviderError
 from diziner.common.exact import as_written
 from diziner.labelling.job import Job, described
 from diziner.labelling.output_folder import Report
+from diziner.spans.widened import EXAMPLES
 
 _TELLING = 20  # documents of a shard; fewer can fail by chance
 
@@ -17,7 +18,7 @@ _TELLING = 20  # documents of a shard; fewer can fail by chance
 def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
     """manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
     the same bytes; `failures` and `drops` count documents and answered entities by reason, `forms` other forms of
-    answers by kind."""
+    answers by kind, `matched` used answers that differ from the text, `widened` those that end inside a token."""
     return {
         **described(job),
         "shard_documents": shard_documents,
@@ -28,6 +29,11 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
         "drops": _summed(report.drops for report in reports),
         "forms": _summed(report.forms for report in reports),
         "failures": _summed(report.failures for report in reports),
+        "matched": _summed(report.matched for report in reports),
+        "widened": {
+            "count": sum(report.widened["count"] for report in reports),
+            "examples": [each for report in reports for each in report.widened["examples"]][:EXAMPLES],
+        },
         "shards": [
             {
                 "file": f"{report.name}.{job.format}",

@@ -46,7 +46,7 @@ class Labeller:
         annotations, _ = annotate(documents, job.guideline, job.annotator, self._asker, job.label, self._answers)
         path = self._folder.shard(name)
         write_rows(path, documents, annotations)
-        report = report_on(name, annotations, path)
+        report = report_on(name, documents, annotations, path)
         self._folder.keep(report)
         return report
 

@@ -69,6 +69,8 @@ def test_the_same_labelling_gives_the_same_bytes_and_parquet_holds_the_same_rows
         row["spans"] = [[span["start"], span["end"], span["type"]] for span in row["spans"]]
         row["drops"] = {drop["reason"]: drop["count"] for drop in row["drops"]}
         row["forms"] = {form["kind"]: form["count"] for form in row["forms"]}
+        row["characters"] = [[place["start"], place["end"]] for place in row["characters"]]
+        row["matched"] = {found["kind"]: found["count"] for found in row["matched"]}
     assert table == rows(place.folder / "a")
 
 
@@ -83,6 +85,7 @@ def test_the_manifest_lists_every_shard_in_reading_order_with_its_digest(place: 
         assert hashlib.sha256((place.out / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
     assert manifest["documents"] == 20
     assert manifest["mentions"] == sum(len(row["spans"]) for row in rows(place.out))
+    assert manifest["matched"] == {} and manifest["widened"] == {"count": 0, "examples": []}
     assert manifest["annotator"]["model"]["model"] == "scripted-careful"
 
 
