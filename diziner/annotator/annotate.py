@@ -40,7 +40,7 @@ def annotate(
 
     An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
     leaves out is not asked: its rows are failures `left_out`.
-    Errors: ProviderError with a table of causes if more than `answers.max_failed_share` of the documents failed.
+    Errors: ProviderError with a table of causes if more documents failed than `answers` allows.
     """
     if annotator.name in guideline.left_out:
         left_out = Failure(LEFT_OUT, "by the guideline")
@@ -51,7 +51,7 @@ def annotate(
         _annotation(document, dialogue, guideline.types, answers.occurrences)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
-    refuse_too_many_failures(annotations, answers.max_failed_share, label)
+    refuse_too_many_failures(annotations, answers, label)
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
 
 

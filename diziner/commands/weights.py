@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from diziner.llm.weights import fetch
+from diziner.endpoints.weights import fetch
 from diziner.settings import load_settings
 
 

@@ -19,7 +19,7 @@ STAGES = Path("stages")
 DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
 # what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
-NEUTRAL = ("llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py")
+NEUTRAL = ("llm", "scripted", "common/errors.py", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py")
 READS = "READS"  # a module's constant: the files or folders below the package that it reads, prompts say
 
 

@@ -9,7 +9,9 @@ from diziner.prompting.request import Outcome, Request
 
 
 class Asker(Protocol):
-    """Answers requests, from wherever it has the answers."""
+    """Answers requests, from wherever it has the answers. `again`: what cannot be read is to be asked anew."""
+
+    again: bool
 
     def address(self, endpoint: str) -> str:
         """Return what identifies an endpoint of that name in requests.
@@ -18,7 +20,10 @@ class Asker(Protocol):
         """
 
     def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
-        """Return one outcome per request, in order: a Response, also one that is no answer, or a Failure.
+        """Return one outcome per request, in order: a Response, also one that is no answer, a Refusal or a Failure.
 
         `label` names the work on the progress line and in the report.
         """
+
+    def kept(self, requests: Sequence[Request]) -> list[bool]:
+        """Return for each request whether its answer or refusal is at hand, so that no model would be called."""

@@ -9,7 +9,7 @@ from typing import Any
 from diziner.common.errors import ProviderError
 from diziner.common.files import schema_of, validator, without_keywords
 from diziner.prompting.asker import Asker
-from diziner.prompting.dialogue import Dialogue, ask_objects
+from diziner.prompting.dialogue import OUTAGES, Dialogue, ask_objects
 from diziner.prompting.request import Message, Request
 from diziner.prompting.templates import example_turns, render
 from diziner.records.disagreements import ErrorGroup
@@ -21,7 +21,6 @@ from diziner.supervisor.settings import SupervisorSettings
 READS = ("prompts/supervisor", "schemas/supervisor")
 
 _BOUNDS = frozenset({"maxLength", "maxItems"})
-_OUTAGES = frozenset({"unavailable", "rate_limited", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Supervisor:
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """An unreadable answer leaves the guideline as it was; an unreachable supervisor must not."""
-        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in _OUTAGES]
+        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in OUTAGES]
         if outages:
             raise ProviderError(
                 f"{self.label} {phase}: {len(outages)} of {len(dialogues)} calls failed ({outages[0].code}: "
