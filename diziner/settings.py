@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from diziner.agreement.settings import AnalysisSettings
-from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
+from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import UserError
-from diziner.common.files import check, read_yaml
-from diziner.corpora.corpus import Source
+from diziner.common.files import check
+from diziner.common.plugins import ANNOTATORS, SOURCES, require
+from diziner.common.yamlfile import read_yaml
+from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, corpus_settings
 from diziner.embedding.sentences import MINILM, check_minilm
 from diziner.endpoints import Endpoint, endpoints_from
@@ -57,10 +59,9 @@ class Settings:
         return corpus_settings(self.raw["corpus"], len(self.rounds))
 
     @property
-    def source(self) -> Source:
+    def source(self) -> str:
         """Where benchmarks are loaded from."""
-        source: Source = self.raw["corpus"]["source"]
-        return source
+        return str(self.raw["corpus"]["source"])
 
     @property
     def local_dir(self) -> Path | None:
@@ -142,6 +143,12 @@ class Settings:
         entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
         return entries
 
+    @property
+    def plug_ins(self) -> dict[str, list[str]]:
+        """The names that plug-ins may have behind outputs, by group: the source, and the pool's kinds of annotators."""
+        kinds = {self.annotator_entries[name].get("kind", MODEL) for name in self.pool}
+        return {SOURCES.name: [self.source], ANNOTATORS.name: sorted(kinds)}
+
     def annotator(self, name: str) -> AnnotatorSettings:
         """Return an annotator by name; UserError with the names there are."""
         entries = self.annotator_entries
@@ -209,6 +216,9 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
+    require(SOURCES, raw["corpus"]["source"], built_in_sources())
+    for entry in annotators.values():
+        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL])
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")

@@ -17,7 +17,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark", "--annotator", "--round")
+    arguments = stage_arguments(__file__, __doc__, "benchmark", "--annotator", "--round")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     annotator = settings.annotator(arguments.annotator)

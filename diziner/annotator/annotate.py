@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
-from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.common.errors import UserError
 from diziner.common.files import validator
+from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.request import Request
@@ -18,6 +20,7 @@ from diziner.records.guideline import EntityType, Guideline
 from diziner.records.usage import Usage
 from diziner.spans.matching import match_answers
 
+PLUG_IN_GROUPS = ("diziner.annotators",)  # a stage with this module behind it has the annotators' plug-ins behind it
 ANSWERS = AnswerSettings()
 
 
@@ -26,6 +29,10 @@ class Annotated(NamedTuple):
 
     annotations: list[Annotation]
     usage: list[Usage]
+
+
+# What a kind of annotator is: as `annotate`, with the settings of answers given.
+Labeller = Callable[[Sequence[Document], Guideline, AnnotatorSettings, Asker, str, AnswerSettings], Annotated]
 
 
 def annotate(
@@ -40,19 +47,40 @@ def annotate(
 
     An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
     leaves out is not asked: its rows are failures `left_out`.
-    Errors: ProviderError with a table of causes if more documents failed than `answers` allows.
+    A kind of a plug-in labels in its own way, from the same arguments.
+    Errors: UserError for an unknown kind; ProviderError with a table of causes if more documents failed than
+    `answers` allows.
     """
     if annotator.name in guideline.left_out:
         left_out = Failure(LEFT_OUT, "by the guideline")
         return Annotated([Annotation(document.id, failure=left_out) for document in documents], [])
+    labeller: Labeller = found(ANNOTATORS, annotator.kind, BUILT_IN)
+    annotated = labeller(documents, guideline, annotator, asker, label, answers)
+    if [row.id for row in annotated.annotations] != [document.id for document in documents]:
+        raise UserError(f"{label}: annotator kind {annotator.kind}: it must give one row per document, in order")
+    refuse_too_many_failures(annotated.annotations, answers, label)
+    return annotated
+
+
+def ask_a_model(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Ask a language model for each document's mentions, and place its answers on tokens."""
     requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
     dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
     annotations = [
         _annotation(document, dialogue, guideline.types, answers.occurrences)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
-    refuse_too_many_failures(annotations, answers, label)
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
+
+
+BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model}
 
 
 def requests_for(

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from diziner.prompting.request import ModelSettings
+
+MODEL = "model"  # the kind of annotator that asks a language model
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorSettings:
     """`style` is plain (one user message) or few_shot (the guideline's example sentences as earlier turns).
 
-    `prompt` names the template of `diziner/prompts/`.
+    `prompt` names the template of `diziner/prompts/`. `kind` is model, or a plug-in's: then the plug-in says what
+    becomes of documents, and `options` are its own settings.
     """
 
     name: str
     model: ModelSettings
     style: str = "plain"
     prompt: str = "annotate.v1"
+    kind: str = MODEL
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,8 @@ class AnswerSettings:
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
     """From an entry of params `annotators` (or a selection's `settings`), already checked by its schema."""
-    own = {key: entry[key] for key in ("style", "prompt") if key in entry}
-    model = {key: value for key, value in entry.items() if key not in {"style", "prompt"}}
+    own = {key: entry[key] for key in ("style", "prompt", "kind", "options") if key in entry}
+    model = {key: value for key, value in entry.items() if key not in own}
     if "stop" in model:
         model["stop"] = tuple(model["stop"])
     return AnnotatorSettings(name=name, model=ModelSettings(**model), **own)

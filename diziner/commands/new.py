@@ -8,10 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
+from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
 from diziner.guideline.file import dump_guideline
@@ -77,12 +76,12 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
 def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     card = new_card(name, texts)
     check(card, "benchmark", "card")
-    write_text(folder / "benchmark.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
-    write_text(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
+    write_yaml(folder / "benchmark.yaml", dump_yaml(card, width=80))
+    write_yaml(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
     write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
-    write_text(folder / "pilots.yaml", pins_text(name, "", []))
+    write_yaml(folder / "pilots.yaml", pins_text(name, "", []))
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 

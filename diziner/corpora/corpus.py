@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
-
-Source = Literal["sample", "local", "hub"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +29,4 @@ class Corpus:
     test: tuple[Labelled, ...]
     repairs: int = 0
     bad: int = 0
-    source: Source = "local"
+    source: str = "local"

@@ -15,7 +15,7 @@ from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified
 from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
 from diziner.endpoints.provenance import processor
-from diziner.prompting.request import Response
+from diziner.llm.rows import fingerprint_of
 
 
 def check_recording(subject: Subject) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _processor(subject: Subject) -> Finding:
     """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
     rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
     local = [reply for _, request, reply in rows if request.get("address") == LOCAL_ADDRESS]
-    told = Counter(_processor_of(str(reply.fingerprint)) for reply in local if isinstance(reply, Response))
+    told = Counter(_processor_of(fingerprint_of(reply)) for reply in local)
     here = processor()
     facts = {"recorded": dict(sorted(told.items())), "here": here}
     if not any(told):

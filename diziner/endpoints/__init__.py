@@ -136,13 +136,17 @@ def endpoints_from(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Endpoin
 
     Errors: UserError for an unknown kind, or a declaration that its kind cannot use.
     """
-    return {name: _endpoint(name, entry) for name, entry in params.items()}
+    return {name: endpoint_from(name, entry, f"params.yaml: endpoints.{name}.") for name, entry in params.items()}
 
 
-def _endpoint(name: str, entry: Mapping[str, Any]) -> Endpoint:
+def endpoint_from(name: str, entry: Mapping[str, Any], where: str) -> Endpoint:
+    """Make an endpoint of an entry that fits its schema; `where` begins the message of what its kind cannot use.
+
+    Errors: UserError as `endpoints_from`.
+    """
     endpoint = Endpoint(**{**entry, "name": name, "base_urls": tuple(entry.get("base_urls", ()))})
     try:
         endpoint.backend.check(endpoint)
     except UserError as error:
-        raise UserError(f"params.yaml: endpoints.{name}.{error}") from None
+        raise UserError(f"{where}{error}") from None
     return endpoint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from diziner.prompting.request import Refusal, Reply, Response
@@ -36,3 +36,15 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
 def reply_from_json(value: dict[str, Any]) -> Reply:
     """The inverse of `reply_to_json`. Errors: TypeError for another shape."""
     return Refusal(**value["refusal"]) if "refusal" in value else Response(**value)
+
+
+def fingerprint_of(reply: Reply) -> str:
+    """What the reply says that it was computed with; nothing for a refusal."""
+    return str(reply.fingerprint) if isinstance(reply, Response) else ""
+
+
+def is_same_answer(one: Reply, other: Reply) -> bool:
+    """Whether two replies are equal, wherever they were computed."""
+    if isinstance(one, Response) and isinstance(other, Response):
+        return replace(one, fingerprint="") == replace(other, fingerprint="")
+    return one == other

@@ -28,7 +28,7 @@ _LABEL_KEYS = ("tags", "spans")
 
 
 @dataclass(frozen=True, slots=True)
-class PlainFile:
+class LabelledFile:
     """A labelled file in file order.
 
     `documents` are by id, None where the file has spans only. Where it has no ids, a document's id is `#` and its
@@ -47,7 +47,7 @@ class PlainFile:
         return sum(row.failure is not None for row in self.annotations)
 
 
-def read_plain(path: Path) -> PlainFile:
+def read_plain(path: Path) -> LabelledFile:
     """Read a labelled file; its ending says of which kind it is.
 
     JSON Lines, parquet or a saved dataset with tokens or text and tags or spans; columns (CoNLL and its kin); the
@@ -66,7 +66,7 @@ def read_plain(path: Path) -> PlainFile:
 
 
 def read_texts(path: Path) -> dict[str, Document]:
-    """The documents of a file by id, whether it has labels or not; ids as in `PlainFile`.
+    """The documents of a file by id, whether it has labels or not; ids as in `LabelledFile`.
 
     Errors: UserError as `read_plain`, but for labels, which are not looked at.
     """
@@ -111,7 +111,7 @@ class _Rows:
             yield self.seen[-1]
 
 
-def _with_tokens(path: Path) -> PlainFile:
+def _with_tokens(path: Path) -> LabelledFile:
     table = file_table(path, "", _layout(path))
     rows = _Rows(table.rows)
     labelled, repairs = rows.read(path, table.names)
@@ -126,10 +126,10 @@ def _with_tokens(path: Path) -> PlainFile:
             )
         annotations.append(Annotation(each.document.id, () if failure else each.spans or (), failure))
     documents = {each.document.id: each.document for each in labelled}
-    return PlainFile(path, rows.has_ids, tuple(annotations), documents, repairs)
+    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs)
 
 
-def _spans_only(path: Path) -> PlainFile:
+def _spans_only(path: Path) -> LabelledFile:
     if "failure" in _first_row(path):
         annotations = read_annotations(path)
     else:
@@ -143,7 +143,7 @@ def _spans_only(path: Path) -> PlainFile:
             if span.start >= span.end:
                 raise UserError(f"{path}: document {row.id!r}: span [{span.start}, {span.end}) is empty")
     rows = (Annotation(row.id, tuple(sorted(row.spans)), row.failure) for row in annotations)
-    return PlainFile(path, True, tuple(rows), None)
+    return LabelledFile(path, True, tuple(rows), None)
 
 
 def _has_spans_only(path: Path) -> bool:

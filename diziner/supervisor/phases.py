@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from diziner.common.errors import ProviderError
@@ -11,6 +11,7 @@ from diziner.common.files import schema_of, validator, without_keywords
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import OUTAGES, Dialogue, ask_objects
 from diziner.prompting.request import Message, Request
+from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
 from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import Guideline, Instruction
@@ -60,6 +61,7 @@ class Supervisor:
         valid = validator(f"supervisor/{phase}", ignoring)
         dialogues = ask_objects(self.asker, requests, valid, f"{self.label} {phase}")
         self._refuse_outage(phase, dialogues)
+        dialogues = [replace(d, value=unstrict(d.value, q.choices)) for d, q in zip(dialogues, questions, strict=True)]
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]
         self.usage += [used for dialogue in dialogues for used in dialogue.usage]
         self.record.append(
@@ -121,7 +123,7 @@ def instruction_lines(instruction: Instruction) -> list[str]:
 
 
 def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] | None:
-    """The phase's schema as sent: with its bounds for grammars, without for hosted schemas, which refuse them."""
+    """The phase's schema as sent: with its bounds for grammars; for hosted models without, and in the strict subset."""
     if structured not in {"json_schema", "grammar"}:
         return None
     bounds = frozenset() if structured == "grammar" else _BOUNDS
@@ -131,7 +133,9 @@ def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] |
         for value in schema["properties"].values():
             if value.get("type") == "array":
                 value["maxItems"] = question.limit
-    return schema
+        return schema
+    held: dict[str, Any] = strict(schema)
+    return held
 
 
 def _hold(schema: Any, choices: Mapping[str, Sequence[str]]) -> None:

@@ -131,7 +131,7 @@ def test_an_analysis_decides_the_same_under_any_order_of_summation(
         assert decided(analyse(*corpus, chosen)) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 3))
 def test_exact_measures_are_those_of_the_floats(seed: int, annotators: int, types: int) -> None:
     from diziner.agreement.disagreement import pattern_measures
@@ -232,7 +232,7 @@ def test_a_floor_is_reached_exactly() -> None:
     assert not next(check for check in checks if check.rule == "F1").passed
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=2, max_size=9))
 def test_the_p_value_does_not_hang_on_the_last_bits_of_f1(rows: list[tuple[int, int, int]]) -> None:
     gold = [max(a, b, c) for a, b, c in rows]

@@ -11,6 +11,7 @@ import pytest
 from projects import ROOT, Project, copy_project, use_scripted
 
 from diziner.commands import new
+from diziner.common.version import VERSION
 from diziner.corpora.card import load_card
 from diziner.corpora.newroom import read_own_texts
 from diziner.corpora.sources import load_source
@@ -131,7 +132,7 @@ def test_a_room_that_could_not_be_finished_leaves_nothing(
     (tmp_path / "data").mkdir()
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).write_bytes((project.folder / name).read_bytes())
-    (tmp_path / ".diziner").write_text("test\n")
+    (tmp_path / ".diziner").write_text(f"{VERSION}\n")
     (tmp_path / "stages").mkdir()
     (tmp_path / "own.txt").write_text("\n".join(SENTENCES))
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 
 from diziner.common.errors import UserError
 from diziner.common.files import check, dump_line, write_jsonl
-from diziner.corpora.card import Card, Counts, Licence, Local
+from diziner.corpora.card import Card, Counts, Licence, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.pilot import Method
 from diziner.corpora.prepare import CorpusSettings, Prepared, prepare
@@ -102,7 +102,7 @@ def test_no_byte_of_pilot_sets_or_test_depends_on_gold(method: Method) -> None:
 
 
 def test_manifest_accounts_for_everything() -> None:
-    card = replace(CARD, local=Local({}, "ask", expected={"test": Counts(12, {"PER": 11, "LOC": 12})}))
+    card = replace(CARD, sources={"local": SourceEntry(expected={"test": Counts(12, {"PER": 11, "LOC": 12})})})
     prepared = prepare(corpus(), card, settings(pilot_mode="fixed"))
     manifest = prepared.manifest
     assert manifest["benchmark"] == "toy" and manifest["source"] == "local"

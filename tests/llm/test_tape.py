@@ -27,7 +27,7 @@ def row(turns: list[tuple[str, str]], answer: str = "{}", reason: str = "stop") 
     return request.key, request.canonical(), Response(answer, reason, "m", "fp", 3, 1, None)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(TURNS, TEXTS), max_size=6))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, turns: list[Any]) -> None:
     rows = list({r[0]: r for r in (row(*t) for t in turns)}.values())
