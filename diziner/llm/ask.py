@@ -84,7 +84,7 @@ class StoreAsker:
         return [outcomes[key] for key in keys]
 
     def kept(self, requests: Sequence[Request]) -> list[bool]:
-        """See `diziner.prompting.asker.Asker`."""
+        """See `diziner.prompting.asker.KeepingAsker`."""
         found = self._found([request.key for request in requests])
         return [request.key in found for request in requests]
 

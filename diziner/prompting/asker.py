@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from diziner.prompting.request import Outcome, Request
 
 
 class Asker(Protocol):
-    """Answers requests, from wherever it has the answers. `again`: what cannot be read is to be asked anew."""
-
-    again: bool
+    """Answers requests, from wherever it has the answers."""
 
     def address(self, endpoint: str) -> str:
         """Return what identifies an endpoint of that name in requests.
@@ -24,6 +22,13 @@ class Asker(Protocol):
 
         `label` names the work on the progress line and in the report.
         """
+
+
+@runtime_checkable
+class KeepingAsker(Asker, Protocol):
+    """An asker that keeps replies, and so knows of other answers. `again`: what cannot be read is to be asked anew."""
+
+    again: bool
 
     def kept(self, requests: Sequence[Request]) -> list[bool]:
         """Return for each request whether its answer or refusal is at hand, so that no model would be called."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diziner.common.plain import plain_line
-from diziner.prompting.asker import Asker
+from diziner.prompting.asker import Asker, KeepingAsker
 from diziner.prompting.parse import ParseError, parse_object
 from diziner.prompting.request import REPAIR, Message, Request, Response, judged
 from diziner.prompting.templates import render
@@ -48,13 +48,13 @@ def ask_objects(
     object is followed by a repair turn that names the reason, at most `repair_turns` times; then the dialogue
     is a failure `unparsable`, never an empty object.
 
-    Where that or a refusal is the end, the next replica's answer is taken if it is at hand, or the asker asks `again`:
-    that is one more replica a run. So the lowest replica that can be read is the answer from then on.
+    Where that or a refusal is the end, the next replica's answer is taken if an asker that keeps replies has it, or
+    asks `again`: that is one more replica a run. So the lowest replica that can be read is the answer from then on.
     """
     dialogues = _ask_each(asker, requests, validate, label, repair_turns)
     unread = {place: request for place, request in enumerate(requests) if _is_unread(dialogues[place])}
     renewed: set[int] = set()
-    while unread:
+    while unread and isinstance(asker, KeepingAsker):
         following = {place: request.next_replica() for place, request in unread.items()}
         kept = dict(zip(following, asker.kept(list(following.values())), strict=True))
         chosen = {
