@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from diziner.annotator.answers import EntityForm
+from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
 from diziner.common.errors import UserError
-from diziner.common.files import validator
 from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
@@ -72,7 +73,9 @@ def ask_a_model(
 ) -> Annotated:
     """Ask a language model for each document's mentions, and place its answers on tokens."""
     requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
-    dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
+    labels = Labels(guideline.types)
+    forms = [EntityForm(document, guideline.types, labels) for document in documents]
+    dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
     annotations = [
         _annotation(document, dialogue, guideline.types, answers.occurrences)
         for document, dialogue in zip(documents, dialogues, strict=True)
@@ -110,21 +113,12 @@ def _annotation(
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    labels = _labels_by_name(types)
-    answers = [
-        (entity["text"], labels.get(entity["type"].casefold().strip(), entity["type"]))
-        for entity in dialogue.value["entities"]
-    ]
-    matches = match_answers(document, answers, [t.label for t in types], occurrences)
+    matches = match_answers(document, dialogue.value["entities"], [t.label for t in types], occurrences)
     return Annotation(
         document.id,
         spans=matches.spans,
-        drops=matches.drops,
+        drops={**matches.drops, **dialogue.drops},
+        forms=dialogue.forms,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )
-
-
-def _labels_by_name(types: Sequence[EntityType]) -> dict[str, str]:
-    """Readable names and labels, any case, to labels; a name wins over another type's label."""
-    return {t.label.casefold(): t.label for t in types} | {t.name.casefold(): t.label for t in types}

@@ -78,12 +78,14 @@ def tally(annotator: AnnotatorSettings, annotations: Sequence[Annotation]) -> di
 
     `structured` is what the model was held to, `repaired` the documents that took a repair turn, `failures`
     the documents without annotation by cause, `mentions` those used, `drops` the answered ones that were not,
-    by reason.
+    by reason, `forms` what in answers had another form than asked for, by kind.
     """
     failures = Counter(row.failure.code for row in annotations if row.failure is not None)
     drops: Counter[str] = Counter()
+    forms: Counter[str] = Counter()
     for row in annotations:
         drops.update(row.drops)
+        forms.update(row.forms)
     return {
         "structured": annotator.model.structured,
         "documents": len(annotations),
@@ -91,4 +93,5 @@ def tally(annotator: AnnotatorSettings, annotations: Sequence[Annotation]) -> di
         "failures": dict(sorted(failures.items())),
         "mentions": sum(len(row.spans) for row in annotations),
         "drops": dict(sorted(drops.items())),
+        "forms": dict(sorted(forms.items())),
     }

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Report:
     first: Mapping[str, tuple[str, str]]
     sha256: str
     bytes: int
+    forms: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -52,8 +53,10 @@ def report_on(name: str, annotations: Sequence[Annotation], path: Path) -> Repor
     first: dict[str, tuple[str, str]] = {}
     failures: Counter[str] = Counter()
     drops: Counter[str] = Counter()
+    forms: Counter[str] = Counter()
     for annotation in annotations:
         drops.update(annotation.drops)
+        forms.update(annotation.forms)
         if annotation.failure is not None:
             failures[annotation.failure.code] += 1
             first.setdefault(annotation.failure.code, (annotation.id, annotation.failure.detail))
@@ -69,6 +72,7 @@ def report_on(name: str, annotations: Sequence[Annotation], path: Path) -> Repor
         first,
         digest,
         path.stat().st_size,
+        dict(sorted(forms.items())),
     )
 
 
@@ -161,13 +165,14 @@ def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    # Parquet has no mixed lists and no free keys: spans and drops become lists of records.
+    # Parquet has no mixed lists and no free keys: spans, drops and forms become lists of records.
     table = pyarrow.Table.from_pylist(
         [
             {
                 **row,
                 "spans": [{"start": start, "end": end, "type": name} for start, end, name in row["spans"]],
                 "drops": [{"reason": reason, "count": count} for reason, count in sorted(row["drops"].items())],
+                "forms": [{"kind": kind, "count": count} for kind, count in sorted(row["forms"].items())],
             }
             for row in rows
         ],
@@ -188,6 +193,7 @@ def _parquet_schema() -> Any:
             "spans": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole, "type": text})),
             "failure": pyarrow.struct({"code": text, "detail": text}),
             "drops": pyarrow.list_(pyarrow.struct({"reason": text, "count": whole})),
+            "forms": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
             "repairs": whole,
             "responses": pyarrow.list_(text),
         }

@@ -17,7 +17,8 @@ _TELLING = 20  # documents of a shard; fewer can fail by chance
 
 def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
     """manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
-    the same bytes; `failures` and `drops` count documents and answered entities by reason."""
+    the same bytes; `failures` and `drops` count documents and answered entities by reason, `forms` other forms of
+    answers by kind."""
     return {
         **described(job),
         "shard_documents": shard_documents,
@@ -26,6 +27,7 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
         "repairs": sum(report.repairs for report in reports),
         "rejected": rejected,
         "drops": _summed(report.drops for report in reports),
+        "forms": _summed(report.forms for report in reports),
         "failures": _summed(report.failures for report in reports),
         "shards": [
             {

@@ -1,7 +1,7 @@
 """Strict subset of JSON Schema: the part that providers who hold a model to a schema take.
 
-OpenAI's strict mode refuses an enum without a type; Gemini's refuses an empty string among an enum's values. Grammars
-of local models take both, and are sent schemas as they are.
+OpenAI's strict mode refuses an enum without a type, Gemini an empty string among an enum's values. Grammars of local
+models take both, and are sent schemas as they are.
 """
 
 from __future__ import annotations

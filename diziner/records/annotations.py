@@ -34,8 +34,9 @@ class Failure:
 class Annotation:
     """One annotator's answer for one document: spans, or a failure, never both.
 
-    `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason.
-    `repairs` is the number of repair turns. `responses` are the request keys behind the row (its receipt).
+    `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason, `forms`
+    what in the answer had another form than asked for, by kind. `repairs` is the number of repair turns. `responses`
+    are the request keys behind the row (its receipt).
     """
 
     id: str
@@ -44,6 +45,7 @@ class Annotation:
     drops: Mapping[str, int] = field(default_factory=dict)
     repairs: int = 0
     responses: tuple[str, ...] = ()
+    forms: Mapping[str, int] = field(default_factory=dict)
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
         "spans": [[s.start, s.end, s.type] for s in annotation.spans],
         "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
         "drops": dict(annotation.drops),
+        "forms": dict(annotation.forms),
         "repairs": annotation.repairs,
         "responses": list(annotation.responses),
     }
@@ -68,6 +71,7 @@ def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
         row["drops"],
         row["repairs"],
         tuple(row["responses"]),
+        row.get("forms", {}),
     )
 
 

@@ -10,6 +10,7 @@ from diziner.common.errors import ProviderError
 from diziner.common.files import schema_of, validator, without_keywords
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import OUTAGES, Dialogue, ask_objects
+from diziner.prompting.parse import Form
 from diziner.prompting.request import Message, Request
 from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
@@ -58,8 +59,9 @@ class Supervisor:
         requests = [self._request(phase, question) for question in questions]
         # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
         ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
-        valid = validator(f"supervisor/{phase}", ignoring)
-        dialogues = ask_objects(self.asker, requests, valid, f"{self.label} {phase}")
+        schema = f"supervisor/{phase}"
+        form = Form(validator(schema, ignoring), schema_of(schema)["required"])
+        dialogues = ask_objects(self.asker, requests, [form] * len(requests), f"{self.label} {phase}")
         self._refuse_outage(phase, dialogues)
         dialogues = [replace(d, value=unstrict(d.value, q.choices)) for d, q in zip(dialogues, questions, strict=True)]
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]

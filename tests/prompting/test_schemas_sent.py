@@ -52,7 +52,7 @@ def faults(schema: Any, where: str = "$", depth: int = 1) -> Iterator[str]:
     values = schema.get("enum", ["x"])
     if not values or "" in values or len(set(values)) < len(values):
         yield f"{where}: enum {values}"
-    if (len(values) > 250 and sum(map(len, values)) > 15_000) or len(values) > 1000:
+    if len(values) > 1000 or (len(values) > 250 and sum(map(len, values)) > 15_000):
         yield f"{where}: enum too large"
     if kind == "object":
         properties = schema.get("properties", {})
