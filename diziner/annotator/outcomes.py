@@ -9,8 +9,7 @@ from typing import Any
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
 from diziner.common.errors import ProviderError
 from diziner.common.exact import as_written
-from diziner.prompting.dialogue import OUTAGES
-from diziner.records.annotations import Annotation
+from diziner.records.annotations import OUTAGES, Annotation
 
 LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
 TOO_LONG = "too_long"

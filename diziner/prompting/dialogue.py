@@ -12,11 +12,10 @@ from diziner.prompting.parse import Form, ParseError, Reading, read_object
 from diziner.prompting.request import REPAIR, Message, Request, Response, judged
 from diziner.prompting.templates import render
 from diziner.prompting.usage import usage_of
-from diziner.records.annotations import Failure
+from diziner.records.annotations import OUTAGES, Failure
 from diziner.records.usage import Usage
 
 READS = ("prompts/repair.v1.md",)
-OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
 
 _LONGEST_REPEATED = 20_000  # characters
 

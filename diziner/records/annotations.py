@@ -12,6 +12,8 @@ from typing import Any
 
 from diziner.common.files import read_jsonl
 
+OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:

@@ -9,11 +9,12 @@ from typing import Any
 from diziner.common.errors import ProviderError
 from diziner.common.files import schema_of, validator, without_keywords
 from diziner.prompting.asker import Asker
-from diziner.prompting.dialogue import OUTAGES, Dialogue, ask_objects
+from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.parse import Form
 from diziner.prompting.request import Message, Request
 from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
+from diziner.records.annotations import OUTAGES
 from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import Guideline, Instruction
 from diziner.records.usage import Usage
