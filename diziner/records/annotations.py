@@ -13,6 +13,8 @@ from typing import Any
 from diziner.common.files import read_jsonl
 from diziner.records.documents import Range
 
+OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:

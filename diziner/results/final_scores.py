@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diziner.annotator.outcomes import taking_part
+from diziner.annotator.participation import taking_part
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.results.document_counts import PredictionCounts
