@@ -76,11 +76,11 @@ def reachable(*starts: Path) -> set[Path]:
 
 
 def arrows() -> dict[tuple[str, str], list[str]]:
-    """The imports from one room to another, by the two rooms."""
+    """The imports from one room to another, by the two rooms; the public names in `__init__` are no room's."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in modules():
         for other in imported(path):
-            if room(path) != room(other):
+            if room(path) not in {room(other), "__init__"}:
                 found[room(path), room(other)].append(f"{path.relative_to(ROOT)} -> {other.relative_to(ROOT)}")
     return found
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from diziner.annotator.answers import EntityForm
 from diziner.annotator.labels import Labels
-from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
+from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.participation import LEFT_OUT
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
 from diziner.common.errors import UserError
@@ -49,8 +50,8 @@ def annotate(
     An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
     leaves out is not asked: its rows are failures `left_out`.
     A kind of a plug-in labels in its own way, from the same arguments.
-    Errors: UserError for an unknown kind; ProviderError with a table of causes if more than
-    `answers.max_failed_share` of the documents failed.
+    Errors: UserError for an unknown kind; ProviderError with a table of causes if more documents failed than
+    `answers` allows.
     """
     if annotator.name in guideline.left_out:
         left_out = Failure(LEFT_OUT, "by the guideline")
@@ -59,7 +60,7 @@ def annotate(
     annotated = labeller(documents, guideline, annotator, asker, label, answers)
     if [row.id for row in annotated.annotations] != [document.id for document in documents]:
         raise UserError(f"{label}: annotator kind {annotator.kind}: it must give one row per document, in order")
-    refuse_too_many_failures(annotated.annotations, answers.max_failed_share, label)
+    refuse_too_many_failures(annotated.annotations, answers, label)
     return annotated
 
 
@@ -77,7 +78,7 @@ def ask_a_model(
     forms = [EntityForm(document, guideline.types, labels) for document in documents]
     dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers.occurrences)
+        _annotation(document, dialogue, guideline.types, answers)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
@@ -109,16 +110,19 @@ def requests_for(
 
 
 def _annotation(
-    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], settings: AnswerSettings
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    matches = match_answers(document, dialogue.value["entities"], [t.label for t in types], occurrences)
+    labels = [t.label for t in types]
+    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
     return Annotation(
         document.id,
         spans=matches.spans,
         drops={**matches.drops, **dialogue.drops},
         forms=dialogue.forms,
+        characters=matches.characters,
+        matched=matches.matched,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )

@@ -32,13 +32,17 @@ class AnswerSettings:
     """How every annotator is asked and its answers are read (params `answers`).
 
     `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one in
-    answer order. `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's
-    documents in one round; above it the stage stops. `show_goal`: whether annotators are told the goal.
+    answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
+    `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
+    above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
+    `show_goal`: whether annotators are told the goal.
     """
 
     occurrences: Literal["all", "ordered"] = "all"
+    matching: Literal["plain", "lenient"] = "lenient"
     repair_turns: int = 1
     max_failed_share: float = 1.0
+    allowed_failures: int = 2
     show_goal: bool = True
 
 

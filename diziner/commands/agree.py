@@ -16,6 +16,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_text
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
+from diziner.standalone.common_tokens import widened_of
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import analysed, annotators_of, measured, texts_of
 from diziner.standalone.scores import json_text
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     settings = AnalysisSettings(weights=options.weights)
     texts = texts_of(options.documents)
     files = annotators_of([read_plain(path) for path in options.files])
-    analysis, documents = analysed(files, texts, settings)
+    analysis, documents, files = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))
     further = {"measures": measured(analysis, options.measure)} if options.measure else {}
@@ -64,7 +65,14 @@ def agreement_of(analysis: Analysis, files: Mapping[str, LabelledFile]) -> dict[
     """All that is printed: agreement, what became of each file, totals and hotspots."""
     return {
         "agreement": agreement_to_json(analysis.agreement),
-        "files": {name: {"failures": file.failures, "repairs": file.repairs} for name, file in files.items()},
+        "files": {
+            name: {
+                "failures": file.failures,
+                "repairs": file.repairs,
+                "widened": widened_of(file, {row.id for row in file.annotations}),
+            }
+            for name, file in files.items()
+        },
         "hotspots": [hotspot_to_json(hotspot) for hotspot in analysis.hotspots],
         "totals": asdict(analysis.totals),
     }

@@ -40,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=_positive, metavar="N", help="processes of --engine ray (default: one a core)")
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in DIR/rejected.jsonl")
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
+    add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
     parser.epilog = (
         "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
@@ -68,11 +69,16 @@ def run(options: argparse.Namespace) -> None:
         _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
         return
     run_options = RunOptions(
-        options.shard_documents, options.skip_bad, options.replace, options.engine, _workers(options, job)
+        options.shard_documents,
+        options.skip_bad,
+        options.replace,
+        options.engine,
+        _workers(options, job),
+        options.again,
     )
     done = label_corpus(job, files, run_options)
     _say(sys.stdout, _summary(done, options.out))
-    refuse_too_many_failures(done.reports, settings.answers.max_failed_share, job.label)
+    refuse_too_many_failures(done.reports, settings.answers, job.label)
 
 
 def _enter(params: Path | None) -> None:

@@ -17,6 +17,7 @@ from diziner.guideline.file import dump_guideline
 from diziner.layout import DATA, PIPELINE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.settings import Settings, load_settings
+from diziner.spans.widened import EXAMPLES, widened_spans
 
 _HEADER = """\
 # Fill in: what the documents are, what each type is and is not, examples to mark and not to mark, and under
@@ -89,9 +90,16 @@ def _say(room: Room, texts: OwnTexts) -> None:
     gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
     left_out = f", {len(texts.rejected)} bad rows left out (rejected.jsonl)" if texts.rejected else ""
     repairs = f", {texts.repairs} repairs" if texts.repairs else ""
+    inside = [
+        each
+        for own in (*texts.pilot, *texts.test)
+        for each in widened_spans(own.document, own.spans or (), own.characters)
+    ]
+    shown = ", ".join(f"{each.text!r} in {each.tokens!r}" for each in inside[:EXAMPLES])
+    widened = f", {len(inside)} mentions inside tokens, which are scored by these ({shown})" if inside else ""
     sys.stdout.write(
         f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
-        f"gold{repairs}{left_out}; types: {', '.join(texts.types)}\n"
+        f"gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
         f"Fill in {room.guideline(0)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"

@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.layout import Room, room_named, rooms, store_path
+from diziner.llm.rows import is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, read_tape, write_tape
 from diziner.records.usage import read_usage
@@ -136,7 +136,7 @@ def _import(store: ResponseStore, file: Path) -> None:
     new = store.put_rows(rows)
     kept = store.get([key for key, _, _ in rows], failures=True)
     # The same answer, computed elsewhere, is no other one.
-    differ = sum(replace(kept[key], fingerprint=response.fingerprint) != response for key, _, response in rows)
+    differ = sum(not is_same_answer(kept[key], reply) for key, _, reply in rows)
     _say(f"{store_path()}: {new} of {len(rows)} responses were new")
     if differ:
         _say(f"{differ} differ from those kept here before, which stay")

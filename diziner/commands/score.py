@@ -10,8 +10,10 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.scoring.protocols import PROTOCOLS
+from diziner.scoring.strict import SCORED
+from diziner.standalone.common_tokens import Texts, widened_of
 from diziner.standalone.files import LabelledFile, read_plain
-from diziner.standalone.from_python import Texts, align, texts_of
+from diziner.standalone.from_python import align, texts_of
 from diziner.standalone.scores import chosen_protocols, difference_to_json, json_text, protocol_scores, scores_to_json
 
 IN_PROJECT = False
@@ -74,8 +76,8 @@ def scored(
 
     A failed document counts as nothing found. Errors: as `run`.
     """
-    gold, *predictions = files
     aligned = align(files, texts, common)
+    gold, *predictions = aligned.files
     ids = aligned.ids
     found = [
         {name: protocol_scores(name, aligned.documents, aligned.gold, own) for name in names}
@@ -84,12 +86,14 @@ def scored(
     result: dict[str, Any] = {
         "documents": len(ids),
         "left_out": len({row.id for file in files for row in file.annotations} - ids),
-        "gold": {"file": gold.path.name, "repairs": gold.repairs},
+        "scored": SCORED,
+        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": widened_of(gold, ids)},
         "bootstrap": {"samples": samples, "seed": seed},
         "predictions": [
             {
                 "file": file.path.name,
                 "repairs": file.repairs,
+                "widened": widened_of(file, ids),
                 "failures": sum(row.failure is not None and row.id in ids for row in file.annotations),
                 "protocols": {name: scores_to_json(name, own[name], samples, seed) for name in names},
             }

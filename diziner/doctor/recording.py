@@ -13,8 +13,9 @@ from diziner.doctor.finding import Finding, State, counted, listed
 from diziner.doctor.packages import installed
 from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified
-from diziner.llm.local import ADDRESS as LOCAL_ADDRESS
-from diziner.llm.provenance import processor
+from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
+from diziner.endpoints.provenance import processor
+from diziner.llm.rows import fingerprint_of
 
 
 def check_recording(subject: Subject) -> Iterator[Finding]:
@@ -55,8 +56,8 @@ def _runtime(recorded: list[Any]) -> Finding:
 def _processor(subject: Subject) -> Finding:
     """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
     rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
-    local = [response for _, request, response in rows if request.get("address") == LOCAL_ADDRESS]
-    told = Counter(_processor_of(str(response.fingerprint)) for response in local)
+    local = [reply for _, request, reply in rows if request.get("address") == LOCAL_ADDRESS]
+    told = Counter(_processor_of(fingerprint_of(reply)) for reply in local)
     here = processor()
     facts = {"recorded": dict(sorted(told.items())), "here": here}
     if not any(told):

@@ -13,7 +13,7 @@ from typing import Any
 
 from diziner.doctor.finding import Finding, amount, counted, reason
 from diziner.doctor.subject import Subject
-from diziner.llm.local import ADDRESS as LOCAL_ADDRESS
+from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
 
 _NAMED = re.compile(r"([0-9a-f]{64})\.\w+")  # weights are kept under their SHA-256
 _LONG = 500_000_000  # bytes, half a second or more

@@ -71,6 +71,7 @@ def recipe_digest(
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
+        "matching": answers.matching,
         "repair_turns": answers.repair_turns,
         "format": form,
         "code": _code_digest(),
@@ -91,7 +92,9 @@ def described(job: Job) -> dict[str, Any]:
             "prompt": job.annotator.prompt,
             "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
         },
-        "answers": {key: value for key, value in answers.items() if key != "max_failed_share"},
+        "answers": {
+            key: value for key, value in answers.items() if key not in ("max_failed_share", "allowed_failures")
+        },
         "guideline": {
             "benchmark": job.guideline.benchmark,
             "round": job.guideline.round,

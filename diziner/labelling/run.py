@@ -29,13 +29,15 @@ Work = Iterator[tuple[Shard, list[Document]]]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go."""
+    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go;
+    `again` asks once more for what was refused or cannot be read."""
 
     shard_documents: int
     skip_bad: bool = False
     replace: bool = False
     engine: Engine = "local"
     workers: int = 1
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,8 @@ def _reports(job: Job, options: RunOptions, work: Work, shards: int, answered: C
     if options.engine == "ray" and shards:
         from diziner.labelling.ray_engine import on_ray
 
-        return on_ray(job, work, min(options.workers, shards))
-    labeller = Labeller(job, answered=answered)
+        return on_ray(job, work, min(options.workers, shards), options.again)
+    labeller = Labeller(job, answered=answered, again=options.again)
     return (labeller.label(shard.name, documents) for shard, documents in work)
 
 

@@ -22,11 +22,14 @@ class Labeller:
     `answered` is called for each document whose first answer has come back from a model.
     """
 
-    def __init__(self, job: Job, worker: int = 0, workers: int = 1, answered: Advance | None = None) -> None:
+    def __init__(
+        self, job: Job, worker: int = 0, workers: int = 1, answered: Advance | None = None, again: bool = False
+    ) -> None:
         self._job = job
         self._folder = OutFolder(job.out, job.format)
         # The answers of the benchmark that the guideline is of are at hand, as they are for its stages.
         self._asker = asker_for(job.settings, Room(job.guideline.benchmark))
+        self._asker.again = again
         # But it is not meant to have these documents'.
         self._asker.replays = False
         self._asker.endpoints = {
@@ -46,7 +49,7 @@ class Labeller:
         annotations, _ = annotate(documents, job.guideline, job.annotator, self._asker, job.label, self._answers)
         path = self._folder.shard(name)
         write_rows(path, documents, annotations)
-        report = report_on(name, annotations, path)
+        report = report_on(name, documents, annotations, path)
         self._folder.keep(report)
         return report
 

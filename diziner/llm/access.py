@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from diziner.layout import Room, cost_report, store_path
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.settings import Settings
+
+AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was refused or cannot be read
 
 
 def asker_for(settings: Settings, room: Room) -> StoreAsker:
@@ -17,4 +21,5 @@ def asker_for(settings: Settings, room: Room) -> StoreAsker:
         room.tape,
         budget_usd=settings.budget_usd,
         report=cost_report(),
+        again=bool(os.environ.get(AGAIN)),
     )

@@ -15,7 +15,7 @@ from diziner.endpoints import Endpoint, Send
 from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prompting.request import REPAIR, Outcome, Request, Response
+from diziner.prompting.request import REPAIR, Outcome, Reply, Request, Response
 
 
 @contextmanager
@@ -40,8 +40,9 @@ class StoreAsker:
     `tape` is a file of recorded responses, also of failures that were recorded as such; with `replays` it is meant
     to have them all, and an error about a model that cannot be asked says what differs from the recording.
     `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
-    the store may cost together. `report` is a file for what they cost, written after calls. `progress` shows how
-    far it is.
+    the store may cost together. `report` is a file for what they cost, written after calls. With `again`, what was
+    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `progress` shows how far
+    it is.
     """
 
     store: ResponseStore
@@ -52,10 +53,12 @@ class StoreAsker:
     replays: bool = True
     budget_usd: float | None = None
     report: Path | None = None
+    again: bool = False
     progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
     _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
-    _recorded: dict[str, Response] | None = None
+    _first: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    _recorded: dict[str, Reply] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; UserError if params `endpoints` has none."""
@@ -80,12 +83,17 @@ class StoreAsker:
                 self._call_each(list(missing.values()), label, outcomes, advance)
         return [outcomes[key] for key in keys]
 
-    def _found(self, keys: Sequence[str]) -> dict[str, Response]:
-        """The responses among `keys` that need no call: answers of the store, then whatever the tape has."""
+    def kept(self, requests: Sequence[Request]) -> list[bool]:
+        """See `diziner.prompting.asker.KeepingAsker`."""
+        found = self._found([request.key for request in requests])
+        return [request.key in found for request in requests]
+
+    def _found(self, keys: Sequence[str]) -> dict[str, Reply]:
+        """The replies among `keys` that need no call: answers and refusals of the store, then whatever the tape has."""
         found = self.store.get(keys)
         if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():
             if self._recorded is None:
-                self._recorded = {key: response for key, _, response in read_tape(self.tape)}
+                self._recorded = {key: reply for key, _, reply in read_tape(self.tape)}
             recorded = self._recorded
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
         return found
@@ -111,8 +119,9 @@ class StoreAsker:
         advance: Advance,
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
+        from diziner.endpoints.client import check_extra
         from diziner.llm.budget import Budget
-        from diziner.llm.client import check_extra
+        from diziner.llm.first_calls import FirstCalls
         from diziner.llm.lane import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
@@ -130,8 +139,13 @@ class StoreAsker:
             outcomes[request.key] = outcome
             advance()
 
+        model = requests[0].settings
+        first = self._first.setdefault(
+            (endpoint.name, model.model, model.revision), FirstCalls(endpoint.name, model.model)
+        )
+        first.answered = first.answered or bool(found)
         send = self._connection(endpoint, requests[0])
-        run(self._lanes[endpoint.name].call_all(requests, send, budget, received))
+        run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
 
     def _connection(self, endpoint: Endpoint, request: Request) -> Send:
         model = request.settings

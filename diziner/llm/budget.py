@@ -12,7 +12,7 @@ from diziner.llm import ledger
 from diziner.llm.store import ResponseStore, keep
 from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
-from diziner.prompting.request import REPAIR, Request, Response
+from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 
 class BudgetError(UserError):
@@ -72,11 +72,16 @@ class Budget:
                 raise await self._writer.run(lambda c: self._over_budget(c, most))
             await self._settled.wait()
 
-    async def keep(self, request: Request, response: Response, reservation: int | None) -> None:
-        """Keep an answer and what it cost; durable when this returns.
+    async def keep(self, request: Request, response: Reply, reservation: int | None) -> None:
+        """Keep a reply and what it cost; durable when this returns. A refusal is not billed.
 
         Errors: UserError if the model is not the one that answered before: then the cost is kept, not the answer.
         """
+        if isinstance(response, Refusal):
+            refusal = response
+            await self._writer.run(lambda c: keep(c, request.key, request.canonical(), refusal))
+            await self.release(reservation)
+            return
         tokens = response.prompt_tokens, response.completion_tokens
         priced = None if self._price is None else self._price.usd(*tokens)
         entry = ledger.spending_of(request, response, self._work, self._repair, priced)

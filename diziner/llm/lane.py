@@ -9,14 +9,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from typing import Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import DizinerError, UserError
 from diziner.endpoints import Endpoint, Send
+from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget, BudgetError
-from diziner.llm.failures import TransientError
+from diziner.llm.first_calls import FirstCalls
 from diziner.llm.pacing import AdaptiveLimit
 from diziner.llm.shared_limits import pacer, places
 from diziner.prices import prompt_tokens
-from diziner.prompting.request import Outcome, Request, Response
+from diziner.prompting.request import Outcome, Reply, Request, Response
 from diziner.records.annotations import Failure
 
 _FIRST_WAIT_S = 1.0
@@ -44,7 +45,7 @@ class Lane:
         self._in_flight = 0
         self._held_until = 0.0
         self._waiting: list[asyncio.Future[None]] = []
-        self._stop: BudgetError | None = None
+        self._stop: DizinerError | None = None
 
     async def call_all(
         self,
@@ -52,12 +53,15 @@ class Lane:
         send: Send,
         budget: Budget,
         received: Callable[[Request, Outcome], None],
+        first: FirstCalls | None = None,
     ) -> None:
         """Call `send` once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
 
-        A request whose attempts or time are used up comes back as a Failure (rate_limited, unavailable, timeout).
-        Errors: UserError (bad key, unknown model, bad request) ends all calls at once; BudgetError once the calls
-        in flight, which are paid for, are back. What was received before it has been passed on.
+        A request whose attempts or time are used up comes back as a Failure (rate_limited, unavailable, timeout), one
+        that is refused as a Refusal, which is kept, or as a Failure where nothing says that it is the request's fault.
+        Errors: UserError (bad key, unknown model) ends all calls at once; BudgetError, and that of `first` if its
+        calls all failed, once the calls in flight, which are paid for, are back. What was received before it has been
+        passed on.
         """
         waiting = iter(requests)
         self._stop = None
@@ -67,13 +71,15 @@ class Lane:
             # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
             for request in waiting:
                 try:
-                    outcome = await self._call(request, send, budget)
+                    outcome = await self._call(request, send, budget, first)
                 except BudgetError as error:
                     self._stop = error
                     return
                 if outcome is None:
                     return
                 received(request, outcome)
+                if first is not None:
+                    self._stop = self._stop or first.ended(request, outcome)
 
         try:
             # A task group cancels the other workers when one stops on an error.
@@ -87,7 +93,7 @@ class Lane:
         if self._stop is not None:
             raise self._stop
 
-    async def _call(self, request: Request, send: Send, budget: Budget) -> Outcome | None:
+    async def _call(self, request: Request, send: Send, budget: Budget, first: FirstCalls | None) -> Outcome | None:
         """The outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
@@ -111,7 +117,15 @@ class Lane:
                 reservation = await budget.reserve(request)
                 made += 1
                 try:
-                    response = await self._sent(request, send, deadline - clock())
+                    reply = await self._sent(request, send, deadline - clock())
+                except UnclearRefusalError as error:
+                    self._limit.succeeded()
+                    if first is not None and first.answered:
+                        # Others are answered: it is this request's fault.
+                        await budget.keep(request, error.refusal, reservation)
+                        return error.refusal
+                    await budget.release(reservation)
+                    return error.refusal.failure
                 except UserError:
                     await budget.release(reservation)
                     raise
@@ -124,9 +138,9 @@ class Lane:
                     self._refused(error, started, clock())
                 else:
                     self._limit.succeeded()
-                    self._learn(response, expected)
-                    await budget.keep(request, response, reservation)
-                    return response
+                    self._learn(reply, expected)
+                    await budget.keep(request, reply, reservation)
+                    return reply
             finally:
                 if self._places and place is not None:
                     self._places.give(place)
@@ -139,7 +153,7 @@ class Lane:
         asked = f"; it asks to wait {failed.retry_after:g} s" if failed.retry_after and made < endpoint.attempts else ""
         return Failure(failed.code, f"{failed.detail} ({calls}{asked})")
 
-    async def _sent(self, request: Request, send: Send, left: float) -> Response:
+    async def _sent(self, request: Request, send: Send, left: float) -> Reply:
         limit = self._endpoint.timeout_s + _GRACE_S
         try:
             async with asyncio.timeout(min(limit, left)):
@@ -179,7 +193,9 @@ class Lane:
             await asyncio.sleep(max(waits))
         return expected
 
-    def _learn(self, response: Response, expected: float) -> None:
+    def _learn(self, response: Reply, expected: float) -> None:
+        if not isinstance(response, Response):
+            return
         self._answer_tokens += (response.completion_tokens - self._answer_tokens) / 8
         if self._tokens:
             self._tokens.correct(response.prompt_tokens + response.completion_tokens - expected)

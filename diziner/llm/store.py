@@ -1,7 +1,7 @@
 """The response store: every answer ever received, in one SQLite file, committed before it is used.
 
-Answers are found by request key. Truncations, refusals and empty answers are kept as evidence, apart from
-answers: a live run asks again, a replay may be told to accept them as the failures they were. The same file
+Answers are found by request key, and so are refusals, as what they are. Truncations and empty answers are kept as
+evidence: a live run asks again, a replay may be told to accept them as the failures they were. The same file
 holds the account of what was spent (`diziner.llm.ledger`), so that an answer and its cost are one transaction.
 """
 
@@ -15,15 +15,14 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from diziner.common.errors import UserError
 from diziner.llm.ledger import TABLES
-from diziner.prompting.request import Request, Response, key_of
+from diziner.llm.rows import ANSWER, FAILED, Row, rank, reply_from_json, reply_to_json
+from diziner.prompting.request import Reply, Request, key_of
 
-Row = tuple[str, dict[str, Any], Response]
 T = TypeVar("T")
 
 LAYOUT = 1
@@ -41,25 +40,25 @@ class ResponseStore:
         self._busy_s = busy_s
         self._connection: sqlite3.Connection | None = None
 
-    def get(self, keys: Sequence[str], failures: bool = False) -> dict[str, Response]:
-        """The stored responses among `keys`; with `failures` also those that are no answers.
+    def get(self, keys: Sequence[str], failures: bool = False) -> dict[str, Reply]:
+        """The stored answers and refusals among `keys`; with `failures` also responses that are no answers.
 
         Errors: UserError for a store that is locked or damaged, a changed response included.
         """
-        found: dict[str, Response] = {}
+        found: dict[str, Reply] = {}
         if not self.path.exists():
             return found
-        wanted = "" if failures else "AND answer = 1"
+        wanted = "" if failures else f"AND answer <> {FAILED}"
         with self._open() as connection:
             for start in range(0, len(keys), _CHUNK):
                 chunk = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))
                 query = f"SELECT key, response, digest FROM responses WHERE key IN ({marks}) {wanted}"
-                found.update((row[0], _response(*row)) for row in connection.execute(query, chunk))
+                found.update((row[0], _reply(*row)) for row in connection.execute(query, chunk))
         return found
 
-    def put(self, request: Request, response: Response) -> None:
-        """Keep one response; durable when this returns. An answer is never replaced by a failure."""
+    def put(self, request: Request, response: Reply) -> None:
+        """Keep one reply; durable when this returns. An answer is never replaced by a refusal or a failure."""
         self.put_rows([(request.key, request.canonical(), response)])
 
     def put_rows(self, rows: Iterable[Row]) -> int:
@@ -90,7 +89,7 @@ class ResponseStore:
             for key, request, text, digest in connection.execute(
                 "SELECT key, request, response, digest FROM responses ORDER BY key"
             ):
-                yield key, json.loads(request), _response(key, text, digest)
+                yield key, json.loads(request), _reply(key, text, digest)
 
     def verify(self) -> int:
         """Check the file's structure, every key against its request, every response against its digest.
@@ -153,21 +152,21 @@ class ResponseStore:
         )
 
 
-def keep(connection: sqlite3.Connection, key: str, request: dict[str, Any], response: Response) -> int:
-    """Keep one response within a transaction; 1 if it was new or replaces a failure by an answer, else 0."""
-    text = _line(asdict(response))
+def keep(connection: sqlite3.Connection, key: str, request: dict[str, Any], reply: Reply) -> int:
+    """Keep one reply within a transaction; 1 if it was new or is worth more than the one before, else 0."""
+    text = _line(reply_to_json(reply))
     return connection.execute(
         "INSERT INTO responses (key, answer, request, response, digest) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, response = excluded.response, "
-        "digest = excluded.digest WHERE responses.answer = 0 AND excluded.answer = 1",
-        (key, int(response.failure is None), _line(request), text, _digest(key, text)),
+        f"digest = excluded.digest WHERE responses.answer <> {ANSWER} AND excluded.answer <> {FAILED}",
+        (key, rank(reply), _line(request), text, _digest(key, text)),
     ).rowcount
 
 
-def _response(key: str, text: str, digest: str | None) -> Response:
+def _reply(key: str, text: str, digest: str | None) -> Reply:
     if digest is not None and digest != _digest(key, text):
         raise ValueError(f"the response to {key} was changed after it was kept")
-    return Response(**json.loads(text))
+    return reply_from_json(json.loads(text))
 
 
 def _digest(key: str, text: str) -> str:

@@ -16,27 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from diziner.common.errors import ProviderError, UserError
+from diziner.common.errors import ProviderError
 from diziner.common.files import atomic
-from diziner.layout import GGUF, fetched_files, files_of, weights_path
+from diziner.endpoints.weights import entry_of
+from diziner.layout import files_of, weights_path
 
 _BLOCK = 1 << 20
 Reader = Callable[[str | None], Iterator[bytes]]  # the bytes of a file by name; None: of the only one
-
-
-def weights_file(model: str, weights: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Find the verified file of a local language model.
-
-    Errors: UserError if params `weights` has no such model, the model is several files and so no language
-    model, or the file has not been fetched.
-    """
-    entry = _entry(model, weights)
-    if "files" in entry:
-        raise UserError(
-            f"params.yaml: weights.{model}: no language model; one has the sha256 of its GGUF file, this has "
-            f"{', '.join(sorted(entry['files']))}"
-        )
-    return fetched_files(model, files_of(entry))[GGUF]
 
 
 def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> list[Path]:
@@ -44,7 +30,7 @@ def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[s
 
     Errors: UserError for an unknown model; ProviderError with each source's reason if none works.
     """
-    entry = _entry(model, weights)
+    entry = entry_of(model, weights)
     files = {weights_path(name, sha256): (name, sha256) for name, sha256 in files_of(entry).items()}
     reasons = []
     for source in entry["sources"]:
@@ -66,12 +52,6 @@ def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[s
 
 class _SourceError(Exception):
     pass
-
-
-def _entry(model: str, weights: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    if model not in weights:
-        raise UserError(f"params.yaml: weights: no model {model}; there are: {', '.join(sorted(weights))}")
-    return weights[model]
 
 
 def _write_verified(path: Path, blocks: Iterable[bytes], sha256: str) -> None:

@@ -27,7 +27,7 @@ DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
 # what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
 NEUTRAL = (
-    "llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py",
+    "llm", "scripted", "common/errors.py", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py",
     "__init__.py",  # public names alone
 )  # fmt: skip
 PLUG_IN_GROUPS = "PLUG_IN_GROUPS"  # a module's constant: the groups of plug-ins that it looks names up in

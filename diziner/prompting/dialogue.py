@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from diziner.prompting.asker import Asker
+from diziner.common.plain import plain_line
+from diziner.prompting.asker import Asker, KeepingAsker
 from diziner.prompting.parse import Form, ParseError, Reading, read_object
-from diziner.prompting.request import REPAIR, Message, Outcome, Request, Response, judged
+from diziner.prompting.request import REPAIR, Message, Request, Response, judged
 from diziner.prompting.templates import render
 from diziner.prompting.usage import usage_of
-from diziner.records.annotations import Failure
+from diziner.records.annotations import OUTAGES, Failure
 from diziner.records.usage import Usage
 
 READS = ("prompts/repair.v1.md",)
@@ -48,7 +49,47 @@ def ask_objects(
     """One dialogue per request, in order; `forms` are those of their answers. An answer that holds no fitting
     object is followed by a repair turn that names the reason, at most `repair_turns` times; then the dialogue
     is a failure `unparsable`, never an empty object.
+
+    Where that or a refusal is the end, the next replica's answer is taken if an asker that keeps replies has it, or
+    asks `again`: that is one more replica a run. So the lowest replica that can be read is the answer from then on.
     """
+    dialogues = _ask_each(asker, requests, forms, label, repair_turns)
+    unread = {place: request for place, request in enumerate(requests) if _is_unread(dialogues[place])}
+    renewed: set[int] = set()
+    while unread and isinstance(asker, KeepingAsker):
+        following = {place: request.next_replica() for place, request in unread.items()}
+        kept = dict(zip(following, asker.kept(list(following.values())), strict=True))
+        chosen = {
+            place: request
+            for place, request in following.items()
+            if kept[place] or (asker.again and place not in renewed)
+        }
+        renewed |= {place for place in chosen if not kept[place]}
+        others = _ask_each(asker, list(chosen.values()), [forms[place] for place in chosen], label, repair_turns)
+        for place, other in zip(chosen, others, strict=True):
+            dialogues[place] = _joined(dialogues[place], other)
+        unread = {place: request for place, request in chosen.items() if _is_unread(dialogues[place])}
+    return dialogues
+
+
+def _is_unread(dialogue: Dialogue) -> bool:
+    return dialogue.failure is not None and dialogue.failure.code not in OUTAGES
+
+
+def _joined(dialogue: Dialogue, other: Dialogue) -> Dialogue:
+    """The dialogue with that of the next replica behind it: its object, or the first failure still."""
+    read = dialogue if other.value is None else other
+    responses, usage = dialogue.responses + other.responses, dialogue.usage + other.usage
+    return replace(read, responses=responses, usage=usage)
+
+
+def _ask_each(
+    asker: Asker,
+    requests: Sequence[Request],
+    forms: Sequence[Form],
+    label: str,
+    repair_turns: int,
+) -> list[Dialogue]:
     done: dict[int, Dialogue] = {}
     keys: list[tuple[str, ...]] = [() for _ in requests]
     usage: list[tuple[Usage, ...]] = [() for _ in requests]
@@ -83,13 +124,13 @@ def ask_objects(
     return [done[position] for position in range(len(requests))]
 
 
-def _read(outcome: Outcome, form: Form) -> tuple[Reading | None, Failure | None]:
+def _read(outcome: Response | Failure, form: Form) -> tuple[Reading | None, Failure | None]:
     if isinstance(outcome, Failure):
         return None, outcome
     try:
         return read_object(outcome.text, form), None
     except ParseError as error:
-        return None, Failure("unparsable", str(error))
+        return None, Failure("unparsable", plain_line(str(error)))
 
 
 def _repeated(text: str) -> str:

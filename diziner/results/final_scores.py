@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diziner.annotator.outcomes import taking_part
+from diziner.annotator.participation import taking_part
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.results.document_counts import PredictionCounts
 from diziner.results.figures import Final, figures_of
 from diziner.results.validity import Point, correlations, oracle
 from diziner.scoring.bootstrap import document_bootstrap, document_counts, paired_bootstrap
-from diziner.scoring.strict import STRICT_PROTOCOL, Scores, strict_span_scores
+from diziner.scoring.strict import SCORED, STRICT_PROTOCOL, Scores, strict_span_scores
 
 Gold = Mapping[str, Sequence[Span]]
 
@@ -59,6 +59,7 @@ def final_scores(
     }
     scores: dict[str, Any] = {
         "protocol": STRICT_PROTOCOL,
+        "scored": SCORED,
         "selected": _detail(score_predictions(gold, selected)),
         "initial": _detail(score_predictions(gold, initial)),
         "pilot": {str(number): own for number, own in pilot_f1.items()},

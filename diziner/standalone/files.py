@@ -33,6 +33,7 @@ class LabelledFile:
 
     `documents` are by id, None where the file has spans only. Where it has no ids, a document's id is `#` and its
     number, from 1. `repairs` counts what was mended in reading: ill-formed tags, overlaps, blank tokens.
+    `own_tokens` are the ids of documents that came without tokens: theirs are ours, cut where the file's spans ask.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class LabelledFile:
     annotations: tuple[Annotation, ...]
     documents: Mapping[str, Document] | None
     repairs: int = 0
+    own_tokens: frozenset[str] = frozenset()
 
     @property
     def failures(self) -> int:
@@ -51,8 +53,9 @@ def read_plain(path: Path) -> LabelledFile:
     """Read a labelled file; its ending says of which kind it is.
 
     JSON Lines, parquet or a saved dataset with tokens or text and tags or spans; columns (CoNLL and its kin); the
-    project's annotations, predictions and gold.jsonl. A key `failure` that is not null says that the document has
-    no labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays.
+    project's annotations, predictions and gold.jsonl. Texts without tokens are cut where spans ask for it. A key
+    `failure` that is not null says that the document has no labels. Spans come out sorted; where there are tokens,
+    the longest of overlapping ones stays.
 
     Errors: UserError for a file that cannot be read, a bad row, an id that occurs twice, ids in some rows only,
     a row without labels, and no rows at all.
@@ -94,7 +97,7 @@ class _Rows:
 
     def read(self, path: Path, names: tuple[str, ...]) -> tuple[list[Labelled], int]:
         reader = Reader(path.stem, skip=False)
-        labelled = reader.read(Table("", self._with_ids(), names), Decoder(None, names))
+        labelled = reader.read(Table("", self._with_ids(), names), Decoder(None, names, split=True))
         return labelled, reader.repairs
 
     def _with_ids(self) -> Iterator[Row | Unreadable]:
@@ -124,9 +127,11 @@ def _with_tokens(path: Path) -> LabelledFile:
                 f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
                 "one without mentions has the spans []"
             )
-        annotations.append(Annotation(each.document.id, () if failure else each.spans or (), failure))
+        spans, characters = ((), ()) if failure else (each.spans or (), each.characters)
+        annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
-    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs)
+    ours = frozenset(each.document.id for each in labelled if each.own_tokens)
+    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours)
 
 
 def _spans_only(path: Path) -> LabelledFile:

@@ -18,12 +18,12 @@ from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
 from diziner.scoring.protocols import protocol_named
 from diziner.scoring.strict import Score
+from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
 from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores
 
 File = str | Path | LabelledFile
-Texts = tuple[Path, Mapping[str, Document]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,12 @@ class ScoreReport:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Gold and predictions on the same documents; a failed document is one in which nothing was found."""
+    """Gold and predictions on the same documents; a failed document is one in which nothing was found.
 
+    `files` are those given, gold first, with common tokens where they gave texts.
+    """
+
+    files: tuple[LabelledFile, ...]
     ids: frozenset[str]
     documents: Mapping[str, Document] | None
     gold: Mapping[str, Sequence[Span]]
@@ -167,13 +171,18 @@ def annotators_of(files: Sequence[LabelledFile]) -> dict[str, LabelledFile]:
 
 def analysed(
     named: Mapping[str, LabelledFile], texts: Texts | None, settings: AnalysisSettings
-) -> tuple[Analysis, list[Document]]:
-    """Return the analysis and its documents, in order of id. Errors: as `agree`."""
+) -> tuple[Analysis, list[Document], dict[str, LabelledFile]]:
+    """Return the analysis, its documents in order of id, and the files by annotator, with common tokens.
+
+    Errors: as `agree`.
+    """
     files = list(named.values())
     if len(files) < 2:
         raise UserError(
             f"{files[0].path if files else 'no file'}: agreement needs two files or more, one for each annotator"
         )
+    files, texts = with_common_tokens(files, texts)
+    named = dict(zip(named, files, strict=True))
     require_matching_ids(files)
     wanted = {row.id for file in files for row in file.annotations}
     for name, file in named.items():
@@ -184,7 +193,7 @@ def analysed(
     annotations = {name: file.annotations for name, file in named.items()}
     types = sorted({span.type for rows in annotations.values() for row in rows for span in row.spans})
     ordered = [documents[name] for name in sorted(documents)]
-    return analyse(ordered, annotations, types, settings), ordered
+    return analyse(ordered, annotations, types, settings), ordered, named
 
 
 def align(files: Sequence[LabelledFile], texts: Texts | None, common: bool) -> Aligned:
@@ -192,6 +201,7 @@ def align(files: Sequence[LabelledFile], texts: Texts | None, common: bool) -> A
 
     Errors: UserError for gold with failures, and files that are not of the same documents (unless `common`).
     """
+    files, texts = with_common_tokens(files, texts)
     gold, *predictions = files
     failed = next((row.id for row in gold.annotations if row.failure is not None), None)
     if failed is not None:
@@ -201,7 +211,11 @@ def align(files: Sequence[LabelledFile], texts: Texts | None, common: bool) -> A
         require_same_documents(files)
     ids = common_documents(files)
     return Aligned(
-        ids, joined_documents(files, texts, ids), _spans(gold, ids), tuple(_spans(f, ids) for f in predictions)
+        tuple(files),
+        ids,
+        joined_documents(files, texts, ids),
+        _spans(gold, ids),
+        tuple(_spans(file, ids) for file in predictions),
     )
 
 

@@ -14,6 +14,7 @@ from diziner.prompting.parse import Form
 from diziner.prompting.request import Message, Request
 from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
+from diziner.records.annotations import OUTAGES
 from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import Guideline, Instruction
 from diziner.records.usage import Usage
@@ -23,7 +24,6 @@ from diziner.supervisor.settings import SupervisorSettings
 READS = ("prompts/supervisor", "schemas/supervisor")
 
 _BOUNDS = frozenset({"maxLength", "maxItems"})
-_OUTAGES = frozenset({"unavailable", "rate_limited", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Supervisor:
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """An unreadable answer leaves the guideline as it was; an unreachable supervisor must not."""
-        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in _OUTAGES]
+        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in OUTAGES]
         if outages:
             raise ProviderError(
                 f"{self.label} {phase}: {len(outages)} of {len(dialogues)} calls failed ({outages[0].code}: "

@@ -23,6 +23,7 @@ from diziner.agreement.percentiles import reach
 from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
 from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import ProviderError
 from diziner.compare.comparison import Comparison, Side, compare
 from diziner.compare.gates import Gates, judge
@@ -187,13 +188,14 @@ def test_an_annotator_exactly_at_the_margin_is_left_out() -> None:
 
 @pytest.mark.parametrize(("failed", "documents", "allowed"), [(29, 100, 0.29), (7, 100, 0.07), (57, 100, 0.57)])
 def test_a_share_of_exactly_the_allowed_size_passes(failed: int, documents: int, allowed: float) -> None:
+    answers = AnswerSettings(max_failed_share=allowed)
     rows = [Annotation(str(n), failure=Failure("timeout", "slow") if n < failed else None) for n in range(documents)]
-    refuse_too_many_failures(rows, allowed, "here")
+    refuse_too_many_failures(rows, answers, "here")
     report = Report("0", documents, failed, 0, 0, {}, {"timeout": failed}, {"timeout": ("0", "slow")}, "")
-    refuse_labelling([report], allowed, "here")
+    refuse_labelling([report], answers, "here")
     one_more = [*rows[:-1], Annotation("x", failure=Failure("timeout", "slow"))]
     with pytest.raises(ProviderError):
-        refuse_too_many_failures(one_more, allowed, "here")
+        refuse_too_many_failures(one_more, answers, "here")
 
 
 def counts(*rows: tuple[int, int, int]) -> Any:

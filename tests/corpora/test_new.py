@@ -68,6 +68,18 @@ def test_texts_with_gold_are_scored(project: Project) -> None:
     assert 0 <= json.loads((project.folder / "metrics/final/labelled.json").read_text())["f1"] <= 1
 
 
+def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: Project) -> None:
+    texts = [f"서울에 A{first}{second} 갔다" for first in "abcd" for second in "xyzw"]
+    rows = [{"text": text, "spans": [[0, 2, "LOC"], [4, 7, "PER"]]} for text in texts]
+    write_texts(project, "inside.jsonl", [json.dumps(row) for row in rows])
+    said = project.diziner("new", "inside", "--from", "inside.jsonl").stdout
+    example = "'서울' in '서울에'"
+    assert f"16 mentions inside tokens, which are scored by these ({example}, {example}, {example})" in said
+    card = load_card(project.folder / "data/inside")
+    corpus = load_source(card, project.folder / "data/inside", "sample", None)
+    assert {each.characters for each in (*corpus.pilot, *corpus.test)} == {((0, 2), (4, 7))}
+
+
 def test_a_room_is_loaded_as_it_was_read(project: Project) -> None:
     write_texts(project, "again.jsonl", [labelled(sentence) for sentence in SENTENCES])
     project.diziner("new", "again", "--from", "again.jsonl", "--types", "PER,LOC")

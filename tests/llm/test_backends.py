@@ -12,13 +12,13 @@ from projects import ROOT
 
 from diziner.common.errors import UserError
 from diziner.endpoints import BACKENDS, Endpoint, backend_of, endpoints_from
+from diziner.endpoints.in_process import Scripted
 from diziner.llm.ask import StoreAsker
-from diziner.llm.in_process import Scripted
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 EXAMPLE = '''
-from diziner.llm.in_process import Scripted
+from diziner.endpoints.in_process import Scripted
 from diziner.prompting.request import Response
 
 
@@ -64,7 +64,7 @@ def test_an_unknown_kind_is_named_with_its_place_and_those_there_are() -> None:
 
 
 def test_a_scripted_endpoint_is_asked_in_this_process(tmp_path: Path) -> None:
-    document = "Types: person: a human.\n\n<document>\nMara sings\n</document>"
+    document = "- person: A human.\n\n<document>\nMara sings\n</document>"
     asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"here": Endpoint("here", "scripted")})
     request = Request("scripted", ModelSettings("here", "scripted-eager"), (Message("user", document),))
     [outcome] = asker.ask([request], "work")

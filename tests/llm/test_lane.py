@@ -18,8 +18,8 @@ from virtual_time import run_virtually
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.endpoints.failures import TransientError
 from diziner.llm.budget import Budget, BudgetError
-from diziner.llm.failures import TransientError
 from diziner.llm.lane import Lane
 from diziner.llm.ledger import NANO, entries, reserved, spent
 from diziner.llm.pacing import AdaptiveLimit, Pacer

@@ -115,7 +115,7 @@ def test_names_of_endpoints_make_files_in_the_folder_only(tmp_path: Path, monkey
 TURN = """
 import sys, time
 from pathlib import Path
-from diziner.llm.shared_limits import machine_turn
+from diziner.endpoints.machine_turn import machine_turn
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 print("in", flush=True)

@@ -40,7 +40,8 @@ async def _answered(request: Request) -> Response:
     from diziner.scripted.knowledge import knowledge_from_environment
 
     messages = [{"role": m.role, "content": m.content} for m in request.messages]
+    seed = request.settings.sent_seed
     schema = None if request.schema is None else dict(request.schema)
-    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
+    text = answer(messages, request.settings.model, seed, schema, knowledge_from_environment())
     size = sum(len(m.content) for m in request.messages)
     return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)

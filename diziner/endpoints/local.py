@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint, Identity, Send, Weights
+from diziner.endpoints import Endpoint, Identity, Send, Weights, client
+from diziner.endpoints.machine_turn import machine_turn
+from diziner.endpoints.weights import weights_file
 from diziner.layout import cache_folder
-from diziner.llm import client
-from diziner.llm.shared_limits import machine_turn
-from diziner.llm.weights import weights_file
-from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.prompting.request import ModelSettings, Refusal, Request, Response
 
 ADDRESS = "local"
 
@@ -58,16 +57,18 @@ class Local:
         return lambda request: complete_here(request, endpoint, server.base_url())
 
 
-async def complete_here(request: Request, endpoint: Endpoint, base_url: str) -> Response:
+async def complete_here(request: Request, endpoint: Endpoint, base_url: str) -> Response | Refusal:
     """Make one call to a server of this process.
 
     It reports the path of its weights: only their name is the same on every machine. Its own fingerprint is that of
     a build, of which there are many without a number, so what computed the answer takes its place.
     """
-    from diziner.llm.provenance import local_provenance
+    from diziner.endpoints.provenance import local_provenance
 
-    response = await client.complete(request, replace(endpoint, provider="openai"), base_url)
-    return replace(response, model=Path(response.model).name, fingerprint=local_provenance(endpoint.threads))
+    reply = await client.complete(request, replace(endpoint, provider="openai"), base_url)
+    if isinstance(reply, Refusal):
+        return reply
+    return replace(reply, model=Path(reply.model).name, fingerprint=local_provenance(endpoint.threads))
 
 
 class LocalServer:

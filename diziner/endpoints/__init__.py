@@ -14,18 +14,18 @@ from functools import cache
 from typing import Any, Protocol
 
 from diziner.common.errors import UserError
-from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.prompting.request import ModelSettings, Reply, Request, Response
 
-# Makes one call. Errors: UserError for what will not mend itself, diziner.llm.failures.TransientError else.
-Send = Callable[[Request], Awaitable[Response]]
+# Makes one call. Errors: UserError for what will not mend itself, else those of diziner.endpoints.failures.
+Send = Callable[[Request], Awaitable[Reply]]
 Identity = tuple[str, str]  # the model that answered and its fingerprint, as the model itself reports them
 Weights = Mapping[str, Mapping[str, Any]]  # params `weights`: entries by model
 
 # Each kind's class, as `module:class`. Modules are imported when an endpoint of the kind is used.
 BACKENDS: dict[str, str] = {
-    "hosted": "diziner.llm.hosted:Hosted",
-    "local": "diziner.llm.local:Local",
-    "scripted": "diziner.llm.in_process:Scripted",
+    "hosted": "diziner.endpoints.hosted:Hosted",
+    "local": "diziner.endpoints.local:Local",
+    "scripted": "diziner.endpoints.in_process:Scripted",
 }
 
 
@@ -76,14 +76,14 @@ class Endpoint:
     in `BACKENDS`.
     `provider` is litellm's prefix, `api_base` a base URL of one's own. `key_env` names the environment
     variable that holds the key; None where none is needed. `base_urls` are several servers of the same models in
-    place of one `api_base` (`diziner.llm.replicas`); all limits below are those of all together.
+    place of one `api_base` (`diziner.endpoints.replicas`); all limits below are those of all together.
 
     `concurrency` is the most calls in flight, `rpm` and `tpm` the requests and tokens a minute that calls are
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
     tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
     model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.llm.provenance`), which may change.
+    local answer is what computed it (`diziner.endpoints.provenance`), which may change.
     """
 
     name: str

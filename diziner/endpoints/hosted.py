@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint, Identity, Send, Weights
-from diziner.llm import client
-from diziner.llm.replicas import Replicas
-from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.endpoints import Endpoint, Identity, Send, Weights, client
+from diziner.endpoints.replicas import Replicas
+from diziner.prompting.request import ModelSettings, Refusal, Request, Response
 
 
 class Hosted:
@@ -47,7 +46,7 @@ class Hosted:
             return lambda request: client.complete(request, endpoint, endpoint.api_base)
         servers = _replicas(endpoint.base_urls)
 
-        async def send(request: Request) -> Response:
+        async def send(request: Request) -> Response | Refusal:
             return await servers.send(lambda url: client.complete(request, endpoint, url))
 
         return send
