@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def cloned(shared: Shared, folder: Path) -> Project:
 
 def stages_run(output: str) -> set[str]:
     """The stages that DVC ran, or would run, by its own account."""
-    return {line.split(":")[1].rstrip("'") for line in output.splitlines() if line.startswith("Running stage")}
+    return set(re.findall(r"^Running stage '(?:[^':]+:)?([^':]+)'", output, re.MULTILINE))
 
 
 def models_were_asked(project: Project) -> bool:
@@ -113,8 +114,8 @@ def test_settings_that_somebody_has_run_before_ask_no_model(shared: Shared, tmp_
     clone.edit_params(set_temperature(0.0))
     done = clone.dvc("repro", "--pull", PIPELINE)
     assert "is cached" in done.stdout
-    # The run-cache of a remote lacks metrics, which are in git: only the stages that write them run.
-    assert stages_run(done.stdout) == {"disagree@round0", "score"}
+    # The run-cache of a remote lacks metrics and digests of code, which are in git: only what writes them runs.
+    assert stages_run(done.stdout) == {"code_digests", "disagree@round0", "score"}
     assert not models_were_asked(clone)
     # To the last byte, tokens and costs too, although nobody has sent the answers.
     assert outputs(clone) == shared.cool
