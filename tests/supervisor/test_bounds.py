@@ -195,7 +195,7 @@ def agreed(overall: float, **pairs: float) -> Agreement:
         tuple(1.0 if one == other else pairs["_".join(sorted((one, other)))] for other in names) for one in names
     )
     mean = {one: (sum(row) - 1) / (len(names) - 1) for one, row in zip(names, matrix, strict=True)}
-    return Agreement(names, 6, {"strict_span_f1": matrix}, mean, overall, {}, (), 0.0, 0.0)
+    return Agreement(names, 6, {"strict_span_f1": matrix}, mean, overall, {}, (), {})
 
 
 FOUR = {"a_b": 0.7, "a_c": 0.7, "b_c": 0.7, "a_lazy": 0.2, "b_lazy": 0.2, "c_lazy": 0.2}
