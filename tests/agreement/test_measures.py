@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
 from fractions import Fraction
 from itertools import combinations
 
@@ -15,7 +12,6 @@ from hypothesis import strategies as st
 from perf import naive_agreement as naive
 from perf.synthetic import make_corpus
 
-import diziner.agreement
 from diziner.agreement.chance import cohens_kappa, fleiss_kappa, krippendorff_alpha
 from diziner.agreement.columns import find_patterns, label_mass
 from diziner.agreement.consensus import spans_of, vote
@@ -37,7 +33,6 @@ from diziner.records.annotations import Annotation, Failure
 from diziner.records.documents import Document
 from diziner.spans.tags import spans_to_tags
 
-MODULES = [f"diziner.agreement.{module.name}" for module in pkgutil.iter_modules(diziner.agreement.__path__)]
 close = pytest.approx
 HALF = Fraction(1, 2)
 
@@ -45,11 +40,6 @@ HALF = Fraction(1, 2)
 def fractions(matrix: list[list[float | str]]) -> list[list[Fraction]]:
     """Numbers as they are written."""
     return [[Fraction(str(value)) for value in row] for row in matrix]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_documented_values(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def tag_lists(documents: list[Document], rows: dict[str, list[Annotation]]) -> dict[str, list[tuple[str, ...] | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from dataclasses import replace
 
@@ -12,7 +11,6 @@ from projects import ROOT
 
 from diziner.commands.guideline.terminal import change_text
 from diziner.commands.guideline.wording import change_markdown
-from diziner.guideline import word_edits as edits
 from diziner.guideline.changes import MODIFIED, NEW, REMOVED, RETAINED, GuidelineChange, LineChange, compare_guidelines
 from diziner.guideline.file import load_guideline
 from diziner.guideline.lines import guideline_lines
@@ -144,10 +142,6 @@ def test_word_edits_lead_from_one_text_to_the_other(before: str, after: str) -> 
     assert "".join(e.text for e in steps if e.mark != "-") == after
     assert all(e.text for e in steps) and (before == after) == all(e.mark == "=" for e in steps)
     assert common_words(before, before) == 1.0
-
-
-def test_documented_values() -> None:
-    assert doctest.testmod(edits).failed == 0
 
 
 def test_a_line_is_known_again_by_name_by_text_and_by_likeness() -> None:
