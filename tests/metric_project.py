@@ -27,7 +27,7 @@ GUIDELINE = {
     "examples": ["[Ada|PER] wrote ."],
     "instructions": {"common": [], "specific": {}},
 }
-GATES = {
+GATES: dict[str, Any] = {
     "f1": {"max_drop": 0.02, "significance": 0.05, "floors": {}},
     "max_failed_share": 0.05,
     "max_usd": 1.0,

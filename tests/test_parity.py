@@ -84,8 +84,8 @@ class Case:
         by_pattern = pattern_measures(self.patterns, np.array([float(weight) for weight in self.weights]), elite)
         self.measures: TokenMeasures = by_pattern.of(self.patterns.index)
         self.limits = thresholds(by_pattern, self.patterns, ExactMeasures(self.patterns, self.weights, elite), LEGACY)
-        reached = [self.limits[name].patterns[self.patterns.index] for name in DECIDING]
-        self.blocks: Blocks = find_blocks(*reached, self.corpus.offsets)
+        hot, split, biased = (self.limits[name].patterns[self.patterns.index] for name in DECIDING)
+        self.blocks: Blocks = find_blocks(hot, split, biased, self.corpus.offsets)
 
     def joined(self, name: str) -> list[str]:
         """An annotator's tags of all sentences, one after the other."""
@@ -167,8 +167,8 @@ def test_hotspots_of_the_reference_values(case: Case) -> None:
     table = case.expected["token_metrics"]
     measures = TokenMeasures(**{ours: np.array(table[theirs]) for theirs, ours in COLUMNS.items()})
     limits = case.expected["thresholds"]
-    reached = [getattr(measures, name) >= limits[name] for name in DECIDING]
-    blocks = find_blocks(*reached, case.corpus.offsets)
+    hot, split, biased = (getattr(measures, name) >= limits[name] for name in DECIDING)
+    blocks = find_blocks(hot, split, biased, case.corpus.offsets)
     assert _places(blocks, case) == [
         (theirs["sentence_id"], theirs["start"], theirs["end"]) for theirs in case.expected["hotspots"]
     ]

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diziner.embedding import minilm
+from diziner.embedding import fixed_point, minilm
 from diziner.embedding.encoder_weights import encoder_from
 from diziner.embedding.sentences import MINILM_FILES, sentence_vectors
 from diziner.layout import weights_path
@@ -89,7 +89,7 @@ def digests(compute: Callable[[], NDArray[np.int64]]) -> list[str]:
     The vectors alone would show little: they are so coarse that a last bit rarely reaches them.
     """
     steps = hashlib.sha256()
-    to_grid = minilm.to_grid
+    to_grid = fixed_point.to_grid
 
     def traced(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
         steps.update((values + 0.0).astype("<f8").tobytes())  # the sign of a zero may differ, and has no effect
@@ -115,9 +115,9 @@ def weights_are_here() -> bool:
 
 def features() -> list[str]:
     """The processor features for which this NumPy has code of its own, and may use it."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+    from numpy._core import _multiarray_umath as umath  # type: ignore[attr-defined]  # NumPy's types leave it out
 
-    return [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    return [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__[name]]
 
 
 def main() -> None:

@@ -155,13 +155,14 @@ def _refined(
         return Instruction(name, text, examples, receipt=Receipt(number, "new", causes, documents, (key,)))
 
     new = [line(f"C{number}.{k}") for k in (1, 2)]
+    receipt = new[0].receipt
+    assert receipt
     own = {f"annotator-{k:02d}": (line(f"S{number}.{k + 1}"),) for k in (0, 1)}
     kept = list(before.common)
     if len(kept) > 1:
         old = kept[1]
-        kept[1] = replace(
-            old, text=old.text.replace("name", "full name"), receipt=replace(new[0].receipt, status="modified")
-        )
+        text = old.text.replace("name", "full name")
+        kept[1] = replace(old, text=text, receipt=replace(receipt, status="modified"))
     after = replace(before, round=number, common=(*kept, *new), specific={**before.specific, **own})
     record = {
         "round": number,

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from perf.synthetic import make_corpus
@@ -21,6 +22,8 @@ from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.disagreements import hotspot_from_json, hotspot_to_json
 from diziner.records.documents import Document
 
+Analysed = tuple[Analysis, list[Document]]
+
 NAMES = ("one", "two", "three")
 TEXT = "the Bank of England raised rates"
 BANK = Document("d0", tuple(TEXT.split()), TEXT)
@@ -28,7 +31,7 @@ SILENT = Document("d1", ("calm",), "calm")
 
 
 @pytest.fixture(scope="module")
-def analysed() -> tuple[Analysis, list[Document]]:
+def analysed() -> Analysed:
     spans = {"one": Span(1, 4, "ORG"), "two": Span(1, 4, "ORG"), "three": Span(3, 4, "LOC")}
     failed = Annotation("d1", failure=Failure("timeout", "no answer"))
     rows = {name: [Annotation("d0", (spans[name],)), failed] for name in NAMES}
@@ -36,7 +39,7 @@ def analysed() -> tuple[Analysis, list[Document]]:
 
 
 @pytest.fixture(scope="module")
-def large() -> tuple[Analysis, list[Document]]:
+def large() -> Analysed:
     documents, rows, types = make_corpus(80, 6, 3, failing=0.05, seed=2)
     return analyse(documents, rows, types), documents
 
@@ -47,7 +50,7 @@ def table(report: str, head: str) -> list[list[str]]:
     return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def test_report_shows_the_dispute(analysed) -> None:
+def test_report_shows_the_dispute(analysed: Analysed) -> None:
     report = render_report(*analysed)
     assert "- Documents: 2, with 6 tokens" in report
     assert "- Documents that nobody answered, left out: d1" in report
@@ -60,7 +63,7 @@ def test_report_shows_the_dispute(analysed) -> None:
     assert example[4] == "    - Alternative: O (three)"
 
 
-def test_tables_add_up(large) -> None:
+def test_tables_add_up(large: Analysed) -> None:
     analysis, documents = large
     report = render_report(analysis, documents)
     kinds, errors = table(report, "| Hotspot kind"), table(report, "| Error type")
@@ -73,7 +76,7 @@ def test_tables_add_up(large) -> None:
     assert shown == sorted(shown, reverse=True)
 
 
-def test_report_lists_at_most_the_examples_asked_for(large) -> None:
+def test_report_lists_at_most_the_examples_asked_for(large: Analysed) -> None:
     analysis, documents = large
     report = render_report(analysis, documents)
     most = max(analysis.groups, key=lambda group: group.mentions)
@@ -82,7 +85,7 @@ def test_report_lists_at_most_the_examples_asked_for(large) -> None:
     assert f"({most.mentions - 10} more not shown)" in section
 
 
-def test_report_is_the_same_again(large) -> None:
+def test_report_is_the_same_again(large: Analysed) -> None:
     analysis, documents = large
     assert render_report(analysis, documents) == render_report(analysis, documents[::-1])
 
@@ -94,7 +97,7 @@ def test_report_without_disagreement() -> None:
     assert "## Span_Error" not in report
 
 
-def test_report_on_one_annotator(large) -> None:
+def test_report_on_one_annotator(large: Analysed) -> None:
     analysis, _ = large
     name = analysis.agreement.annotators[-1]
     report = render_annotator_report(analysis, name)
@@ -161,7 +164,7 @@ def test_files_match_their_schemas_and_come_back(source: str, request: pytest.Fi
         assert hotspot_from_json(row).labels == hotspot.labels
 
 
-def test_schemas_refuse_what_is_wrong(analysed) -> None:
+def test_schemas_refuse_what_is_wrong(analysed: Analysed) -> None:
     analysis, _ = analysed
     row = hotspot_to_json(analysis.hotspots[0])
     with pytest.raises(UserError, match="kind"):
@@ -171,7 +174,7 @@ def test_schemas_refuse_what_is_wrong(analysed) -> None:
         check({**value, "overall": 1.5}, "agreement", "agreement.json")
 
 
-def test_confusion_file(large) -> None:
+def test_confusion_file(large: Analysed) -> None:
     analysis, _ = large
     value = json.loads(dump_line(confusion_to_json(analysis)))
     assert value["labels"] == ["O", *analysis.readings.corpus.types]
@@ -180,7 +183,7 @@ def test_confusion_file(large) -> None:
     assert value["thresholds"]["u_star"] == pytest.approx(analysis.thresholds["u_star"], abs=1e-9)
 
 
-def test_token_table(large, tmp_path) -> None:
+def test_token_table(large: Analysed, tmp_path: Path) -> None:
     import polars
 
     analysis, _ = large

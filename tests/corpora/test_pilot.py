@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diziner.common.errors import UserError
-from diziner.corpora.pilot import Method, Mode, pilot_sets
+from diziner.corpora.pilot import pilot_sets
+from diziner.corpora.settings import Method, Mode
 from diziner.embedding.clusters import SAMPLE, cluster
 from diziner.embedding.tfidf import _steps, tfidf
 from diziner.records.documents import Document

@@ -132,6 +132,12 @@ def edit(change: Callable[[list[Any]], object]) -> Callable[[Path], object]:
     return edited
 
 
+def make_a_folder(path: Path) -> None:
+    """Put a folder in place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
 TAPES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-100]), f"{TAPE}:"),
     "edited": (edit(lambda rows: rows[-1]["request"].update(seed=7)), "the key does not fit the request"),
@@ -140,7 +146,7 @@ TAPES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no provenance": (edit(lambda rows: rows.pop(0)), f"{TAPE}:1: not a tape"),
     "no UTF-8": (lambda path: path.write_bytes(b"\xff" + path.read_bytes()), "not UTF-8"),
     "empty": (lambda path: path.write_bytes(b""), f"{TAPE}:1: not a tape"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+    "a folder": (make_a_folder, "Is a directory"),
 }
 
 
@@ -214,7 +220,7 @@ STORES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "is damaged: the file is empty"),
     "another table": (lambda path: execute(path, "ALTER TABLE responses RENAME TO other"), "is no response store"),
     "newer": (lambda path: execute(path, "PRAGMA user_version = 99"), "layout 99, made by a newer version"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "cannot be read: "),
+    "a folder": (make_a_folder, "cannot be read: "),
 }
 
 

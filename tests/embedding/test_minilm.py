@@ -34,7 +34,8 @@ def plain_vector(document: Sequence[int]) -> NDArray[np.float64]:
     def norm(name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         centred = rows - rows.mean(axis=1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-12)
-        return scaled * tensors[f"{name}.LayerNorm.weight"] + tensors[f"{name}.LayerNorm.bias"]
+        normed: NDArray[np.float64] = scaled * tensors[f"{name}.LayerNorm.weight"] + tensors[f"{name}.LayerNorm.bias"]
+        return normed
 
     def product(name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return rows @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
@@ -54,7 +55,8 @@ def plain_vector(document: Sequence[int]) -> NDArray[np.float64]:
         wide = wide / 2 * (1 + np.vectorize(math.erf)(wide / math.sqrt(2)))
         rows = norm(f"{name}.output", product(f"{name}.output.dense", wide) + rows)
     mean = rows.mean(axis=0)
-    return mean / np.sqrt((mean**2).sum())
+    vector: NDArray[np.float64] = mean / np.sqrt((mean**2).sum())
+    return vector
 
 
 def test_vectors_are_those_of_plain_arithmetic() -> None:
@@ -89,8 +91,7 @@ def test_no_documents_have_no_vectors() -> None:
 @given(st.lists(st.floats(-1000, 1000), min_size=1, max_size=400), st.randoms(use_true_random=False))
 def test_sums_over_a_grid_are_one_number_in_any_order(numbers: list[float], rng: random.Random) -> None:
     on_grid = to_grid(np.array(numbers), 30)
-    other = on_grid.copy()
-    rng.shuffle(other)
+    other = np.array(rng.sample(on_grid.tolist(), len(on_grid)))
     assert on_grid.sum() == other.sum() == math.fsum(on_grid) == sum(other.tolist())
     assert (sum_of_squares(on_grid, 17) == sum_of_squares(other, 17)).all()
 

@@ -29,7 +29,9 @@ def used(key: str, usd: float | None = None, prompt: int | None = 1000, endpoint
     ("costs", "expected"),
     [({"a": 0.5, "b": None}, None), ({"a": 0.5, "b": 0.25}, 0.75), ({}, 0.0)],
 )
-def test_a_sum_of_costs_is_not_known_as_soon_as_one_cost_is_not(costs, expected) -> None:
+def test_a_sum_of_costs_is_not_known_as_soon_as_one_cost_is_not(
+    costs: dict[str, float | None], expected: float | None
+) -> None:
     usage = usage_totals([used(key, usd) for key, usd in costs.items()], UNPRICED)
     assert usage["usd"] == expected
     assert usage["answers"] == usage["known"] == len(costs)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from diziner.annotator.annotate import requests_for
 from diziner.guideline.file import load_guideline
-from diziner.layout import Room, room
+from diziner.layout import Room, room_named
 from diziner.llm.access import asker_for
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
@@ -37,12 +37,12 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="a tape; default: the room's")
     parser.add_argument("--to", type=Path, help="write what was answered to a tape")
     options = parser.parse_args()
-    place, settings = room(options.benchmark), load_settings()
+    room, settings = room_named(options.benchmark), load_settings()
     rows: list[TapeRow] = []
     for number in settings.rounds:
-        asked = _requests(place, settings, options.annotator, number)
+        asked = _requests(room, settings, options.annotator, number)
         rows += _answers(asked[::-1] if options.reverse else asked, settings, options.threads)
-    before = {key: response for key, _, response in read_tape(options.against or place.tape)}
+    before = {key: response for key, _, response in read_tape(options.against or room.tape)}
     same = [before[key].text == response.text for key, _, response in rows if key in before]
     sys.stdout.write(f"{sum(same)} of {len(same)} answers are the same; {len(rows) - len(same)} had none before\n")
     for provenance in sorted({response.fingerprint for _, _, response in rows}):
@@ -51,8 +51,8 @@ def main() -> None:
         write_tape(options.to, {}, rows)
 
 
-def _requests(place: Room, settings: Settings, name: str, number: int) -> list[Request]:
-    guideline, documents = load_guideline(place.guideline(number)), read_documents(place.pilot(number))
+def _requests(room: Room, settings: Settings, name: str, number: int) -> list[Request]:
+    guideline, documents = load_guideline(room.guideline(number)), read_documents(room.pilot(number))
     return requests_for(
         documents, guideline, settings.annotator(name), asker_for(settings, room), settings.answers.show_goal
     )

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
 
-import naive_agreement as naive
 import numpy as np
+from perf import naive_agreement as naive
 from perf.synthetic import make_corpus
 
 from diziner.agreement.analysis import analyse

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -125,7 +126,7 @@ def throughput(figures: Figures, folder: Path) -> None:
 
 def faults(figures: Figures, folder: Path) -> None:
     """500 documents with every kind of fault, 20 % together, against the same without."""
-    rates = dict.fromkeys(KINDS, 0.2 / len(KINDS))
+    rates: dict[str, Any] = dict.fromkeys(KINDS, 0.2 / len(KINDS))
     with ScriptedServer() as server:
         finish(start(folder / "sound", server.base_url, 500, 32))
         port = int(server.base_url.split(":")[2].removesuffix("/v1"))

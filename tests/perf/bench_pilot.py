@@ -61,7 +61,7 @@ def measure_sets(path: Path) -> None:
     line = f"{path.parent.name:<22}{len(documents):>6}"
     for method in ("kmeans", "random"):
         found = []
-        for each in pilot_sets(documents, 5, 25, method, seed=13):  # type: ignore[arg-type]
+        for each in pilot_sets(documents, 5, 25, method, seed=13):
             chosen = vectors[[place[document.id] for document in each]]
             inside, to_pool = (chosen @ chosen.T).toarray(), (vectors @ chosen.T).toarray()
             size = len(each)

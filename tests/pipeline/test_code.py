@@ -126,8 +126,8 @@ def test_code_digest_of_a_labelling_is_that_of_what_shapes_its_rows(
     project = make_project()
     source = project.folder / "in.txt"
     source.write_text("Ada Lovelace saw Lisbon.\n")
-    words = ("label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "scripted_careful")
-    words = (*words, "--in", "in.txt", "--out", "labels", "--shard-documents", "1")
+    words = ["label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "scripted_careful"]
+    words += ["--in", "in.txt", "--out", "labels", "--shard-documents", "1"]
     project.diziner(*words)
     with source.open("a") as file:
         file.write("Grace Hopper saw Oslo.\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from projects import ROOT, Project, copy_project
@@ -28,10 +30,14 @@ def test_a_linked_benchmark_is_in_the_pipeline_until_it_is_unlinked(project: Pro
     assert "crossner_ai" not in project.dvc("stage", "list", "--all", "--name-only").stdout
 
 
+def use_pilot_sets_of(documents: int, params: dict[str, Any]) -> None:
+    params["corpus"]["pilot"] |= {"documents": documents, "pins": False}
+
+
 def test_the_run_cache_never_restores_another_settings_documents(project: Project) -> None:
     project.diziner("data", "link", "crossner_ai")
     for number in (5, 4, 5):
-        project.edit_params(lambda params, n=number: params["corpus"]["pilot"].update(documents=n, pins=False))
+        project.edit_params(partial(use_pilot_sets_of, number))
         project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
         rows = (project.folder / "data/crossner_ai/corpus/pilot/r0.jsonl").read_text().splitlines()
         assert len(rows) == number

@@ -52,9 +52,9 @@ def check(brief: bool, pythons: Sequence[str], started: float) -> int:
             return 1
         failed = report("baseline", baseline, {**baseline, "digests": committed(baseline["digests"])})
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            made = pool.map(lambda job: (job[0], run(*job, Path(folder))), jobs)
-            for variation, found in made:
-                failed += judged(variation, found, baseline)
+            made = [pool.submit(run, variation, python, Path(folder)) for variation, python in jobs]
+            for (variation, _), found in zip(jobs, made, strict=True):
+                failed += judged(variation, found.result(), baseline)
     outputs = len(baseline["digests"])
     sys.stdout.write(
         f"{len(jobs) + 1} runs, {outputs} outputs and the drawn pilot sets of {len(baseline['drawn'])} benchmarks, "

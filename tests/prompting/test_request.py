@@ -69,7 +69,7 @@ def test_transport_is_not_in_the_key() -> None:
     for field in dataclasses.fields(Endpoint):
         if field.name in {"name", "kind", "provider", "api_base"}:
             continue
-        value = {"prices": {}, "identity": "off"}.get(field.name, values.get(str(field.type).split(" ")[0]))
+        value: Any = {"prices": {}, "identity": "off"}.get(field.name, values.get(str(field.type).split(" ")[0]))
         assert dataclasses.replace(plain, **{field.name: value}).address == plain.address, field.name
 
 

@@ -21,16 +21,19 @@ from diziner.corpora.card import Licence, SourceEntry
 from diziner.records.annotations import Annotation, Failure
 from diziner.report.benchmarks import benchmark_view, choice_check
 from diziner.report.collect import MOST_BYTES, report_data, report_page
+from diziner.report.files import RoomFiles
 from diziner.report.hotspots import chosen_hotspots, hotspot_errors
 from diziner.report.limits import STEPS, Limits
 from diziner.report.page import SCRIPTS, embedded, page_of
 from diziner.settings import Settings
 
+Made = tuple[RoomFiles, dict[str, str]]
+
 SETTINGS = settings_for(annotators=3, rounds=2)
 
 
 @pytest.fixture(scope="module")
-def room() -> tuple[Any, dict[str, str]]:
+def room() -> Made:
     return make_room("made-up", annotators=3, rounds=2, documents=12)
 
 
@@ -40,7 +43,7 @@ def data_of(page: str) -> Any:
     return json.loads(found[1])
 
 
-def test_figures_are_the_outputs_own(room) -> None:
+def test_figures_are_the_outputs_own(room: Made) -> None:
     files, said = room
     view = benchmark_view(files, said, SETTINGS, Limits())
     assert [r["figures"]["agreement"] for r in view["rounds"]] == [r.metrics["agreement"] for r in files.rounds]
@@ -65,7 +68,7 @@ def test_figures_are_the_outputs_own(room) -> None:
     ],
 )
 def test_texts_that_may_not_be_passed_on_are_told_from_stand_ins(
-    room, redistribute: bool, elsewhere: bool, source: str, closed: bool
+    room: Made, redistribute: bool, elsewhere: bool, source: str, closed: bool
 ) -> None:
     files, said = room
     sources = {"local": SourceEntry({"pilot": "pilot.jsonl", "test": "test.jsonl"})} if elsewhere else {}
@@ -74,7 +77,7 @@ def test_texts_that_may_not_be_passed_on_are_told_from_stand_ins(
     assert benchmark_view(replace(files, card=card), said, settings, Limits())["closed"] is closed
 
 
-def test_every_disagreement_in_a_hotspot_has_its_family(room) -> None:
+def test_every_disagreement_in_a_hotspot_has_its_family(room: Made) -> None:
     """The families of the page add up to the totals that the analysis counted."""
     files, _ = room
     for part in files.rounds:
@@ -87,7 +90,7 @@ def test_every_disagreement_in_a_hotspot_has_its_family(room) -> None:
         assert sum(counted.values()) == part.confusion["totals"]["in_hotspots"]
 
 
-def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room) -> None:
+def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room: Made) -> None:
     files, said = room
     narrow = benchmark_view(files, said, SETTINGS, Limits(context=0))
     for part, shown in zip(files.rounds, narrow["rounds"], strict=True):
@@ -105,7 +108,7 @@ def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room) -> None:
             )
 
 
-def test_receipts_lead_to_the_hotspots_of_the_round_before(room) -> None:
+def test_receipts_lead_to_the_hotspots_of_the_round_before(room: Made) -> None:
     files, said = room
     view = benchmark_view(files, said, SETTINGS, Limits(hotspots=1))
     shown = {(part["number"], hotspot["id"]) for part in view["rounds"] for hotspot in part["hotspots"]}
@@ -118,7 +121,7 @@ def test_receipts_lead_to_the_hotspots_of_the_round_before(room) -> None:
     assert all(set(line["receipt"]["responses"]) <= known for line in lines)
 
 
-def test_a_receipt_of_a_hotspot_that_is_nowhere_leads_nowhere(room) -> None:
+def test_a_receipt_of_a_hotspot_that_is_nowhere_leads_nowhere(room: Made) -> None:
     files, said = room
     first = replace(files.rounds[0], hotspots=())
     view = benchmark_view(replace(files, rounds=(first, files.rounds[1])), said, SETTINGS, Limits())
@@ -126,7 +129,7 @@ def test_a_receipt_of_a_hotspot_that_is_nowhere_leads_nowhere(room) -> None:
     assert lines and all(number is None for line in lines for _, number in line["receipt"]["hotspots"])
 
 
-def test_the_most_disputed_hotspots_stay_and_ties_are_defined(room) -> None:
+def test_the_most_disputed_hotspots_stay_and_ties_are_defined(room: Made) -> None:
     hotspots = room[0].rounds[0].hotspots
     assert len(hotspots) > 4
     kept = chosen_hotspots(hotspots, 3, [hotspots[0].id])
@@ -138,7 +141,7 @@ def test_the_most_disputed_hotspots_stay_and_ties_are_defined(room) -> None:
     assert chosen_hotspots(hotspots, 0, []) == []
 
 
-def test_the_same_outputs_give_the_same_bytes_in_any_order(room) -> None:
+def test_the_same_outputs_give_the_same_bytes_in_any_order(room: Made) -> None:
     files, said = room
     other, more = make_room("another", annotators=3, rounds=1, documents=8, seed=3)
     backwards = dict(reversed({**said, **more}.items()))
@@ -156,7 +159,7 @@ def test_it_is_whole_without_gold() -> None:
     assert view["rounds"][1]["hotspots"]
 
 
-def test_what_has_not_been_run_is_empty_and_one_round_is_enough(room) -> None:
+def test_what_has_not_been_run_is_empty_and_one_round_is_enough(room: Made) -> None:
     files, said = room
     card = replace(files.card, name="later")
     data = report_data([files, type(files)(card)], said, SETTINGS, Limits())
@@ -166,7 +169,7 @@ def test_what_has_not_been_run_is_empty_and_one_round_is_enough(room) -> None:
     assert {line["status"] for block in one["rounds"][0]["guideline"] for line in block["lines"]} == {"written"}
 
 
-def test_failures_and_who_was_left_out_are_told_apart(room) -> None:
+def test_failures_and_who_was_left_out_are_told_apart(room: Made) -> None:
     files, said = room
     part = files.rounds[0]
     rows = list(part.annotations["annotator-02"])
@@ -200,7 +203,7 @@ def test_eighteen_benchmarks_stay_below_five_megabytes_and_say_what_was_left_out
         assert len(part["annotators"]) == 8
 
 
-def test_limits_get_tighter_step_by_step(room) -> None:
+def test_limits_get_tighter_step_by_step(room: Made) -> None:
     files, said = room
     sizes = [len(json.dumps(report_data([files], said, SETTINGS, limits))) for limits in STEPS]
     assert sizes == sorted(sizes, reverse=True)
@@ -216,18 +219,18 @@ def test_limits_get_tighter_step_by_step(room) -> None:
         st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_embedded_data_comes_back_and_cannot_end_its_element(value) -> None:
+def test_embedded_data_comes_back_and_cannot_end_its_element(value: object) -> None:
     text = embedded(value)
     assert json.loads(text) == value
     assert not set("<>&\u2028\u2029") & set(text)
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_page(room) -> None:
+def test_half_a_surrogate_pair_does_not_stop_the_page(room: Made) -> None:
     text = embedded({"token": "\ud800 <"})
     assert text.encode() and json.loads(text) == {"token": "\ud800 <"}
 
 
-def test_the_page_stands_alone(room) -> None:
+def test_the_page_stands_alone(room: Made) -> None:
     files, said = room
     page = report_page([files], said, SETTINGS)
     assert "import " not in page.partition('<script type="module">')[2].partition("\n")[0]
@@ -318,7 +321,7 @@ def test_it_can_be_written_elsewhere(project: Project, tmp_path: Path) -> None:
     assert list((tmp_path / "folder").iterdir()) == [] and len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_vote_of_the_coalition_is_named(room) -> None:
+def test_a_vote_of_the_coalition_is_named(room: Made) -> None:
     files, said = room
     settings = {"endpoint": "scripted", "model": "m"}
     voters = {name: {"weight": 0.5, "settings": settings} for name in ("annotator-01", "annotator-00")}
@@ -328,7 +331,7 @@ def test_a_vote_of_the_coalition_is_named(room) -> None:
     assert view["usage"]["usd"] == 0.0
 
 
-def test_an_endpoint_that_is_gone_leaves_the_cost_unknown(room) -> None:
+def test_an_endpoint_that_is_gone_leaves_the_cost_unknown(room: Made) -> None:
     files, said = room
     rows = [replace(row, endpoint="no longer there") for row in files.usage["selected"]]
     view = benchmark_view(replace(files, usage={**files.usage, "selected": rows}), said, SETTINGS, Limits())
@@ -395,7 +398,7 @@ def test_importing_the_page_loads_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_published_values_stand_apart(room) -> None:
+def test_published_values_stand_apart(room: Made) -> None:
     files, said = room
     published = yaml.safe_load((ROOT / "data/published.yaml").read_text(encoding="utf-8"))
     named = replace(files, card=replace(files.card, name="conll2003"))

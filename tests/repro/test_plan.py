@@ -38,8 +38,10 @@ def test_steps_in_order_come_after_what_they_need(steps: list[Step]) -> None:
 def test_every_step_is_handed_out_once_and_only_when_its_needs_are_done(
     steps: list[Step], jobs: int, seed: int
 ) -> None:
-    ready, done, running, taken = Ready(steps), set(), [], []
-    chance = random.Random(seed)
+    ready, chance = Ready(steps), random.Random(seed)
+    done: set[str] = set()
+    running: list[Step] = []
+    taken: list[str] = []
     while len(ready):
         while len(running) < jobs and (step := ready.take()):
             assert set(step.needs) <= done

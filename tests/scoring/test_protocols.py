@@ -16,11 +16,15 @@ from diziner.scoring.strict import Score, strict_span_scores
 from diziner.scoring.surfaces import normalise
 from diziner.spans.overlaps import resolve_overlaps
 
+Spans = tuple[Span, ...]
+Extents = list[tuple[int, int]]
+Rows = dict[str, list[Span]]
+
 LABELS = ("PER", "LOC")
 LENGTH = 10
 
 
-def spans(overlapping: bool = False) -> st.SearchStrategy[tuple[Span, ...]]:
+def spans(overlapping: bool = False) -> st.SearchStrategy[Spans]:
     one = st.builds(
         lambda start, length, label: Span(start, min(LENGTH, start + length), label),
         st.integers(0, LENGTH - 1),
@@ -67,7 +71,7 @@ def score(name: str, texts: list[str], gold: list[list[Span]], predicted: list[l
         ("muc_partial", "a b c d", [(0, 1), (2, 4)], [(0, 1), (2, 3)], (1, 2, 2)),
     ],
 )
-def test_units(name: str, text: str, gold, predicted, counts: tuple[int, int, int]) -> None:
+def test_units(name: str, text: str, gold: Extents, predicted: Extents, counts: tuple[int, int, int]) -> None:
     found = score(name, [text], [[Span(*at, "LOC") for at in gold]], [[Span(*at, "LOC") for at in predicted]])
     assert (found.correct, found.predicted, found.gold) == counts
 
@@ -121,7 +125,7 @@ def test_string_normalisation() -> None:
 
 
 @given(spans(), spans(), spans(), spans(), st.integers(0, 99))
-def test_no_protocol_depends_on_order_and_perfect_is_one(a, b, c, d, seed: int) -> None:
+def test_no_protocol_depends_on_order_and_perfect_is_one(a: Spans, b: Spans, c: Spans, d: Spans, seed: int) -> None:
     corpus = documents("a b c d e f g h i j", "The x The y z z z . . a")
     gold, predicted = {"d0": a, "d1": b}, {"d0": c, "d1": d}
     scores = score_protocols(corpus, gold, predicted, list(PROTOCOLS))
@@ -129,7 +133,7 @@ def test_no_protocol_depends_on_order_and_perfect_is_one(a, b, c, d, seed: int) 
     assert scores["strict"] == scores["seqeval_default"] == strict_span_scores(gold, predicted).micro
     generator = random.Random(seed)
 
-    def shuffled(rows: dict[str, tuple[Span, ...]]) -> dict[str, list[Span]]:
+    def shuffled(rows: dict[str, Spans]) -> Rows:
         return {name: generator.sample(rows[name], len(rows[name])) for name in reversed(rows)}
 
     assert score_protocols(corpus[::-1], shuffled(gold), shuffled(predicted), list(PROTOCOLS)) == scores
@@ -154,7 +158,7 @@ def best_pairing(weights: list[list[float]]) -> float:
 
 
 @given(spans(overlapping=True), spans(overlapping=True))
-def test_pairings_are_optimal_even_for_nested_spans(gold: tuple[Span, ...], predicted: tuple[Span, ...]) -> None:
+def test_pairings_are_optimal_even_for_nested_spans(gold: Spans, predicted: Spans) -> None:
     gold, predicted = gold[:5], predicted[:5]
 
     def partial(one: Span, other: Span) -> float:
@@ -191,7 +195,7 @@ def test_long_chains_of_overlaps() -> None:
         ({"d0": [Span(1, 1, "PER")]}, {"d0": []}, ["strict"], "gold document d0: PER span [1, 1)"),
     ],
 )
-def test_wrong_input_is_refused(gold, predicted, names: list[str], message: str) -> None:
+def test_wrong_input_is_refused(gold: Rows, predicted: Rows, names: list[str], message: str) -> None:
     with pytest.raises(UserError) as error:
         score_protocols(documents("a b"), gold, predicted, names)
     assert message in str(error.value)

@@ -16,6 +16,7 @@ from diziner.spans.overlaps import resolve_overlaps
 from diziner.spans.tags import ill_formed, spans_to_tags, tags_to_spans
 
 Corpus = list[list[str]]
+Readings = tuple[list[tuple[Span, ...]], list[tuple[Span, ...]]]
 
 
 def random_corpus(generator: random.Random, lengths: list[int], well_formed: bool) -> Corpus:
@@ -140,7 +141,7 @@ def test_the_protocol_has_a_name() -> None:
 
 
 @st.composite
-def two_readings(draw: st.DrawFn) -> tuple[list[tuple[Span, ...]], list[tuple[Span, ...]]]:
+def two_readings(draw: st.DrawFn) -> Readings:
     """Gold and predicted spans of some documents, without overlaps; predictions often repeat gold."""
     span = st.builds(
         lambda start, length, label: Span(start, start + length, label),
@@ -158,7 +159,7 @@ def two_readings(draw: st.DrawFn) -> tuple[list[tuple[Span, ...]], list[tuple[Sp
 
 
 @given(two_readings())
-def test_parity_with_nervaluate(readings) -> None:
+def test_parity_with_nervaluate(readings: Readings) -> None:
     """Strict and exact (here: boundary) counts are equal, in all and by type; nervaluate pairs partial matches
     greedily, so ours are at least as many."""
     nervaluate = pytest.importorskip("nervaluate")

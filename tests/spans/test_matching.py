@@ -2,9 +2,10 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from time import perf_counter
+from typing import Literal
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +17,8 @@ from diziner.records.documents import Document
 from diziner.scoring.strict import strict_span_scores
 from diziner.spans.matching import DROP_REASONS, Matches, match_answers
 from diziner.spans.tags import tags_to_spans
+
+Occurrences = Literal["all", "ordered"]
 
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
 TYPES = ("PER", "ORG", "LOC")
@@ -87,12 +90,12 @@ def test_fall_backs_in_order(sentence: str, answer: str, found: list[tuple[int, 
     assert extents(sentence, answer) == found
 
 
-def drops(sentence: str, answers: Sequence[tuple[str, str]], occurrences="all") -> dict[str, int]:
+def drops(sentence: str, answers: Sequence[tuple[str, str]], occurrences: Occurrences = "all") -> dict[str, int]:
     return match_answers(document(*sentence.split(" ")), answers, TYPES, occurrences).drops
 
 
 @pytest.mark.parametrize("occurrences", ["all", "ordered"])
-def test_every_drop_has_its_reason(occurrences) -> None:
+def test_every_drop_has_its_reason(occurrences: Occurrences) -> None:
     sentence = "New York University beats Annual York"
     answers = [
         ("New York University", "ORG"),
@@ -187,7 +190,7 @@ def folded(text: str) -> str:
 def test_search_equals_a_naive_one(tokens: list[str], answer: str) -> None:
     runs = [(start, end) for start in range(len(tokens)) for end in range(start + 1, len(tokens) + 1)]
 
-    def naive(form: str, fold) -> set[tuple[int, int]]:
+    def naive(form: str, fold: Callable[[str], str]) -> set[tuple[int, int]]:
         wanted = fold("".join(form.split()))
         return {run for run in runs if wanted and fold("".join(tokens[slice(*run)])) == wanted}
 
@@ -202,7 +205,9 @@ def test_search_equals_a_naive_one(tokens: list[str], answer: str) -> None:
 
 
 @given(TOKENS, ANSWERS, st.sampled_from(["all", "ordered"]))
-def test_every_answer_is_used_or_dropped_once(tokens: list[str], answers: list[tuple[str, str]], how) -> None:
+def test_every_answer_is_used_or_dropped_once(
+    tokens: list[str], answers: list[tuple[str, str]], how: Occurrences
+) -> None:
     matches = match_answers(document(*tokens), answers, TYPES, how)
     assert list(matches.spans) == sorted(matches.spans)
     assert set(matches.drops) <= set(DROP_REASONS)
@@ -230,7 +235,7 @@ def test_long_documents_are_searched_in_milliseconds() -> None:
 
 @pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the shared benchmark files are not here")
 @pytest.mark.parametrize(("occurrences", "least"), [("all", 0.975), ("ordered", 0.995)])
-def test_gold_answered_as_strings_is_found_again(occurrences, least: float) -> None:
+def test_gold_answered_as_strings_is_found_again(occurrences: Occurrences, least: float) -> None:
     """The ceiling that matching sets to F1: a perfect annotator loses a little, as strings say not where.
 
     The bounds lie just below the least values of these documents: 0.98 (Broad Twitter) and 0.9969 (GENIA).

@@ -29,6 +29,7 @@ from stage_runs import (
 from diziner.common.errors import UserError
 from diziner.layout import store_path
 from diziner.llm.store import ResponseStore
+from diziner.llm.tape import TapeRow
 from diziner.pipeline.prediction import predict
 from diziner.settings import load_settings
 
@@ -54,7 +55,7 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def is_supervisor(request: Mapping[str, Any]) -> bool:
-    return request["model"] == "scripted-supervisor"
+    return str(request["model"]) == "scripted-supervisor"
 
 
 def record(project: Project, number: int) -> Any:
@@ -126,7 +127,7 @@ def sabotage(project: Project, number: int) -> None:
     assert agreed
     store = ResponseStore(project.folder / store_path())
     keys = set(record(project, number)["responses"])
-    changed = []
+    changed: list[TapeRow] = []
     for key, request, response in rows(project):
         if key in keys and '"instructions"' in json.dumps(request["schema"]):
             string = agreed[len(changed) % len(agreed)]
@@ -251,7 +252,7 @@ def test_a_voter_that_fails_is_no_vote_and_only_a_document_that_all_fail_is_a_fa
 
     person, place = Span(0, 1, "PER"), Span(0, 1, "LOC")
     lost = Failure("truncated", "cut off")
-    given = {
+    given: dict[str, list[Failure | tuple[Span, ...]]] = {
         "a": [(person,), (person,), lost, lost],
         "b": [(place,), (place,), (place,), lost],
         "c": [(place,), lost, (), lost],
