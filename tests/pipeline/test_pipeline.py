@@ -77,9 +77,9 @@ def test_one_annotators_temperature_reruns_that_annotator_alone(reproduced: Proj
     stages = would_run(reproduced)
     (reproduced.folder / "params.yaml").write_text(before)
     first = {f"{name}:annotate@scripted_shy-round{number}" for name in BENCHMARKS for number in (0, 1)}
-    follows = re.compile(r"\w+:(disagree|refine|select|predict|score)\b.*|summary|report")
+    follows = re.compile(r"\w+:(disagree|refine|select|predict|score)\b.*|summary|report|code_digests")
     assert first <= stages
-    # `select` reads every annotator's settings; whatever else is named follows from what ran.
+    # `select` and `code_digests` read every annotator's settings; whatever else is named follows from what ran.
     assert all(follows.fullmatch(stage) for stage in stages - first)
 
 
