@@ -24,7 +24,7 @@ def rank(reply: Reply) -> int:
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:
-    """The reply as a JSON object."""
+    """Return the reply as a JSON object."""
     held = asdict(reply)
     if isinstance(reply, Refusal):
         return {"refusal": held}
@@ -34,17 +34,17 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
 
 
 def reply_from_json(value: dict[str, Any]) -> Reply:
-    """The inverse of `reply_to_json`. Errors: TypeError for another shape."""
+    """Return the inverse of `reply_to_json`. Errors: TypeError for another shape."""
     return Refusal(**value["refusal"]) if "refusal" in value else Response(**value)
 
 
 def fingerprint_of(reply: Reply) -> str:
-    """What the reply says that it was computed with; nothing for a refusal."""
+    """Return what the reply says that it was computed with; nothing for a refusal."""
     return str(reply.fingerprint) if isinstance(reply, Response) else ""
 
 
 def is_same_answer(one: Reply, other: Reply) -> bool:
-    """Whether two replies are equal, wherever they were computed."""
+    """Return whether two replies are equal, wherever they were computed."""
     if isinstance(one, Response) and isinstance(other, Response):
         return replace(one, fingerprint="") == replace(other, fingerprint="")
     return one == other
