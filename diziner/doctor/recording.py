@@ -14,6 +14,7 @@ from diziner.doctor.packages import installed
 from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified
 from diziner.llm.provenance import processor
+from diziner.prompting.request import Response
 
 
 def check_recording(subject: Subject) -> Iterator[Finding]:
@@ -54,8 +55,8 @@ def _runtime(recorded: list[Any]) -> Finding:
 def _processor(subject: Subject) -> Finding:
     """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
     rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
-    local = [response for _, request, response in rows if request.get("address") == "local"]
-    told = Counter(_processor_of(str(response.fingerprint)) for response in local)
+    local = [reply for _, request, reply in rows if request.get("address") == "local"]
+    told = Counter(_processor_of(reply.fingerprint) for reply in local if isinstance(reply, Response))
     here = processor()
     facts = {"recorded": dict(sorted(told.items())), "here": here}
     if not any(told):

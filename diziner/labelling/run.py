@@ -13,6 +13,7 @@ from diziner.common.files import atomic, dump_line, write_json
 from diziner.corpora.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
+from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
 from diziner.labelling.progress import Board, reading
 from diziner.labelling.shards import Reject, Shard, documents_of, survey
@@ -58,6 +59,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     """
     folder = OutFolder(job.out, job.format)
     with folder.held():
+        remember(ResponseStore(store_path()), job.out)
         with _rejects(job, options.skip_bad) as reject:
             cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr))
         names = [shard.name for shard in cut.shards]

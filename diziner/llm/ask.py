@@ -12,6 +12,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.endpoints import Endpoint
 from diziner.llm.progress import Progress
+from diziner.llm.rows import Reply, outcome_of
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
 from diziner.prompting.request import REPAIR, Outcome, Request, Response
@@ -48,7 +49,7 @@ class StoreAsker:
     progress: Callable[[str, int, int, TextIO], Progress] = Progress
     _servers: dict[str, Any] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
-    _recorded: dict[str, Response] | None = None
+    _recorded: dict[str, Reply] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; UserError if params `endpoints` has none."""
@@ -73,15 +74,15 @@ class StoreAsker:
                 self._call_each(list(missing.values()), label, outcomes, progress)
         return [outcomes[key] for key in keys]
 
-    def _found(self, keys: Sequence[str]) -> dict[str, Response]:
-        """The responses among `keys` that need no call: answers of the store, then whatever the tape has."""
+    def _found(self, keys: Sequence[str]) -> dict[str, Outcome]:
+        """The outcomes of those among `keys` that need no call: of the store, then whatever the tape has."""
         found = self.store.get(keys)
         if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():
             if self._recorded is None:
-                self._recorded = {key: response for key, _, response in read_tape(self.tape)}
+                self._recorded = {key: reply for key, _, reply in read_tape(self.tape)}
             recorded = self._recorded
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
-        return found
+        return {key: outcome_of(reply) for key, reply in found.items()}
 
     def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], progress: Progress) -> None:
         """Calls for each model in turn, so that a local one is in memory only while it is needed."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.llm.tape import TapeRow
-from diziner.prompting.request import Request
+from diziner.prompting.request import Request, Response
 
 _DOCUMENT = "<document>"  # what the text of a document begins with, in its message
 _SHOWN = 60  # characters of a line or a value
@@ -130,7 +130,7 @@ def _of_repair(request: Mapping[str, Any], recorded: Sequence[TapeRow]) -> Diffe
                 f"the words of the repair turn: {line}",
                 "diziner/prompts/repair.v1.md, or what finds fault with answers (diziner/prompting, diziner/schemas)",
             )
-    kept = {response.text for _, row, response in recorded if row["messages"] == before}
+    kept = {reply.text for _, row, reply in recorded if row["messages"] == before and isinstance(reply, Response)}
     if answer["content"] in kept:
         return Difference(
             "the recorded answer could be read, or was given no repair turn, and now it gets one",

@@ -7,13 +7,12 @@ from collections.abc import Set
 from diziner.layout import Room, store_path
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
+from diziner.prompting.request import Response
 
 
 def texts_at_hand(room: Room, keys: Set[str]) -> dict[str, str]:
     """Return the texts of those among `keys` that the store or the room's tape has, failed answers included."""
-    found = {
-        key: response.text for key, response in ResponseStore(store_path()).get(sorted(keys), failures=True).items()
-    }
-    if keys - found.keys() and room.tape.is_file():
-        found |= {key: response.text for key, _, response in read_tape(room.tape) if key in keys - found.keys()}
-    return found
+    replies = dict(ResponseStore(store_path()).get(sorted(keys), failures=True))
+    if keys - replies.keys() and room.tape.is_file():
+        replies |= {key: reply for key, _, reply in read_tape(room.tape) if key in keys - replies.keys()}
+    return {key: reply.text for key, reply in replies.items() if isinstance(reply, Response)}

@@ -110,7 +110,10 @@ def key_of(canonical: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a model answered. Token counts are the provider's; `cost_usd` is None where it names none."""
+    """What a model answered. Token counts are the provider's; `cost_usd` is None where it names none.
+
+    `cached_tokens` are those of the prompt that the provider had at hand.
+    """
 
     text: str
     finish_reason: str
@@ -119,6 +122,7 @@ class Response:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = None
+    cached_tokens: int = 0
 
     @property
     def failure(self) -> Failure | None:
@@ -130,6 +134,23 @@ class Response:
         if not self.text.strip():
             return Failure("empty", "no text")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A provider's refusal of this one request, such as a text that is too long: kept, but never an answer.
+
+    `code` and `detail` are those of the failure it stands for; `status` is the HTTP status it came with.
+    """
+
+    code: str
+    detail: str
+    status: int
+
+    @property
+    def failure(self) -> Failure:
+        """Why there is no answer."""
+        return Failure(self.code, self.detail)
 
 
 Outcome = Response | Failure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from diziner.common.files import schema_of
 from diziner.llm.ask import StoreAsker
+from diziner.llm.rows import Row
 from diziner.prices import price_of, prompt_tokens, tokens_in
 from diziner.prompting.request import REPAIR, Outcome, Request, Response
 
@@ -56,10 +56,10 @@ class Rehearser(StoreAsker):
     _history: dict[tuple[str, str, bool], History] = field(default_factory=dict)
     _rehearsed: dict[str, Response] = field(default_factory=dict)
 
-    def learn(self, rows: Iterable[tuple[str, Mapping[str, Any], Response]]) -> None:
+    def learn(self, rows: Iterable[Row]) -> None:
         """Take a store's or a tape's rows for a history of how long things are."""
         for _, request, response in rows:
-            if response.prompt_tokens:
+            if isinstance(response, Response) and response.prompt_tokens:
                 key = request["address"], request["model"], _is_annotation(request["messages"][-1]["content"])
                 history = self._history.setdefault(key, History())
                 history.requests += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -14,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from diziner.common.errors import UserError
+from diziner.llm.deltas import zstd
 from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
-from diziner.llm.store import ResponseStore, keep
+from diziner.llm.rows import row_digest
+from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 ANSWER = Response('{"entities": []}', "stop", "model-1-0824", "fp_1", 10, 4, 0.25)
@@ -108,16 +112,36 @@ def execute(sql: str) -> Callable[[Path], None]:
     return change
 
 
+def digested(sql: str) -> Callable[[Path], None]:
+    """The change, with digests that fit: as an error of ours would write it."""
+
+    def change(path: Path) -> None:
+        execute(sql)(path)
+        connection = sqlite3.connect(path)
+        connection.create_function("row_digest", 2, row_digest)
+        connection.execute("UPDATE responses SET digest = row_digest(key, reply)")
+        connection.commit()
+        connection.close()
+
+    return change
+
+
 DAMAGE = {
     "header": damage_header,
     "pages": damage_pages,
     "cut in half": cut_in_half,
     "empty": emptied,
-    "no JSON": execute("UPDATE responses SET response = '{', digest = NULL"),
-    "other fields": execute("UPDATE responses SET response = '{\"a\": 1}', digest = NULL"),
-    "a list": execute("UPDATE responses SET response = '[]', digest = NULL"),
-    "edited text": execute("UPDATE responses SET response = replace(response, 'entities', 'Entities')"),
-    "not text": execute("UPDATE responses SET response = CAST(x'ff' AS TEXT), digest = NULL"),
+    "no JSON": digested("UPDATE responses SET reply = '{'"),
+    "other fields": digested("UPDATE responses SET reply = '{\"a\": 1}'"),
+    "a list": digested("UPDATE responses SET reply = '[]'"),
+    "no text": digested("UPDATE responses SET reply = replace(reply, '\"stop\"', '7')"),
+    "less than nothing": digested("UPDATE responses SET reply = replace(reply, '0.25', '-100')"),
+    "edited text": execute("UPDATE responses SET reply = replace(reply, 'entities', 'Entities')"),
+    "another's reply": execute(
+        "UPDATE responses SET (reply, digest) = (SELECT reply, digest FROM responses r WHERE r.key > responses.key)"
+        " WHERE key < (SELECT max(key) FROM responses)"
+    ),
+    "not text in UTF-8": execute("UPDATE responses SET reply = CAST(x'ff' AS TEXT)"),
 }
 
 
@@ -139,7 +163,11 @@ def test_verify_finds_a_request_that_was_edited(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     assert store.verify() == 1
     store.close()
-    execute("UPDATE responses SET request = replace(request, 'Müller', 'Miller')")(store.path)
+    other = zstd.compress(json.dumps(asked(1).canonical()).encode())
+    connection = sqlite3.connect(store.path)
+    connection.execute("UPDATE responses SET request = ?", (other,))
+    connection.commit()
+    connection.close()
     with pytest.raises(UserError, match=f"the key {asked().key} does not fit its request"):
         store.verify()
 
@@ -150,16 +178,6 @@ def test_a_newer_layout_is_refused(store: ResponseStore) -> None:
     execute("PRAGMA user_version = 99")(store.path)
     with pytest.raises(UserError, match="made by a newer version"):
         store.get([asked().key])
-
-
-def test_a_store_without_digests_and_accounts_is_taken_over(store: ResponseStore) -> None:
-    store.put(asked(), ANSWER)
-    store.close()
-    for sql in ("ALTER TABLE responses DROP COLUMN digest", "DROP TABLE spending", "DROP TABLE reservations"):
-        execute(sql)(store.path)
-    assert store.get([asked().key]) == {asked().key: ANSWER}
-    store.put(asked(1), ANSWER)
-    assert store.verify() == 2
 
 
 def test_a_locked_store_is_said_to_be(store: ResponseStore) -> None:
@@ -201,6 +219,8 @@ def test_sums_and_reservations(store: ResponseStore) -> None:
 WRITER = """
 import sys, pathlib
 from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.deltas import zstd
+from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
 store = ResponseStore(pathlib.Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):
