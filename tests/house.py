@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "common"}),
     frozenset({"records", "layout", "endpoints"}),
     frozenset({"spans", "scoring", "agreement", "embedding", "prompting"}),
-    frozenset({"guideline", "corpora", "prices", "scripted"}),
+    frozenset({"guideline", "corpora", "prices", "scripted", "storage"}),
     frozenset({"annotator", "supervisor"}),
     frozenset({"settings", "pipeline", "results"}),
     frozenset({"llm", "repro", "compare", "report", "ablation", "standalone"}),

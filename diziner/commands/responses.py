@@ -15,12 +15,12 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
-from diziner.llm.rows import Reply
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, read_tape, tape_rows, write_export, write_tape
 from diziner.prices import price_of
 from diziner.prompting.request import Refusal, Response
 from diziner.settings import Settings, load_settings
+from diziner.storage.rows import Reply
 
 _AT_ONCE = 5000  # rows of an import in one transaction
 

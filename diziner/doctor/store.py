@@ -45,7 +45,7 @@ def look(path: Path) -> tuple[int, int | None]:
 
     Errors: sqlite3.DatabaseError for what is damaged, among them OperationalError for what cannot be read now.
     """
-    from diziner.llm.tables import LAYOUT
+    from diziner.storage.tables import LAYOUT
 
     if path.stat().st_size == 0:
         raise sqlite3.DatabaseError("the file is empty")

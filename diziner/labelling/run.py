@@ -20,9 +20,9 @@ from diziner.labelling.shards import Reject, Shard, documents_of, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
 from diziner.layout import store_path
-from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
+from diziner.storage import ledger
 
 Engine = Literal["local", "ray"]
 Work = Iterator[tuple[Shard, list[Document]]]
@@ -59,7 +59,6 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     """
     folder = OutFolder(job.out, job.format)
     with folder.held():
-        remember(ResponseStore(store_path()), job.out)
         with _rejects(job, options.skip_bad) as reject:
             cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr))
         names = [shard.name for shard in cut.shards]
@@ -71,6 +70,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
             )
         reports = {name: report for name, report in folder.kept(names).items() if not report.failed}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
+        remember(ResponseStore(store_path()), job.out)
         if todo or others:
             # It speaks of what is no longer so.
             (job.out / MANIFEST).unlink(missing_ok=True)

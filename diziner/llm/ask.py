@@ -12,10 +12,10 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.endpoints import Endpoint
 from diziner.llm.progress import Progress
-from diziner.llm.rows import Reply, outcome_of
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
 from diziner.prompting.request import REPAIR, Outcome, Request, Response
+from diziner.storage.rows import Reply, outcome_of
 
 
 @dataclass
@@ -151,7 +151,7 @@ class StoreAsker:
     def _write_report(self) -> None:
         if self.report is not None:
             from diziner.llm.cost_report import cost_report
-            from diziner.llm.ledger import entries, reserved
+            from diziner.storage.ledger import entries, reserved
 
             [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
             write_json(self.report, report)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
-from diziner.llm.tables import keep
 from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
 from diziner.prompting.request import REPAIR, Request, Response
+from diziner.storage import ledger
+from diziner.storage.tables import keep
 
 Identity = tuple[str, str]  # reported model, fingerprint
 

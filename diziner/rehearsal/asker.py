@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from diziner.common.files import schema_of
 from diziner.llm.ask import StoreAsker
-from diziner.llm.rows import Row
 from diziner.prices import price_of, prompt_tokens, tokens_in
 from diziner.prompting.request import REPAIR, Outcome, Request, Response
+from diziner.storage.rows import Row
 
 _STAND_INS = ("careful", "eager", "shy")
 _SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from diziner.llm.ledger import NANO, reserved, spent
 from diziner.llm.store import ResponseStore
+from diziner.storage.ledger import NANO, reserved, spent
 
 IN_FLIGHT = 8
 REQUESTS = 150

@@ -21,11 +21,11 @@ from diziner.endpoints import Endpoint
 from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.failures import TransientError
 from diziner.llm.lane import Lane
-from diziner.llm.ledger import NANO, entries, reserved, spent
 from diziner.llm.pacing import AdaptiveLimit, Pacer
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Outcome, Request, Response
 from diziner.records.annotations import Failure
+from diziner.storage.ledger import NANO, entries, reserved, spent
 
 ANSWER = Response("{}", "stop", "m", "fp", 100, 20)
 PRICES = {"m": {"input": 10.0, "output": 100.0}}

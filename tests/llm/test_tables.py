@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from diziner.common.errors import UserError
-from diziner.llm.ledger import spent
-from diziner.llm.rows import compact
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.storage.ledger import spent
+from diziner.storage.rows import compact
 
 GUIDELINE = "Mark every mention of a person, a place or an organisation; leave out titles and articles. " * 60
 SPENDING = (

@@ -16,11 +16,11 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_jsonl
 from diziner.endpoints import Endpoint
 from diziner.llm.ask import StoreAsker
-from diziner.llm.rows import compact, rekey, row_digest
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, provenance_of, read_tape, write_export, write_tape
 from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response, judged
 from diziner.records.annotations import Failure
+from diziner.storage.rows import compact, rekey, row_digest
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TURNS = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), TEXTS), max_size=4)

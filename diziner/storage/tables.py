@@ -10,11 +10,11 @@ import hashlib
 import json
 import sqlite3
 
-from diziner.llm.claims import CLAIMS
-from diziner.llm.deltas import BASES, pack
-from diziner.llm.ledger import TABLES
-from diziner.llm.rows import DamagedRowError, Reply, compact, rank, reply_text, row_digest, sane
 from diziner.prompting.request import Response, key_of
+from diziner.storage.claims import CLAIMS
+from diziner.storage.deltas import BASES, pack
+from diziner.storage.ledger import TABLES
+from diziner.storage.rows import DamagedRowError, Reply, compact, rank, reply_text, row_digest, sane
 
 LAYOUT = 2
 
