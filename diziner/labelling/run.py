@@ -74,11 +74,11 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         if todo or others:
             # It speaks of what is no longer so.
             (job.out / MANIFEST).unlink(missing_ok=True)
-        cost = _spent_from_now()
+        cost = _Cost()
         there = cut.documents - sum(shard.documents for shard in todo)
         with Board(job.label, cut.documents, there, cost, sys.stderr) as board:
             work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
-            for report in _reports(job, options, work, len(todo), board.answered):
+            for report in _reports(job, options, work, len(todo), board.answered, cost):
                 reports[report.name] = report
                 board.shard_done(report)
                 if len(reports) < len(names):
@@ -89,13 +89,39 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     return Done(ordered, found, len(others), cut.rejected, cost())
 
 
-def _reports(job: Job, options: RunOptions, work: Work, shards: int, answered: Callable[[], None]) -> Iterable[Report]:
+class _Cost:
+    """US dollars that the calls of this run have cost, without those of others that use the same store."""
+
+    def __init__(self) -> None:
+        self._workers = 0
+        self._labeller: Labeller | None = None
+
+    def of(self, labeller: Labeller) -> Labeller:
+        """Count what a labeller of this process spends, as it spends it."""
+        self._labeller = labeller
+        return labeller
+
+    def add(self, nano_usd: int) -> None:
+        """Count what a worker spent on a shard."""
+        self._workers += nano_usd
+
+    def __call__(self) -> float:
+        return (self._workers + (self._labeller.nano_usd if self._labeller else 0)) / ledger.NANO
+
+
+def _reports(
+    job: Job, options: RunOptions, work: Work, shards: int, answered: Callable[[], None], cost: _Cost
+) -> Iterable[Report]:
     if options.engine == "ray" and shards:
         from diziner.labelling.ray_engine import on_ray
 
-        return on_ray(job, work, min(options.workers, shards))
-    labeller = Labeller(job, answered=answered)
-    return (labeller.label(shard.name, documents) for shard, documents in work)
+        for report, nano_usd in on_ray(job, work, min(options.workers, shards)):
+            cost.add(nano_usd)
+            yield report
+        return
+    labeller = cost.of(Labeller(job, answered=answered))
+    for shard, documents in work:
+        yield labeller.label(shard.name, documents)
 
 
 @contextmanager
@@ -116,15 +142,3 @@ def _rejects(job: Job, skip_bad: bool) -> Iterator[Reject | None]:
         yield reject
     if not path.stat().st_size:
         path.unlink()
-
-
-def _spent_from_now() -> Callable[[], float]:
-    """US dollars that calls of this project have cost since this call."""
-    # A connection of its own: the asker's is in use while calls are under way.
-    store = ResponseStore(store_path())
-
-    def spent() -> int:
-        return store.apply([ledger.spent])[0] if store_path().exists() else 0
-
-    before = spent()
-    return lambda: (spent() - before) / ledger.NANO

@@ -12,6 +12,7 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm.budget import Budget, BudgetError
+from diziner.llm.claimed import Claimed
 from diziner.llm.client import complete
 from diziner.llm.failures import TransientError
 from diziner.llm.pacing import AdaptiveLimit
@@ -19,6 +20,7 @@ from diziner.llm.shared_limits import pacer, places
 from diziner.prices import prompt_tokens
 from diziner.prompting.request import Outcome, Request, Response
 from diziner.records.annotations import Failure
+from diziner.storage.rows import outcome_of
 
 Send = Callable[[Request, Endpoint, str | None], Awaitable[Response]]
 
@@ -63,13 +65,17 @@ class Lane:
         Errors: UserError (bad key, unknown model, bad request) ends all calls at once; BudgetError once the calls
         in flight, which are paid for, are back. What was received before it has been passed on.
         """
-        waiting = iter(requests)
         self._stop = None
+        waiting = Claimed(requests, budget, lambda: self._stop is not None)
 
         async def work(place: int) -> None:
             await asyncio.sleep(place * _APART_S)
-            # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
-            for request in waiting:
+            # Workers share the requests, so at most `concurrency` calls are in flight and order is kept.
+            while claimed := await waiting.next():
+                request, reply = claimed
+                if reply is not None:
+                    received(request, outcome_of(reply))
+                    continue
                 try:
                     outcome = await self._call(request, api_base, budget)
                 except BudgetError as error:
@@ -77,6 +83,7 @@ class Lane:
                     return
                 if outcome is None:
                     return
+                await budget.let_go(request)
                 received(request, outcome)
 
         try:

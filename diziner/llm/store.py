@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,8 +26,8 @@ from diziner.common.errors import UserError
 from diziner.prompting.request import Request
 from diziner.storage.claims import Claimant, claimants_folder
 from diziner.storage.deltas import Unpacker, remove_unused
-from diziner.storage.rows import FAILED, DamagedRowError, Reply, Row, rank, reply_from_json, row_digest
-from diziner.storage.tables import LAYOUT, create, keep, migrate
+from diziner.storage.rows import FAILED, DamagedRowError, Reply, Row, rank
+from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of
 
 T = TypeVar("T")
 
@@ -60,11 +61,7 @@ class ResponseStore:
             return found
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT key, reply, digest FROM responses WHERE key IN ({marks})"
-            rows = self.read(lambda c, query=query, chunk=chunk: c.execute(query, chunk).fetchall())  # type: ignore[misc]
-            with self._named_errors():
-                found.update((key, _reply(key, text, digest)) for key, text, digest in rows)
+            found.update(self.read(partial(kept, keys=chunk)))
         return found if failures else {key: reply for key, reply in found.items() if rank(reply) > FAILED}
 
     def put(self, request: Request, reply: Reply) -> None:
@@ -73,8 +70,8 @@ class ResponseStore:
 
     def put_rows(self, rows: Iterable[Row]) -> int:
         """Keep many replies in one transaction; returns how many were new."""
-        kept = list(rows)
-        return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in kept)]))
+        chosen = list(rows)
+        return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in chosen)]))
 
     def apply(self, steps: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:
         """Run steps in one transaction, durable when this returns; their results in order.
@@ -129,7 +126,7 @@ class ResponseStore:
         with self._named_errors():
             unpacker = Unpacker(found.connection)
             for key, held, base, delta, text, digest in found:
-                reply = _reply(key, text, digest)
+                reply = reply_of(key, text, digest)
                 request = unpacker.unpack(base, delta)
                 if key != hashlib.sha256(request.encode()).hexdigest():
                     raise DamagedRowError(f"the key {key} does not fit its request")
@@ -309,15 +306,6 @@ def _opened(path: Path, busy_s: float) -> sqlite3.Connection:
 def _begin(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("BEGIN IMMEDIATE")
     return connection
-
-
-def _reply(key: str, text: str, digest: str) -> Reply:
-    try:
-        if digest != row_digest(key, text):
-            raise DamagedRowError("its digest is another")
-        return reply_from_json(json.loads(text))
-    except ValueError as error:
-        raise DamagedRowError(f"the reply to {key} was changed after it was kept: {error}") from None
 
 
 def _code(error: sqlite3.Error) -> int:

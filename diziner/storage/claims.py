@@ -12,6 +12,8 @@ import platform
 import sqlite3
 import time
 import uuid
+import weakref
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -28,7 +30,7 @@ class Claimant:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file: IO[bytes] | None = None
+        self._end: Callable[[], object] | None = None
         self._name = ""
 
     def claim(self, connection: sqlite3.Connection, key: str) -> bool:
@@ -49,32 +51,49 @@ class Claimant:
 
     def end(self) -> None:
         """Let all claims lapse."""
-        if self._file is not None:
-            (self._folder / self._name).unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
+        if self._end is not None:
+            self._end()
+            self._end = None
 
     def _live(self) -> None:
-        if self._file is not None:
+        if self._end is not None:
             return
         self._folder.mkdir(exist_ok=True)
-        self._name = uuid.uuid4().hex
-        self._file = (self._folder / self._name).open("wb")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        for path in self._folder.iterdir():
+            _is_dead(path)
+        while True:
+            self._name = uuid.uuid4().hex
+            path = self._folder / self._name
+            file = path.open("wb")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists():  # else another took it for one that nobody holds, before we held it
+                break
+            file.close()
+        self._end = weakref.finalize(self, _ended, path, file)
 
     def _lapsed(self, owner: str, host: str, boot: str, since: float) -> bool:
         my_host, my_boot = here()
         if boot != my_boot:
             return host == my_host or time.time() - since > _ELSEWHERE_S
-        try:
-            with (self._folder / owner).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                (self._folder / owner).unlink(missing_ok=True)
-                return True
-        except FileNotFoundError:
+        return _is_dead(self._folder / owner)
+
+
+def _ended(path: Path, file: IO[bytes]) -> None:
+    path.unlink(missing_ok=True)
+    file.close()
+
+
+def _is_dead(path: Path) -> bool:
+    """Whether nobody holds a claimant's file; such a file is removed."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
             return True
-        except BlockingIOError:
-            return False
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
 
 
 @cache

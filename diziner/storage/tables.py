@@ -9,12 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from diziner.prompting.request import Response, key_of
 from diziner.storage.claims import CLAIMS
 from diziner.storage.deltas import BASES, pack
 from diziner.storage.ledger import TABLES
-from diziner.storage.rows import DamagedRowError, Reply, compact, rank, reply_text, row_digest, sane
+from diziner.storage.rows import (
+    DamagedRowError,
+    Reply,
+    compact,
+    rank,
+    reply_from_json,
+    reply_text,
+    row_digest,
+    sane,
+)
 
 LAYOUT = 2
 
@@ -30,6 +40,23 @@ def create(connection: sqlite3.Connection) -> None:
     for table in (*_RESPONSES, *BASES, CLAIMS, *TABLES):
         connection.execute(table)
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def kept(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Reply]:
+    """The replies kept among `keys`, at most 500 of them. Errors: DamagedRowError for one that was changed."""
+    marks = ",".join("?" * len(keys))
+    rows = connection.execute(f"SELECT key, reply, digest FROM responses WHERE key IN ({marks})", keys)
+    return {key: reply_of(key, text, digest) for key, text, digest in rows}
+
+
+def reply_of(key: str, text: str, digest: str) -> Reply:
+    """The reply in a row. Errors: DamagedRowError if it is not as it was kept."""
+    try:
+        if digest != row_digest(key, text):
+            raise DamagedRowError("its digest is another")
+        return reply_from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise DamagedRowError(f"the reply to {key} was changed after it was kept: {error}") from None
 
 
 def keep(connection: sqlite3.Connection, key: str, request: dict[str, object], reply: Reply) -> int:
