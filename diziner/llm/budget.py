@@ -15,7 +15,7 @@ from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
 from diziner.prompting.request import REPAIR, Request, Response
 from diziner.storage import ledger
-from diziner.storage.rows import FAILED, Reply, rank
+from diziner.storage.rows import Reply
 from diziner.storage.tables import keep, kept
 
 Identity = tuple[str, str]  # reported model, fingerprint
@@ -69,8 +69,7 @@ class Budget:
 
         def step(connection: sqlite3.Connection) -> Reply | bool:
             for reply in kept(connection, [request.key]).values():
-                if rank(reply) > FAILED:
-                    return reply
+                return reply
             return self._claimant.claim(connection, request.key)
 
         found = await self._writer.run(step)

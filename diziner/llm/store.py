@@ -26,7 +26,7 @@ from diziner.common.errors import UserError
 from diziner.prompting.request import Request
 from diziner.storage.claims import Claimant, claimants_folder
 from diziner.storage.deltas import Unpacker, remove_unused
-from diziner.storage.rows import FAILED, DamagedRowError, Reply, Row, rank
+from diziner.storage.rows import FAILED, REFUSAL, DamagedRowError, Reply, Row, rank
 from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class ResponseStore:
             return found
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
-            found.update(self.read(partial(kept, keys=chunk)))
-        return found if failures else {key: reply for key, reply in found.items() if rank(reply) > FAILED}
+            found.update(self.read(partial(kept, keys=chunk, least=FAILED if failures else REFUSAL)))
+        return found
 
     def put(self, request: Request, reply: Reply) -> None:
         """Keep one reply; durable when this returns. An answer is never replaced, a failure by an answer only."""

