@@ -26,7 +26,7 @@ from diziner.common.errors import UserError
 from diziner.prompting.request import Request
 from diziner.storage.claims import Claimant, claimants_folder
 from diziner.storage.deltas import Unpacker, remove_unused
-from diziner.storage.rows import FAILED, REFUSAL, DamagedRowError, Reply, Row, rank
+from diziner.storage.rows import FAILED, REFUSAL, DamagedRowError, Reply, Row
 from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of
 
 T = TypeVar("T")
@@ -124,14 +124,15 @@ class ResponseStore:
         query = f"SELECT key, rank, base, request, reply, digest FROM responses {condition} ORDER BY key"
         found = self.read(lambda connection: connection.execute(query, keys))
         with self._named_errors():
-            unpacker = Unpacker(found.connection)
+            unpacker, last = Unpacker(found.connection), ""
             for key, held, base, delta, text, digest in found:
-                reply = reply_of(key, text, digest)
+                reply = reply_of(key, held, text, digest)
+                if key == last:
+                    raise DamagedRowError(f"the row {key} is doubled")
+                last = key
                 request = unpacker.unpack(base, delta)
                 if key != hashlib.sha256(request.encode()).hexdigest():
                     raise DamagedRowError(f"the key {key} does not fit its request")
-                if held != rank(reply):
-                    raise DamagedRowError(f"the rank of {key} is not that of its reply")
                 yield key, request, reply
 
     def verify(self) -> int:

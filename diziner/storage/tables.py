@@ -50,16 +50,23 @@ def kept(connection: sqlite3.Connection, keys: Sequence[str], least: int = REFUS
     Errors: DamagedRowError for one that was changed.
     """
     marks = ",".join("?" * len(keys))
-    query = f"SELECT key, reply, digest FROM responses WHERE key IN ({marks}) AND rank >= {least}"
-    return {key: reply_of(key, text, digest) for key, text, digest in connection.execute(query, keys)}
+    query = f"SELECT key, rank, reply, digest FROM responses WHERE key IN ({marks}) AND rank >= {least}"
+    rows = connection.execute(query, keys).fetchall()
+    found = {key: reply_of(key, *row) for key, *row in rows}
+    if len(found) < len(rows):
+        raise DamagedRowError(f"a row is doubled among {min(found)} and {len(found) - 1} more")
+    return found
 
 
-def reply_of(key: str, text: str, digest: str) -> Reply:
-    """The reply in a row. Errors: DamagedRowError if it is not as it was kept."""
+def reply_of(key: str, held: int, text: str, digest: str) -> Reply:
+    """The reply in a row, whose rank is `held`. Errors: DamagedRowError if it is not as it was kept."""
     try:
         if digest != row_digest(key, text):
             raise DamagedRowError("its digest is another")
-        return reply_from_json(_decoded(text)[0])
+        reply = reply_from_json(_decoded(text)[0])
+        if held != rank(reply):
+            raise DamagedRowError("its rank is not that of its reply")
+        return reply
     except (ValueError, RecursionError) as error:
         raise DamagedRowError(f"the reply to {key} was changed after it was kept: {error}") from None
 
