@@ -50,12 +50,14 @@ def kept(connection: sqlite3.Connection, keys: Sequence[str], least: int = REFUS
     Errors: DamagedRowError for one that was changed.
     """
     marks = ",".join("?" * len(keys))
-    query = f"SELECT key, rank, reply, digest FROM responses WHERE key IN ({marks}) AND rank >= {least}"
+    query = f"SELECT key, rank, reply, digest FROM responses WHERE key IN ({marks})"
     rows = connection.execute(query, keys).fetchall()
     found = {key: reply_of(key, *row) for key, *row in rows}
     if len(found) < len(rows):
         raise DamagedRowError(f"a row is doubled among {min(found)} and {len(found) - 1} more")
-    return found
+    if all(held >= least for _, held, *_ in rows):
+        return found
+    return {key: found[key] for key, held, *_ in rows if held >= least}
 
 
 def reply_of(key: str, held: int, text: str, digest: str) -> Reply:

@@ -8,11 +8,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import earlier_stores
 import pytest
+from doctor_place import require_permissions, unprivileged
+from earlier_stores import earlier
 
 from diziner.common.errors import UserError
 from diziner.llm.store import ResponseStore
@@ -189,6 +193,86 @@ def test_a_locked_store_is_said_to_be(store: ResponseStore) -> None:
     other.rollback()
     other.close()
     store.put(asked(1), ANSWER)
+
+
+def test_a_held_lock_is_said_at_once(store: ResponseStore, capsys: pytest.CaptureFixture[str]) -> None:
+    patient = ResponseStore(store.path, busy_s=60.0)
+    patient.put(asked(), ANSWER)
+    other = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+
+    said: list[str] = []
+
+    def let_go_once_it_is_said() -> None:
+        while not said:
+            said.extend(line for line in [capsys.readouterr().err] if line)
+            time.sleep(0.01)
+        other.rollback()
+
+    waiting = threading.Thread(target=let_go_once_it_is_said)
+    waiting.start()
+    patient.put(asked(1), ANSWER)
+    waiting.join()
+    assert said == [f"waiting: another process holds {store.path}\n"]
+    assert patient.verify() == 2
+
+
+def test_errors_of_who_asks_are_no_damage(store: ResponseStore) -> None:
+    store.put(asked(), ANSWER)
+    with pytest.raises(sqlite3.Error, match=r"(?i)binding"):
+        store.get([{}])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        store.put_rows([("k", {"a": {1}}, ANSWER)])
+
+    def imports() -> None:
+        raise ImportError("no such module")
+
+    with pytest.raises(ImportError):
+        store.apply([lambda connection: imports()])
+    with pytest.raises(sqlite3.IntegrityError):
+        store.apply([lambda c: c.execute("INSERT INTO claims VALUES (NULL, NULL, NULL, NULL, NULL)")])
+    assert store.get([asked().key]) == {asked().key: ANSWER}
+
+
+READ = """
+import sys
+from pathlib import Path
+from diziner.common.errors import UserError
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+store = ResponseStore(Path(sys.argv[1]))
+request = Request("openai", ModelSettings("here", "model-1"), (Message("user", "new"),))
+print(len(store.get(sys.argv[2:])), store.verify())
+try:
+    store.put(request, Response("a", "stop"))
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_store_that_cannot_be_written_to_is_read(tmp_path: Path, layout: int) -> None:
+    require_permissions(tmp_path)
+    path = tmp_path / "shelf" / "store.sqlite"
+    key = asked().key
+    if layout == 1:
+        earlier(path, 5)
+        key = earlier_stores.asked(0).key
+    else:
+        store = ResponseStore(path)
+        store.put_rows([(asked(n).key, asked(n).canonical(), ANSWER) for n in range(5)])
+        store.close()
+    for beside in path.parent.iterdir():
+        beside.chmod(0o444)
+    path.parent.chmod(0o555)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    words = [sys.executable, "-c", READ, str(path), key]
+    done = subprocess.run(words, capture_output=True, text=True, preexec_fn=unprivileged)
+    assert done.stdout.startswith("1 5\n"), done.stderr
+    if layout == 2:
+        assert f"{path}: the response store cannot be written to, so no model can be asked" in done.stdout
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+    path.parent.chmod(0o755)
 
 
 def test_a_folder_in_the_stores_place_is_the_users_error(tmp_path: Path) -> None:
