@@ -107,7 +107,8 @@ STORE: dict[str, Change] = {
         "CREATE TABLE more AS SELECT * FROM responses",
         "DROP TABLE responses",
         "ALTER TABLE more RENAME TO responses",
-        f"INSERT INTO responses SELECT :a, rank, base, request, reply, row_digest(:a, reply) {OTHER}",
+        "INSERT INTO responses SELECT own.id, own.key, other.rank, other.base, other.request, other.reply, "
+        "row_digest(own.key, other.reply) FROM responses own, responses other WHERE own.key = :a AND other.key = :b",
     ),
 }
 

@@ -27,7 +27,7 @@ from diziner.prompting.request import Request
 from diziner.storage.claims import Claimant, claimants_folder
 from diziner.storage.deltas import Unpacker, remove_unused
 from diziner.storage.rows import FAILED, REFUSAL, DamagedRowError, Reply, Row
-from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of
+from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class ResponseStore:
         """The rows kept among `keys`, failures too, each held against its key and digest."""
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
-            yield from self._rows(f"WHERE key IN ({','.join('?' * len(chunk))})", chunk)
+            yield from self._rows(f"WHERE id IN ({','.join('?' * len(chunk))})", list(map(row_id, chunk)))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -114,21 +114,21 @@ class ResponseStore:
         finally:
             connection.rollback()
 
-    def _rows(self, condition: str, keys: Sequence[str]) -> Iterator[Row]:
-        for key, text, reply in self._texts(condition, keys):
+    def _rows(self, condition: str, ids: Sequence[int]) -> Iterator[Row]:
+        for key, text, reply in self._texts(condition, ids):
             yield key, json.loads(text), reply
 
-    def _texts(self, condition: str = "", keys: Sequence[str] = ()) -> Iterator[tuple[str, str, Reply]]:
+    def _texts(self, condition: str = "", ids: Sequence[int] = ()) -> Iterator[tuple[str, str, Reply]]:
         if not self.path.exists():
             return
-        query = f"SELECT key, rank, base, request, reply, digest FROM responses {condition} ORDER BY key"
-        found = self.read(lambda connection: connection.execute(query, keys))
+        query = f"SELECT id, key, rank, base, request, reply, digest FROM responses {condition} ORDER BY id"
+        found = self.read(lambda connection: connection.execute(query, ids))
         with self._named_errors():
             unpacker, last = Unpacker(found.connection), ""
-            for key, held, base, delta, text, digest in found:
+            for place, key, held, base, delta, text, digest in found:
                 reply = reply_of(key, held, text, digest)
-                if key == last:
-                    raise DamagedRowError(f"the row {key} is doubled")
+                if key == last or place != row_id(key):
+                    raise DamagedRowError(f"the row {key} is doubled or out of its place")
                 last = key
                 request = unpacker.unpack(base, delta)
                 if key != hashlib.sha256(request.encode()).hexdigest():
@@ -151,10 +151,10 @@ class ResponseStore:
         """Remove replies and give their space back; returns how many there were."""
         if not self.path.exists():
             return 0
-        chosen = [(key,) for key in keys]
+        chosen = [(row_id(key), key) for key in keys]
 
         def step(connection: sqlite3.Connection) -> int:
-            count = connection.executemany("DELETE FROM responses WHERE key = ?", chosen).rowcount
+            count = connection.executemany("DELETE FROM responses WHERE id = ? AND key = ?", chosen).rowcount
             remove_unused(connection)
             return max(0, count)
 

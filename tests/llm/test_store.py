@@ -220,7 +220,7 @@ def test_a_held_lock_is_said_at_once(store: ResponseStore, capsys: pytest.Captur
 def test_errors_of_who_asks_are_no_damage(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     with pytest.raises(sqlite3.Error, match=r"(?i)binding"):
-        store.get([{}])  # type: ignore[list-item]
+        store.read(lambda c: c.execute("SELECT ?", ({},)))  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="not JSON serializable"):
         store.put_rows([("k", {"a": {1}}, ANSWER)])
 
