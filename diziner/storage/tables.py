@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from diziner.prompting.request import Response, key_of
 from diziner.storage.claims import CLAIMS
@@ -28,7 +29,8 @@ from diziner.storage.rows import (
 )
 
 LAYOUT = 2
-_decoded = json.JSONDecoder().scan_once  # a third faster than json.loads; what follows the value is digested, too
+# A third faster than json.loads.
+_decoded: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 _RESPONSES = (
     "CREATE TABLE responses (id INTEGER PRIMARY KEY, key TEXT NOT NULL, rank INTEGER NOT NULL, base INTEGER, "
