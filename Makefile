@@ -12,7 +12,8 @@ repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
 	@$(BIN)/diziner summary
 
-locks: setup ## after an edit to code: pipelines, digests of code, dvc.lock files and metrics as the code makes them
+locks: setup ## after an edit to code: pages, schemas, pipelines, digests of code, dvc.lock files and metrics as it makes them
+	$(BIN)/python tests/derived.py
 	$(BIN)/diziner data link
 	$(BIN)/diziner repro
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from pathlib import Path
 
 from diziner.common.errors import run_main
-from diziner.layout import project_root
+from diziner.common.version import VERSION
+from diziner.layout import enter_project
 
 COMMANDS = {
+    "init": "lay a new project in a folder; bring one of an earlier version up to date",
     "new": "make a room for texts of your own",
     "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
     "use": "make a profile the active settings (params.yaml)",
@@ -46,6 +47,7 @@ def _run(words: list[str]) -> None:
         description="Data-versioned evaluation of zero-shot named entity recognition.",
         epilog=f"`diziner COMMAND --help` shows a command's options and an example. {EXIT_CODES}",
     )
+    parser.add_argument("--version", action="version", version=f"diziner {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = next((word for word in words if not word.startswith("-")), None)
     for name, text in COMMANDS.items():
@@ -58,5 +60,5 @@ def _run(words: list[str]) -> None:
             added.set_defaults(run=module.run, in_project=getattr(module, "IN_PROJECT", True))
     options = parser.parse_args(words)
     if options.in_project:
-        os.chdir(project_root(Path.cwd()))
+        enter_project(Path.cwd())
     options.run(options)

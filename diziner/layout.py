@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.version import VERSION
 
 DATA = Path("data")
 METRICS = Path("metrics")
 # What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
 PIPELINE = Path("stages") / "benchmark.dvc.yaml"
+ROOT_PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
@@ -27,6 +30,7 @@ GUIDELINES = ("selected", "initial")  # of which test predictions are made
 
 # A project is known by this file. It holds the version of diziner that laid its stages.
 MARK = Path(".diziner")
+LIBRARY = Path("diziner") / "__init__.py"  # in a checkout of diziner itself
 
 
 def project_root(start: Path) -> Path:
@@ -42,21 +46,70 @@ def project_root(start: Path) -> Path:
     )
 
 
-def home() -> Path:
-    """Return the project that the current one belongs to: itself, but DVC's isolated experiments are copies below it.
+def has_library(root: Path) -> bool:
+    """Say whether a project holds the library's code itself: a checkout of diziner, or a copy of one."""
+    return (root / LIBRARY).is_file()
 
-    Empty (the current folder) for the project itself, so that paths stay relative.
+
+def enter_project(start: Path) -> Path:
+    """Make the project around `start` the current folder, and return it.
+
+    Errors: UserError if there is none, or if another version of diziner laid its stages than is running.
+    """
+    root = project_root(start)
+    if not has_library(root):
+        laid = laid_version(root)
+        if laid != VERSION:
+            raise UserError(
+                f"{root}: laid by diziner {laid}, while this is diziner {VERSION}; run `diziner init --upgrade` "
+                f"there, or install diziner=={laid}"
+            )
+    os.chdir(root)
+    return root
+
+
+def laid_version(root: Path) -> str:
+    """Return the version that laid a project's stages.
+
+    Errors: UserError if its mark cannot be read or says none.
+    """
+    try:
+        text = (root / MARK).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{root / MARK}: cannot be read: {error}") from None
+    if not re.fullmatch(r"\d[\w.+-]*", text):
+        raise UserError(
+            f"{root / MARK}: says {text[:40]!r}; it must be the version of diziner that laid the project, such as "
+            f"{VERSION}; `diziner init --upgrade` writes it anew"
+        )
+    return text
+
+
+def home() -> Path:
+    """Return the project that the current one belongs to: itself, or the one that an isolated experiment is a copy of.
+
+    DVC runs such an experiment in a copy of the whole git repository, somewhere below `.dvc/tmp`. Empty (the current
+    folder) for the project itself, so that paths stay relative.
     """
     here = Path.cwd()
-    for folder in here.parents:
-        if folder.name == "tmp" and folder.parent.name == ".dvc" and (folder.parents[1] / MARK).is_file():
-            return folder.parents[1]
+    copy = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+    for folder in copy.parents:
+        if (folder.parent.name, folder.name) == (".dvc", "tmp"):
+            # DVC's folder may be in the repository's root, in the project's (`dvc init --subdir`) or between them.
+            for repository in folder.parents[1:]:
+                if (repository / here.relative_to(copy) / MARK).is_file():
+                    return repository / here.relative_to(copy)
     return Path()
 
 
 def store_path() -> Path:
     """Return the file of the project's response store: one for all its isolated experiments."""
     return home() / ".responses" / "responses.sqlite"
+
+
+def cost_report() -> Path:
+    """Return the file that says what calls cost: among the project's metrics, beside the store outside of one."""
+    return COST_REPORT if MARK.is_file() else store_path().parent / COST_REPORT.name
 
 
 @dataclass(frozen=True, slots=True)

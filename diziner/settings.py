@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from diziner.agreement.settings import AnalysisSettings
-from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
+from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import UserError
-from diziner.common.files import check, read_yaml
-from diziner.corpora.corpus import Source
+from diziner.common.files import check
+from diziner.common.plugins import ANNOTATORS, SOURCES, require
+from diziner.common.yamlfile import read_yaml
+from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, corpus_settings
 from diziner.embedding.sentences import MINILM, check_minilm
 from diziner.endpoints import Endpoint, endpoints_from
@@ -57,10 +59,9 @@ class Settings:
         return corpus_settings(self.raw["corpus"], len(self.rounds))
 
     @property
-    def source(self) -> Source:
+    def source(self) -> str:
         """Where benchmarks are loaded from."""
-        source: Source = self.raw["corpus"]["source"]
-        return source
+        return str(self.raw["corpus"]["source"])
 
     @property
     def local_dir(self) -> Path | None:
@@ -75,7 +76,19 @@ class Settings:
     @property
     def local_endpoints(self) -> list[str]:
         """The endpoints of models on this machine."""
-        return [name for name, endpoint in self.endpoints.items() if endpoint.kind == "local"]
+        return [name for name, endpoint in self.endpoints.items() if endpoint.backend.runs_here]
+
+    @property
+    def models_in_use(self) -> set[tuple[str, str]]:
+        """Endpoint and model of all active annotators and the supervisor."""
+        entries = [*(self.annotator_entries[name] for name in self.pool), self.raw["supervisor"]["model"]]
+        return {(entry["endpoint"], entry["model"]) for entry in entries}
+
+    @property
+    def weights_in_use(self) -> set[str]:
+        """Models whose weights a run reads: those of local endpoints in use, and an embedder of that name."""
+        local = set(self.local_endpoints)
+        return {model for endpoint, model in self.models_in_use if endpoint in local} | {self.corpus.embedder}
 
     @property
     def weights(self) -> Mapping[str, Mapping[str, Any]]:
@@ -130,6 +143,12 @@ class Settings:
         entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
         return entries
 
+    @property
+    def plug_ins(self) -> dict[str, list[str]]:
+        """The names that plug-ins may have behind outputs, by group: the source, and the pool's kinds of annotators."""
+        kinds = {self.annotator_entries[name].get("kind", MODEL) for name in self.pool}
+        return {SOURCES.name: [self.source], ANNOTATORS.name: sorted(kinds)}
+
     def annotator(self, name: str) -> AnnotatorSettings:
         """Return an annotator by name; UserError with the names there are."""
         entries = self.annotator_entries
@@ -181,7 +200,7 @@ def record_of(number: int) -> str:
 
 
 def _names_exist(raw: Mapping[str, Any], path: str) -> None:
-    annotators, endpoints = raw["annotators"], raw["endpoints"]
+    annotators, endpoints = raw["annotators"], endpoints_from(raw["endpoints"])
     for position, name in enumerate(raw["annotator_pool"]):
         if name not in annotators:
             known = ", ".join(sorted(annotators))
@@ -193,10 +212,13 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
-        if endpoints[entry["endpoint"]]["kind"] == "local" and entry["model"] not in local:
+        if endpoints[entry["endpoint"]].backend.runs_here and entry["model"] not in local:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
+    require(SOURCES, raw["corpus"]["source"], built_in_sources())
+    for entry in annotators.values():
+        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL])
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")

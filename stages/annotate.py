@@ -17,7 +17,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark", "--annotator", "--round")
+    arguments = stage_arguments(__file__, __doc__, "benchmark", "--annotator", "--round")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     annotator = settings.annotator(arguments.annotator)
@@ -27,7 +27,7 @@ def main() -> None:
     label = f"{room.name} round {number}, {annotator.name}"
     annotations, usage = annotate(documents, guideline, annotator, asker_for(settings, room), label, settings.answers)
     write_jsonl(room.annotations(number, annotator.name), map(annotation_to_json, annotations))
-    write_json(room.tally(number, annotator.name), tally(annotator, annotations))
+    write_json(room.tally(number, annotator.name), tally(annotator, annotations, documents))
     write_usage(room.usage(number, annotator.name), usage)
 
 

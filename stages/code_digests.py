@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from diziner.common.errors import run_main
-from diziner.common.files import write_json
-from diziner.pipeline.code import DIGESTS, code_behind, digests, stage_scripts
+from diziner.common.errors import UserError, run_main
+from diziner.common.files import read_text, write_json
+from diziner.layout import ROOT_PIPELINE
+from diziner.pipeline.code import ALWAYS, DIGESTS, code_behind, digests, plug_ins_behind, stage_scripts
+from diziner.settings import load_settings
 
 
 def main() -> None:
+    names = load_settings().plug_ins
+    used: set[str] = set()
     for name, script in stage_scripts().items():
-        write_json(DIGESTS / f"{name}.json", digests(code_behind(script)))
+        files = code_behind(script)
+        plug_ins = plug_ins_behind(files, names)
+        write_json(DIGESTS / f"{name}.json", digests(files) | plug_ins)
+        used |= plug_ins.keys()
+    if used and ALWAYS not in read_text(ROOT_PIPELINE):
+        raise UserError(
+            f"{ROOT_PIPELINE}: code_digests: {', '.join(sorted(used))}: DVC does not see an edit outside the project; "
+            "run `diziner data link`, which adds `always_changed: true`"
+        )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark")
+    arguments = stage_arguments(__file__, __doc__, "benchmark")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     card = load_card(room.folder)
@@ -25,7 +25,7 @@ def main() -> None:
     for number, documents in enumerate(prepared.pilot_sets):
         write_jsonl(room.pilot(number), map(document_row, documents))
     write_jsonl(room.test, map(document_row, prepared.test))
-    write_jsonl(room.gold, gold_rows(prepared.gold))
+    write_jsonl(room.gold, gold_rows(prepared.gold, prepared.characters))
     write_json(room.manifest, prepared.manifest)
 
 

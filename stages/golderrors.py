@@ -14,7 +14,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark", "--round")
+    arguments = stage_arguments(__file__, __doc__, "benchmark", "--round")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     number = settings.round(arguments.round)

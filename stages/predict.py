@@ -17,7 +17,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark", "--guideline")
+    arguments = stage_arguments(__file__, __doc__, "benchmark", "--guideline")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     selection = selection_from_json(read_json(room.selection, "selection"))

@@ -17,7 +17,7 @@ from diziner.supervisor.refine import refine
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark", "--round")
+    arguments = stage_arguments(__file__, __doc__, "benchmark", "--round")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     number = settings.refined(arguments.round)

@@ -7,10 +7,12 @@ import sys
 from diziner.common.errors import run_main
 from diziner.layout import REPORT
 from diziner.llm.recorded import texts_at_hand
+from diziner.pipeline.arguments import stage_arguments
 from diziner.report.build import build_report
 
 
 def main() -> None:
+    stage_arguments(__file__, __doc__)
     size = build_report(REPORT, texts_at_hand)
     sys.stdout.write(f"{REPORT}: {size / 1e6:.1f} MB; open it in a browser\n")
 

@@ -13,7 +13,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    arguments = stage_arguments(__doc__, "benchmark")
+    arguments = stage_arguments(__file__, __doc__, "benchmark")
     settings = load_settings()
     room = room_named(arguments.benchmark)
     agreements = {

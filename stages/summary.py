@@ -7,6 +7,7 @@ import sys
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json
 from diziner.layout import FORECAST, PLOTS, SUMMARY, rooms
+from diziner.pipeline.arguments import stage_arguments
 from diziner.records.annotations import read_annotations
 from diziner.records.documents import read_documents
 from diziner.records.gold import read_gold
@@ -18,6 +19,7 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
+    stage_arguments(__file__, __doc__)
     settings = load_settings()
     metrics, usd, agreement, points = {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}

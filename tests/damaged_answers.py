@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from earlier_stores import GUIDELINE, answer, asked, earlier
 
 from diziner.common.errors import UserError
+from diziner.llm.rows import Reply, Row, row_digest
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape, write_export, write_tape
 from diziner.prompting.request import Refusal, Response
-from diziner.storage.rows import Reply, Row, row_digest
 
 COUNT = 120
 Change = Callable[[Path, random.Random], None]

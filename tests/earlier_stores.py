@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from diziner.llm.rows import compact
 from diziner.prompting.request import Message, ModelSettings, Request, Response
-from diziner.storage.rows import compact
 
 GUIDELINE = "Mark every mention of a person, a place or an organisation; leave out titles and articles. " * 60
 SPENDING = (

@@ -17,6 +17,7 @@ from projects import ROOT, use_scripted
 from diziner.commands import label as command
 from diziner.common.errors import DizinerError, UserError
 from diziner.common.files import read_jsonl
+from diziner.common.version import VERSION
 
 TEXT = "Ada Lovelace sent {} letters from Lisbon to Port Said, said the U.N. on Monday."
 GUIDELINE = ROOT / "data/conll2003/guideline.yaml"
@@ -82,7 +83,7 @@ def make_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place in which this process stands. What is tried again is so without long waits."""
     # What the command takes for the project's root.
     (folder / "dvc.yaml").write_text("stages: {}\n")
-    (folder / ".diziner").write_text("test\n")
+    (folder / ".diziner").write_text(f"{VERSION}\n")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("diziner.llm.lane._FIRST_WAIT_S", 0.02)
     return Place(folder)

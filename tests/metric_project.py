@@ -14,7 +14,9 @@ import yaml
 from projects import ROOT
 
 from diziner.common.files import write_json
+from diziner.common.version import VERSION
 from diziner.results.document_counts import PredictionCounts, counts_to_text, headline
+from diziner.results.figures import FIGURES
 from diziner.results.summary import summarise
 from diziner.scoring.bootstrap import DocumentCounts
 
@@ -59,7 +61,7 @@ class MetricProject:
         (folder / "diziner/prompts/annotate.v1.md").write_text("Mark names.\n")
         (folder / "stages").mkdir()
         (folder / "stages/score.py").write_text("# scores\n")
-        (folder / ".diziner").write_text("test\n")
+        (folder / ".diziner").write_text(f"{VERSION}\n")
         self.git("init", "-q", "-b", "main")
         self.gates()
 
@@ -85,6 +87,7 @@ class MetricProject:
         counts = PredictionCounts(table(rows), table(rows))
         own = headline(counts, scoring["bootstrap_samples"], scoring["seed"])
         self.metrics[name] = {
+            **dict.fromkeys(figure.name for figure in FIGURES),
             **own, "protocol": "strict span F1", "annotator": "a", "round": 0, "rounds": 2, "documents": len(rows),
             "macro_f1": own["f1"], "agreement_first": 0.4, "agreement_last": 0.5, "agreement_selected": 0.5,
             "pearson": None, "spearman": None, "drop_share": 0.0,

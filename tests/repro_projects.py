@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from projects import ROOT, Project
 
+from diziner.common.version import VERSION
+
 # A stage script of ours in the project: reads files, waits, appends to a journal, writes its output.
 TOY = """
 import argparse, json, os, sys, time
@@ -67,7 +69,7 @@ def make_graph(folder: Path, stages: dict[str, Any], rooms: dict[str, dict[str, 
     (folder / "stages/toywords.py").write_text('WORD = "made"\n')
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copy2(ROOT / ".dvcignore", folder) if (ROOT / ".dvcignore").exists() else None
-    (folder / ".diziner").write_text("test\n")
+    (folder / ".diziner").write_text(f"{VERSION}\n")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     (folder / ".gitignore").write_text("/.venv\n/out\n/data/*/out\n__pycache__\n/journal\n*.alive\n")
     for path, value in {"": stages, **(rooms or {})}.items():

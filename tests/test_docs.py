@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import yaml
 from projects import ROOT
+from ruamel.yaml import YAML
 
 from diziner.ablation.variants import load_variants
 from diziner.cli import COMMANDS, EXIT_CODES
 from diziner.common.files import check, schema_of
+from diziner.common.yamlfile import parse_yaml
 from diziner.corpora.card import load_card
 from diziner.pipeline.settingsdoc import settings_page
 from diziner.settings import load_settings
@@ -91,19 +93,45 @@ def test_every_setting_says_what_it_means() -> None:
     assert silent(schema_of("params"), "params") == []
 
 
+def pieces(page: Path) -> list[str]:
+    """The blocks of YAML on a page, as they are written."""
+    return re.findall(r"^```ya?ml\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_every_piece_of_yaml_is_read_alike_by_dvc_and_others() -> None:
+    found = [(page, piece) for page in PAGES for piece in pieces(page)]
+    assert {page.name for page, _ in found} >= {"models.md", "label-at-scale.md", "corpora.md"}
+    for page, piece in found:
+        value = parse_yaml(piece, page.name)
+        assert repr(YAML(typ="safe").load(piece)) == repr(value) == repr(yaml.safe_load(piece)), page.name
+
+
 @pytest.mark.parametrize("page", ["models.md", "label-at-scale.md"])
-def test_pieces_of_settings_load(page: str, tmp_path: Path) -> None:
-    pieces = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
-    assert pieces
-    for piece in pieces:
-        params = yaml.safe_load((ROOT / "diziner/profiles/embedded.yaml").read_text(encoding="utf-8"))
-        for section, value in yaml.safe_load(piece).items():
-            params[section] = {**params.get(section, {}), **value} if isinstance(value, dict) else value
+def test_pieces_of_settings_load_as_they_are_written(page: str, tmp_path: Path) -> None:
+    """A section is written below the profile's own entries, byte for byte, as a reader would; a value in its place."""
+    assert pieces(ROOT / "docs" / page)
+    for piece in pieces(ROOT / "docs" / page):
+        text = (ROOT / "diziner/profiles/embedded.yaml").read_text(encoding="utf-8")
+        for section in re.split(r"^(?=\w)", piece, flags=re.MULTILINE)[1:]:
+            head, _, entries = section.partition("\n")
+            key = head.partition(":")[0]
+            if not re.search(rf"^{key}:", text, re.MULTILINE):
+                text += section
+            elif entries:
+                text = re.sub(rf"^{key}:.*\n", lambda own, added=entries: own[0] + added, text, flags=re.MULTILINE)
+            else:
+                text = re.sub(rf"^{key}:.*$", lambda _, whole=head: whole, text, flags=re.MULTILINE)
         path = tmp_path / "params.yaml"
-        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         settings = load_settings(path)
-        assert settings.endpoints
+        assert YAML(typ="safe").load(text) == settings.raw
         assert all(settings.annotator(name) for name in settings.pool)
+        for key, value in parse_yaml(piece, page).items():
+            assert (
+                {**settings.raw[key], **value} == settings.raw[key]
+                if isinstance(value, dict)
+                else settings.raw[key] == value
+            )
 
 
 def test_the_card_in_the_docs_is_a_card(tmp_path: Path) -> None:
@@ -113,7 +141,7 @@ def test_the_card_in_the_docs_is_a_card(tmp_path: Path) -> None:
     room.mkdir()
     (room / "benchmark.yaml").write_text(piece, encoding="utf-8")
     card = load_card(room)
-    assert card.sample and card.local and card.hub
+    assert set(card.sources) == {"sample", "local", "hub"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

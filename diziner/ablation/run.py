@@ -14,9 +14,10 @@ from typing import IO, Any
 from diziner.ablation.projectcopy import cache_folder, copy_project, environment, project_files
 from diziner.ablation.variants import Changes, changed
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.common.files import read_json, read_text, write_text
+from diziner.common.files import read_json, read_text
 from diziner.common.rounding import rounded
 from diziner.common.tables import text_table
+from diziner.common.yamlfile import parse_yaml, write_yaml
 from diziner.layout import PARAMS, Room
 from diziner.results.document_counts import counts_from_json
 from diziner.scoring.bootstrap import paired_bootstrap
@@ -57,7 +58,7 @@ def ablate(variants: Mapping[str, Changes], benchmarks: Sequence[str], jobs: int
             folder = folder_of(name)
             sys.stderr.write(f"{name}: running in {folder}\n")
             copy_project(folder, files, cache)
-            write_text(folder / PARAMS, text)
+            write_yaml(folder / PARAMS, text)
             try:
                 _reproduce(folder, name, benchmarks, jobs, lock)
             except DizinerError as error:
@@ -112,9 +113,8 @@ def _params(name: str, changes: Changes) -> str:
 
 
 def _settings(text: str, name: str) -> Settings:
-    import yaml
-
-    return settings_from(yaml.safe_load(text), f"{PARAMS}, {name}")
+    where = f"{PARAMS}, {name}"
+    return settings_from(parse_yaml(text, where), where)
 
 
 @contextlib.contextmanager

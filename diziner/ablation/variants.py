@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import dump_line, read_yaml, shown
+from diziner.common.files import dump_line, shown
 from diziner.common.yamledit import with_value
+from diziner.common.yamlfile import read_yaml
 from diziner.settings import guideline_of, record_of
 
 VARIANTS = shown(Path(__file__).parent / "variants.yaml")

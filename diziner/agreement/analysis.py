@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from diziner.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
-from diziner.agreement.chance import fleiss_kappa, krippendorff_alpha
 from diziner.agreement.columns import Patterns, find_patterns, label_mass
 from diziner.agreement.consensus import spans_of, vote
 from diziner.agreement.disagreement import COLUMNS, TokenMeasures, pattern_measures
@@ -19,6 +18,7 @@ from diziner.agreement.error_families import Disagreements, find_disagreements
 from diziner.agreement.error_groups import Readings, error_groups
 from diziner.agreement.exact_measures import ExactMeasures
 from diziner.agreement.hotspots import find_blocks, hotspot_records, thresholds
+from diziner.agreement.measures import SET_MEASURES
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.totals import Totals, count_totals
@@ -175,6 +175,5 @@ def _agreement(
         overall=float(sum(mean, Fraction(0)) / len(mean)),
         weights=dict(zip(corpus.annotators, map(float, weights), strict=True)),
         coalition=coalition,
-        fleiss_kappa=fleiss_kappa(counts, patterns.counts),
-        krippendorff_alpha=krippendorff_alpha(counts, patterns.counts),
+        of_all={name: measure.of(counts, patterns.counts) for name, measure in SET_MEASURES.items()},
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from diziner.agreement.encoding import Floats, Ints
+from diziner.agreement.measures import set_measure
 
 
 def cohens_kappa(tables: Ints) -> Floats:
@@ -50,6 +51,7 @@ def exact_kappa(table: Ints) -> Fraction:
     return Fraction(int(np.trace(table)) * total - expected, room) if room else Fraction(1)
 
 
+@set_measure("fleiss_kappa", "Fleiss' kappa")
 def fleiss_kappa(counts: Ints, frequency: Ints) -> float:
     """Fleiss' kappa (P - P_e) / (1 - P_e) of items given as label counts, L x U, each `frequency` times.
 
@@ -70,6 +72,7 @@ def fleiss_kappa(counts: Ints, frequency: Ints) -> float:
     return float((observed - expected) / (1 - expected))
 
 
+@set_measure("krippendorff_alpha", "Krippendorff's alpha")
 def krippendorff_alpha(counts: Ints, frequency: Ints) -> float:
     """Krippendorff's alpha for nominal data, 1 - D_o / D_e, of items as label counts, L x U.
 

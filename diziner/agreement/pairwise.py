@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 
 from diziner.agreement.chance import cohens_kappa, exact_kappa
 from diziner.agreement.columns import Patterns
 from diziner.agreement.encoding import Corpus, Floats, Ints
-
-MEASURES = ("strict_span_f1", "boundary_f1", "type_accuracy", "token_macro_f1", "cohens_kappa")
+from diziner.agreement.measures import PAIR_MEASURES, SpanMatches, pair_measure
 
 
 def span_f1(matches: Ints, first: Ints, second: Ints) -> Floats:
@@ -80,17 +78,6 @@ def contingency_tables(patterns: Patterns) -> Ints:
     return tables.reshape(-1, radix, radix)[:, : patterns.missing, : patterns.missing]
 
 
-class SpanMatches(NamedTuple):
-    """Counts for each ordered pair, A x A: equal spans, spans with equal bounds, and own spans.
-
-    Own spans, entry (a, b), are a's in the documents that b answered too. Spans never cross documents.
-    """
-
-    strict: Ints
-    boundary: Ints
-    own: Ints
-
-
 def span_matches(corpus: Corpus) -> SpanMatches:
     """Count equal spans and spans with equal bounds of every pair."""
     spans, size = corpus.spans, len(corpus.annotators)
@@ -123,19 +110,36 @@ def _own_spans(corpus: Corpus) -> Ints:
 
 
 def pair_measures(matches: SpanMatches, tables: Ints) -> dict[str, Floats]:
-    """Every measure of MEASURES as a symmetric A x A matrix, token measures from contingency tables.
+    """Every measure of pairs as a symmetric A x A matrix, token measures from contingency tables.
 
     The diagonal is 1.0: each annotator agrees with itself.
     """
-    strict, boundary, own = matches
-    size = len(own)
-    return {
-        "strict_span_f1": _with_unit_diagonal(span_f1(strict, own, own.T)),
-        "boundary_f1": _with_unit_diagonal(span_f1(boundary, own, own.T)),
-        "type_accuracy": _with_unit_diagonal(type_accuracy(strict, boundary, own, own.T)),
-        "token_macro_f1": _square(token_macro_f1(tables), size),
-        "cohens_kappa": _square(cohens_kappa(tables), size),
-    }
+    return {name: measure.of(matches, tables) for name, measure in PAIR_MEASURES.items()}
+
+
+@pair_measure("strict_span_f1", "strict span F1")
+def _strict_span_f1(matches: SpanMatches, tables: Ints) -> Floats:
+    return _with_unit_diagonal(span_f1(matches.strict, matches.own, matches.own.T))
+
+
+@pair_measure("boundary_f1", "boundary F1", mean_as="boundary_agreement")
+def _boundary_f1(matches: SpanMatches, tables: Ints) -> Floats:
+    return _with_unit_diagonal(span_f1(matches.boundary, matches.own, matches.own.T))
+
+
+@pair_measure("type_accuracy", "type accuracy on shared bounds")
+def _type_accuracy(matches: SpanMatches, tables: Ints) -> Floats:
+    return _with_unit_diagonal(type_accuracy(matches.strict, matches.boundary, matches.own, matches.own.T))
+
+
+@pair_measure("token_macro_f1", "token macro F1")
+def _token_macro_f1(matches: SpanMatches, tables: Ints) -> Floats:
+    return _square(token_macro_f1(tables), len(matches.own))
+
+
+@pair_measure("cohens_kappa", "Cohen's kappa", low=-1, mean_as="cohens_kappa")
+def _cohens_kappa(matches: SpanMatches, tables: Ints) -> Floats:
+    return _square(cohens_kappa(tables), len(matches.own))
 
 
 def _with_unit_diagonal(matrix: Floats) -> Floats:

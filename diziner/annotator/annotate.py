@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from diziner.annotator.outcomes import LEFT_OUT, refuse_too_many_failures
+from diziner.annotator.answers import EntityForm
+from diziner.annotator.labels import Labels
+from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.participation import LEFT_OUT
 from diziner.annotator.prompt import about, answer_schema, opening
-from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
-from diziner.common.files import validator
+from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.common.errors import UserError
+from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.request import Request
@@ -18,6 +22,7 @@ from diziner.records.guideline import EntityType, Guideline
 from diziner.records.usage import Usage
 from diziner.spans.matching import match_answers
 
+PLUG_IN_GROUPS = ("diziner.annotators",)  # a stage with this module behind it has the annotators' plug-ins behind it
 ANSWERS = AnswerSettings()
 
 
@@ -26,6 +31,10 @@ class Annotated(NamedTuple):
 
     annotations: list[Annotation]
     usage: list[Usage]
+
+
+# What a kind of annotator is: as `annotate`, with the settings of answers given.
+Labeller = Callable[[Sequence[Document], Guideline, AnnotatorSettings, Asker, str, AnswerSettings], Annotated]
 
 
 def annotate(
@@ -40,19 +49,42 @@ def annotate(
 
     An answer that stays unreadable is a failure, never an empty annotation. An annotator that the guideline
     leaves out is not asked: its rows are failures `left_out`.
-    Errors: ProviderError with a table of causes if more than `answers.max_failed_share` of the documents failed.
+    A kind of a plug-in labels in its own way, from the same arguments.
+    Errors: UserError for an unknown kind; ProviderError with a table of causes if more documents failed than
+    `answers` allows.
     """
     if annotator.name in guideline.left_out:
         left_out = Failure(LEFT_OUT, "by the guideline")
         return Annotated([Annotation(document.id, failure=left_out) for document in documents], [])
+    labeller: Labeller = found(ANNOTATORS, annotator.kind, BUILT_IN)
+    annotated = labeller(documents, guideline, annotator, asker, label, answers)
+    if [row.id for row in annotated.annotations] != [document.id for document in documents]:
+        raise UserError(f"{label}: annotator kind {annotator.kind}: it must give one row per document, in order")
+    refuse_too_many_failures(annotated.annotations, answers, label)
+    return annotated
+
+
+def ask_a_model(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Ask a language model for each document's mentions, and place its answers on tokens."""
     requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
-    dialogues = ask_objects(asker, requests, validator("answer"), label, answers.repair_turns)
+    labels = Labels(guideline.types)
+    forms = [EntityForm(document, guideline.types, labels) for document in documents]
+    dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers.occurrences)
+        _annotation(document, dialogue, guideline.types, answers)
         for document, dialogue in zip(documents, dialogues, strict=True)
     ]
-    refuse_too_many_failures(annotations, answers.max_failed_share, label)
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
+
+
+BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model}
 
 
 def requests_for(
@@ -78,25 +110,19 @@ def requests_for(
 
 
 def _annotation(
-    document: Document, dialogue: Dialogue, types: Sequence[EntityType], occurrences: Literal["all", "ordered"]
+    document: Document, dialogue: Dialogue, types: Sequence[EntityType], settings: AnswerSettings
 ) -> Annotation:
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
-    labels = _labels_by_name(types)
-    answers = [
-        (entity["text"], labels.get(entity["type"].casefold().strip(), entity["type"]))
-        for entity in dialogue.value["entities"]
-    ]
-    matches = match_answers(document, answers, [t.label for t in types], occurrences)
+    labels = [t.label for t in types]
+    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
     return Annotation(
         document.id,
         spans=matches.spans,
-        drops=matches.drops,
+        drops={**matches.drops, **dialogue.drops},
+        forms=dialogue.forms,
+        characters=matches.characters,
+        matched=matches.matched,
         repairs=dialogue.repairs,
         responses=dialogue.responses,
     )
-
-
-def _labels_by_name(types: Sequence[EntityType]) -> dict[str, str]:
-    """Readable names and labels, any case, to labels; a name wins over another type's label."""
-    return {t.label.casefold(): t.label for t in types} | {t.name.casefold(): t.label for t in types}

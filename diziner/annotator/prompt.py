@@ -9,6 +9,7 @@ from typing import Any
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.guideline.file import worked_examples
 from diziner.prompting.request import Message
+from diziner.prompting.strict import strict
 from diziner.prompting.templates import render
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
@@ -78,13 +79,14 @@ def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> 
     if structured == "grammar":
         text["maxLength"] = _LONGEST_MENTION
         entities["maxItems"] = min(_MOST_MENTIONS, 2 + tokens // 2)
-    return {
+    schema: dict[str, Any] = {
         "title": "entities",
         "type": "object",
         "properties": {"entities": entities},
         "required": ["entities"],
         "additionalProperties": False,
     }
+    return schema if structured == "grammar" else strict(schema)
 
 
 def _document(text: str) -> str:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from diziner.prompting.request import ModelSettings
+
+MODEL = "model"  # the kind of annotator that asks a language model
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorSettings:
     """`style` is plain (one user message) or few_shot (the guideline's example sentences as earlier turns).
 
-    `prompt` names the template of `diziner/prompts/`.
+    `prompt` names the template of `diziner/prompts/`. `kind` is model, or a plug-in's: then the plug-in says what
+    becomes of documents, and `options` are its own settings.
     """
 
     name: str
     model: ModelSettings
     style: str = "plain"
     prompt: str = "annotate.v1"
+    kind: str = MODEL
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +32,24 @@ class AnswerSettings:
     """How every annotator is asked and its answers are read (params `answers`).
 
     `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one in
-    answer order. `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's
-    documents in one round; above it the stage stops. `show_goal`: whether annotators are told the goal.
+    answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
+    `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
+    above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
+    `show_goal`: whether annotators are told the goal.
     """
 
     occurrences: Literal["all", "ordered"] = "all"
+    matching: Literal["plain", "lenient"] = "lenient"
     repair_turns: int = 1
     max_failed_share: float = 1.0
+    allowed_failures: int = 2
     show_goal: bool = True
 
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
     """From an entry of params `annotators` (or a selection's `settings`), already checked by its schema."""
-    own = {key: entry[key] for key in ("style", "prompt") if key in entry}
-    model = {key: value for key, value in entry.items() if key not in {"style", "prompt"}}
+    own = {key: entry[key] for key in ("style", "prompt", "kind", "options") if key in entry}
+    model = {key: value for key, value in entry.items() if key not in own}
     if "stop" in model:
         model["stop"] = tuple(model["stop"])
     return AnnotatorSettings(name=name, model=ModelSettings(**model), **own)

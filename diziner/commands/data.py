@@ -10,13 +10,15 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
+from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
 from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
-from diziner.layout import DATA, PIPELINE, Room, room_named, rooms
+from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
 from diziner.pipeline.arguments import given_path
+from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always
 from diziner.settings import load_settings
 
 _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missing": "not here"}
@@ -54,6 +56,18 @@ def run(options: argparse.Namespace) -> None:
     else:
         chosen_rooms = [room_named(name) for name in options.benchmarks] or rooms()
         link(chosen_rooms, linked=options.action == "link")
+        follow_plug_ins()
+
+
+def follow_plug_ins() -> None:
+    """Have the digests of code computed each time if plug-ins are in use, whose code DVC does not see."""
+    names, scripts = load_settings().plug_ins, stage_scripts().values()
+    used = any(plug_ins_behind(code_behind(script), names) for script in scripts)
+    text = read_text(ROOT_PIPELINE)
+    changed = with_always(text, used)
+    if changed != text:
+        write_text(ROOT_PIPELINE, changed)
+        sys.stdout.write(f"{ROOT_PIPELINE}: plug-ins are {'' if used else 'not '}in use\n")
 
 
 def link(chosen_rooms: Sequence[Room], linked: bool) -> None:
@@ -63,7 +77,7 @@ def link(chosen_rooms: Sequence[Room], linked: bool) -> None:
         if linked:
             write_text(path, read_text(PIPELINE))
             if not room.pins.exists():  # a room of an earlier version: its pipeline depends on the file
-                write_text(room.pins, pins_text(room.name, "", []))
+                write_yaml(room.pins, pins_text(room.name, "", []))
         else:
             path.unlink(missing_ok=True)
         sys.stdout.write(f"{room.name}: {'in' if linked else 'not in'} the pipeline\n")
@@ -83,7 +97,7 @@ def pilots(room: Room, write: bool) -> None:
     for number, ids in enumerate(drawn.rounds):
         sys.stdout.write(f"round {number}: {' '.join(ids)}\n")
     if write:
-        write_text(room.pins, pins_text(room.name, drawn.pool, drawn.rounds))
+        write_yaml(room.pins, pins_text(room.name, drawn.pool, drawn.rounds))
     published = read_pins(room.pins)
     state = "no sets" if not published.rounds else "these sets" if published == drawn else "other sets"
     sys.stdout.write(

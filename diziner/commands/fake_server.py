@@ -6,6 +6,8 @@ import argparse
 
 from diziner.scripted.server import options, serve
 
+IN_PROJECT = False
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""

@@ -8,7 +8,7 @@ import sys
 
 from diziner.commands.diff import add_forms
 from diziner.common.errors import DizinerError
-from diziner.common.files import read_yaml
+from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
 from diziner.compare.gates import failed, gates_from, judge
 from diziner.compare.load import lenient_sides, read_summary, strict_sides

@@ -16,11 +16,12 @@ from diziner.labelling.input_files import files_of
 from diziner.labelling.job import Job, recipe_digest
 from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
-from diziner.layout import Room
+from diziner.layout import PARAMS, Room, enter_project, project_root
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import given_path
 from diziner.settings import load_settings
 
+IN_PROJECT = False
 _SHARD_DOCUMENTS = 5000
 
 
@@ -28,7 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
-    add("--annotator", required=True, metavar="NAME", help="one of params.yaml's annotators")
+    add("--annotator", required=True, metavar="NAME", help="one of the settings' annotators")
+    add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
     kinds = "JSON Lines, parquet or plain text (a document a line), or a folder of such files"
     add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
     add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
@@ -38,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=_positive, metavar="N", help="processes of --engine ray (default: one a core)")
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in DIR/rejected.jsonl")
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
+    add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
     parser.epilog = (
         "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
@@ -50,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for anything given that does not fit; ProviderError if too many documents failed.
     """
-    settings = load_settings()
+    _enter(options.params)
+    settings = load_settings(options.params or PARAMS)
     guideline = load_guideline(options.guideline)
     annotator = settings.annotator(options.annotator)
     files = files_of(options.source)
@@ -65,11 +69,27 @@ def run(options: argparse.Namespace) -> None:
         _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
         return
     run_options = RunOptions(
-        options.shard_documents, options.skip_bad, options.replace, options.engine, _workers(options, job)
+        options.shard_documents,
+        options.skip_bad,
+        options.replace,
+        options.engine,
+        _workers(options, job),
+        options.again,
     )
     done = label_corpus(job, files, run_options)
     _say(sys.stdout, _summary(done, options.out))
-    refuse_too_many_failures(done.reports, settings.answers.max_failed_share, job.label)
+    refuse_too_many_failures(done.reports, settings.answers, job.label)
+
+
+def _enter(params: Path | None) -> None:
+    """Stand in the project's root. Outside of one, which takes settings of its own, in the present folder."""
+    try:
+        project_root(Path.cwd())
+    except UserError as error:
+        if params is None:
+            raise UserError(f"{error}, or name the settings: --params FILE") from None
+    else:
+        enter_project(Path.cwd())
 
 
 def render(plan: Forecast, job: Job) -> str:
@@ -115,7 +135,7 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
         return 1
     endpoint = job.settings.endpoints[job.annotator.model.endpoint]
-    if endpoint.kind == "local":
+    if endpoint.backend.runs_here:
         raise UserError(
             f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine local"
         )

@@ -8,16 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
+from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
 from diziner.guideline.file import dump_guideline
 from diziner.layout import DATA, PIPELINE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.settings import Settings, load_settings
+from diziner.spans.widened import EXAMPLES, widened_spans
 
 _HEADER = """\
 # Fill in: what the documents are, what each type is and is not, examples to mark and not to mark, and under
@@ -77,12 +77,12 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
 def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     card = new_card(name, texts)
     check(card, "benchmark", "card")
-    write_text(folder / "benchmark.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
-    write_text(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
+    write_yaml(folder / "benchmark.yaml", dump_yaml(card, width=80))
+    write_yaml(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
     write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
-    write_text(folder / "pilots.yaml", pins_text(name, "", []))
+    write_yaml(folder / "pilots.yaml", pins_text(name, "", []))
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 
@@ -90,9 +90,16 @@ def _say(room: Room, texts: OwnTexts) -> None:
     gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
     left_out = f", {len(texts.rejected)} bad rows left out (rejected.jsonl)" if texts.rejected else ""
     repairs = f", {texts.repairs} repairs" if texts.repairs else ""
+    inside = [
+        each
+        for own in (*texts.pilot, *texts.test)
+        for each in widened_spans(own.document, own.spans or (), own.characters)
+    ]
+    shown = ", ".join(f"{each.text!r} in {each.tokens!r}" for each in inside[:EXAMPLES])
+    widened = f", {len(inside)} mentions inside tokens, which are scored by these ({shown})" if inside else ""
     sys.stdout.write(
         f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
-        f"gold{repairs}{left_out}; types: {', '.join(texts.types)}\n"
+        f"gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
         f"Fill in {room.guideline(0)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from diziner.common.tables import text_table
 from diziner.layout import room_named, rooms, store_path
+from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.rehearsal.rehearse import rehearse
 from diziner.settings import Settings, load_settings
-from diziner.storage import ledger
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_json, read_text, read_yaml, write_text
+from diziner.common.files import read_json, read_text
+from diziner.common.yamlfile import read_yaml, write_yaml
 from diziner.guideline.choices import Conflict, choices_from, conflicts_of, decision_for, with_choices
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room, room_named
@@ -113,7 +114,7 @@ def _keep(room: Room, before: Sequence[Choice], new: Sequence[Choice]) -> None:
     if not new:
         sys.stdout.write(f"\nno decisions; {path} is as it was\n")
         return
-    write_text(path, with_choices(read_text(path), before, new))
+    write_yaml(path, with_choices(read_text(path), before, new))
     sys.stdout.write(
         f"\n{path}: {len(new)} decision{'s' if len(new) > 1 else ''} under `choices`; "
         f"now run `dvc repro {room.folder}/dvc.yaml`\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.layout import DATA
+from diziner.llm.access import AGAIN
 
 if TYPE_CHECKING:
     from diziner.repro.view import View
@@ -28,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry", action="store_true", help="say what would run; run nothing")
     parser.add_argument("-k", "--keep-going", action="store_true", help="after a failure, go on with the rest")
     parser.add_argument("-f", "--force", action="store_true", help="run every stage, changed or not")
+    parser.add_argument(
+        "--again", action="store_true", help="ask once more for answers that were refused or cannot be read"
+    )
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
     )
@@ -42,6 +46,8 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"-j: is {options.jobs}; must be 1 or more")
     from diziner.repro import dvc_graph
 
+    if options.again:
+        os.environ[AGAIN] = "1"  # for the stages, which inherit it
     targets = [address(target) for target in options.targets]
     if not dvc_graph.supported_version():
         _stock(targets, options)

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
+from diziner.llm.rows import is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, read_tape, tape_rows, write_export, write_tape
 from diziner.prices import price_of
-from diziner.prompting.request import Refusal, Response
+from diziner.prompting.request import Refusal, Reply
 from diziner.settings import Settings, load_settings
-from diziner.storage.rows import Reply
 
 _AT_ONCE = 5000  # rows of an import in one transaction
 
@@ -169,17 +168,10 @@ def _import(store: ResponseStore, file: Path) -> None:
     while chunk := list(islice(rows, _AT_ONCE)):
         new += store.put_rows(chunk)
         kept = store.get([key for key, _, _ in chunk], failures=True)
-        differ += sum(_is_other(kept[key], reply) for key, _, reply in chunk)
+        differ += sum(not is_same_answer(kept[key], reply) for key, _, reply in chunk)
     _say(f"{store_path()}: {new} of {count} responses were new")
     if differ:
         _say(f"{differ} differ from those kept here before, which stay")
-
-
-def _is_other(kept: Reply, reply: Reply) -> bool:
-    if isinstance(kept, Response) and isinstance(reply, Response):
-        # The same answer, computed elsewhere, is no other one.
-        return replace(kept, fingerprint=reply.fingerprint) != reply
-    return kept != reply
 
 
 def _verify(store: ResponseStore) -> None:

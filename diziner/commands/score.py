@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.records.annotations import Span
-from diziner.records.documents import Document
 from diziner.scoring.protocols import PROTOCOLS
-from diziner.standalone.files import PlainFile, read_plain, read_texts
-from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
+from diziner.scoring.strict import SCORED
+from diziner.standalone.common_tokens import Texts, widened_of
+from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.from_python import align, texts_of
 from diziner.standalone.scores import chosen_protocols, difference_to_json, json_text, protocol_scores, scores_to_json
 
 IN_PROJECT = False
@@ -34,7 +34,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a prediction; give a second one for the difference, first minus second",
     )
     add("--documents", type=Path, metavar="FILE", help="the documents' tokens, where gold and prediction have none")
-    add("--protocol", default="strict", metavar="NAMES", help=f"all, or some of {', '.join(PROTOCOLS)}; strict")
+    add(
+        "--protocol",
+        default="strict",
+        metavar="NAMES",
+        help=f"all, or some of {', '.join(PROTOCOLS)}; or a plug-in's; strict",
+    )
     add("--common", action="store_true", help="score only documents that every file has; else all must have the same")
     add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")
@@ -55,13 +60,13 @@ def run(options: argparse.Namespace) -> None:
     if len(options.pred) > 2:
         raise UserError(f"--pred is given {len(options.pred)} times; allowed: once, or twice for the difference")
     files = [read_plain(path) for path in (options.gold, *options.pred)]
-    texts = (options.documents, read_texts(options.documents)) if options.documents else None
+    texts = texts_of(options.documents)
     sys.stdout.write(json_text(scored(files, texts, names, options.common, options.samples, options.seed)))
 
 
 def scored(
-    files: Sequence[PlainFile],
-    texts: tuple[Path, Mapping[str, Document]] | None,
+    files: Sequence[LabelledFile],
+    texts: Texts | None,
     names: Sequence[str],
     common: bool,
     samples: int,
@@ -71,26 +76,24 @@ def scored(
 
     A failed document counts as nothing found. Errors: as `run`.
     """
-    gold, *predictions = files
-    failed = next((row.id for row in gold.annotations if row.failure is not None), None)
-    if failed is not None:
-        raise UserError(f"{gold.path}: document {failed!r} has a failure in place of labels; gold needs labels")
-    require_matching_ids(files)
-    if not common:
-        require_same_documents(files)
-    ids = common_documents(files)
-    documents = joined_documents(files, texts, ids)
-    right = _spans(gold, ids)
-    found = [{name: protocol_scores(name, documents, right, _spans(file, ids)) for name in names} for file in files[1:]]
+    aligned = align(files, texts, common)
+    gold, *predictions = aligned.files
+    ids = aligned.ids
+    found = [
+        {name: protocol_scores(name, aligned.documents, aligned.gold, own) for name in names}
+        for own in aligned.predictions
+    ]
     result: dict[str, Any] = {
         "documents": len(ids),
         "left_out": len({row.id for file in files for row in file.annotations} - ids),
-        "gold": {"file": gold.path.name, "repairs": gold.repairs},
+        "scored": SCORED,
+        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": widened_of(gold, ids)},
         "bootstrap": {"samples": samples, "seed": seed},
         "predictions": [
             {
                 "file": file.path.name,
                 "repairs": file.repairs,
+                "widened": widened_of(file, ids),
                 "failures": sum(row.failure is not None and row.id in ids for row in file.annotations),
                 "protocols": {name: scores_to_json(name, own[name], samples, seed) for name in names},
             }
@@ -101,7 +104,3 @@ def scored(
         first, second = found
         result["difference"] = {name: difference_to_json(first[name], second[name], samples, seed) for name in names}
     return result
-
-
-def _spans(file: PlainFile, ids: frozenset[str]) -> dict[str, tuple[Span, ...]]:
-    return {row.id: row.spans for row in file.annotations if row.id in ids}

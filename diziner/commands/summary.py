@@ -9,7 +9,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from diziner.common.files import read_json, read_yaml
+from diziner.common.files import read_json
+from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED, SUMMARY
 from diziner.results.published import published_of
 from diziner.results.summary_table import published_table, table

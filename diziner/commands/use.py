@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.common.errors import UserError
-from diziner.common.files import read_text, read_yaml, write_text
+from diziner.common.files import read_text, write_text
+from diziner.common.yamlfile import parse_yaml, read_yaml, write_yaml
 from diziner.layout import PARAMS
 from diziner.settings import settings_from
 
@@ -41,12 +40,12 @@ def run(options: argparse.Namespace) -> None:
     """
     variants = list(dict.fromkeys(options.variants))
     text, name = profile_text(options.profile, variants), _name(options.profile, variants)
-    settings_from(yaml.safe_load(text), name)
+    settings_from(parse_yaml(text, name), name)
     before = read_text(PARAMS) if PARAMS.exists() else text
     if before != text and not _ours(before):
         kept = _kept(before)
         sys.stderr.write(f"{PARAMS} had changes of yours; they are kept in {kept}\n")
-    write_text(PARAMS, text)
+    write_yaml(PARAMS, text)
     sys.stdout.write(f"{PARAMS} is now the profile {name}; run `dvc repro`\n")
 
 
@@ -81,9 +80,9 @@ def _ours(before: str) -> bool:
     if before in {read_text(path) for path in _profiles().values()}:
         return True
     try:
-        profile, *variants = yaml.safe_load(before)["profile"].split(_PLUS)
+        profile, *variants = parse_yaml(before, str(PARAMS))["profile"].split(_PLUS)
         return before == profile_text(profile, variants)
-    except (yaml.YAMLError, UserError, KeyError, TypeError, AttributeError):
+    except (UserError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from diziner.common.plain import printable
+
 
 class DizinerError(Exception):
     """A failure with a one-line message and an exit code. Anything else that escapes is our bug (exit 1)."""
@@ -29,7 +31,9 @@ def run_main(main: Callable[[], None]) -> None:
     try:
         main()
     except DizinerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        # Of files and servers: nothing in it may move the cursor or colour what follows.
+        lines = [printable(line) for line in str(error).split("\n")]
+        sys.stderr.write(f"error: {chr(10).join(lines)}\n")
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: every answer received so far is kept; run the same command again\n")

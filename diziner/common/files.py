@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -109,23 +110,6 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
     return rows
 
 
-def read_yaml(path: Path, schema: str | None = None) -> Any:
-    """Read one YAML document and check it against a schema by name."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        value = yaml.load(read_text(path), Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {error}") from None
-    if schema:
-        check(value, schema, str(path))
-    return value
-
-
 @cache
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema `diziner/schemas/<name>.schema.json`."""
@@ -181,6 +165,13 @@ def check(value: object, schema: str, where: str) -> None:
         raise UserError(f"{where}: {explain(value, schema_of(schema))}") from None
 
 
+def violation(value: object, schema: dict[str, Any]) -> str | None:
+    """Return the most telling violation of a schema that is no file's, in one line; None if there is none."""
+    import jsonschema
+
+    return None if jsonschema.Draft7Validator(schema).is_valid(value) else explain(value, schema)
+
+
 def explain(value: object, schema: dict[str, Any]) -> str:
     """The most telling violation of a schema in one line: `key: message`."""
     import jsonschema
@@ -191,4 +182,6 @@ def explain(value: object, schema: dict[str, Any]) -> str:
         return "does not match its schema"
     key = error.json_path.removeprefix("$.").removeprefix("$")
     message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
+    if error.validator_value == "string" and isinstance(error.instance, (int, float, date)):
+        message += "; put it in quotes, as text is meant"
     return f"{key or 'top level'}: {message}"

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from diziner.common.errors import UserError
+from diziner.common.yamlfile import dump_yaml, parse_yaml
 
-_WIDTH = 110  # of lines that are written anew
 _BY_HAND = "cannot be changed in a file written like this; change it by hand"
 
 
@@ -24,7 +24,7 @@ def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
     'a: {b: [2, 3]} # why\\n'
     """
     *way, last = path
-    expected = _unshared(yaml.safe_load(text))
+    expected = _unshared(parse_yaml(text, "the text to change"))
     place, node = expected, _composed(text)
     for step in way:
         place, (_, node) = _item(place, step, path), _entry(node, step, path)
@@ -47,11 +47,11 @@ def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
 
     Errors: as `with_value`.
     """
-    expected = _unshared(yaml.safe_load(text))
+    expected = _unshared(parse_yaml(text, "the text to change"))
     before = expected.get(key) or []
     expected[key] = [*before, _unshared(dict(item))]
     root = _composed(text)
-    dumped = yaml.safe_dump([dict(item)], sort_keys=False, allow_unicode=True, width=_WIDTH).strip()
+    dumped = dump_yaml([dict(item)]).strip()
     if before:
         _, node = _entry(root, key, [key])
         edited = _added(text, node, _flow(item) if node.flow_style else dumped)
@@ -137,8 +137,7 @@ def _written(value: Any, around: Any) -> str:
 def _flow(value: Any) -> str:
     """A value on one line, quoted as it must be inside brackets."""
     plain = [dict(value) if isinstance(value, Mapping) else value]
-    dumped = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
-    return dumped.strip()[1:-1]
+    return dump_yaml(plain, flow=True, width=10**6).strip()[1:-1]
 
 
 def _unshared(value: Any) -> Any:
@@ -149,10 +148,10 @@ def _unshared(value: Any) -> Any:
 
 
 def _checked(text: str, expected: Any, path: Sequence[str | int]) -> str:
-    """Whatever a text's style, the result is what was asked for, or nothing is changed."""
+    """Whatever a text's style, the result is what was asked for, to DVC as well, or nothing is changed."""
     try:
-        right = yaml.safe_load(text) == expected
-    except yaml.YAMLError:
+        right = parse_yaml(text, _dotted(path)) == expected
+    except UserError:
         right = False
     if not right:
         raise UserError(f"{_dotted(path)}: {_BY_HAND}")

@@ -8,9 +8,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from diziner.common.errors import UserError
+from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.cache import cached_output
 from diziner.compare.faults import recorded_outputs
 from diziner.layout import DATA
@@ -101,9 +100,9 @@ def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
     if data is None:
         return None
     try:
-        value = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} ({snapshot.name}): not YAML: {' '.join(str(error).split())}") from None
+        value = parse_yaml_as_dvc(data)
+    except ValueError as error:
+        raise UserError(f"{path} ({snapshot.name}): not YAML: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} ({snapshot.name}): damaged; put the committed one in its place and run `dvc repro`")
     return value

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.load import benchmarks, test_set
 from diziner.compare.revisions import Snapshot, outputs_of
 from diziner.layout import DATA, PARAMS, Room
@@ -144,6 +143,6 @@ def _prompt(path: str, old: Snapshot, new: Snapshot) -> str:
 
 def _yaml(data: bytes | None) -> Any:
     try:
-        return None if data is None else yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+        return None if data is None else parse_yaml_as_dvc(data)
+    except ValueError:
         return None  # a comparison shows what it can; whoever uses the file says what is wrong with it

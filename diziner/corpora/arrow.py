@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.corpora.card import Hub
 from diziner.corpora.rows import Row, Table, select_columns
 
 Columns = Mapping[str, str | int]
 
 
-def hub_table(hub: Hub, split: str) -> Table:
-    """One split of a hub dataset at the card's revision. Only data files are read; no remote code runs.
+def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table:
+    """One split of a hub dataset, at the revision of a card's `options`. Only data files are read, no code is run.
 
     Raises:
         UserError: the dataset, revision, configuration, split or a column is missing, or the hub cannot
@@ -23,19 +22,20 @@ def hub_table(hub: Hub, split: str) -> Table:
     """
     import datasets
 
-    config = f", config {hub.config}" if hub.config else ""
-    where = f"hub dataset {hub.id} (revision {hub.revision}{config}), split {split}"
+    name, revision, configuration = options["id"], options["revision"], options.get("config")
+    config = f", config {configuration}" if configuration else ""
+    where = f"hub dataset {name} (revision {revision}{config}), split {split}"
     try:
         dataset = datasets.load_dataset(
-            hub.id,
-            name=hub.config,
-            revision=hub.revision,
-            data_files=dict(hub.files) or None,
+            name,
+            name=configuration,
+            revision=revision,
+            data_files=dict(options.get("files", {})) or None,
             split=split,
         )
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
         raise UserError(f"{where}: {_first_line(error)}{_hint(error)}") from None
-    return _table(dataset, where, hub.layout.columns, split)
+    return _table(dataset, where, columns, split)
 
 
 def parquet_table(path: Path, columns: Columns, split: str) -> Table:

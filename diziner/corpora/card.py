@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_yaml
+from diziner.common.files import schema_of
+from diziner.common.plugins import SOURCES as PLUG_INS
+from diziner.common.plugins import require
+from diziner.common.yamlfile import read_yaml
 
 CARD_FILE = "benchmark.yaml"
 SPLITS = ("pilot", "test")
@@ -45,38 +48,21 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
+class SourceEntry:
+    """An entry of a card's `sources`: what all sources may have, and `options`, the keys of that source alone.
 
-    file: str
+    `how` says where to get the data. `expected` is by split.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """The user's files: `files` maps pilot and test to a path below `<local_dir>/<name>/`."""
-
-    files: Mapping[str, str]
-    how: str
-    layout: Layout = Layout()
-    expected: Mapping[str, Counts] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """A dataset of a hub, at a pinned revision. `splits` maps pilot and test to the hub's own splits."""
-
-    id: str
-    revision: str
-    splits: Mapping[str, tuple[str, ...]]
-    config: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    how: str = ""
     layout: Layout = Layout()
     expected: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One benchmark: what it is, its labels, and where it can be loaded from (None: not from there)."""
+    """One benchmark: what it is, its labels, and where it can be loaded from, by the source's name."""
 
     name: str
     title: str
@@ -84,14 +70,12 @@ class Card:
     types: tuple[str, ...]
     licence: Licence
     paper: str | None = None
-    sample: Sample | None = None
-    local: Local | None = None
-    hub: Hub | None = None
+    sources: Mapping[str, SourceEntry] = field(default_factory=dict)
 
     @property
     def sample_is_stand_in(self) -> bool:
         """Whether the room's sample is text of ours in place of the benchmark's, which is elsewhere."""
-        return bool(self.local or self.hub)
+        return bool(self.sources.keys() - {"sample"})
 
 
 def load_card(room: Path) -> Card:
@@ -99,16 +83,18 @@ def load_card(room: Path) -> Card:
 
     Raises:
         UserError: the file is missing or breaks its schema (unknown keys included), its `name` is not the
-            folder's, or a label in a label map or in expected counts is not one of `types`.
+            folder's, a source is neither built in nor a plug-in's, or a label in a label map or in expected counts
+            is not one of `types`.
     """
     path = room / CARD_FILE
     value = read_yaml(path, "benchmark")
     card = _card(value)
     if card.name != room.absolute().name:
         raise UserError(f"{path}: name: {card.name!r}; it must be the folder's name {room.absolute().name!r}")
-    for source, layout, expected in _parts(card):
-        targets = [label for label in layout.label_map.values() if label is not None]
-        counted = [label for counts in expected.values() for label in counts.types]
+    for source, entry in card.sources.items():
+        require(PLUG_INS, source, built_in_sources())
+        targets = [label for label in entry.layout.label_map.values() if label is not None]
+        counted = [label for counts in entry.expected.values() for label in counts.types]
         for key, labels in (("label_map", targets), ("expected", counted)):
             for label in labels:
                 if label not in card.types:
@@ -117,14 +103,12 @@ def load_card(room: Path) -> Card:
     return card
 
 
-def _parts(card: Card) -> list[tuple[str, Layout, Mapping[str, Counts]]]:
-    named = (("local", card.local), ("hub", card.hub))
-    return [(name, source.layout, source.expected) for name, source in named if source]
+def built_in_sources() -> list[str]:
+    """The names of the sources that are built in, as the schema has them from `diziner.corpora.sources`."""
+    return list(schema_of("benchmark")["properties"]["sources"]["properties"])
 
 
 def _card(value: Mapping[str, Any]) -> Card:
-    sources = value["sources"]
-    sample, local, hub = sources.get("sample"), sources.get("local"), sources.get("hub")
     return Card(
         name=value["name"],
         title=value["title"],
@@ -132,27 +116,14 @@ def _card(value: Mapping[str, Any]) -> Card:
         types=tuple(value["types"]),
         licence=Licence(**value["licence"]),
         paper=value.get("paper"),
-        sample=Sample(sample["file"]) if sample else None,
-        local=_local(local) if local else None,
-        hub=_hub(hub) if hub else None,
+        sources={name: _source(entry) for name, entry in value["sources"].items()},
     )
 
 
-def _local(value: Mapping[str, Any]) -> Local:
-    files = {split: value[split] for split in SPLITS}
-    return Local(files, value["how"], _layout(value), _expected(value))
-
-
-def _hub(value: Mapping[str, Any]) -> Hub:
-    return Hub(
-        id=value["id"],
-        revision=value["revision"],
-        splits={split: tuple(value["splits"][split]) for split in SPLITS},
-        config=value.get("config"),
-        files=value.get("files", {}),
-        layout=_layout(value),
-        expected=_expected(value),
-    )
+def _source(value: Mapping[str, Any]) -> SourceEntry:
+    common = ("how", "columns", "labels", "label_map", "expected")
+    options = {key: item for key, item in value.items() if key not in common}
+    return SourceEntry(options, value.get("how", ""), _layout(value), _expected(value))
 
 
 def _layout(value: Mapping[str, Any]) -> Layout:

@@ -45,11 +45,12 @@ def check_benchmark(card: Card, room: Path, local_dir: Path | None) -> CheckRow:
     source = source_of(card, "local")
     expected = expected_counts(card, source)
     if source == "local":
-        if card.local is None:
+        local = card.sources.get("local")
+        if local is None:
             return row("missing", ("the card has no local source",))
         folder = local_dir / card.name if local_dir else None
-        if folder is None or not any((folder / file).exists() for file in card.local.files.values()):
-            return row("missing", (card.local.how,))
+        if folder is None or not any((folder / local.options[split]).exists() for split in SPLITS):
+            return row("missing", (local.how,))
     try:
         corpus, _ = read_source(card, room, source, local_dir, skip=False)
     except UserError as error:

@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 from diziner.corpora.card import Card, Counts
-from diziner.corpora.corpus import Corpus, Labelled, Source
+from diziner.corpora.corpus import Corpus, Labelled
 
 
-def expected_counts(card: Card, source: Source) -> Mapping[str, Counts]:
+def expected_counts(card: Card, source: str) -> Mapping[str, Counts]:
     """What the card says that a source holds; {} where it says nothing."""
-    if source == "local" and card.local:
-        return card.local.expected
-    return card.hub.expected if source == "hub" and card.hub else {}
+    return card.sources[source].expected if source in card.sources else {}
 
 
 def type_counts(documents: tuple[Labelled, ...]) -> dict[str, int]:

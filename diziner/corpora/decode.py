@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
-from diziner.corpora.goldforms import read_spans, to_bio
+from diziner.corpora.goldforms import bounds_of, read_spans, to_bio
 from diziner.corpora.rows import Row
-from diziner.corpora.texts import TokenText, check_unicode, read_token_text
+from diziner.corpora.texts import TokenText, check_unicode, read_token_text, split_tokens
 from diziner.records.annotations import Span
+from diziner.records.documents import Range, tokens_touched
 from diziner.spans.overlaps import resolve_overlaps
 from diziner.spans.tags import OUTSIDE, ill_formed, tags_to_spans
 
@@ -20,7 +21,8 @@ class Decoded(NamedTuple):
     """A document before it has its final id. `spans` is None where the row has no gold.
 
     `repairs` counts what was mended. `opened_by_i` counts spans that an I- tag opened, `opened_by_b` those
-    that a B- tag opened without need: a split with only the former is IOB1, not broken BIO2.
+    that a B- tag opened without need: a split with only the former is IOB1, not broken BIO2. `characters` has
+    those of each span, as given; `own_tokens`: the row had none.
     """
 
     id: str | None
@@ -30,10 +32,13 @@ class Decoded(NamedTuple):
     repairs: int
     opened_by_i: int
     opened_by_b: int
+    characters: tuple[Range, ...] = ()
+    own_tokens: bool = False
 
 
 class _Gold(NamedTuple):
     spans: list[Span]
+    characters: list[Range]
     repairs: int = 0
     opened_by_i: int = 0
     opened_by_b: int = 0
@@ -52,12 +57,14 @@ def unfit_label(label: str) -> str | None:
 class Decoder:
     """How to read the rows of one source: its `types` (None: any), names of integer tags, the label map.
 
+    `split`: tokens of ours are cut where gold begins or ends inside them, for scoring alone: they then depend on gold.
     `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
     """
 
     types: tuple[str, ...] | None
     names: tuple[str, ...] = ()
     label_map: Mapping[str, str | None] | None = None
+    split: bool = False
     origin: str = "the card"
     remedy: str = "map others under `label_map`"
 
@@ -67,8 +74,9 @@ class Decoder:
         The text is the row's own, in which its tokens must occur in order, else the tokens joined by one
         space; a row with only text is tokenized. Blank tokens are left out. Tags may be BIO2, IOB1, BIOES
         or BILOU, as strings or as numbers of `names`. Spans are [start, end, label] or mappings with start,
-        end and label or type: token positions if the row has tokens, else characters, which are widened to
-        whole tokens. Tokens never depend on gold. Overlaps are resolved, the longest span stays.
+        end and label or type: token positions if the row has tokens, else characters, which are kept beside
+        the tokens they touch. `characters`, where a row has them beside tokens and spans, say where in the text each
+        span stands. Tokens never depend on gold, but with `split`. Overlaps are resolved, the longest span stays.
 
         Raises:
             UserError: the row breaks any of this, is empty, or has a label that is unknown.
@@ -84,7 +92,9 @@ class Decoder:
         if value.get("tags") is not None:
             gold = self._from_tags(value["tags"], text)
         elif value.get("spans") is not None:
-            gold = _Gold(*read_spans(value["spans"], text))
+            if self.split and not text.has_tokens:
+                text = split_tokens(text, bounds_of(value["spans"]))
+            gold = _with_characters(_Gold(*read_spans(value["spans"], text)), value.get("characters"), text)
         identifier = value.get("id")
         if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
             raise UserError(f"id must be a string or a whole number, found {identifier!r}")
@@ -92,11 +102,26 @@ class Decoder:
         check_unicode(name or "", "id")
         if gold is None:
             blanks = len(text.kept) - len(text.tokens)
-            return Decoded(name, text.tokens, text.text, None, blanks, 0, 0)
-        mapped = [span for span in map(self._map, gold.spans) if span is not None]
-        kept, dropped = resolve_overlaps(mapped, self.types or ())
-        repairs = gold.repairs + len(dropped) + len(text.kept) - len(text.tokens)
-        return Decoded(name, text.tokens, text.text, kept, repairs, gold.opened_by_i, gold.opened_by_b)
+            return Decoded(name, text.tokens, text.text, None, blanks, 0, 0, (), not text.has_tokens)
+        pairs = zip(map(self._map, gold.spans), gold.characters, strict=True)
+        mapped = [(span, place) for span, place in pairs if span is not None]
+        places: dict[Span, Range] = {}
+        for span, place in mapped:
+            places.setdefault(span, place)
+        kept, dropped = resolve_overlaps(places, self.types or ())
+        # Two mentions inside one token are one span in tokens: what is lost is counted.
+        lost = len(set(mapped)) - len(places) + len(dropped)
+        return Decoded(
+            name,
+            text.tokens,
+            text.text,
+            kept,
+            gold.repairs + lost + len(text.kept) - len(text.tokens),
+            gold.opened_by_i,
+            gold.opened_by_b,
+            tuple(places[span] for span in kept),
+            not text.has_tokens,
+        )
 
     def _map(self, span: Span) -> Span | None:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
@@ -119,7 +144,7 @@ class Decoder:
         spans = tags_to_spans(bio)
         pairs = zip([OUTSIDE, *bio], bio, strict=False)
         begins = sum(tag[0] == "B" and before[2:] != tag[2:] for before, tag in pairs)
-        return _Gold(list(spans), repairs, ill_formed(bio), begins)
+        return _Gold(list(spans), _characters_of(spans, text), repairs, ill_formed(bio), begins)
 
     def _name(self, tag: object) -> str:
         if isinstance(tag, str):
@@ -133,3 +158,20 @@ class Decoder:
         if not 0 <= tag < len(self.names):
             raise UserError(f"tag {tag} is outside the {len(self.names)} labels (0 to {len(self.names) - 1})")
         return self.names[tag]
+
+
+def _characters_of(spans: Iterable[Span], text: TokenText) -> list[Range]:
+    return [(text.offsets[span.start][0], text.offsets[span.end - 1][1]) for span in spans]
+
+
+def _with_characters(gold: _Gold, value: object, text: TokenText) -> _Gold:
+    """Gold with the characters that a row of ours states beside its spans. Others may mean something else by the
+    name: what does not fit the spans is not taken."""
+    if not text.has_tokens or not isinstance(value, list) or len(value) != len(gold.spans):
+        return gold
+    for span, place in zip(gold.spans, value, strict=True):
+        if not (isinstance(place, list) and len(place) == 2 and all(type(bound) is int for bound in place)):
+            return gold
+        if tokens_touched(text.offsets, *place) != (span.start, span.end):
+            return gold
+    return gold._replace(characters=[(first, last) for first, last in value])

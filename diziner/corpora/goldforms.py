@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.texts import TokenText
 from diziner.records.annotations import Span
+from diziner.records.documents import Range, tokens_touched
+
+
+class GivenSpans(NamedTuple):
+    """Spans as listed, their characters, and around how many of them white space was left out."""
+
+    spans: list[Span]
+    characters: list[Range]
+    trimmed: int
 
 
 def to_bio(tags: Sequence[str]) -> tuple[list[str], int]:
@@ -29,33 +38,42 @@ def to_bio(tags: Sequence[str]) -> tuple[list[str], int]:
     return result, mended
 
 
-def read_spans(value: object, text: TokenText) -> tuple[list[Span], int]:
-    """Read spans as token positions; see `Decoder.decode` for the forms. Gives the spans as listed,
-    and how many of them began or ended inside a token of ours, to whose borders they were widened.
+def read_spans(value: object, text: TokenText) -> GivenSpans:
+    """Read spans as token positions and characters; see `Decoder.decode` for the forms.
 
     Raises:
         UserError: a span is of the wrong kind, empty, out of range, or covers blank tokens only.
     """
-    if not isinstance(value, list):
-        raise UserError(f"spans must be a list, found {value!r:.80}")
+    listed = _listed(value)
     before = [0, *accumulate(map(int, text.kept))]  # blank tokens left out: old position -> new
-    starts, ends = zip(*text.offsets, strict=True)
-    spans, repairs = [], 0
-    for item in value:
-        start, end, label = _bounds(item)
+    spans, characters, trimmed = [], [], 0
+    for start, end, label in listed:
         unit, length = ("tokens", len(text.kept)) if text.has_tokens else ("characters", len(text.text))
         if not 0 <= start < end <= length:
             raise UserError(f"span [{start}, {end}) is empty or outside the {length} {unit}")
         if text.has_tokens:
             first, last = before[start], before[end]
         else:
-            first, last = bisect_right(ends, start), bisect_left(starts, end)
+            first, last = tokens_touched(text.offsets, start, end)
         if first == last:
             raise UserError(f"span [{start}, {end}) of {label!r} covers no visible text")
-        if not text.has_tokens and (starts[first], ends[last - 1]) != (start, end):
-            repairs += 1
+        whole = text.offsets[first][0], text.offsets[last - 1][1]
+        place = whole if text.has_tokens else (max(start, whole[0]), min(end, whole[1]))
+        trimmed += not text.has_tokens and place != (start, end)
         spans.append(Span(first, last, label))
-    return spans, repairs
+        characters.append(place)
+    return GivenSpans(spans, characters, trimmed)
+
+
+def bounds_of(value: object) -> list[int]:
+    """The numbers at which listed spans begin and end."""
+    return [bound for start, end, _ in _listed(value) for bound in (start, end)]
+
+
+def _listed(value: object) -> list[tuple[int, int, str]]:
+    if not isinstance(value, list):
+        raise UserError(f"spans must be a list, found {value!r:.80}")
+    return [_bounds(item) for item in value]
 
 
 def _bounds(item: object) -> tuple[int, int, str]:

@@ -112,6 +112,7 @@ def document_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
             }
             if each.spans is not None:
                 row["spans"] = [[span.start, span.end, span.type] for span in each.spans]
+                row["characters"] = [list(place) for place in each.characters]
             yield row
 
 

@@ -11,12 +11,10 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from diziner.common.errors import UserError
-from diziner.common.files import dump_line, read_yaml
+from diziner.common.files import dump_line
+from diziner.common.yamlfile import dump_yaml, read_yaml
 from diziner.records.documents import Document, document_row
 
 _HEADER = """\
@@ -49,8 +47,7 @@ def pins_text(name: str, pool: str, rounds: Iterable[Sequence[str]]) -> str:
 
     Ids are in quotes: no reader of YAML takes them for numbers or dates.
     """
-    style: Any = {"default_style": '"', "default_flow_style": True, "allow_unicode": True, "width": math.inf}
-    rows = [f"- {yaml.safe_dump(list(ids), **style)}" for ids in rounds]
+    rows = [f"- {dump_yaml(list(ids), flow=True, quoted=True, width=math.inf)}" for ids in rounds]
     head = f"pool: {pool}\nrounds:\n" if rows else "pool: null\nrounds: []\n"
     return _HEADER.format(name=name) + head + "".join(rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from diziner.common.errors import UserError
@@ -15,18 +15,21 @@ from diziner.corpora.pilot import pilot_sets
 from diziner.corpora.pins import Pins, pinned_sets
 from diziner.corpora.settings import CorpusSettings
 from diziner.records.annotations import Span
-from diziner.records.documents import Document
+from diziner.records.documents import Document, Range
+from diziner.spans.widened import counted, widened_spans
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Pilot set k is round k's. `gold` has the spans, by id, of those pilot and test documents that have
-    gold, pilot sets first. Pilot sets and test do not depend on gold."""
+    gold, pilot sets first; `characters` say where in the text these stand. Pilot sets and test do not depend on gold.
+    """
 
     pilot_sets: tuple[tuple[Document, ...], ...]
     test: tuple[Document, ...]
     gold: Mapping[str, tuple[Span, ...]]
     manifest: dict[str, Any]
+    characters: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
 
 
 def prepare(corpus: Corpus, card: Card, settings: CorpusSettings, pins: Pins | None = None) -> Prepared:
@@ -74,7 +77,8 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings, pins: Pins | N
         "card": _compare(card, corpus),
     }
     gold = {each.document.id: each.spans for each in (*pilot, *test) if each.spans is not None}
-    return Prepared(sets, tuple(each.document for each in test), gold, manifest)
+    characters = {each.document.id: each.characters for each in (*pilot, *test) if each.spans is not None}
+    return Prepared(sets, tuple(each.document for each in test), gold, manifest, characters)
 
 
 def drawn_sets(pool: Sequence[Document], settings: CorpusSettings) -> tuple[tuple[Document, ...], ...]:
@@ -132,7 +136,13 @@ def _sample(documents: Sequence[Labelled], size: int | None, seed: int) -> tuple
 
 def _gold_summary(documents: tuple[Labelled, ...]) -> dict[str, object]:
     with_gold = sum(each.spans is not None for each in documents)
-    return {"documents": len(documents), "with_gold": with_gold, "types": type_counts(documents)}
+    widened = (each for own in documents for each in widened_spans(own.document, own.spans or (), own.characters))
+    return {
+        "documents": len(documents),
+        "with_gold": with_gold,
+        "types": type_counts(documents),
+        "widened": counted(widened),
+    }
 
 
 def _compare(card: Card, corpus: Corpus) -> dict[str, object]:

@@ -45,7 +45,8 @@ class Reader:
                 self.rejected.append({"where": row.where, "reason": reason, "row": _storable(raw)})
             else:
                 decoded.append(item)
-                documents.append(Labelled(Document(identifier, item.tokens, item.text), item.spans))
+                document = Document(identifier, item.tokens, item.text)
+                documents.append(Labelled(document, item.spans, item.characters, item.own_tokens))
         self.repairs += _repairs(decoded)
         return documents
 

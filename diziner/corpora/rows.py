@@ -14,12 +14,13 @@ USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tags": ("ner_tags", "tags", "labels"),
     "text": ("text",),
     "spans": ("spans", "entities"),
+    "characters": ("characters",),
     "split": ("split",),
 }
 
 
 class Row(NamedTuple):
-    """One row: `value` has a subset of the keys id, tokens, tags, text, spans, split. `where` is for messages."""
+    """One row: `value` has a subset of the keys of `USUAL_COLUMNS`. `where` is for messages."""
 
     where: str
     value: Mapping[str, Any]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from diziner.common import plugins
 from diziner.common.errors import UserError
-from diziner.common.files import write_jsonl
-from diziner.corpora.card import SPLITS, Card, Layout
-from diziner.corpora.corpus import Corpus, Labelled, Source
+from diziner.common.files import violation, write_jsonl
+from diziner.corpora.card import CARD_FILE, SPLITS, Card, Layout, SourceEntry
+from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, expected_counts
 from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader
 from diziner.corpora.rows import Table
 from diziner.corpora.textfiles import column_rows, jsonl_rows, sample_rows, split_rows
 
+PLUG_IN_GROUPS = ("diziner.sources",)  # a stage with this module behind it has the sources' plug-ins behind it
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 COLUMN_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt", ".bio", ".iob", ".iob2")
 
@@ -23,13 +26,104 @@ COLUMN_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt", ".bio", ".iob", ".iob2")
 _USUAL = Layout()
 
 
-def source_of(card: Card, wanted: Source) -> Source:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a source is given: the benchmark's name, its room, its card's entry, and the folder of the user's files."""
+
+    benchmark: str
+    room: Path
+    entry: SourceEntry
+    local_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place that benchmarks come from: `tables` gives the rows of a split, pilot or test.
+
+    `options` is the JSON Schema of the keys of its own in a card (properties by name), `required` those that must be
+    there. With `has_layout`, a card may also say how, columns, labels, label_map and expected.
+    """
+
+    tables: Callable[[Origin, str], Iterable[Table]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    has_layout: bool = True
+
+
+# What is built in; benchmark.schema.json is made from it.
+SOURCES: dict[str, Source] = {}
+_TEXT = {"type": "string", "minLength": 1}
+_SPLIT_FILE = {**_TEXT, "description": "Below <local_dir>/<name>/."}
+
+
+def source(
+    name: str, options: Mapping[str, Any], required: Sequence[str], has_layout: bool = True
+) -> Callable[[Callable[[Origin, str], Iterable[Table]]], Callable[[Origin, str], Iterable[Table]]]:
+    """Register the decorated function as a source that is built in; see `Source`."""
+
+    def register(tables: Callable[[Origin, str], Iterable[Table]]) -> Callable[[Origin, str], Iterable[Table]]:
+        SOURCES[name] = Source(tables, options, tuple(required), has_layout)
+        return tables
+
+    return register
+
+
+@source("sample", {"file": _TEXT}, required=["file"], has_layout=False)
+def sample_tables(origin: Origin, split: str) -> Iterator[Table]:
+    """A corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
+    path = origin.room / origin.entry.options["file"]
+    yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
+
+
+@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE}, required=["pilot", "test", "how"])
+def local_tables(origin: Origin, split: str) -> Iterator[Table]:
+    """The user's files below `<local_dir>/<name>/`, one for each split."""
+    how = origin.entry.how
+    if origin.local_dir is None:
+        raise UserError(f"{origin.benchmark}: source 'local' needs the folder of your files; {how}")
+    path = origin.local_dir / origin.benchmark / origin.entry.options[split]
+    if not path.exists():
+        raise UserError(f"{path}: no such file; {how}")
+    yield file_table(path, split, origin.entry.layout)
+
+
+_HUB_OPTIONS = {
+    "id": _TEXT,
+    "config": _TEXT,
+    "revision": {**_TEXT, "description": "Commit, tag or branch."},
+    "files": {
+        "description": "Hub split -> data file in the repository, where the plain load would mix in others.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _TEXT,
+    },
+    "splits": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(SPLITS),
+        "properties": {
+            split: {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT} for split in SPLITS
+        },
+    },
+}
+
+
+@source("hub", _HUB_OPTIONS, required=["id", "revision", "splits"])
+def hub_tables(origin: Origin, split: str) -> Iterator[Table]:
+    """A dataset of a hub, at a pinned revision; `splits` maps pilot and test to the hub's own splits."""
+    from diziner.corpora.arrow import hub_table
+
+    for name in origin.entry.options["splits"][split]:
+        yield hub_table(origin.entry.options, origin.entry.layout.columns, name)
+
+
+def source_of(card: Card, wanted: str) -> str:
     """Where a benchmark is loaded from: as `wanted`, but an own corpus has only the file in its room."""
     return wanted if card.sample_is_stand_in else "sample"
 
 
-def load_source(card: Card, room: Path, source: Source, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
-    """Load a benchmark: the room's `sample`, the user's files below `local_dir/<name>`, or the `hub`.
+def load_source(card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
+    """Load a benchmark: the room's `sample`, the user's files below `local_dir/<name>`, the `hub`, a plug-in's.
 
     Document ids are the source's own, else `<name>-<split>-<index of the row, 5 digits>`. `skip_bad`
     names a file: bad rows are then left out and written there, as JSON Lines with where, reason and row.
@@ -54,15 +148,17 @@ class Loaded(NamedTuple):
     rejected: list[dict[str, object]]
 
 
-def read_source(card: Card, room: Path, source: Source, local_dir: Path | None, skip: bool) -> Loaded:
+def read_source(card: Card, room: Path, source: str, local_dir: Path | None, skip: bool) -> Loaded:
     """As `load_source`, but counts are not compared, and bad rows, if skipped, are handed back."""
-    layout = _layout(card, source)
+    entry = _entry(card, source)
+    kind = _kind(card, source, entry)
+    origin = Origin(card.name, room, entry, local_dir)
     reader = Reader(card.name, skip)
     splits: dict[str, tuple[Labelled, ...]] = {}
     for split in SPLITS:
         documents: list[Labelled] = []
-        for table in _tables(card, room, source, local_dir, split):
-            decoder = Decoder(card.types, _names(table, layout, card), layout.label_map)
+        for table in kind.tables(origin, split):
+            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map)
             documents += reader.read(table, decoder)
         if not documents:
             last = reader.rejected[-1] if reader.rejected else None
@@ -73,33 +169,22 @@ def read_source(card: Card, room: Path, source: Source, local_dir: Path | None, 
     return Loaded(corpus, reader.rejected)
 
 
-def _layout(card: Card, source: Source) -> Layout:
-    available = {"sample": card.sample, "local": card.local, "hub": card.hub}
-    if source not in available or available[source] is None:
-        names = ", ".join(name for name, value in available.items() if value is not None)
-        how = f"; {card.local.how}" if card.local and source == "hub" else ""
-        raise UserError(f"{card.name}: no source {source!r}; the card has: {names}{how}")
-    if source == "local" and card.local:
-        return card.local.layout
-    return card.hub.layout if source == "hub" and card.hub else Layout()
+def _entry(card: Card, source: str) -> SourceEntry:
+    if source not in card.sources:
+        local = card.sources.get("local")
+        how = f"; {local.how}" if local and source == "hub" else ""
+        raise UserError(f"{card.name}: no source {source!r}; the card has: {', '.join(card.sources)}{how}")
+    return card.sources[source]
 
 
-def _tables(card: Card, room: Path, source: Source, local_dir: Path | None, split: str) -> Iterator[Table]:
-    if source == "sample" and card.sample:
-        path = room / card.sample.file
-        yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
-    elif source == "local" and card.local:
-        if local_dir is None:
-            raise UserError(f"{card.name}: source 'local' needs the folder of your files; {card.local.how}")
-        path = local_dir / card.name / card.local.files[split]
-        if not path.exists():
-            raise UserError(f"{path}: no such file; {card.local.how}")
-        yield file_table(path, split, card.local.layout)
-    elif source == "hub" and card.hub:
-        from diziner.corpora.arrow import hub_table
-
-        for name in card.hub.splits[split]:
-            yield hub_table(card.hub, name)
+def _kind(card: Card, name: str, entry: SourceEntry) -> Source:
+    kind: Source = plugins.found(plugins.SOURCES, name, SOURCES, Source)
+    if name not in SOURCES:  # a card is checked when it is read, but for what plug-ins want in it
+        own = [key for key in kind.required if key in kind.options]
+        schema = {"additionalProperties": False, "properties": dict(kind.options), "required": own}
+        if reason := violation(dict(entry.options), schema):
+            raise UserError(f"{card.name}: {CARD_FILE}: sources.{name}: {reason}")
+    return kind
 
 
 def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:

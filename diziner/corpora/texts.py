@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.tokenize import tokenize
+from diziner.records.documents import Range, token_offsets
 
 
 class TokenText(NamedTuple):
@@ -14,7 +17,7 @@ class TokenText(NamedTuple):
 
     tokens: tuple[str, ...]
     text: str
-    offsets: tuple[tuple[int, int], ...]  # characters of each token in `text`
+    offsets: tuple[Range, ...]  # characters of each token in `text`
     kept: tuple[bool, ...]  # per token of the row: False where it was blank
     has_tokens: bool  # the row's own; else they are ours
 
@@ -43,7 +46,28 @@ def read_token_text(value: Mapping[str, Any]) -> TokenText:
         raise UserError("empty document")
     text = " ".join(tokens) if own_text is None else own_text
     check_unicode(text, "text")
-    return TokenText(tuple(tokens), text, _offsets(tokens, text), tuple(kept), own_tokens is not None)
+    return TokenText(tuple(tokens), text, token_offsets(tokens, text), tuple(kept), own_tokens is not None)
+
+
+def split_tokens(text: TokenText, cuts: Iterable[int]) -> TokenText:
+    """Cut tokens of ours where spans begin or end inside them.
+
+    >>> split_tokens(read_token_text({"text": "서울에 갔다"}), [0, 2]).tokens
+    ('서울', '에', '갔다')
+    """
+    offsets = cut_ranges(text.offsets, cuts)
+    tokens = tuple(text.text[start:end] for start, end in offsets)
+    return TokenText(tokens, text.text, offsets, (True,) * len(tokens), text.has_tokens)
+
+
+def cut_ranges(ranges: Sequence[Range], cuts: Iterable[int]) -> tuple[Range, ...]:
+    """Cut ranges, which are sorted, at the places that fall inside them."""
+    bounds = sorted({*cuts})
+    found: list[Range] = []
+    for start, end in ranges:
+        inside = bounds[bisect_right(bounds, start) : bisect_left(bounds, end)]
+        found += pairwise([start, *inside, end])
+    return tuple(found)
 
 
 def check_unicode(text: str, what: str) -> None:
@@ -52,19 +76,3 @@ def check_unicode(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise UserError(f"{what} has half a surrogate pair at character {error.start}") from None
-
-
-def _offsets(tokens: Sequence[str], text: str) -> tuple[tuple[int, int], ...]:
-    """Where each token stands in the text, each after the one before.
-
-    Raises:
-        UserError: a token does not occur in what is left of the text.
-    """
-    offsets, end = [], 0
-    for position, token in enumerate(tokens):
-        start = text.find(token, end)
-        if start < 0:
-            raise UserError(f"token {position} {token!r} does not occur in the text after character {end}")
-        end = start + len(token)
-        offsets.append((start, end))
-    return tuple(offsets)

@@ -14,10 +14,10 @@ _JOINERS = "\u200c\u200d"
 def tokenize(text: str) -> tuple[str, ...]:
     """Split a text in any language into tokens; only white space is lost, so tokens occur in it in order.
 
-    One token each: web and mail addresses, @user, #tag, dotted abbreviations (U.N.), numbers with their
-    separators and currency sign (3.5, 1,000, $20, 12:30), chemical and language names (Ca2+, C++, C#),
-    words with inner hyphens, apostrophes, ampersands or digits (well-known, O'Brien, AT&T, IL-2), runs of
-    one punctuation mark (...). Every other mark stands alone, and so does the English possessive 's.
+    One token each: web and mail addresses, dotted abbreviations (U.N.), numbers with their separators and
+    currency sign (3.5, 1,000, $20, 12:30), chemical and language names (Ca2+, C++, C#), words with inner
+    ampersands, underscores or digits (AT&T, user_1, IL2), runs of one punctuation mark (...), the English
+    possessive 's. Every other mark stands alone, so that a name ends beside it: d'Orange, Stuttgart-based, @user.
     Scripts without spaces give one token per character with its combining marks. Text without visible
     characters gives ().
     """
@@ -28,12 +28,11 @@ def tokenize(text: str) -> tuple[str, ...]:
 def _pattern() -> re.Pattern[str]:
     mark = f"[{_combining_marks()}{_JOINERS}]"
     letter = rf"(?:(?![{_DENSE}])[^\W_]{mark}*)"
-    # An apostrophe joins, unless it begins a possessive; a full stop joins before what may be a domain.
-    joint = r"(?:(?!['’][sS]\b)[-‐‑'’&_]|(?<=\d)[.,](?=\d)|\.(?=[a-z]{2,4}\b))"
+    # A full stop joins before what may be a domain.
+    joint = r"(?:[&_]|(?<=\d)[.,](?=\d)|\.(?=[a-z]{2,4}\b))"
     alternatives = (
         r"(?:https?://|www\.)\S*[^\s.,;:!?'\")\]}»”]",
         r"\w(?:[\w.+-]*\w)?@\w(?:[\w-]*\w)?(?:\.\w[\w-]*)+",
-        rf"[@#](?:_|{letter})+",
         rf"(?:[^\W\d_]{mark}*\.){{2,}}",
         r"[$€£¥₹]\d+(?:[.,]\d+)*",
         r"\d+(?:[.,:/]\d+)+(?!\w)",

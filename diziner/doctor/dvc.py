@@ -1,4 +1,4 @@
-"""Checks of DVC: its version, its YAML parser and its cache."""
+"""Checks of DVC: its version, its YAML parser, what it makes of the settings, and its cache."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from diziner.common.files import read_text
+from diziner.common.yamlfile import broken_by_dvc
 from diziner.doctor.finding import Finding, is_folder
 from diziner.doctor.packages import installed
 from diziner.doctor.subject import Subject, project_table
+from diziner.layout import PARAMS
 
 FOLDER = Path(".dvc")
 
@@ -42,6 +45,20 @@ def check_yaml_parser(subject: Subject) -> Iterator[Finding]:
         yield Finding("DVC", "YAML parser", "note", found, "`make setup` installs it", {"compiled": False})
     else:
         yield Finding("DVC", "YAML parser", "ok", "ruamel.yaml.clib, in C", facts={"compiled": True})
+
+
+def check_rewriting(subject: Subject) -> Iterator[Finding]:
+    """Whether the settings bear being written anew by `dvc exp run -S`, which takes off quotes."""
+    if subject.settings is None:
+        return
+    place = broken_by_dvc(read_text(PARAMS))
+    facts = {"place": place}
+    if place is None:
+        yield Finding("DVC", "settings", "ok", f"`dvc exp run -S` can change {PARAMS}", facts=facts)
+        return
+    found = f"{place}: `dvc exp run -S` takes off the quotes, and then {PARAMS} cannot be read or says something else"
+    mend = "write addresses in block style, each on a line of its own, and give other names to what needs quotes"
+    yield Finding("DVC", "settings", "note", found, mend, facts)
 
 
 def check_cache(subject: Subject) -> Iterator[Finding]:

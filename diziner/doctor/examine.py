@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diziner.doctor.dvc import check_cache, check_dvc, check_yaml_parser
+from diziner.doctor.dvc import check_cache, check_dvc, check_rewriting, check_yaml_parser
 from diziner.doctor.finding import CANNOT, Finding, reason
 from diziner.doctor.git import check_git
 from diziner.doctor.keys import check_keys
@@ -37,6 +37,7 @@ CHECKS: Sequence[tuple[str, str, Check]] = (
     ("recording", "processor", check_recording),
     ("DVC", "version", check_dvc),
     ("DVC", "YAML parser", check_yaml_parser),
+    ("DVC", "settings", check_rewriting),
     ("DVC", "cache", check_cache),
     ("DVC", "lock", check_locks),
     ("git", "state", check_git),

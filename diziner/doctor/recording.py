@@ -13,8 +13,9 @@ from diziner.doctor.finding import Finding, State, counted, listed
 from diziner.doctor.packages import installed
 from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified
-from diziner.llm.provenance import processor
-from diziner.prompting.request import Response
+from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
+from diziner.endpoints.provenance import processor
+from diziner.llm.rows import fingerprint_of
 
 
 def check_recording(subject: Subject) -> Iterator[Finding]:
@@ -55,8 +56,8 @@ def _runtime(recorded: list[Any]) -> Finding:
 def _processor(subject: Subject) -> Finding:
     """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
     rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
-    local = [reply for _, request, reply in rows if request.get("address") == "local"]
-    told = Counter(_processor_of(reply.fingerprint) for reply in local if isinstance(reply, Response))
+    local = [reply for _, request, reply in rows if request.get("address") == LOCAL_ADDRESS]
+    told = Counter(_processor_of(fingerprint_of(reply)) for reply in local)
     here = processor()
     facts = {"recorded": dict(sorted(told.items())), "here": here}
     if not any(told):
@@ -85,7 +86,7 @@ def _weights(subject: Subject, heads: Iterable[Mapping[str, Any]]) -> Iterator[F
         for name, model in head.get("models", {}).items()
         if isinstance(model, dict) and isinstance(model.get("sha256"), str)
     }
-    known = subject.settings.raw["weights"] if subject.settings else {}
+    known = subject.settings.weights if subject.settings else {}
     others = sorted(name for name in recorded if name in known and recorded[name] not in digests(known[name]).values())
     facts: dict[str, Any] = {"recorded": recorded, "others": others}
     if others:

@@ -46,7 +46,7 @@ def look(path: Path) -> tuple[int, int | None]:
     Errors: sqlite3.DatabaseError for what is damaged, among them OperationalError for what cannot be read now.
     """
     from diziner.llm.store import opened_for_reading
-    from diziner.storage.tables import LAYOUT
+    from diziner.llm.tables import LAYOUT
 
     if path.stat().st_size == 0:
         raise sqlite3.DatabaseError("the file is empty")

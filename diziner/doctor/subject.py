@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diziner.doctor.finding import CANNOT
-from diziner.layout import rooms
+from diziner.layout import has_library, rooms
 
 if TYPE_CHECKING:
     from diziner.llm.tape import TapeRow
     from diziner.settings import Settings
 
 SOURCE = Path(__file__).resolve().parents[2]  # the checkout, or the folder of packages, that this code runs from
+_REQUIREMENTS = "pyproject.toml"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,13 @@ class Subject:
 
     @cached_property
     def base(self) -> Path | None:
-        """The folder whose lock and requirements hold: the project's, else those of the code; None without any."""
-        return self.root or (SOURCE if (SOURCE / "pyproject.toml").is_file() else None)
+        """The folder whose lock and requirements hold: a checkout as project, else that of the code; None without any.
+
+        A project that `diziner init` laid has neither: the installed package was chosen when it was installed.
+        """
+        if self.root is not None and (has_library(self.root) or (self.root / _REQUIREMENTS).is_file()):
+            return self.root
+        return SOURCE if has_library(SOURCE) and (SOURCE / _REQUIREMENTS).is_file() else None
 
     @cached_property
     def settings(self) -> Settings | None:
@@ -69,20 +75,12 @@ class Subject:
     @cached_property
     def in_use(self) -> set[tuple[str, str]]:
         """Endpoint and model of all active annotators and the supervisor."""
-        if self.settings is None:
-            return set()
-        raw = self.settings.raw
-        entries = [*(raw["annotators"][name] for name in self.settings.pool), raw["supervisor"]["model"]]
-        return {(entry["endpoint"], entry["model"]) for entry in entries}
+        return self.settings.models_in_use if self.settings else set()
 
     @cached_property
     def weights_in_use(self) -> set[str]:
-        """Models whose weights a run reads: those of local endpoints in use, and an embedder of that name."""
-        if self.settings is None:
-            return set()
-        raw = self.settings.raw
-        asked = {model for endpoint, model in self.in_use if raw["endpoints"][endpoint]["kind"] == "local"}
-        return asked | {raw["corpus"]["pilot"]["embedder"]}
+        """Models whose weights a run reads."""
+        return self.settings.weights_in_use if self.settings else set()
 
     def recorded(self, address: str, model: str) -> bool:
         """Whether every room has a tape with answers of a model, so that a replay needs neither it nor its key."""

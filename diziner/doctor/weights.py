@@ -13,6 +13,7 @@ from typing import Any
 
 from diziner.doctor.finding import Finding, amount, counted, reason
 from diziner.doctor.subject import Subject
+from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
 
 _NAMED = re.compile(r"([0-9a-f]{64})\.\w+")  # weights are kept under their SHA-256
 _LONG = 500_000_000  # bytes, half a second or more
@@ -30,7 +31,7 @@ def check_weights(subject: Subject) -> Iterator[Finding]:
     if there.state == "problem":
         return
     files = held(folder)
-    known = subject.settings.raw["weights"] if subject.settings else {}
+    known = subject.settings.weights if subject.settings else {}
     names: dict[str, str] = {}
     for model, entry in known.items():
         wanted = digests(entry)
@@ -118,7 +119,7 @@ def _folder(folder: Path) -> Finding:
 def _missing(model: str, missing: list[str], subject: Subject) -> Finding:
     facts = {"model": model, "missing": missing}
     mend = "`diziner weights fetch`"
-    if model in subject.weights_in_use and not subject.recorded("local", model):
+    if model in subject.weights_in_use and not subject.recorded(LOCAL_ADDRESS, model):
         return Finding("weights", model, "problem", "in use, not on this machine", mend, facts)
     found = "not on this machine; recorded answers need none, new requests do"
     return Finding("weights", model, "note", found, mend, facts)

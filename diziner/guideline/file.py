@@ -7,10 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from diziner.common.errors import UserError
-from diziner.common.files import read_yaml, write_text
+from diziner.common.yamlfile import dump_yaml, read_yaml, write_yaml
 from diziner.records.annotations import Span
 from diziner.records.guideline import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
 from diziner.spans.brackets import parse_brackets
@@ -50,12 +48,12 @@ def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
 
 def save_guideline(path: Path, guideline: Guideline) -> None:
     """Write a guideline atomically: keys in reading order, long texts folded, nothing that says when or where."""
-    write_text(path, dump_guideline(guideline))
+    write_yaml(path, dump_guideline(guideline))
 
 
 def dump_guideline(guideline: Guideline) -> str:
     """The file's text."""
-    return yaml.safe_dump(guideline_to_json(guideline), sort_keys=False, allow_unicode=True, width=110)
+    return dump_yaml(guideline_to_json(guideline))
 
 
 def guideline_to_json(guideline: Guideline) -> dict[str, Any]:

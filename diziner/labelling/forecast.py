@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from diziner.annotator.annotate import annotate, requests_for
+from diziner.annotator.settings import MODEL
+from diziner.common.errors import UserError
 from diziner.labelling.input_files import Files
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import OutFolder
-from diziner.labelling.progress import reading
-from diziner.labelling.shards import documents_of, survey
+from diziner.labelling.shards import documents_of, reading, survey
 from diziner.layout import Room, store_path
 from diziner.llm.access import asker_for
 from diziner.llm.store import ResponseStore
@@ -48,8 +49,10 @@ class Forecast:
 def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Forecast:
     """Count exactly, and estimate by a sample. Repair turns and retries come on top.
 
-    Errors: UserError for bad input.
+    Errors: UserError for bad input, and for an annotator of a plug-in.
     """
+    if job.annotator.kind != MODEL:
+        raise UserError(f"--dry: {job.annotator.name} is of the kind {job.annotator.kind}: what it asks is not known")
     left_out = (lambda *_: None) if skip_bad else None
     cut = survey(files, shard_documents, job.recipe, left_out, reading(sys.stderr))
     kept = OutFolder(job.out, job.format).kept([shard.name for shard in cut.shards])

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diziner.annotator.annotate import requests_for
-from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
+from diziner.common.plugins import ANNOTATORS, digest_of
 from diziner.guideline.file import guideline_to_json
 from diziner.pipeline.code import code_behind, digests
 from diziner.prompting.asker import Asker
@@ -65,15 +66,18 @@ def recipe_digest(
         hint = f"; it has instructions for: {', '.join(others)}" if others else ""
         raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
     [probe] = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal)
-    shaping = {
+    shaping: dict[str, Any] = {
         "request": probe.canonical(),
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
+        "matching": answers.matching,
         "repair_turns": answers.repair_turns,
         "format": form,
         "code": _code_digest(),
     }
+    if annotator.kind != MODEL:
+        shaping |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
     return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
 
 
@@ -88,7 +92,9 @@ def described(job: Job) -> dict[str, Any]:
             "prompt": job.annotator.prompt,
             "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
         },
-        "answers": {key: value for key, value in answers.items() if key != "max_failed_share"},
+        "answers": {
+            key: value for key, value in answers.items() if key not in ("max_failed_share", "allowed_failures")
+        },
         "guideline": {
             "benchmark": job.guideline.benchmark,
             "round": job.guideline.round,

@@ -25,9 +25,9 @@ _RESTARTS = 10  # of one worker, and tries of one shard: a shard that kills its 
 class _Worker:
     """A process with a labeller. Errors of ours come back as values: Ray would wrap their one line in a page."""
 
-    def __init__(self, job: Job, worker: int, workers: int, root: Path) -> None:
+    def __init__(self, job: Job, worker: int, workers: int, root: Path, again: bool) -> None:
         os.chdir(root)  # the store's path is relative to it
-        self._labeller = Labeller(job, worker, workers)
+        self._labeller = Labeller(job, worker, workers, again=again)
 
     def label(self, name: str, documents: Sequence[Document]) -> tuple[Report, int] | DizinerError:
         before = self._labeller.nano_usd
@@ -37,7 +37,9 @@ class _Worker:
             return error
 
 
-def on_ray(job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: int) -> Iterator[tuple[Report, int]]:
+def on_ray(
+    job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: int, again: bool = False
+) -> Iterator[tuple[Report, int]]:
     """Reports as they come, each with its cost (`Labeller.nano_usd`). At most one shard a worker is in memory, and one
     on its way.
 
@@ -47,7 +49,7 @@ def on_ray(job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: in
     ray = _started(workers)
     try:
         actor = ray.remote(_Worker).options(max_restarts=_RESTARTS, max_task_retries=_RESTARTS, num_cpus=1)
-        idle = [actor.remote(job, worker, workers, Path.cwd()) for worker in range(workers)]
+        idle = [actor.remote(job, worker, workers, Path.cwd(), again) for worker in range(workers)]
         busy: dict[Any, Any] = {}
         for shard, documents in shards:
             if not idle:

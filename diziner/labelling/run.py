@@ -15,14 +15,14 @@ from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
 from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
-from diziner.labelling.progress import Board, reading
-from diziner.labelling.shards import Reject, Shard, documents_of, survey
+from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
 from diziner.layout import store_path
+from diziner.llm import ledger
+from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
-from diziner.storage import ledger
 
 Engine = Literal["local", "ray"]
 Work = Iterator[tuple[Shard, list[Document]]]
@@ -30,13 +30,15 @@ Work = Iterator[tuple[Shard, list[Document]]]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go."""
+    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go;
+    `again` asks once more for what was refused or cannot be read."""
 
     shard_documents: int
     skip_bad: bool = False
     replace: bool = False
     engine: Engine = "local"
     workers: int = 1
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
             (job.out / MANIFEST).unlink(missing_ok=True)
         cost = _Cost()
         there = cut.documents - sum(shard.documents for shard in todo)
-        with Board(job.label, cut.documents, there, cost, sys.stderr) as board:
+        earlier = "from earlier runs"
+        with Progress(job.label, cut.documents, there, sys.stderr, "documents", earlier, cost) as progress:
             work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
-            for report in _reports(job, options, work, len(todo), board.answered, cost):
+            for report in _reports(job, options, work, len(todo), progress.advance, cost):
                 reports[report.name] = report
-                board.shard_done(report)
+                progress.finished(report.documents, report.failed)
                 if len(reports) < len(names):
                     refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
         folder.remove(others)
@@ -115,11 +118,11 @@ def _reports(
     if options.engine == "ray" and shards:
         from diziner.labelling.ray_engine import on_ray
 
-        for report, nano_usd in on_ray(job, work, min(options.workers, shards)):
+        for report, nano_usd in on_ray(job, work, min(options.workers, shards), options.again):
             cost.add(nano_usd)
             yield report
         return
-    labeller = cost.of(Labeller(job, answered=answered))
+    labeller = cost.of(Labeller(job, answered=answered, again=options.again))
     for shard, documents in work:
         yield labeller.label(shard.name, documents)
 

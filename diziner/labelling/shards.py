@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
@@ -17,6 +17,8 @@ from diziner.records.documents import Document, document_row
 
 T = TypeVar("T")
 Reject = Callable[[Item, UserError], None]
+
+_ROWS_A_LINE = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Ca
         raise UserError(f"{files.read[0].parent if len(files.read) > 1 else files.read[0]}: no documents in it")
     _refuse_repeated(ids, files)
     return Survey(tuple(shards), len(ids), rejected)
+
+
+def reading(stream: TextIO) -> Callable[[int], None]:
+    """Takes numbers of rows read and says their sum every 200,000: the first look at a large input takes its time."""
+    rows = said = 0
+
+    def read(more: int) -> None:
+        nonlocal rows, said
+        rows += more
+        if rows - said >= _ROWS_A_LINE:
+            said = rows
+            stream.write(f"reading: {rows:,} rows\n")
+            stream.flush()
+
+    return read
 
 
 def digest_of(recipe: str, documents: Iterable[Document]) -> str:

@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from diziner.annotator.outcomes import allowed_in_words, may_fail, ways_on
+from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import ProviderError
-from diziner.common.exact import as_written
 from diziner.labelling.job import Job, described
 from diziner.labelling.output_folder import Report
+from diziner.spans.widened import EXAMPLES
 
 _TELLING = 20  # documents of a shard; fewer can fail by chance
 
 
 def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
     """manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
-    the same bytes; `failures` and `drops` count documents and answered entities by reason."""
+    the same bytes; `failures` and `drops` count documents and answered entities by reason, `forms` other forms of
+    answers by kind, `matched` used answers that differ from the text, `widened` those that end inside a token."""
     return {
         **described(job),
         "shard_documents": shard_documents,
@@ -25,7 +28,13 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
         "repairs": sum(report.repairs for report in reports),
         "rejected": rejected,
         "drops": _summed(report.drops for report in reports),
+        "forms": _summed(report.forms for report in reports),
         "failures": _summed(report.failures for report in reports),
+        "matched": _summed(report.matched for report in reports),
+        "widened": {
+            "count": sum(report.widened["count"] for report in reports),
+            "examples": [each for report in reports for each in report.widened["examples"]][:EXAMPLES],
+        },
         "shards": [
             {
                 "file": f"{report.name}.{job.format}",
@@ -38,16 +47,15 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
     }
 
 
-def refuse_too_many_failures(reports: Sequence[Report], allowed: float, label: str) -> None:
-    """Raise ProviderError with a table of the causes if the share of failed documents is above `allowed`."""
+def refuse_too_many_failures(reports: Sequence[Report], answers: AnswerSettings, label: str) -> None:
+    """Raise ProviderError with a table of the causes if more documents failed than may."""
     documents, failed = sum(report.documents for report in reports), sum(report.failed for report in reports)
-    if failed <= as_written(allowed) * documents:
+    if failed <= may_fail(documents, answers):
         return
     raise ProviderError(
-        f"{label}: {failed:,} of {documents:,} documents failed; the allowed share is {allowed:g} "
-        "(params answers.max_failed_share)\n"
+        f"{label}: {failed:,} of {documents:,} documents failed; {allowed_in_words(answers)}\n"
         f"{_causes(reports)}"
-        "Their rows say why, all others are labelled: run the same command again to ask only for what failed."
+        f"Their rows say why, all others are labelled. {_ways_on(reports)}"
     )
 
 
@@ -59,14 +67,17 @@ def refuse_a_shard_without_answers(report: Report, allowed: float, label: str) -
     raise ProviderError(
         f"{label}: all {report.documents:,} documents of shard {report.name} failed, so the run stops here\n"
         f"{_causes([report])}"
-        "What was answered is kept: run the same command again to go on. To label past such a shard set "
-        "answers.max_failed_share to 1 in params.yaml."
+        f"{_ways_on([report])} To label past such a shard set answers.max_failed_share to 1 in params.yaml."
     )
 
 
 def failures_in_words(reports: Iterable[Report]) -> str:
     """Such as `timeout 3, unparsable 1`."""
     return ", ".join(f"{code} {count:,}" for code, count in _by_count(_summed(r.failures for r in reports)))
+
+
+def _ways_on(reports: Iterable[Report]) -> str:
+    return ways_on(_summed(report.failures for report in reports), "diziner label … --again")
 
 
 def _causes(reports: Sequence[Report]) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TextIO
 
 from diziner.annotator.annotate import annotate
 from diziner.endpoints import Endpoint
@@ -12,7 +11,7 @@ from diziner.labelling.job import Job
 from diziner.labelling.output_folder import OutFolder, Report, report_on, write_rows
 from diziner.layout import Room
 from diziner.llm.access import asker_for
-from diziner.llm.progress import Progress
+from diziner.llm.progress import Advance, counted_by
 from diziner.prompting.request import REPAIR
 from diziner.records.documents import Document
 
@@ -23,17 +22,21 @@ class Labeller:
     `answered` is called for each document whose first answer has come back from a model.
     """
 
-    def __init__(self, job: Job, worker: int = 0, workers: int = 1, answered: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, job: Job, worker: int = 0, workers: int = 1, answered: Advance | None = None, again: bool = False
+    ) -> None:
         self._job = job
         self._folder = OutFolder(job.out, job.format)
         # The answers of the benchmark that the guideline is of are at hand, as they are for its stages.
         self._asker = asker_for(job.settings, Room(job.guideline.benchmark))
+        self._asker.again = again
         # But it is not meant to have these documents'.
         self._asker.replays = False
         self._asker.endpoints = {
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()
         }
-        self._asker.progress = lambda label, total, found, stream: _AnswerCounter(label, total, found, stream, answered)
+        advance = answered or _ignored
+        self._asker.progress = lambda label, total, found: counted_by(_ignored if label.endswith(REPAIR) else advance)
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
@@ -51,27 +54,13 @@ class Labeller:
         annotations, _ = annotate(documents, job.guideline, job.annotator, self._asker, job.label, self._answers)
         path = self._folder.shard(name)
         write_rows(path, documents, annotations)
-        report = report_on(name, annotations, path)
+        report = report_on(name, documents, annotations, path)
         self._folder.keep(report)
         return report
 
 
-class _AnswerCounter(Progress):
-    """Shows nothing of its own: a shard's progress is part of the whole run's."""
-
-    def __init__(self, label: str, total: int, found: int, stream: TextIO, answered: Callable[[], None] | None) -> None:
-        super().__init__(label, total, found, stream)
-        self._answered = None if label.endswith(REPAIR) else answered
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing was opened."""
-
-    def advance(self) -> None:
-        if self._answered is not None:
-            self._answered()
+def _ignored() -> None:
+    """A repair turn is about a document that was counted."""
 
 
 def share_of(endpoint: Endpoint, worker: int, workers: int) -> Endpoint:

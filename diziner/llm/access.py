@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from diziner.layout import COST_REPORT, Room, store_path
+import os
+
+from diziner.layout import Room, cost_report, store_path
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.settings import Settings
+
+AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was refused or cannot be read
 
 
 def asker_for(settings: Settings, room: Room) -> StoreAsker:
@@ -16,5 +20,6 @@ def asker_for(settings: Settings, room: Room) -> StoreAsker:
         settings.weights,
         room.tape,
         budget_usd=settings.budget_usd,
-        report=COST_REPORT,
+        report=cost_report(),
+        again=bool(os.environ.get(AGAIN)),
     )

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
-from diziner.endpoints import Endpoint
-from diziner.llm.progress import Progress
+from diziner.endpoints import Endpoint, Send
+from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prompting.request import REPAIR, Outcome, Request, Response
-from diziner.storage.rows import Reply, outcome_of
+from diziner.prompting.request import REPAIR, Outcome, Reply, Request, Response
+
+
+@contextmanager
+def _shown(label: str, total: int, found: int) -> Iterator[Advance]:
+    with Progress(label, total, found, sys.stderr) as progress:
+        yield progress.advance
 
 
 @dataclass
@@ -39,9 +45,10 @@ class StoreAsker:
 
     `tape` is a file of recorded responses, also of failures that were recorded as such; with `replays` it is meant
     to have them all, and an error about a model that cannot be asked says what differs from the recording.
-    `weights` is params `weights`, for endpoints of kind local. `budget_usd` is the most that all calls recorded in
-    the store may cost together. `report` is a file for what they cost, written after calls. `progress` shows how
-    far it is.
+    `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
+    the store may cost together. `report` is a file for what they cost, written after calls. With `again`, what was
+    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `progress` shows how far
+    it is.
     """
 
     store: ResponseStore
@@ -52,9 +59,11 @@ class StoreAsker:
     replays: bool = True
     budget_usd: float | None = None
     report: Path | None = None
-    progress: Callable[[str, int, int, TextIO], Progress] = Progress
-    _servers: dict[str, Any] = field(default_factory=dict)
+    again: bool = False
+    progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
+    _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
+    _first: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     _recorded: dict[str, Reply] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
@@ -76,21 +85,26 @@ class StoreAsker:
         self.tally.asked += len(requests)
         self.tally.found += sum(key in outcomes for key in keys)
         if missing:
-            with self.progress(label, len(set(keys)), len(outcomes), sys.stderr) as progress:
-                self._call_each(list(missing.values()), label, outcomes, progress)
+            with self.progress(label, len(set(keys)), len(outcomes)) as advance:
+                self._call_each(list(missing.values()), label, outcomes, advance)
         return [outcomes[key] for key in keys]
 
-    def _found(self, keys: Sequence[str]) -> dict[str, Outcome]:
-        """The outcomes of those among `keys` that need no call: of the store, then whatever the tape has."""
+    def kept(self, requests: Sequence[Request]) -> list[bool]:
+        """See `diziner.prompting.asker.KeepingAsker`."""
+        found = self._found([request.key for request in requests])
+        return [request.key in found for request in requests]
+
+    def _found(self, keys: Sequence[str]) -> dict[str, Reply]:
+        """The replies among `keys` that need no call: answers and refusals of the store, then whatever the tape has."""
         found = self.store.get(keys)
         if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():
             if self._recorded is None:
                 self._recorded = {key: reply for key, _, reply in read_tape(self.tape)}
             recorded = self._recorded
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
-        return {key: outcome_of(reply) for key, reply in found.items()}
+        return found
 
-    def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], progress: Progress) -> None:
+    def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], advance: Advance) -> None:
         """Calls for each model in turn, so that a local one is in memory only while it is needed."""
         found = [outcome for outcome in outcomes.values() if isinstance(outcome, Response)]
         models = dict.fromkeys((request.settings.endpoint, request.settings.model) for request in requests)
@@ -98,7 +112,7 @@ class StoreAsker:
             for name, model in sorted(models, key=lambda pair: pair[0]):
                 mine = [r for r in requests if (r.settings.endpoint, r.settings.model) == (name, model)]
                 # Answers that were found are this model's where it is the only one: as in every stage.
-                self._call(mine, label, found if len(models) == 1 else [], outcomes, progress)
+                self._call(mine, label, found if len(models) == 1 else [], outcomes, advance)
         finally:
             self._write_report()
 
@@ -108,18 +122,17 @@ class StoreAsker:
         label: str,
         found: list[Response],
         outcomes: dict[str, Outcome],
-        progress: Progress,
+        advance: Advance,
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
+        from diziner.endpoints.client import check_extra
         from diziner.llm.budget import Budget
-        from diziner.llm.client import check_extra, prepare
+        from diziner.llm.first_calls import FirstCalls
         from diziner.llm.lane import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
         try:  # a missing key, or missing weights, is said before anything is started
-            endpoint.key()
-            if endpoint.kind == "local":
-                self._weights_of(requests[0])
+            endpoint.backend.ready(endpoint, requests[0].settings, self.weights)
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
@@ -133,11 +146,25 @@ class StoreAsker:
             else:
                 self.tally.called += 1
             outcomes[request.key] = outcome
-            progress.advance()
+            advance()
 
-        base_url = self._base_url(requests[0], endpoint)
-        prepare(endpoint)
-        run(self._lanes[endpoint.name].call_all(requests, base_url, budget, received))
+        model = requests[0].settings
+        first = self._first.setdefault(
+            (endpoint.name, model.model, model.revision), FirstCalls(endpoint.name, model.model)
+        )
+        first.answered = first.answered or bool(found)
+        send = self._connection(endpoint, requests[0])
+        run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
+
+    def _connection(self, endpoint: Endpoint, request: Request) -> Send:
+        model = request.settings
+        name = endpoint.name, model.model, model.revision
+        if name not in self._connections:
+            if endpoint.backend.runs_here:
+                # One model in memory at a time.
+                self._connections.clear()
+            self._connections[name] = endpoint.backend.connect(endpoint, model, self.weights)
+        return self._connections[name]
 
     def _beside_the_tape(self, error: UserError, requests: Sequence[Request], label: str) -> UserError:
         """The error of a model that cannot be asked; where the tape has answers of it, with what differs from them."""
@@ -152,34 +179,10 @@ class StoreAsker:
         found = difference(first.canonical(), rows, label.endswith(REPAIR))
         return UserError(without_answer(self.tape, label, first, len(others), found, error))
 
-    def _weights_of(self, request: Request) -> Path:
-        from diziner.llm.weights import weights_file
-
-        return weights_file(request.settings.model, self.weights)
-
     def _write_report(self) -> None:
         if self.report is not None:
             from diziner.llm.cost_report import cost_report
-            from diziner.storage.ledger import entries, reserved
+            from diziner.llm.ledger import entries, reserved
 
             [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
             write_json(self.report, report)
-
-    def _base_url(self, request: Request, endpoint: Endpoint) -> str | None:
-        if endpoint.kind != "local":
-            return None
-        from diziner.llm.local import LocalServer
-
-        model, revision = request.settings.model, request.settings.revision
-        path = self._weights_of(request)
-        if not revision or not path.stem.startswith(revision):
-            raise UserError(
-                f"params.yaml: {model}: revision is {revision or 'missing'}, but its weights are {path.stem[:12]}; "
-                "set revision to the first 12 digits of weights.sha256"
-            )
-        if model not in self._servers:
-            # One model in memory at a time.
-            self._servers.clear()
-            self._servers[model] = LocalServer(path, endpoint)
-        base_url: str = self._servers[model].base_url()
-        return base_url

@@ -6,19 +6,15 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep, kept
 from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
-from diziner.prompting.request import REPAIR, Request, Response
-from diziner.storage import ledger
-from diziner.storage.rows import Reply
-from diziner.storage.tables import keep, kept
-
-Identity = tuple[str, str]  # reported model, fingerprint
+from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 
 class BudgetError(UserError):
@@ -62,7 +58,7 @@ class Budget:
             )
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
-        self._known = {*earlier, *(_identity(response, endpoint) for response in found)}
+        self._known = {*earlier, *(endpoint.backend.identity(response) for response in found)}
 
     async def claim(self, request: Request) -> Reply | bool:
         """Whether the request is ours to ask now; the reply, if another run has paid for it meanwhile."""
@@ -104,11 +100,16 @@ class Budget:
                 raise await self._writer.run(lambda c: self._over_budget(c, most))
             await self._settled.wait()
 
-    async def keep(self, request: Request, response: Response, reservation: int | None) -> None:
-        """Keep an answer and what it cost; durable when this returns.
+    async def keep(self, request: Request, response: Reply, reservation: int | None) -> None:
+        """Keep a reply and what it cost; durable when this returns. A refusal is not billed.
 
         Errors: UserError if the model is not the one that answered before: then the cost is kept, not the answer.
         """
+        if isinstance(response, Refusal):
+            refusal = response
+            await self._writer.run(lambda c: keep(c, request.key, request.canonical(), refusal))
+            await self.release(reservation)
+            return
         tokens = response.prompt_tokens, response.completion_tokens
         priced = None if self._price is None else self._price.usd(*tokens)
         entry = ledger.spending_of(request, response, self._work, self._repair, priced)
@@ -167,7 +168,7 @@ class Budget:
     def _changed(self, response: Response) -> str | None:
         """What to say if the model is not the one that answered before; None if it is, or nobody looks."""
         mode = self._endpoint.identity
-        reported, fingerprint = _identity(response, self._endpoint)
+        reported, fingerprint = self._endpoint.backend.identity(response)
         models = {model for model, _ in self._known if model}
         prints = {print_ for model, print_ in self._known if print_ and model == reported}
         if mode == "off" or not reported:
@@ -183,11 +184,3 @@ class Budget:
             f"now it says {is_}; set another `revision` for it in params.yaml to ask everything anew, or "
             f"endpoints.{self._endpoint.name}.identity to off to mix the two"
         )
-
-
-def _identity(response: Response, endpoint: Endpoint) -> Identity:
-    if endpoint.kind == "local":
-        # Earlier answers may report the path of the weights. The fingerprint says what computed the answer, and the
-        # weights are pinned: the model is no other on another machine, and the report tells where it was.
-        return Path(response.model).name, ""
-    return response.model, response.fingerprint

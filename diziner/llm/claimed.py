@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from diziner.llm.budget import Budget
-from diziner.prompting.request import Request
-from diziner.storage.rows import Reply
+from diziner.prompting.request import Reply, Request
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 1.0
 

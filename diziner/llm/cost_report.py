@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from diziner.storage.ledger import NANO, Spending
+from diziner.llm.ledger import NANO, Spending
 
 
 def cost_report(entries: Iterable[Spending], reserved: int) -> dict[str, Any]:

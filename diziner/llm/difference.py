@@ -130,7 +130,8 @@ def _of_repair(request: Mapping[str, Any], recorded: Sequence[TapeRow]) -> Diffe
                 f"the words of the repair turn: {line}",
                 "diziner/prompts/repair.v1.md, or what finds fault with answers (diziner/prompting, diziner/schemas)",
             )
-    kept = {reply.text for _, row, reply in recorded if row["messages"] == before and isinstance(reply, Response)}
+    replies = [reply for _, row, reply in recorded if row["messages"] == before]
+    kept = {reply.text for reply in replies if isinstance(reply, Response)}
     if answer["content"] in kept:
         return Difference(
             "the recorded answer could be read, or was given no repair turn, and now it gets one",

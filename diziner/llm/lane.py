@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import atexit
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from typing import Any
 
-from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint
+from diziner.common.errors import DizinerError, UserError
+from diziner.endpoints import Endpoint, Send
+from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.claimed import Claimed
-from diziner.llm.client import complete
-from diziner.llm.failures import TransientError
+from diziner.llm.first_calls import FirstCalls
 from diziner.llm.pacing import AdaptiveLimit
 from diziner.llm.shared_limits import pacer, places
 from diziner.prices import prompt_tokens
-from diziner.prompting.request import Outcome, Request, Response
+from diziner.prompting.request import Outcome, Reply, Request, Response
 from diziner.records.annotations import Failure
-from diziner.storage.rows import outcome_of
-
-Send = Callable[[Request, Endpoint, str | None], Awaitable[Response]]
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -36,12 +33,11 @@ _FIRST_GUESS_TOKENS = 256  # of an answer's length, until there are answers
 class Lane:
     """The traffic to one endpoint. Keeps its pace and its number of calls in flight from one `call_all` to the next.
 
-    `send` makes one call. All times are the event loop's.
+    All times are the event loop's.
     """
 
-    def __init__(self, endpoint: Endpoint, send: Send = complete) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._send = send
         self._limit = AdaptiveLimit(endpoint.concurrency)
         self._requests = pacer(f"{endpoint.name}.rpm", endpoint.rpm)
         self._tokens = pacer(f"{endpoint.name}.tpm", endpoint.tpm)
@@ -50,20 +46,23 @@ class Lane:
         self._in_flight = 0
         self._held_until = 0.0
         self._waiting: list[asyncio.Future[None]] = []
-        self._stop: BudgetError | None = None
+        self._stop: DizinerError | None = None
 
     async def call_all(
         self,
         requests: Sequence[Request],
-        api_base: str | None,
+        send: Send,
         budget: Budget,
         received: Callable[[Request, Outcome], None],
+        first: FirstCalls | None = None,
     ) -> None:
-        """Call once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
+        """Call `send` once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
 
-        A request whose attempts or time are used up comes back as a Failure (rate_limited, unavailable, timeout).
-        Errors: UserError (bad key, unknown model, bad request) ends all calls at once; BudgetError once the calls
-        in flight, which are paid for, are back. What was received before it has been passed on.
+        A request whose attempts or time are used up comes back as a Failure (rate_limited, unavailable, timeout), one
+        that is refused as a Refusal, which is kept, or as a Failure where nothing says that it is the request's fault.
+        Errors: UserError (bad key, unknown model) ends all calls at once; BudgetError, and that of `first` if its
+        calls all failed, once the calls in flight, which are paid for, are back. What was received before it has been
+        passed on.
         """
         self._stop = None
         waiting = Claimed(requests, budget, lambda: self._stop is not None)
@@ -74,10 +73,10 @@ class Lane:
             while claimed := await waiting.next():
                 request, reply = claimed
                 if reply is not None:
-                    received(request, outcome_of(reply))
+                    received(request, reply)
                     continue
                 try:
-                    outcome = await self._call(request, api_base, budget)
+                    outcome = await self._call(request, send, budget, first)
                 except BudgetError as error:
                     self._stop = error
                     return
@@ -85,6 +84,8 @@ class Lane:
                     return
                 await budget.let_go(request)
                 received(request, outcome)
+                if first is not None:
+                    self._stop = self._stop or first.ended(request, outcome)
 
         try:
             # A task group cancels the other workers when one stops on an error.
@@ -98,7 +99,7 @@ class Lane:
         if self._stop is not None:
             raise self._stop
 
-    async def _call(self, request: Request, api_base: str | None, budget: Budget) -> Outcome | None:
+    async def _call(self, request: Request, send: Send, budget: Budget, first: FirstCalls | None) -> Outcome | None:
         """The outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
@@ -122,7 +123,15 @@ class Lane:
                 reservation = await budget.reserve(request)
                 made += 1
                 try:
-                    response = await self._sent(request, api_base, deadline - clock())
+                    reply = await self._sent(request, send, deadline - clock())
+                except UnclearRefusalError as error:
+                    self._limit.succeeded()
+                    if first is not None and first.answered:
+                        # Others are answered: it is this request's fault.
+                        await budget.keep(request, error.refusal, reservation)
+                        return error.refusal
+                    await budget.release(reservation)
+                    return error.refusal.failure
                 except UserError:
                     await budget.release(reservation)
                     raise
@@ -135,9 +144,9 @@ class Lane:
                     self._refused(error, started, clock())
                 else:
                     self._limit.succeeded()
-                    self._learn(response, expected)
-                    await budget.keep(request, response, reservation)
-                    return response
+                    self._learn(reply, expected)
+                    await budget.keep(request, reply, reservation)
+                    return reply
             finally:
                 if self._places and place is not None:
                     self._places.give(place)
@@ -150,11 +159,11 @@ class Lane:
         asked = f"; it asks to wait {failed.retry_after:g} s" if failed.retry_after and made < endpoint.attempts else ""
         return Failure(failed.code, f"{failed.detail} ({calls}{asked})")
 
-    async def _sent(self, request: Request, api_base: str | None, left: float) -> Response:
+    async def _sent(self, request: Request, send: Send, left: float) -> Reply:
         limit = self._endpoint.timeout_s + _GRACE_S
         try:
             async with asyncio.timeout(min(limit, left)):
-                return await self._send(request, self._endpoint, api_base)
+                return await send(request)
         except TimeoutError:
             waited = f"{limit:g} s" if limit < left else f"the {self._endpoint.total_timeout_s:g} s of a request"
             raise TransientError("timeout", f"no answer in {waited}", billed=True) from None
@@ -190,7 +199,9 @@ class Lane:
             await asyncio.sleep(max(waits))
         return expected
 
-    def _learn(self, response: Response, expected: float) -> None:
+    def _learn(self, response: Reply, expected: float) -> None:
+        if not isinstance(response, Response):
+            return
         self._answer_tokens += (response.completion_tokens - self._answer_tokens) / 8
         if self._tokens:
             self._tokens.correct(response.prompt_tokens + response.completion_tokens - expected)

@@ -1,4 +1,4 @@
-"""Limits that processes keep together: an endpoint's calls in flight and pace, and one local model on a machine.
+"""Limits that processes keep together: an endpoint's calls in flight and pace.
 
 `diziner repro -j` runs stages at once and names a folder in DIZINER_TURNS; without it a process is alone and its
 own limits are enough. Places are file locks, so that the system gives them back when a process dies, however it dies.
@@ -11,12 +11,10 @@ import contextlib
 import fcntl
 import os
 import struct
-import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import IO
 
+from diziner.common.locks import try_lock
 from diziner.llm.pacing import Pacer
 
 VARIABLE = "DIZINER_TURNS"
@@ -44,7 +42,7 @@ class Places:
         async with self._queue:
             while True:
                 for number, file in enumerate(self._files):
-                    if number not in self._taken and _locked(file):
+                    if number not in self._taken and try_lock(file):
                         self._taken.add(number)
                         return number
                 await asyncio.sleep(_POLL_S)
@@ -104,28 +102,5 @@ def pacer(name: str, per_minute: float | None) -> Pacer | None:
     return SharedPacer(folder / f"{_file_name(name)}.pace", per_minute) if folder else Pacer(per_minute)
 
 
-@cache
-def machine_turn(file: Path) -> IO[bytes]:
-    """Wait until no other process holds `file`, then hold it until this process ends.
-
-    Local models take all cores and much memory: two at once are slower than one after the other.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    held = file.open("ab")
-    if not _locked(held):
-        sys.stderr.write("waiting: another process is running a local model\n")
-        sys.stderr.flush()
-        fcntl.flock(held, fcntl.LOCK_EX)
-    return held
-
-
 def _file_name(name: str) -> str:
     return name.replace("/", "_")
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,9 +1,9 @@
 """Response store: every reply ever received, in one SQLite file, committed before it is used.
 
-Replies are found by request key (`diziner.storage.rows`). Truncated, filtered and empty responses are kept as evidence,
+Replies are found by request key (`diziner.llm.rows`). Truncated, filtered and empty responses are kept as evidence,
 apart from answers: a live run asks again, a replay may be told to accept them as the failures they were. The same file
-holds the account of what was spent (`diziner.storage.ledger`), so that an answer and its cost are one transaction, the
-requests under way (`diziner.storage.claims`), and the label folders whose rows name answers.
+holds the account of what was spent (`diziner.llm.ledger`), so that an answer and its cost are one transaction, the
+requests under way (`diziner.llm.claims`), and the label folders whose rows name answers.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from diziner.common.errors import UserError
-from diziner.prompting.request import Request
-from diziner.storage.claims import Claimant, claimants_folder
-from diziner.storage.deltas import Unpacker, remove_unused
-from diziner.storage.rows import FAILED, REFUSAL, DamagedRowError, Reply, Row
-from diziner.storage.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
+from diziner.llm.claims import Claimant, claimants_folder
+from diziner.llm.deltas import Unpacker, remove_unused
+from diziner.llm.rows import FAILED, REFUSAL, DamagedRowError, Row
+from diziner.llm.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
+from diziner.prompting.request import Reply, Request
 
 T = TypeVar("T")
 

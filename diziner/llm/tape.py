@@ -2,7 +2,7 @@
 
 The first line says what was recorded on what, how many rows follow, and a digest of all of them (`{"tape": 2, "rows":
 64, "digest": "…", "models": {…}, "recorded": "…"}`). Then come the texts that several requests share (`{"part",
-"content"}`), then the rows of `diziner.storage.rows`, sorted by key (`{"key", "request", "response", "usage",
+"content"}`), then the rows of `diziner.llm.rows`, sorted by key (`{"key", "request", "response", "usage",
 "provenance", "digest"}`, or a `refusal` in place of the three). A row's message holds its `content`, or its `part`.
 An export is a tape without parts; where its name ends in .zst it is compressed.
 """
@@ -25,10 +25,8 @@ else:
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, readable
-from diziner.prompting.request import Response, key_of
-from diziner.storage.rows import (
+from diziner.llm.rows import (
     DamagedRowError,
-    Reply,
     Row,
     reply_from_json,
     reply_text,
@@ -36,6 +34,7 @@ from diziner.storage.rows import (
     row_digest,
     sane,
 )
+from diziner.prompting.request import Reply, Response, key_of
 
 TapeRow = Row
 

@@ -16,30 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from diziner.common.digests import sha256_of
-from diziner.common.errors import ProviderError, UserError
-from diziner.common.files import atomic, readable
-from diziner.layout import GGUF, cache_folder, fetched_files, files_of, weights_path
+from diziner.common.errors import ProviderError
+from diziner.common.files import atomic
+from diziner.endpoints.weights import entry_of, refuse_others
+from diziner.layout import files_of, weights_path
 
 _BLOCK = 1 << 20
 Reader = Callable[[str | None], Iterator[bytes]]  # the bytes of a file by name; None: of the only one
-
-
-def weights_file(model: str, weights: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Find the file of a local language model, and hold it against its SHA-256.
-
-    Errors: UserError if params `weights` has no such model, the model is several files and so no language
-    model, or the file has not been fetched or is another.
-    """
-    entry = _entry(model, weights)
-    if "files" in entry:
-        raise UserError(
-            f"params.yaml: weights.{model}: no language model; one has the sha256 of its GGUF file, this has "
-            f"{', '.join(sorted(entry['files']))}"
-        )
-    path = fetched_files(model, files_of(entry))[GGUF]
-    _refuse_others(model, path, entry["sha256"])
-    return path
 
 
 def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> list[Path]:
@@ -48,12 +31,12 @@ def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[s
     Errors: UserError for an unknown model, and for a file that is there but is another; ProviderError with each
     source's reason if none works.
     """
-    entry = _entry(model, weights)
+    entry = entry_of(model, weights)
     files = {weights_path(name, sha256): (name, sha256) for name, sha256 in files_of(entry).items()}
     reasons = []
     for path, (_, sha256) in files.items():
         if path.exists():
-            _refuse_others(model, path, sha256)
+            refuse_others(model, path, sha256)
     for source in entry["sources"]:
         if all(path.exists() for path in files):
             break
@@ -73,22 +56,6 @@ def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[s
 
 class _SourceError(Exception):
     pass
-
-
-def _entry(model: str, weights: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    if model not in weights:
-        raise UserError(f"params.yaml: weights: no model {model}; there are: {', '.join(sorted(weights))}")
-    return weights[model]
-
-
-def _refuse_others(model: str, path: Path, sha256: str) -> None:
-    with readable(path):
-        found = sha256_of(path, cache_folder() / "digests")
-    if found != sha256:
-        raise UserError(
-            f"{path}: not the weights of {model}: the SHA-256 of the file is {found[:12]}…, not {sha256[:12]}…; remove "
-            f"it, then `diziner weights fetch {model}`"
-        )
 
 
 def _write_verified(path: Path, blocks: Iterable[bytes], sha256: str) -> None:

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from diziner.common.errors import UserError
 from diziner.layout import project_root
+from diziner.pipeline.code import check_code
 
 _HELP: dict[str, dict[str, Any]] = {
     "benchmark": {"help": "name of a room in data/"},
@@ -20,8 +22,12 @@ _HELP: dict[str, dict[str, Any]] = {
 }
 
 
-def stage_arguments(description: str | None, *names: str) -> argparse.Namespace:
-    """Parse the command line of a stage that takes the arguments of these names."""
+def stage_arguments(script: str, description: str | None, *names: str) -> argparse.Namespace:
+    """Parse the command line of a stage that takes the arguments of these names; `script` is its `__file__`.
+
+    Errors: UserError if the code behind the stage is not what DVC takes it for.
+    """
+    check_code(script)
     parser = argparse.ArgumentParser(description=description)
     for name in names:
         parser.add_argument(name, **_HELP[name])
@@ -31,7 +37,10 @@ def stage_arguments(description: str | None, *names: str) -> argparse.Namespace:
 def given_path(text: str) -> Path:
     """A path as the caller means it: from the folder they stand in, while commands run in the project's root.
 
-    Paths inside the project come back relative to its root.
+    Paths inside the project come back relative to its root; outside of one, all stay as they are given.
     """
-    path, root = Path(text).absolute(), project_root(Path.cwd())
+    try:
+        path, root = Path(text).absolute(), project_root(Path.cwd())
+    except UserError:
+        return Path(text)
     return path.relative_to(root) if path.is_relative_to(root) else path

@@ -3,23 +3,36 @@
 A stage depends on one file, `stages/code/<stage>.json`: the digests of the modules that its script imports, directly
 or through others, and of the files that these read. The stage `code_digests` writes them whenever code changes, so
 that DVC runs what an edit can touch, and nothing else. The same list is behind the names of a labelling's shards.
+Plug-ins that are in use stand there too, with the version and the digest of their distribution.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1]
+from diziner.common import plugins
+from diziner.common.errors import UserError
+from diziner.common.files import read_json
+from diziner.common.version import VERSION
+from diziner.layout import has_library, laid_version
+
+PACKAGE = Path(__file__).resolve().parents[1]
 CODE = PACKAGE.parent
 STAGES = Path("stages")
 DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
 # what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
-NEUTRAL = ("llm", "scripted", "common/errors.py", "endpoints.py", "layout.py", "settings.py", "pipeline/arguments.py")
+NEUTRAL = (
+    "llm", "scripted", "common/errors.py", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py",
+    "__init__.py",  # public names alone
+)  # fmt: skip
+PLUG_IN_GROUPS = "PLUG_IN_GROUPS"  # a module's constant: the groups of plug-ins that it looks names up in
+# What the stage code_digests has in dvc.yaml where plug-ins are in use: their code is outside the project.
+ALWAYS = "    always_changed: true # plug-ins are in use; DVC does not see their code\n"
 READS = "READS"  # a module's constant: the files or folders below the package that it reads, prompts say
 
 
@@ -35,18 +48,74 @@ def code_behind(*starts: Path) -> list[Path]:
         if path not in seen:
             seen.add(path)
             waiting += _imported(path)
-    read = {file for path in seen for name in _reads(path) for file in _files(PACKAGE / name)}
+    read = {file for path in seen for name in _constant(path, READS) for file in _files(PACKAGE / name)}
     return sorted(seen | read)
 
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of files, the first 16 digits, by path: below the package's folder, or the project's."""
-    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+    return {_name(path): _digest(path) for path in paths}
+
+
+def check_code(script: str) -> None:
+    """Hold the code behind a stage to its digest file, where the library is installed and no part of the project.
+
+    In a checkout DVC does so, as `code_digests` depends on the library's folder. `script` is the stage's `__file__`.
+    Errors: UserError if it is other code, with what to run.
+    """
+    root = Path.cwd()
+    if has_library(root):
+        return
+    file = DIGESTS / f"{Path(script).stem}.json"
+    refresh = "diziner repro -f dvc.yaml:code_digests"
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; run `{refresh}`, then the pipeline")
+    said = read_json(file)
+    # Plug-ins are left out: where they are in use, code_digests runs each time.
+    places = {PACKAGE.name: CODE, STAGES.name: Path()}
+    rooted = {name: name.partition("/")[0] for name in said}
+    behind = {name: places[first] / name for name, first in rooted.items() if first in places}
+    other = [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
+    if other:
+        laid = laid_version(root)
+        remedy = "diziner init --upgrade" if laid != VERSION else refresh
+        raise UserError(
+            f"{file}: is of other code than diziner {VERSION} here has: {_few(other)}; "
+            f"run `{remedy}`, then the pipeline"
+        )
+
+
+def plug_ins_behind(paths: Iterable[Path], names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the distributions of plug-ins that are used by some code, with the digests of theirs.
+
+    `names` are those in use by group: what is built in has no digest of its own.
+    """
+    groups = {group for path in paths if path.suffix == ".py" for group in _constant(path, PLUG_IN_GROUPS)}
+    known = (plugins.SOURCES, plugins.ANNOTATORS)
+    found: dict[str, str] = {}
+    for group in known:
+        for name in names.get(group.name, ()) if group.name in groups else ():
+            found |= plugins.digest_of(group, name)
+    return found
+
+
+def with_always(pipeline: str, plug_ins: bool) -> str:
+    """Return the root's dvc.yaml such that code_digests runs each time if plug-ins are in use, and else does not."""
+    command = "    cmd: sh stages/run code_digests\n"
+    return pipeline.replace(ALWAYS, "").replace(command, command + ALWAYS if plug_ins else command)
 
 
 def stage_scripts() -> dict[str, Path]:
     """Return the stage scripts of the project in the current folder, by name."""
     return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
+
+
+def _few(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _name(path: Path) -> str:
@@ -93,9 +162,9 @@ def _is_empty(path: Path) -> bool:
 
 
 @cache
-def _reads(path: Path) -> tuple[str, ...]:
+def _constant(path: Path, name: str) -> tuple[str, ...]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [READS]:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
             return tuple(ast.literal_eval(node.value))
     return ()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from diziner.agreement.analysis import Analysis
 from diziner.agreement.files import disagreements_to_json
 from diziner.agreement.report import render_report
-from diziner.annotator.outcomes import taking_part
+from diziner.annotator.participation import taking_part
 from diziner.common.files import check, write_json, write_text
 from diziner.layout import Room
 from diziner.records.annotations import Annotation, read_annotations

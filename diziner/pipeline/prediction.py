@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from diziner.annotator.annotate import Annotated, annotate
 from diziner.annotator.settings import AnswerSettings, annotator_settings
 from diziner.prompting.asker import Asker
 from diziner.records.annotations import Annotation, Failure, Span
-from diziner.records.documents import Document
+from diziner.records.documents import Document, Range, token_offsets
 from diziner.records.guideline import Guideline
 from diziner.records.selection import Selection
 
@@ -54,4 +55,19 @@ def _joined(document: Document, votes: Sequence[Annotation], spans: Sequence[Spa
         first = next(vote.failure for vote in votes if vote.failure is not None)
         failure = Failure(first.code, f"all {len(votes)} voters failed; the first: {first.detail}")
         return Annotation(document.id, failure=failure, repairs=repairs, responses=responses)
-    return Annotation(document.id, spans=tuple(spans), repairs=repairs, responses=responses)
+    characters = _answered(document, votes, spans)
+    return Annotation(document.id, tuple(spans), repairs=repairs, responses=responses, characters=characters)
+
+
+def _answered(document: Document, votes: Sequence[Annotation], spans: Sequence[Span]) -> tuple[Range, ...]:
+    """The characters that most votes for a span have, of equals the first; else those of its tokens."""
+    offsets = token_offsets(document.tokens, document.text)
+    counts: dict[Span, Counter[Range]] = {span: Counter() for span in spans}
+    for vote in votes:
+        for span, place in zip(vote.spans, vote.characters, strict=False):
+            if span in counts:
+                counts[span][place] += 1
+    whole = ((offsets[span.start][0], offsets[span.end - 1][1]) for span in spans)
+    return tuple(
+        next((place for place, _ in counts[span].most_common(1)), own) for span, own in zip(spans, whole, strict=True)
+    )

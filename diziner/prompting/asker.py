@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from diziner.prompting.request import Outcome, Request
 
@@ -18,7 +18,17 @@ class Asker(Protocol):
         """
 
     def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
-        """Return one outcome per request, in order: a Response, also one that is no answer, or a Failure.
+        """Return one outcome per request, in order: a Response, also one that is no answer, a Refusal or a Failure.
 
         `label` names the work on the progress line and in the report.
         """
+
+
+@runtime_checkable
+class KeepingAsker(Asker, Protocol):
+    """An asker that keeps replies, and so knows of other answers. `again`: what cannot be read is to be asked anew."""
+
+    again: bool
+
+    def kept(self, requests: Sequence[Request]) -> list[bool]:
+        """Return for each request whether its answer or refusal is at hand, so that no model would be called."""

@@ -1,116 +1,301 @@
-"""From a model's text to a valid JSON object: think tags, fences, prose around, last valid object."""
+"""Reading of answers: from a model's text to a valid object, with a count of what had to be read otherwise."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-_THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_UNOPENED_THINK = re.compile(r"\A.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_UNCLOSED_THINK = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
+from diziner.prompting.loose_json import Piece
+from diziner.prompting.pieces import ENCODED, decoded, pieces
+from diziner.prompting.reasoning import visible
+
+AMBIGUOUS = "ambiguous"  # several different objects fit; which one was taken is a rule
+
+_MOST_CANDIDATES = 50
+_MOST_ENCODED = 3  # JSON in a string in JSON in a string
+_LONGEST_REASON = 300
+_LONGEST_BEFORE = 200
+_FENCED = re.compile(r"\A```\w*\s*\n(.*)\n\s*```\Z", re.DOTALL)
+_GAP = re.compile(r"[\s,;•*-]*(?:\d+[.)]\s*)?(?:```\w*\s*)*")
+_UNCLEAN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|\\u(?:00[01789]|[dD][89a-fA-F])|\\[bf]")
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-# More opening braces than any answer has; what lies behind them is a model that repeats itself.
-_MOST_STARTS = 2000
-_MOST_COMMAS = 200
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What stands before an object that corrects an earlier one.
+_CORRECTION = re.compile(
+    r"\b(?:final|finally|correct\w*|revis\w*|updat\w*|actually|wait|instead|fixed|improved|better|on second thought)\b",
+    re.IGNORECASE,
+)
 
 
 class ParseError(Exception):
     """No object of the expected form in the text; the message tells the model what was wrong."""
 
+    def __init__(self, reason: str) -> None:
+        plain = reason
+        if not reason.isprintable():
+            plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in reason)
+        super().__init__(plain if len(plain) <= _LONGEST_REASON else f"{plain[:_LONGEST_REASON]}…")
+
+
+class Reading(NamedTuple):
+    """An object as it was read, how many times each kind of other form was met, and items left out by reason."""
+
+    value: Mapping[str, Any]
+    forms: Mapping[str, int] = MappingProxyType({})
+    drops: Mapping[str, int] = MappingProxyType({})
+
+
+class Form:
+    """Form of an answer: which objects fit. Forms that know more of their content override what is not enough."""
+
+    keys: tuple[str, ...] = ()  # what an object of this form has; a broken piece without them is no answer
+    clean = True  # whether control characters are taken out of strings
+
+    def __init__(self, validate: Callable[[Any], Any], keys: Sequence[str] = ()) -> None:
+        self.validate = validate
+        self.keys = tuple(keys)
+
+    def fault(self, value: Any) -> str:
+        """Return why an object does not fit; empty for one that does."""
+        try:
+            self.validate(value)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def read(self, value: Any) -> Reading | None:
+        """Return the reading of an object that fits, or None."""
+        return Reading(value) if not self.fault(value) else None
+
+    def other(self, value: Any) -> Reading | None:
+        """Return the reading of a value that stands by itself in the text and has another form, or None."""
+        return None
+
+    def joined(self, values: Sequence[Any]) -> Reading | None:
+        """Return one reading of a list of objects that all fit, such as one for each sentence, or None."""
+        return None
+
+    def empty(self) -> Reading | None:
+        """Return the reading of an answer that is an empty list and nothing else, or None."""
+        return None
+
+    def together(self, values: Sequence[Any]) -> Reading | None:
+        """Return the reading of values that stand side by side and have to be taken together, or None."""
+        return None
+
+    def weight(self, reading: Reading) -> int:
+        """Return how much a reading says. Placeholders say nothing."""
+        return sum(_says(item) for value in reading.value.values() if isinstance(value, list) for item in value)
+
+
+class _Candidate(NamedTuple):
+    reading: Reading
+    before: str  # the text that leads to it
+    end: int
+
+
+def read_object(text: str, form: Form) -> Reading:
+    """Return the object in an answer, read by its form.
+
+    A text that is one such object is taken as it is. Else reasoning is left out, and of several objects the last
+    is taken, unless it says less than one before it: a template or an empty list behind the answer. An answer
+    that goes on behind its last whole object with one that is broken has none.
+    Errors: ParseError with the fault of the outermost object, the error of its JSON, or that there is none.
+    """
+    try:
+        return _cleaned(_read(text, form), text, form)
+    except RecursionError:
+        raise ParseError("its JSON is nested too deeply") from None
+
+
+def _read(text: str, form: Form) -> Reading:
+    whole = _whole(text)
+    if isinstance(whole, dict) and (reading := form.read(whole)) is not None:
+        return reading
+    if whole == [] and (reading := form.empty()) is not None:
+        return reading
+    shown = visible(text)
+    found = pieces(shown.text)
+    if len(found) == 1 and isinstance(found[0].value, dict) and (reading := form.read(found[0].value)) is not None:
+        return _with(reading, found[0].repairs)
+    candidates = list(_candidates(shown.text, found, form))
+    last = candidates[-1].end if candidates else 0
+    broken = [p for p in found if p.fault and p.start >= last and _has_keys(shown.text, p, form) and not p.elided]
+    if broken and candidates:
+        raise ParseError(f"the answer goes on behind its object, and {broken[-1].fault}")
+    if not candidates:
+        raise ParseError(_fault(shown.text, found, form) or shown.fault or "the answer holds no JSON object")
+    reading = _chosen(candidates, form)
+    if len(found) > 1 and not form.weight(reading) and any(_stands_alone(piece, form) for piece in found):
+        raise ParseError("the answer says something outside of its object, and nothing in it")
+    return reading
+
+
+def _stands_alone(piece: Piece, form: Form) -> bool:
+    """Whether a piece says something by itself, though it is no object of the form asked for."""
+    reading = None if piece.fault else form.together([piece.value])
+    return reading is not None and form.weight(reading) > 0
+
 
 def parse_object(text: str, validate: Callable[[Any], Any]) -> dict[str, Any]:
-    """The last JSON object in `text` that `validate` accepts.
-
-    `validate` raises ValueError with a reason (compiled JSON Schemas do). A text that is one such object is
-    taken as it is; else reasoning between think tags is removed first. Objects inside an accepted object are
-    not looked at. Strings are taken as they stand: nothing is guessed, a truncated object is no object.
-    NaN and infinities, which JSON does not have, are read as null; half surrogate pairs as U+FFFD.
-
-    Errors: ParseError with the reason of the last rejected object, or that there was none.
-    """
-    whole = _whole(text)
-    if whole is not None and _reason(whole, validate) is None:
-        return whole
-    reason = "the answer holds no JSON object"
-    accepted: dict[str, Any] | None = None
-    visible = _without_reasoning(text)
-    position = 0
-    for _ in range(_MOST_STARTS):
-        start = visible.find("{", position)
-        if start < 0:
-            break
-        value, end = _object_at(visible, start)
-        if value is None:
-            position = start + 1
-        elif (unfit := _reason(value, validate)) is not None:
-            # An unfit object may hold a fit one: {"result": {"entities": [...]}}.
-            reason, position = unfit, start + 1
-        else:
-            accepted, position = value, end
-    if accepted is None:
-        raise ParseError(reason)
-    return accepted
+    """Return the JSON object in `text` that `validate` accepts, as `read_object` does."""
+    return dict(read_object(text, Form(validate)).value)
 
 
-def _reason(value: dict[str, Any], validate: Callable[[Any], Any]) -> str | None:
+def _whole(text: str) -> Any:
+    """Return the object or list that a text is, apart from blanks and a fence around it."""
+    stripped = text.strip().removeprefix("\ufeff")
+    if stripped.startswith("```") and (fenced := _FENCED.match(stripped)):
+        stripped = fenced[1].strip()
+    if stripped[:1] not in {"{", "["}:
+        return None
     try:
-        validate(value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _without_reasoning(text: str) -> str:
-    text = _THINK.sub("", text)
-    text = _UNOPENED_THINK.sub("", text)
-    return _UNCLOSED_THINK.sub("", text)
+        value, end = _decoder.raw_decode(stripped)
+    except (ValueError, RecursionError):
+        return None
+    return value if end == len(stripped) else None
 
 
 _decoder = json.JSONDecoder(parse_constant=lambda _: None)
 
 
-def _whole(text: str) -> dict[str, Any] | None:
-    stripped = text.strip()
-    if not stripped.startswith("{"):
+def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Candidate]:
+    """Yield what fits: all pieces together, such as a mention a line, else of each piece the objects in it, else the
+    piece by another form."""
+    singles = [piece for piece in found if not piece.fault]
+    if len(singles) == len(found) and (reading := _together(text, singles, form)) is not None:
+        yield _Candidate(reading, "", singles[-1].end)
+        return
+    position = 0
+    for piece in singles:
+        before = text[max(position, piece.start - _LONGEST_BEFORE) : piece.start]
+        for reading, key in _readings(piece.value, form, _MOST_ENCODED):
+            yield _Candidate(_with(reading, piece.repairs), f"{before} {key}", piece.end)
+            before = ""
+        position = piece.end
+
+
+def _together(text: str, found: Sequence[Piece], form: Form) -> Reading | None:
+    """Return the one reading of pieces with nothing but blanks, commas or the marks of a list between them."""
+    gaps = (text[piece.end : after.start] for piece, after in pairwise(found))
+    if not found or not all(_GAP.fullmatch(gap) for gap in gaps):
         return None
-    value, end = _object_at(stripped, 0)
-    return value if end == len(stripped) else None
+    reading = form.together([piece.value for piece in found])
+    return reading and _with(reading, [repair for piece in found for repair in piece.repairs])
 
 
-def _object_at(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
-    """The object that starts there and where it ends; (None, start) if there is none."""
-    for _ in range(_MOST_COMMAS):
-        try:
-            value, end = _decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            comma = _trailing_comma(text, error.pos)
-            if comma is None:
-                return None, start
-            # The one repair made here: it changes no value. A blank in its place keeps all positions.
-            text = f"{text[:comma]} {text[comma + 1 :]}"
-        except (ValueError, RecursionError):
-            # A number of more than 4300 digits; an object in an object in an object…
-            return None, start
-        else:
-            return (_valid_unicode(value) if _HALF_PAIR.search(text, start, end) else value), end
-    return None, start
-
-
-def _trailing_comma(text: str, position: int) -> int | None:
-    """Where the comma is that made reading stop at `position`, if it is one before a closing bracket."""
-    before = len(text[:position].rstrip()) - 1
-    for comma in (position, before):
-        closes = text[comma + 1 : comma + 200].lstrip()[:1] in {"}", "]"}
-        if text[comma : comma + 1] == "," and closes and text[:comma].rstrip()[-1:] not in {"[", "{", ",", ":"}:
-            return comma
-    return None
-
-
-def _valid_unicode(value: Any) -> Any:
+def _readings(value: Any, form: Form, depth: int) -> list[tuple[Reading, str]]:
+    """Return the readings of the objects in a value that fit, each with its key there; what is inside of one is not
+    looked at. Where none fits, return the value's reading by another form."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _of_string(value, form, depth)
+    found: list[tuple[Reading, str]] = []
+    strings: list[str] = []
+    waiting: list[tuple[Any, str]] = [(value, "")]
+    while waiting:
+        part, key = waiting.pop()
+        if isinstance(part, dict):
+            if (reading := form.read(part)) is not None:
+                found.append((reading, key))
+            else:
+                waiting += [(inner, name.replace("_", " ")) for name, inner in reversed(part.items())]
+        elif isinstance(part, list):
+            if len(part) > 1 and (reading := form.joined(part)) is not None:
+                found.append((reading, key))
+            else:
+                waiting += [(inner, key) for inner in reversed(part)]
+        elif isinstance(part, str) and part.lstrip()[:1] in {"{", "["}:
+            strings.append(part)
+    if found:
+        return found
+    if (other := form.other(value)) is not None:
+        return [(other, "")]
+    return [inner for string in strings for inner in _of_string(string, form, depth)]
+
+
+def _of_string(text: str, form: Form, depth: int) -> list[tuple[Reading, str]]:
+    parts = decoded(text) if depth else ()
+    if any(part.fault for part in parts):
+        return []
+    inner = [reading for part in parts for reading in _readings(part.value, form, depth - 1)]
+    return [(_with(reading, [ENCODED]), key) for reading, key in inner]
+
+
+def _chosen(candidates: Sequence[_Candidate], form: Form) -> Reading:
+    """Return the last candidate that does not say less than one before it."""
+    different: list[_Candidate] = []
+    for candidate in candidates[-_MOST_CANDIDATES:]:
+        if not different or different[-1].reading.value != candidate.reading.value:
+            different.append(candidate)
+    if len(different) == 1:
+        return different[0].reading
+    weights = [form.weight(candidate.reading) for candidate in different]
+    taken = len(different) - 1
+    for earlier in range(len(different) - 2, -1, -1):
+        corrects = weights[taken] > 0 and _CORRECTION.search(different[taken].before)
+        if weights[earlier] > weights[taken] and not corrects:
+            taken = earlier
+    ambiguous = taken < len(different) - 1 or any(weights[:taken])
+    return _with(different[taken].reading, [AMBIGUOUS] if ambiguous else [])
+
+
+def _fault(text: str, found: Sequence[Piece], form: Form) -> str:
+    """Return what is wrong with the outermost piece that was meant as the answer: the last one with its keys."""
+    meant = [piece for piece in found if _has_keys(text, piece, form)] or [*found]
+    if not meant:
+        return ""
+    last = meant[-1]
+    return last.fault or form.fault(last.value)
+
+
+def _has_keys(text: str, piece: Piece, form: Form) -> bool:
+    return not form.keys or any(text.find(key, piece.start, piece.end) >= 0 for key in form.keys)
+
+
+def _with(reading: Reading, forms: Sequence[str]) -> Reading:
+    """Return the reading with more kinds counted, each once."""
+    if not forms:
+        return reading
+    counts = Counter(reading.forms)
+    counts.update(dict.fromkeys(forms, 1))
+    return Reading(reading.value, dict(sorted(counts.items())), reading.drops)
+
+
+def _says(item: Any) -> bool:
+    if isinstance(item, dict):
+        return any(_says(value) for value in item.values())
+    return isinstance(item, str) and any(char.isalnum() for char in item) and not re.fullmatch(r"<[^<>]*>", item)
+
+
+def _cleaned(reading: Reading, text: str, form: Form) -> Reading:
+    """Return the reading with half surrogate pairs as U+FFFD, and without control characters if the form says so."""
+    unclean = _UNCLEAN.search(text) if form.clean else _has_half_pair(text)
+    return Reading(_clean(reading.value, form.clean), reading.forms, reading.drops) if unclean else reading
+
+
+def _has_half_pair(text: str) -> bool:
+    if "\\u" in text and _HALF_PAIR.search(text):
+        return True
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _clean(value: Any, controls: bool) -> Any:
+    if isinstance(value, str):
+        plain = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _CONTROLS.sub("", plain) if controls else plain
     if isinstance(value, dict):
-        return {_valid_unicode(key): _valid_unicode(part) for key, part in value.items()}
-    return [_valid_unicode(part) for part in value] if isinstance(value, list) else value
+        return {_clean(key, controls): _clean(part, controls) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_clean(part, controls) for part in value)
+    return value

@@ -13,6 +13,8 @@ from diziner.common.errors import UserError
 from diziner.records.annotations import Failure
 
 REPAIR = ", repair"  # what the label of repair turns ends in
+NEXT_REPLICA = 1000
+ONLY_REASONING = "reasoning"  # the finish reason of a response whose text is all reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class ModelSettings:
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     replica: int = 0
+
+    @property
+    def sent_seed(self) -> int:
+        """The seed that a model is sent: another one when an answer is asked for anew."""
+        return self.seed + self.replica // NEXT_REPLICA
 
 
 # No slots: the key is worked out once and kept.
@@ -85,6 +92,10 @@ class Request:
     def key(self) -> str:
         """SHA-256 (64 hex digits) of the canonical JSON: equal exactly when the requests are."""
         return key_of(self.canonical())
+
+    def next_replica(self) -> Request:
+        """The same request for another answer: 1000 replicas on, so that annotators that differ in it keep apart."""
+        return replace(self, settings=replace(self.settings, replica=self.settings.replica + NEXT_REPLICA))
 
     def followed_by(self, *turns: Message) -> Request:
         """The same conversation with more turns (a repair turn)."""
@@ -132,7 +143,8 @@ class Response:
         if self.finish_reason in {"content_filter", "refusal"}:
             return Failure("refused", f"finish reason {self.finish_reason}")
         if not self.text.strip():
-            return Failure("empty", "no text")
+            only_reasoning = self.finish_reason == ONLY_REASONING
+            return Failure("empty", "no text but reasoning" if only_reasoning else "no text")
         return None
 
 
@@ -153,11 +165,14 @@ class Refusal:
         return Failure(self.code, self.detail)
 
 
-Outcome = Response | Failure
+Reply = Response | Refusal
+Outcome = Reply | Failure
 
 
-def judged(outcome: Outcome) -> Outcome:
-    """Return the outcome, or the Failure that a response which is no answer stands for."""
+def judged(outcome: Outcome) -> Response | Failure:
+    """Return the response, or the Failure that a refusal or a response which is no answer stands for."""
     if isinstance(outcome, Failure):
         return outcome
+    if isinstance(outcome, Refusal):
+        return outcome.failure
     return outcome.failure or outcome

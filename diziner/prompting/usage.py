@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from diziner.prompting.request import Outcome, Request
+from diziner.prompting.request import Outcome, Refusal, Request
 from diziner.records.annotations import Failure
 from diziner.records.usage import Usage
 
-LOCAL_RUNTIME = "xllamacpp"  # what the fingerprint of a local answer begins with (`diziner.llm.provenance`)
+LOCAL_RUNTIME = "xllamacpp"  # what the fingerprint of a local answer begins with (`diziner.endpoints.provenance`)
 
 
 def usage_of(request: Request, outcome: Outcome) -> Usage:
-    """Return what a request took; without a response its tokens are None."""
+    """Return what a request took: a refusal nothing; where nobody knows, its tokens are None."""
     who = request.key, request.settings.endpoint, request.settings.model
     if isinstance(outcome, Failure):
         return Usage(*who, None, None)
+    if isinstance(outcome, Refusal):
+        return Usage(*who, 0, 0, 0.0)
     provenance = provenance_in(outcome.fingerprint)
     return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd, provenance)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -16,7 +16,8 @@ class Agreement:
     """Agreement of one round's annotators, all over the documents that both of a pair answered.
 
     `pairs` maps measure -> square matrix in the order of `annotators` (diagonal 1.0). `mean` is each
-    annotator's mean pairwise strict span F1, `overall` the mean of those, `weights` sum to 1.
+    annotator's mean pairwise strict span F1, `overall` the mean of those, `weights` sum to 1. `of_all` maps measures of
+    the whole set to their values: in the file they are keys beside the others.
     """
 
     annotators: tuple[str, ...]
@@ -26,8 +27,7 @@ class Agreement:
     overall: float
     weights: Mapping[str, float]
     coalition: tuple[str, ...]
-    fleiss_kappa: float
-    krippendorff_alpha: float
+    of_all: Mapping[str, float]
 
     def among(self, names: Collection[str]) -> float:
         """Overall agreement of some of the annotators: the mean strict span F1 of their pairs, to 9 places as in files.
@@ -47,11 +47,13 @@ class Agreement:
 def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
     """agreement.json (agreement.schema.json)."""
     value: dict[str, Any] = rounded_finely(asdict(agreement))
-    return value
+    of_all: dict[str, Any] = value.pop("of_all")
+    return value | of_all
 
 
 def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
     """The Agreement of a checked agreement.json."""
+    own = {field.name for field in fields(Agreement)}
     return Agreement(
         annotators=tuple(value["annotators"]),
         documents=value["documents"],
@@ -60,6 +62,5 @@ def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
         overall=value["overall"],
         weights=value["weights"],
         coalition=tuple(value["coalition"]),
-        fleiss_kappa=value["fleiss_kappa"],
-        krippendorff_alpha=value["krippendorff_alpha"],
+        of_all={name: figure for name, figure in value.items() if name not in own},
     )

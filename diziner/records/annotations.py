@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.files import read_jsonl
+from diziner.records.documents import Range
+
+OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,8 +37,12 @@ class Failure:
 class Annotation:
     """One annotator's answer for one document: spans, or a failure, never both.
 
-    `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason.
-    `repairs` is the number of repair turns. `responses` are the request keys behind the row (its receipt).
+    `spans` is sorted and free of overlaps. `drops` counts answered entities that were not used, by reason, `forms`
+    what in the answer had another form than asked for, by kind. `repairs` is the number of repair turns. `responses`
+    are the request keys behind the row (its receipt).
+    `characters` has, for each span, the characters of the document's text that were answered, `[first, last)`; none
+    where they are not known, as in files of earlier versions. They are fewer than those of the span's tokens where it
+    begins or ends inside one. `matched` counts used answers that differ from the text, by what was overlooked.
     """
 
     id: str
@@ -44,6 +51,9 @@ class Annotation:
     drops: Mapping[str, int] = field(default_factory=dict)
     repairs: int = 0
     responses: tuple[str, ...] = ()
+    forms: Mapping[str, int] = field(default_factory=dict)
+    characters: tuple[Range, ...] = ()
+    matched: Mapping[str, int] = field(default_factory=dict)
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
@@ -54,8 +64,11 @@ def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
         "spans": [[s.start, s.end, s.type] for s in annotation.spans],
         "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
         "drops": dict(annotation.drops),
+        "forms": dict(annotation.forms),
         "repairs": annotation.repairs,
         "responses": list(annotation.responses),
+        "characters": [list(place) for place in annotation.characters],
+        "matched": dict(annotation.matched),
     }
 
 
@@ -68,6 +81,9 @@ def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
         row["drops"],
         row["repairs"],
         tuple(row["responses"]),
+        row.get("forms", {}),
+        tuple((first, last) for first, last in row.get("characters", ())),
+        row.get("matched", {}),
     )
 
 

@@ -8,12 +8,18 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
 from diziner.records.annotations import Span
-from diziner.records.documents import Document
+from diziner.records.documents import Document, Range
 
 
-def gold_rows(gold: Mapping[str, Sequence[Span]]) -> Iterator[dict[str, object]]:
-    """Gold by document id as rows of `gold.schema.json`, in the order of `gold`."""
-    return ({"id": name, "spans": [[s.start, s.end, s.type] for s in spans]} for name, spans in gold.items())
+def gold_rows(
+    gold: Mapping[str, Sequence[Span]], characters: Mapping[str, Sequence[Range]] | None = None
+) -> Iterator[dict[str, object]]:
+    """Gold by document id as rows of `gold.schema.json`, in the order of `gold`, with its `characters` where known."""
+    for name, spans in gold.items():
+        row: dict[str, object] = {"id": name, "spans": [[s.start, s.end, s.type] for s in spans]}
+        if characters and name in characters:
+            row["characters"] = [list(place) for place in characters[name]]
+        yield row
 
 
 def read_gold(path: Path) -> dict[str, tuple[Span, ...]]:

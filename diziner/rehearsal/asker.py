@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from diziner.common.files import schema_of
 from diziner.llm.ask import StoreAsker
 from diziner.prices import price_of, prompt_tokens, tokens_in
-from diziner.prompting.request import REPAIR, Outcome, Request, Response
-from diziner.storage.rows import Row
+from diziner.prompting.request import REPAIR, Outcome, Refusal, Request, Response
 
 _STAND_INS = ("careful", "eager", "shy")
 _SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase
@@ -56,7 +56,7 @@ class Rehearser(StoreAsker):
     _history: dict[tuple[str, str, bool], History] = field(default_factory=dict)
     _rehearsed: dict[str, Response] = field(default_factory=dict)
 
-    def learn(self, rows: Iterable[Row]) -> None:
+    def learn(self, rows: Iterable[tuple[str, Mapping[str, Any], Response | Refusal]]) -> None:
         """Take a store's or a tape's rows for a history of how long things are."""
         for _, request, response in rows:
             if isinstance(response, Response) and response.prompt_tokens:

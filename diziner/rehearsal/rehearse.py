@@ -9,7 +9,7 @@ from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
 from diziner.agreement.report import render_report
 from diziner.annotator.annotate import annotate
-from diziner.annotator.outcomes import taking_part
+from diziner.annotator.participation import taking_part
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline

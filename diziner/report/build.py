@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_yaml, write_text
+from diziner.common.files import write_text
+from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED, Room, rooms
 from diziner.report.collect import report_page
 from diziner.report.files import RoomFiles, read_room

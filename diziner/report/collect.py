@@ -8,6 +8,7 @@ from typing import Any
 
 from diziner.agreement.error_families import FAMILIES
 from diziner.agreement.hotspots import KINDS
+from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
 from diziner.agreement.report import FAMILY_MEANINGS, KIND_NAMES
 from diziner.report.benchmarks import benchmark_view
 from diziner.report.files import RoomFiles
@@ -56,6 +57,8 @@ def report_data(
         "profile": settings.profile,
         "hotspot_limit": limits.hotspots,
         "kinds": [[kind, KIND_NAMES[kind]] for kind in KINDS],
+        "pair_measures": [[name, measure.title] for name, measure in PAIR_MEASURES.items()],
+        "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],
         "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
         "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
         "computed": provenance_note(computed_with(usage, settings.local_endpoints)),

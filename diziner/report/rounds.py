@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from diziner.annotator.outcomes import LEFT_OUT
+from diziner.annotator.participation import LEFT_OUT
 from diziner.common.rounding import rounded
 from diziner.prices import Priced
 from diziner.records.annotations import Annotation, Span

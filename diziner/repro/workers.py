@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from diziner.common.errors import DizinerError
+from diziner.common.errors import DizinerError, UserError
 from diziner.repro.job import Job
 
 LAUNCHER = ("sh", "stages/run")
@@ -50,15 +50,17 @@ def stage_script(line: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def stage_python(root: Path) -> str:
-    """Return the interpreter that `stages/run` takes in a project, when this process starts it."""
-    if named := os.environ.get("DIZINER_PYTHON"):
-        return named
-    for folder in (root.absolute(), *root.absolute().parents):
-        python = folder / ".venv" / "bin" / "python"
-        for packages in folder.glob(".venv/lib/python3*/site-packages"):
-            if os.access(python, os.X_OK) and (packages / "litellm").is_dir() and (packages / "seqeval").is_dir():
-                return str(python)
-    return sys.executable
+    """Ask a project's launcher which Python its stages get, when this process starts them.
+
+    Without a launcher it is the Python of this process.
+    Errors: UserError as the launcher says it, if none will do.
+    """
+    if not (root / LAUNCHER[-1]).is_file():
+        return sys.executable
+    asked = subprocess.run([*LAUNCHER, "--python"], cwd=root, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise UserError(asked.stderr.strip().removeprefix("error: "))
+    return asked.stdout.rstrip("\n")
 
 
 class Workers:
@@ -85,7 +87,10 @@ class Workers:
 
         Errors: DizinerError if the server is gone, and its jobs with it.
         """
-        data = self._socket.recv(1 << 16) if self._socket else b""
+        try:
+            data = self._socket.recv(1 << 16) if self._socket else b""
+        except ConnectionResetError:  # it went before it read the first job: an interpreter that is none, say
+            data = b""
         if not data:
             raise DizinerError("the process that runs the stages is gone; run the same command again")
         *lines, self._buffer = (self._buffer + data).split(b"\n")

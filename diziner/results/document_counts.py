@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from diziner.common.rounding import rounded
+from diziner.results.figures import Final, figures_of
 from diziner.scoring.bootstrap import DocumentCounts, document_bootstrap, paired_bootstrap
 from diziner.scoring.strict import score_counts
 
@@ -30,26 +32,17 @@ def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, flo
     `f1_low` and `f1_high`: 95 % document bootstrap of `samples` resamples; `gain`: F1 of selected minus F1 of
     initial, with the bounds of its paired interval.
     """
-    if not counts.selected.ids:
-        return dict.fromkeys(
-            ("precision", "recall", "f1", "f1_low", "f1_high", "f1_round0", "gain", "gain_low", "gain_high")
-        )
-    after, before = counts.selected.counts, counts.initial.counts
-    micro, micro_before = (score_counts(*map(int, table.sum(axis=0))) for table in (after, before))
-    interval = document_bootstrap(after, samples, seed=seed)
-    gain = paired_bootstrap(after, before, samples, seed=seed)
-    figures = {
-        "precision": micro.precision,
-        "recall": micro.recall,
-        "f1": micro.f1,
-        "f1_low": interval.low,
-        "f1_high": interval.high,
-        "f1_round0": micro_before.f1,
-        "gain": gain.difference,
-        "gain_low": gain.low,
-        "gain_high": gain.high,
-    }
-    return dict(rounded(figures))
+    scores: dict[str, Any] = dict.fromkeys(("selected", "initial", "interval", "gain"))
+    if counts.selected.ids:
+        after, before = counts.selected.counts, counts.initial.counts
+        micro, micro_before = (score_counts(*map(int, table.sum(axis=0))) for table in (after, before))
+        scores = {
+            "selected": {"micro": asdict(micro)},
+            "initial": {"micro": asdict(micro_before)},
+            "interval": asdict(document_bootstrap(after, samples, seed=seed)),
+            "gain": asdict(paired_bootstrap(after, before, samples, seed=seed)),
+        }
+    return dict(rounded(figures_of(Final(scores), counted_only=True)))
 
 
 def counts_to_text(counts: PredictionCounts) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diziner.annotator.outcomes import taking_part
+from diziner.annotator.participation import taking_part
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.results.document_counts import PredictionCounts
+from diziner.results.figures import Final, figures_of
 from diziner.results.validity import Point, correlations, oracle
 from diziner.scoring.bootstrap import document_bootstrap, document_counts, paired_bootstrap
-from diziner.scoring.strict import STRICT_PROTOCOL, Scores, strict_span_scores
+from diziner.scoring.strict import SCORED, STRICT_PROTOCOL, Scores, strict_span_scores
 
 Gold = Mapping[str, Sequence[Span]]
 
@@ -58,6 +59,7 @@ def final_scores(
     }
     scores: dict[str, Any] = {
         "protocol": STRICT_PROTOCOL,
+        "scored": SCORED,
         "selected": _detail(score_predictions(gold, selected)),
         "initial": _detail(score_predictions(gold, initial)),
         "pilot": {str(number): own for number, own in pilot_f1.items()},
@@ -82,35 +84,7 @@ def final_metrics(
 
     `tokens` are those of all answers behind the benchmark's outputs; None if an answer is not at hand.
     """
-    micro = (scores["selected"] or {}).get("micro", {})
-    overall = [selection["overall"][key] for key in sorted(selection["overall"], key=int)]
-    dropped = sum(sum(row.drops.values()) for row in selected)
-    used = sum(len(row.spans) for row in selected)
-    return {
-        "protocol": scores["protocol"],
-        "annotator": selection["annotator"],
-        "round": selection["round"],
-        "rounds": len(overall),
-        "documents": len(selected),
-        "f1": micro.get("f1"),
-        "f1_low": (scores["interval"] or {}).get("low"),
-        "f1_high": (scores["interval"] or {}).get("high"),
-        "precision": micro.get("precision"),
-        "recall": micro.get("recall"),
-        "macro_f1": (scores["selected"] or {}).get("macro_f1"),
-        "f1_round0": (scores["initial"] or {}).get("micro", {}).get("f1"),
-        "gain": (scores["gain"] or {}).get("difference"),
-        "gain_low": (scores["gain"] or {}).get("low"),
-        "gain_high": (scores["gain"] or {}).get("high"),
-        "agreement_first": rounded(overall[0]),
-        "agreement_last": rounded(overall[-1]),
-        "agreement_selected": rounded(selection["mean"][selection["annotator"]]),
-        "pearson": scores["validity"]["pearson"],
-        "spearman": scores["validity"]["spearman"],
-        "drop_share": rounded(dropped / (dropped + used)) if dropped + used else 0.0,
-        "failed_share": rounded(sum(row.failure is not None for row in selected) / len(selected)),
-        "tokens": tokens,
-    }
+    return figures_of(Final(scores, selection, selected, tokens))
 
 
 def _spans(gold: Gold, predictions: Sequence[Annotation]) -> dict[str, tuple[Span, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diziner.agreement.analysis import Analysis
+from diziner.agreement.measures import PAIR_MEASURES
 from diziner.common.exact import mean
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation
@@ -23,10 +24,8 @@ def round_metrics(analysis: Analysis, annotations: Mapping[str, Sequence[Annotat
     used = sum(len(row.spans) for row in rows)
     figures = {
         "agreement": agreement.overall,
-        "boundary_agreement": _mean_of_pairs(agreement.pairs["boundary_f1"]),
-        "cohens_kappa": _mean_of_pairs(agreement.pairs["cohens_kappa"]),
-        "fleiss_kappa": agreement.fleiss_kappa,
-        "krippendorff_alpha": agreement.krippendorff_alpha,
+        **{own.mean_as: _mean_of_pairs(agreement.pairs[name]) for name, own in PAIR_MEASURES.items() if own.mean_as},
+        **agreement.of_all,
         "hotspots": len(analysis.hotspots),
         "hot_token_share": _share(analysis.totals.hot_tokens, analysis.totals.tokens),
         "documents": agreement.documents,

@@ -12,27 +12,11 @@ from diziner.common.exact import as_written, mean
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document
+from diziner.results.figures import FIGURES
 from diziner.results.validity import Point, forecasts
 from diziner.spans.tags import spans_to_tags
 
 _TOLERANCE = 1e-6  # metrics are rounded to 6 places
-_HEADLINE = (
-    "protocol",
-    "round",
-    "rounds",
-    "annotator",
-    "documents",
-    "f1",
-    "f1_low",
-    "f1_high",
-    "gain",
-    "gain_low",
-    "gain_high",
-    "agreement_first",
-    "agreement_last",
-    "failed_share",
-    "tokens",
-)
 
 
 def check_with_seqeval(
@@ -72,15 +56,16 @@ def summarise(
     DVC looks into objects, not into lists: the rows do not flood `dvc metrics diff`.
     """
     costs = usd or {}
+    shown = [figure.name for figure in FIGURES if figure.in_summary]
     rows = [
-        {"benchmark": name, **{key: metrics[name][key] for key in _HEADLINE}, "usd": costs.get(name)}
+        {"benchmark": name, **{key: metrics[name][key] for key in shown}, "usd": costs.get(name)}
         for name in sorted(metrics)
     ]
     means: dict[str, Any] = {
         "documents": sum(row["documents"] for row in rows),
         "scored": sum(row["f1"] is not None for row in rows),
     }
-    for key in ("f1", "gain", "agreement_first", "agreement_last"):
+    for key in (figure.name for figure in FIGURES if figure.averaged):
         values = [row[key] for row in rows if row[key] is not None]
         means[key] = rounded(mean(values)) if values else None
     known = [row["usd"] for row in rows if row["usd"] is not None]

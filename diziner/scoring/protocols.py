@@ -9,56 +9,177 @@ checks its input; the protocols rely on that.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from diziner.common.errors import UserError
+from diziner.common.plugins import PROTOCOLS as PLUG_INS
+from diziner.common.plugins import found
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.pairing import count_boundary_pairs, count_type_pairs
-from diziner.scoring.strict import Score, SpansById, require_same_ids, score_counts, strict_span_scores
+from diziner.scoring.strict import STRICT_PROTOCOL, Score, SpansById, require_same_ids, score_counts, strict_span_scores
 from diziner.scoring.surfaces import normalise, surfaces
 
 Documents = Mapping[str, Document]
-Protocol = Callable[[Documents, SpansById, SpansById], Score]
+Scorer = Callable[[Documents, SpansById, SpansById], Score]
+Counts = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A scoring protocol: its scorer, what it is called in full, and the row of docs/protocols.md.
+
+    `reads_tokens`: it needs the documents' tokens, not positions alone. `pooled`: documents share its units, so none
+    has counts of its own and nothing can be resampled. `credit` gives (credit, predicted, gold) of one document where
+    credit is not `Score.correct`; all three may be multiplied by one number.
+    """
+
+    name: str
+    title: str
+    scorer: Scorer
+    unit: str = ""
+    correct: str = ""
+    used_by: str = ""
+    reads_tokens: bool = False
+    pooled: bool = False
+    credit: Callable[[Sequence[Span], Sequence[Span]], Counts] | None = None
+
+    def __call__(self, documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
+        return self.scorer(documents, gold, predicted)
+
+    @property
+    def section(self) -> str:
+        """What docs/protocols.md says about it: the scorer's docstring after its first line."""
+        return inspect.cleandoc(self.scorer.__doc__ or "").partition("\n\n")[2]
+
+
+# What is built in, in the order of the page.
+PROTOCOLS: dict[str, Protocol] = {}
+
+
+def protocol(
+    name: str,
+    title: str,
+    *,
+    unit: str,
+    correct: str,
+    used_by: str,
+    reads_tokens: bool = False,
+    pooled: bool = False,
+    credit: Callable[[Sequence[Span], Sequence[Span]], Counts] | None = None,
+) -> Callable[[Scorer], Scorer]:
+    """Register the decorated scorer as a protocol that is built in; see `Protocol`."""
+
+    def register(scorer: Scorer) -> Scorer:
+        PROTOCOLS[name] = Protocol(name, title, scorer, unit, correct, used_by, reads_tokens, pooled, credit)
+        return scorer
+
+    return register
+
+
+def protocol_named(name: str) -> Protocol:
+    """Return a protocol that is built in, or a plug-in's.
+
+    Errors: UserError as `diziner.common.plugins.found`.
+    """
+    named: Protocol = found(PLUG_INS, name, PROTOCOLS, Protocol)
+    return named
 
 
 def score_protocols(
     documents: Iterable[Document], gold: SpansById, predicted: SpansById, names: Sequence[str]
 ) -> dict[str, Score]:
-    """Score one prediction under each protocol in `names` (keys of `PROTOCOLS`), in that order.
+    """Score one prediction under each protocol in `names`, in that order.
 
     Raises:
         UserError: an unknown protocol; ids that differ between gold and prediction, or that `documents`
             lacks; a span outside its document.
     """
-    for name in names:
-        if name not in PROTOCOLS:
-            raise UserError(f"unknown scoring protocol {name!r}; known are {', '.join(PROTOCOLS)}")
+    protocols = {name: protocol_named(name) for name in names}
     require_same_ids(gold, predicted)
     by_id = {document.id: document for document in documents}
     _require_in_documents(by_id, gold, "gold")
     _require_in_documents(by_id, predicted, "predicted")
-    return {name: PROTOCOLS[name](by_id, gold, predicted) for name in names}
+    return {name: own(by_id, gold, predicted) for name, own in protocols.items()}
 
 
+@protocol(
+    "strict",
+    STRICT_PROTOCOL,
+    unit="a span in a document",
+    correct="start, end and type are equal",
+    used_by='our headline; seqeval `mode="strict"`; SemEval-2013 task 9.1 "strict"',
+)
 def strict(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """The headline: units are distinct (document, start, end, type); correct = |gold ∩ predicted|."""
+    """The headline: units are distinct (document, start, end, type); correct = |gold ∩ predicted|.
+
+        correct = |G ∩ P|,   G and P sets of (document, start, end, type)
+
+    One token too many, or the wrong type, and the span is a false positive and its gold span a false negative.
+
+    ```example
+    gold       the [Bank of England|ORG] cut rates in [London|LOC]
+    predicted  the [Bank of England|ORG] cut [rates|MISC] in [London|ORG]
+    strict     1 correct, 3 predicted, 2 gold, F1 0.400
+    boundary   2 correct, 3 predicted, 2 gold, F1 0.800
+    ```
+    """
     return strict_span_scores(gold, predicted).micro
 
 
+@protocol(
+    "seqeval_default",
+    "seqeval default span F1",
+    unit="a span in a document",
+    correct="start, end and type are equal",
+    used_by="seqeval's default, conlleval, most fine-tuned models",
+)
 def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """seqeval without `mode="strict"`, which decodes as conlleval does: equal to `strict` on stored spans.
 
-    The two differ only in how they decode an `I-` that opens a span. `diziner.spans.tags` decodes it as
-    conlleval does before spans are stored, and stored spans encode to well-formed tags.
+        as strict, on spans decoded as conlleval decodes them
+
+    seqeval has two modes. They differ in one case: an `I-` tag that nothing before it opens. By default it opens a
+    span; with `mode="strict", scheme=IOB2` the whole span is discarded. Our files hold spans, and our reader
+    decodes tags as the default does (and counts it under `repairs`). So for files read here the two are equal,
+    always, and both rows are given because papers name one or the other. To see seqeval's strict number on
+    ill-formed tags, give it the raw tags.
+
+    ```example
+    gold             [Angela Merkel|PER] spoke
+    predicted        [Angela Merkel|PER] spoke
+    strict           1 correct, 1 predicted, 1 gold, F1 1.000
+    seqeval_default  1 correct, 1 predicted, 1 gold, F1 1.000
+    ```
     """
     return strict(documents, gold, predicted)
 
 
+@protocol(
+    "boundary",
+    "boundary-only span F1",
+    unit="bounds in a document",
+    correct="start and end are equal",
+    used_by='nervaluate "exact"',
+)
 def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|."""
+    """Units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|.
+
+        correct = |G ∩ P|,   G and P sets of (document, start, end)
+
+    Only finding counts, naming does not. The distance between `boundary` and `strict` is what wrong types cost.
+
+    ```example
+    gold      [Paris|LOC] beat [Lyon|ORG]
+    predicted [Paris|ORG] beat [Lyon|ORG]
+    strict    1 correct, 2 predicted, 2 gold, F1 0.500
+    boundary  2 correct, 2 predicted, 2 gold, F1 1.000
+    ```
+    """
 
     def units(spans: SpansById) -> set[tuple[str, int, int]]:
         return {(name, span.start, span.end) for name, row in spans.items() for span in row}
@@ -66,22 +187,65 @@ def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Sco
     return _score_units(units(gold), units(predicted))
 
 
+@protocol(
+    "type",
+    "MUC type F1 (right type, overlapping bounds)",
+    unit="a span",
+    correct="type equal, a token shared, one to one",
+    used_by='SemEval-2013 "type"; nervaluate "ent_type"',
+)
 def type_overlap(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """MUC "type" (SemEval-2013 task 9.1): units are spans; the type must be right, the boundaries overlap.
 
-    correct = the most one-to-one pairs of equal type that share a token; does not depend on span order.
+        correct = the most pairs (gold span, predicted span) of one document that have equal types and share a token,
+                  each span in one pair at most
+
+    The distance between `type` and `strict` is what wrong bounds cost. The pairs are a maximum matching: scorers
+    that pair greedily, such as nervaluate, can find fewer, and depend on the order of spans.
+
+    ```example
+    gold      the [University of Oslo|ORG] in [Oslo|LOC]
+    predicted the [University|ORG] of [Oslo|ORG] in [Oslo|LOC]
+    strict    1 correct, 3 predicted, 2 gold, F1 0.400
+    type      2 correct, 3 predicted, 2 gold, F1 0.800
+    boundary  1 correct, 3 predicted, 2 gold, F1 0.400
+    ```
     """
     gold, predicted = _distinct(gold), _distinct(predicted)
     correct = sum(count_type_pairs(gold[name], predicted[name]) for name in gold)
     return score_counts(correct, _total(predicted), _total(gold))
 
 
+def _halves(gold: Sequence[Span], predicted: Sequence[Span]) -> Counts:
+    """Counted in halves, credit is a whole number, and the ratios stay the same."""
+    gold, predicted = sorted(set(gold)), sorted(set(predicted))
+    pairs = count_boundary_pairs(gold, predicted)
+    return 2 * pairs.exact + pairs.partial, 2 * len(predicted), 2 * len(gold)
+
+
+@protocol(
+    "muc_partial",
+    "MUC partial F1 (half credit for overlapping bounds, types ignored)",
+    unit="a span",
+    correct="bounds equal, or half a unit for a token shared",
+    used_by='SemEval-2013 "partial"; nervaluate "partial"',
+    credit=_halves,
+)
 def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """MUC "partial" (SemEval-2013 task 9.1): units are spans, types ignored, half credit for an overlap.
 
-    With COR exact and PAR overlapping pairs of the one-to-one pairing of greatest weight, which does not
-    depend on span order: credit = COR + 0.5 PAR, P = credit / predicted, R = credit / gold.
-    `Score.correct` is COR, so it is below `precision * predicted` where there are partial pairs.
+        credit = COR + 0.5 PAR,   P = credit / predicted,   R = credit / gold
+
+    COR pairs have equal bounds, PAR pairs share a token; types are ignored; each span is in one pair at most, and
+    the pairs are those of greatest credit. `correct` in the output is COR.
+
+    ```example
+    gold         [Angela Merkel|PER] in [Paris|LOC]
+    predicted    Angela [Merkel|PER] in [Paris|ORG]
+    strict       0 correct, 2 predicted, 2 gold, F1 0.000
+    boundary     1 correct, 2 predicted, 2 gold, F1 0.500
+    muc_partial  1 correct, 2 predicted, 2 gold, F1 0.750
+    ```
     """
     gold, predicted = _distinct(gold), _distinct(predicted)
     pairs = [count_boundary_pairs(gold[name], predicted[name]) for name in gold]
@@ -93,10 +257,30 @@ def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> 
     return Score(halves.precision, halves.recall, halves.f1, exact, total_predicted, total_gold)
 
 
+@protocol(
+    "set_of_strings",
+    "F1 on sets of strings per document (UniversalNER)",
+    unit="a distinct string of a type in a document",
+    correct="normalised string and type are equal",
+    used_by="UniversalNER",
+    reads_tokens=True,
+)
 def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """UniversalNER: units are distinct (document, type, string); correct = |gold ∩ predicted|.
 
-    Strings are lower-cased and lose punctuation and articles (`normalise`); repeated mentions count once.
+        correct = |G ∩ P|,   G and P sets of (document, type, normalise(string))
+
+    A string is normalised as SQuAD answers are: lower case, no ASCII punctuation, no *a*, *an*, *the*, single
+    spaces. A string that is mentioned twice counts once, and where it stands does not count. This suits models that
+    answer with a list of strings (UniversalNER), and it mostly gives more than `strict`: repeated mentions are
+    easy, and one is enough.
+
+    ```example
+    gold            [The Hague|LOC] hosts it , and [The Hague|LOC] pays
+    predicted       The [Hague|LOC] hosts it , and The Hague pays
+    strict          0 correct, 1 predicted, 2 gold, F1 0.000
+    set_of_strings  1 correct, 1 predicted, 1 gold, F1 1.000
+    ```
     """
 
     def units(spans: SpansById) -> set[tuple[str, str, str]]:
@@ -105,11 +289,29 @@ def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) 
     return _score_units(units(gold), units(predicted))
 
 
+@protocol(
+    "word_aligned_set",
+    "F1 on sets of aligned words per document (GNER)",
+    unit="a distinct string of a type in a document",
+    correct="normalised string and normalised type are equal",
+    used_by="GNER",
+    reads_tokens=True,
+)
 def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """GNER: as `set_of_strings`, with the type normalised like the string; correct = |gold ∩ predicted|.
 
-    GNER first aligns generated words with the sentence, which stored spans do not need. What remains
-    differs from `set_of_strings` only where two types normalise alike, such as `SUB_AREA` and `SUBAREA`.
+        correct = |G ∩ P|,   G and P sets of (document, normalise(type), normalise(string))
+
+    GNER writes a label after each word and aligns its words with the sentence before it scores; spans need no such
+    step. What is left differs from `set_of_strings` only where two types read alike once normalised.
+
+    ```example
+    gold              [Sinai|SUB_AREA] is dry
+    predicted         [Sinai|SUBAREA] is dry
+    strict            0 correct, 1 predicted, 1 gold, F1 0.000
+    set_of_strings    0 correct, 1 predicted, 1 gold, F1 0.000
+    word_aligned_set  1 correct, 1 predicted, 1 gold, F1 1.000
+    ```
     """
 
     def units(spans: SpansById) -> set[tuple[str, str, str]]:
@@ -118,38 +320,65 @@ def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById
     return _score_units(units(gold), units(predicted))
 
 
+@protocol(
+    "multiset_of_strings",
+    "F1 on multisets of typed strings per document (GoLLIE)",
+    unit="a mention's string and type in a document",
+    correct="string and type are equal, as often as in gold",
+    used_by="GoLLIE",
+    reads_tokens=True,
+)
 def multiset_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """GoLLIE: units are (document, type, string), unnormalised, as often as mentioned, wherever it stands.
 
-    correct = sum over units of the smaller of both counts.
+        correct = sum over (document, type, string) of the smaller of both counts
+
+    Every mention counts, where it stands does not, and strings are taken as they are. Between `strict` and
+    `set_of_strings`: tagging the wrong one of two equal strings is forgiven, missing one is not.
+
+    ```example
+    gold                 [Paris|LOC] , Texas , is not [Paris|LOC] , and Paris is a name
+    predicted            [Paris|LOC] , Texas , is not Paris , and [Paris|LOC] is a name
+    strict               1 correct, 2 predicted, 2 gold, F1 0.500
+    multiset_of_strings  2 correct, 2 predicted, 2 gold, F1 1.000
+    set_of_strings       1 correct, 1 predicted, 1 gold, F1 1.000
+    ```
     """
     return _score_units(surfaces(documents, gold), surfaces(documents, predicted))
 
 
+@protocol(
+    "reference",
+    "span F1 pooled without document id (the DiZiNER authors' scorer)",
+    unit="a distinct (start, end, type), whatever the document",
+    correct="all equal",
+    used_by="the DiZiNER authors' code",
+    reads_tokens=True,
+    pooled=True,
+)
 def reference(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
     """The DiZiNER authors' scorer: units are distinct (start, end, type) WITHOUT the document (method D2).
 
-    Offsets are characters of the tokens joined by one space, as there. Equal offsets in different
-    documents collapse into one unit, which mostly raises F1. For comparison with published values only.
+        correct = |G ∩ P|,   G and P sets of (first character, last character, type) WITHOUT the document
+
+    The DiZiNER authors' code pools the spans of all documents into one set. Equal offsets in two documents become
+    one unit, so a span found in one counts as found in both. F1 mostly rises, the more so the fewer types there
+    are. It is here for comparison with their numbers only.
+
+    ```example
+    gold       [Paris|LOC] sleeps
+    predicted  [Paris|LOC] sleeps
+    gold       [Milan|LOC] works
+    predicted  Milan works
+    strict     1 correct, 1 predicted, 2 gold, F1 0.667
+    reference  1 correct, 1 predicted, 1 gold, F1 1.000
+    ```
     """
 
     def units(spans: SpansById) -> set[tuple[int, int, str]]:
         return {unit for name, row in spans.items() for unit in _character_spans(documents[name], row)}
 
     return _score_units(units(gold), units(predicted))
-
-
-PROTOCOLS: dict[str, Protocol] = {
-    "strict": strict,
-    "seqeval_default": seqeval_default,
-    "boundary": boundary,
-    "type": type_overlap,
-    "muc_partial": muc_partial,
-    "set_of_strings": set_of_strings,
-    "word_aligned_set": word_aligned_set,
-    "multiset_of_strings": multiset_of_strings,
-    "reference": reference,
-}
 
 
 def _score_units(gold: Iterable[Hashable], predicted: Iterable[Hashable]) -> Score:

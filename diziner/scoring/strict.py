@@ -11,6 +11,7 @@ from diziner.common.exact import mean
 from diziner.records.annotations import Span
 
 STRICT_PROTOCOL = "strict span F1"
+SCORED = "spans of tokens"  # all the tokens that a mention touches, not its characters
 
 _NAMED_IDS = 3  # ids that an error message names
 

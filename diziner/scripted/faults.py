@@ -24,6 +24,10 @@ class Faults:
     fence between sentences), `think` (a reasoning block first), `wrong_types` (values of the wrong JSON
     types), `invented` (an entity that the document does not have), `refusal` (no content, a refusal),
     `empty` (content ""). `invented` leaves answers without entities as they are.
+    Refusals of the one request: `too_long` (400, by the model's window), `filtered` (400, by an inspection of the
+    text), `moderated` (403, by moderation), `too_large` (413).
+    Sound answers in other forms: `parts` (a list, thinking first), `reasoning` (all under reasoning_content),
+    `odd_numbers` (usage that cannot be true). Broken off: `broken_off` (finish_reason error), `no_message` (null).
     Whoever sends `bad_key` as bearer gets 401, always.
     """
 
@@ -39,6 +43,15 @@ class Faults:
     invented: float = 0.0
     refusal: float = 0.0
     empty: float = 0.0
+    too_long: float = 0.0
+    filtered: float = 0.0
+    moderated: float = 0.0
+    too_large: float = 0.0
+    parts: float = 0.0
+    reasoning: float = 0.0
+    odd_numbers: float = 0.0
+    broken_off: float = 0.0
+    no_message: float = 0.0
     hang_s: float = 5.0
     retry_after_s: float = 1.0
     bad_key: str = "scripted-bad-key"
@@ -73,6 +86,7 @@ class Choice:
     content: str | None
     finish_reason: str = "stop"
     refusal: str | None = None
+    form: str = ""  # of the message: parts, reasoning or no_message
 
 
 def spoiled(content: str, fault: str | None) -> Choice:
@@ -92,6 +106,10 @@ def spoiled(content: str, fault: str | None) -> Choice:
             return Choice(None, "stop", REFUSAL)
         case "empty":
             return Choice("")
+        case "broken_off":
+            return Choice("", "error")
+        case "parts" | "reasoning" | "no_message":
+            return Choice(content, form=fault)
         case _:
             return Choice(content)
 

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_text, read_yaml
+from diziner.common.files import read_text
+from diziner.common.yamlfile import read_yaml
 from diziner.scripted.chance import fraction
 from diziner.spans.brackets import parse_brackets
 

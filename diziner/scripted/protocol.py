@@ -78,12 +78,23 @@ def complete(
             return error(429, "Rate limit reached.", "rate_limit_exceeded")
         case "server_error":
             return error(500, "The server had an error while processing your request.", None)
+        case "too_long":
+            return error(400, "This model's maximum context length is 1 tokens.", "context_length_exceeded")
+        case "filtered":
+            return error(400, "Input data may contain inappropriate content.", "data_inspection_failed")
+        case "moderated":
+            return error(403, "Your input was flagged by moderation.", None)
+        case "too_large":
+            return error(413, "Request entity too large.", None)
     try:
         messages = _messages(body)
         content = answer(messages, str(model), seed + _seed(body), _schema(body), knowledge)
     except UserError as wrong:
         return error(400, str(wrong), None)
-    reply = Reply(200, _completion(body, messages, _within_limit(body, spoiled(content, fault)), seed))
+    completion = _completion(body, messages, _within_limit(body, spoiled(content, fault)), seed)
+    if fault == "odd_numbers":
+        completion["usage"] = {"prompt_tokens": -7, "completion_tokens": 10**22, "total_tokens": None, "cost": 1e300}
+    reply = Reply(200, completion)
     return replace(reply, delay_s=faults.hang_s if fault == "hang" else 0.0, cut=fault == "reset")
 
 
@@ -149,7 +160,7 @@ def _completion(
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": choice.content, "refusal": choice.refusal},
+                "message": _answering(choice),
                 "logprobs": None,
                 "finish_reason": choice.finish_reason,
             }
@@ -160,6 +171,21 @@ def _completion(
             "total_tokens": prompt + completion,
         },
     }
+
+
+def _answering(choice: Choice) -> dict[str, Any] | None:
+    """The message of a choice, in its form."""
+    message: dict[str, Any] = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    match choice.form:
+        case "parts":
+            thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}
+            return {**message, "content": [thinking, {"type": "text", "text": choice.content}]}
+        case "reasoning":
+            return {**message, "content": None, "reasoning_content": choice.content}
+        case "no_message":
+            return None
+        case _:
+            return message
 
 
 def _tokens(text: str) -> int:

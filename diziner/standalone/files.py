@@ -28,11 +28,12 @@ _LABEL_KEYS = ("tags", "spans")
 
 
 @dataclass(frozen=True, slots=True)
-class PlainFile:
+class LabelledFile:
     """A labelled file in file order.
 
     `documents` are by id, None where the file has spans only. Where it has no ids, a document's id is `#` and its
     number, from 1. `repairs` counts what was mended in reading: ill-formed tags, overlaps, blank tokens.
+    `own_tokens` are the ids of documents that came without tokens: theirs are ours, cut where the file's spans ask.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class PlainFile:
     annotations: tuple[Annotation, ...]
     documents: Mapping[str, Document] | None
     repairs: int = 0
+    own_tokens: frozenset[str] = frozenset()
 
     @property
     def failures(self) -> int:
@@ -47,12 +49,13 @@ class PlainFile:
         return sum(row.failure is not None for row in self.annotations)
 
 
-def read_plain(path: Path) -> PlainFile:
+def read_plain(path: Path) -> LabelledFile:
     """Read a labelled file; its ending says of which kind it is.
 
     JSON Lines, parquet or a saved dataset with tokens or text and tags or spans; columns (CoNLL and its kin); the
-    project's annotations, predictions and gold.jsonl. A key `failure` that is not null says that the document has
-    no labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays.
+    project's annotations, predictions and gold.jsonl. Texts without tokens are cut where spans ask for it. A key
+    `failure` that is not null says that the document has no labels. Spans come out sorted; where there are tokens,
+    the longest of overlapping ones stays.
 
     Errors: UserError for a file that cannot be read, a bad row, an id that occurs twice, ids in some rows only,
     a row without labels, and no rows at all.
@@ -66,7 +69,7 @@ def read_plain(path: Path) -> PlainFile:
 
 
 def read_texts(path: Path) -> dict[str, Document]:
-    """The documents of a file by id, whether it has labels or not; ids as in `PlainFile`.
+    """The documents of a file by id, whether it has labels or not; ids as in `LabelledFile`.
 
     Errors: UserError as `read_plain`, but for labels, which are not looked at.
     """
@@ -94,7 +97,7 @@ class _Rows:
 
     def read(self, path: Path, names: tuple[str, ...]) -> tuple[list[Labelled], int]:
         reader = Reader(path.stem, skip=False)
-        labelled = reader.read(Table("", self._with_ids(), names), Decoder(None, names))
+        labelled = reader.read(Table("", self._with_ids(), names), Decoder(None, names, split=True))
         return labelled, reader.repairs
 
     def _with_ids(self) -> Iterator[Row | Unreadable]:
@@ -111,7 +114,7 @@ class _Rows:
             yield self.seen[-1]
 
 
-def _with_tokens(path: Path) -> PlainFile:
+def _with_tokens(path: Path) -> LabelledFile:
     table = file_table(path, "", _layout(path))
     rows = _Rows(table.rows)
     labelled, repairs = rows.read(path, table.names)
@@ -124,12 +127,14 @@ def _with_tokens(path: Path) -> PlainFile:
                 f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
                 "one without mentions has the spans []"
             )
-        annotations.append(Annotation(each.document.id, () if failure else each.spans or (), failure))
+        spans, characters = ((), ()) if failure else (each.spans or (), each.characters)
+        annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
-    return PlainFile(path, rows.has_ids, tuple(annotations), documents, repairs)
+    ours = frozenset(each.document.id for each in labelled if each.own_tokens)
+    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours)
 
 
-def _spans_only(path: Path) -> PlainFile:
+def _spans_only(path: Path) -> LabelledFile:
     if "failure" in _first_row(path):
         annotations = read_annotations(path)
     else:
@@ -143,7 +148,7 @@ def _spans_only(path: Path) -> PlainFile:
             if span.start >= span.end:
                 raise UserError(f"{path}: document {row.id!r}: span [{span.start}, {span.end}) is empty")
     rows = (Annotation(row.id, tuple(sorted(row.spans)), row.failure) for row in annotations)
-    return PlainFile(path, True, tuple(rows), None)
+    return LabelledFile(path, True, tuple(rows), None)
 
 
 def _has_spans_only(path: Path) -> bool:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.records.documents import Document
-from diziner.standalone.files import PlainFile
+from diziner.standalone.files import LabelledFile
 
 _NAMED = 3  # documents that a message names
 
 
-def require_matching_ids(files: Sequence[PlainFile]) -> None:
+def require_matching_ids(files: Sequence[LabelledFile]) -> None:
     """Refuse files of which some have ids and some have not: their documents cannot be matched."""
     first = files[0]
     for file in files[1:]:
@@ -24,7 +24,7 @@ def require_matching_ids(files: Sequence[PlainFile]) -> None:
             )
 
 
-def require_same_documents(files: Sequence[PlainFile]) -> None:
+def require_same_documents(files: Sequence[LabelledFile]) -> None:
     """Refuse files that do not have the same documents, naming the first few that one lacks."""
     first = files[0]
     for file in files[1:]:
@@ -39,7 +39,7 @@ def require_same_documents(files: Sequence[PlainFile]) -> None:
                 )
 
 
-def common_documents(files: Sequence[PlainFile]) -> frozenset[str]:
+def common_documents(files: Sequence[LabelledFile]) -> frozenset[str]:
     """The ids that every file has.
 
     Errors: UserError if there are none.
@@ -54,7 +54,7 @@ def common_documents(files: Sequence[PlainFile]) -> frozenset[str]:
 
 
 def joined_documents(
-    files: Sequence[PlainFile], texts: tuple[Path, Mapping[str, Document]] | None, wanted: Collection[str]
+    files: Sequence[LabelledFile], texts: tuple[Path, Mapping[str, Document]] | None, wanted: Collection[str]
 ) -> dict[str, Document] | None:
     """The documents of these ids from all files that have tokens, and from a file of `texts`; None if none has any.
 
@@ -88,7 +88,7 @@ def _difference(ours: Sequence[str], theirs: Sequence[str]) -> str:
     return f"token {place} is {theirs[place]!r}, there {ours[place]!r}"
 
 
-def _require_spans_inside(file: PlainFile, documents: Mapping[str, Document]) -> None:
+def _require_spans_inside(file: LabelledFile, documents: Mapping[str, Document]) -> None:
     for row in file.annotations:
         length = len(documents[row.id].tokens) if row.id in documents else None
         for span in row.spans:

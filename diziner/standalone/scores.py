@@ -9,36 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import UserError
 from diziner.common.exact import mean
+from diziner.common.plugins import PROTOCOLS as PLUG_INS
+from diziner.common.plugins import require
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import document_bootstrap, paired_bootstrap
-from diziner.scoring.pairing import count_boundary_pairs
-from diziner.scoring.protocols import PROTOCOLS
+from diziner.scoring.protocols import PROTOCOLS, Counts, Protocol, protocol_named
 from diziner.scoring.significance import randomization_p_value
-from diziner.scoring.strict import STRICT_PROTOCOL, Score
+from diziner.scoring.strict import Score
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Spans = Mapping[str, Sequence[Span]]
-
-TITLES = {
-    "strict": STRICT_PROTOCOL,
-    "seqeval_default": "seqeval default span F1",
-    "boundary": "boundary-only span F1",
-    "type": "MUC type F1 (right type, overlapping bounds)",
-    "muc_partial": "MUC partial F1 (half credit for overlapping bounds, types ignored)",
-    "set_of_strings": "F1 on sets of strings per document (UniversalNER)",
-    "word_aligned_set": "F1 on sets of aligned words per document (GNER)",
-    "multiset_of_strings": "F1 on multisets of typed strings per document (GoLLIE)",
-    "reference": "span F1 pooled without document id (the DiZiNER authors' scorer)",
-}
-# These read the document's tokens; the others need positions only.
-NEED_TOKENS = frozenset({"set_of_strings", "word_aligned_set", "multiset_of_strings", "reference"})
-# Its units are shared by documents, so no document has counts of its own, and resampling them means nothing.
-POOLED = "reference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +32,7 @@ class ProtocolScores:
 
     `per_type` holds, by type, the protocol's score on the spans of that type alone. `counts` are (credit,
     predicted, gold) of each document in order of id, shape (documents, 3), all doubled for muc_partial; their
-    sums give `micro`. None for `reference`.
+    sums give `micro`. None for a pooled protocol such as `reference`.
     """
 
     micro: Score
@@ -57,9 +42,9 @@ class ProtocolScores:
 
 
 def chosen_protocols(text: str) -> tuple[str, ...]:
-    """Protocols from `all` or names with commas between them, in the order of `PROTOCOLS`.
+    """Protocols from `all` (those that are built in) or names with commas between them.
 
-    Errors: UserError for an unknown name.
+    In the order of `PROTOCOLS`, then those of plug-ins as named. Errors: UserError for an unknown name.
 
     >>> chosen_protocols("boundary,strict")
     ('strict', 'boundary')
@@ -68,9 +53,8 @@ def chosen_protocols(text: str) -> tuple[str, ...]:
         return tuple(PROTOCOLS)
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in PROTOCOLS:
-            raise UserError(f"--protocol: unknown scoring protocol {name!r}; one of all, {', '.join(PROTOCOLS)}")
-    return tuple(name for name in PROTOCOLS if name in names)
+        require(PLUG_INS, name, ("all", *PROTOCOLS))
+    return tuple(dict.fromkeys([name for name in PROTOCOLS if name in names] + names))
 
 
 def protocol_scores(
@@ -82,26 +66,26 @@ def protocol_scores(
     """
     import numpy as np
 
-    if documents is None and name in NEED_TOKENS:
+    protocol, texts = protocol_named(name), documents or {}
+    if documents is None and protocol.reads_tokens:
         raise UserError(
             f"--protocol: {name} compares text, and no file has tokens; give them by --documents FILE, "
-            f"or choose among {', '.join(known for known in PROTOCOLS if known not in NEED_TOKENS)}"
+            f"or choose among {', '.join(own.name for own in PROTOCOLS.values() if not own.reads_tokens)}"
         )
-    protocol, texts = PROTOCOLS[name], documents or {}
     per_type = {label: protocol(texts, *sides) for label, sides in _by_type(gold, predicted).items()}
     counts = None
-    if name != POOLED:
-        rows = [_document_counts(name, texts, id_, gold[id_], predicted[id_]) for id_ in sorted(gold)]
+    if not protocol.pooled:
+        rows = [_document_counts(protocol, texts, id_, gold[id_], predicted[id_]) for id_ in sorted(gold)]
         counts = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
     macro = mean(score.f1 for score in per_type.values()) if per_type else 1.0
     return ProtocolScores(protocol(texts, gold, predicted), macro, per_type, counts)
 
 
 def scores_to_json(name: str, scores: ProtocolScores, samples: int, seed: int) -> dict[str, Any]:
-    """A protocol's name, score, counts, types, and 95 % document bootstrap interval (None for `reference`)."""
+    """A protocol's name, score, counts, types, and 95 % document bootstrap interval (None for a pooled protocol)."""
     interval = None if scores.counts is None else document_bootstrap(scores.counts, samples, seed=seed)
     return {
-        "name": TITLES[name],
+        "name": protocol_named(name).title,
         **asdict(scores.micro),
         "macro_f1": scores.macro_f1,
         "interval": None if interval is None else asdict(interval),
@@ -132,13 +116,12 @@ def _by_type(gold: Spans, predicted: Spans) -> dict[str, tuple[dict[str, list[Sp
 
 
 def _document_counts(
-    name: str, documents: Mapping[str, Document], id_: str, gold: Sequence[Span], predicted: Sequence[Span]
-) -> tuple[int, int, int]:
-    score = PROTOCOLS[name](documents, {id_: gold}, {id_: predicted})
-    if name != "muc_partial":
-        return score.correct, score.predicted, score.gold
-    pairs = count_boundary_pairs(sorted(set(gold)), sorted(set(predicted)))
-    return 2 * pairs.exact + pairs.partial, 2 * score.predicted, 2 * score.gold
+    protocol: Protocol, documents: Mapping[str, Document], id_: str, gold: Sequence[Span], predicted: Sequence[Span]
+) -> Counts:
+    if protocol.credit is not None:
+        return protocol.credit(gold, predicted)
+    score = protocol(documents, {id_: gold}, {id_: predicted})
+    return score.correct, score.predicted, score.gold
 
 
 def json_text(value: object) -> str:

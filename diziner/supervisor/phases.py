@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from diziner.common.errors import ProviderError
 from diziner.common.files import schema_of, validator, without_keywords
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
+from diziner.prompting.parse import Form
 from diziner.prompting.request import Message, Request
+from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
+from diziner.records.annotations import OUTAGES
 from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import Guideline, Instruction
 from diziner.records.usage import Usage
@@ -21,7 +24,6 @@ from diziner.supervisor.settings import SupervisorSettings
 READS = ("prompts/supervisor", "schemas/supervisor")
 
 _BOUNDS = frozenset({"maxLength", "maxItems"})
-_OUTAGES = frozenset({"unavailable", "rate_limited", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,11 @@ class Supervisor:
         requests = [self._request(phase, question) for question in questions]
         # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
         ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
-        valid = validator(f"supervisor/{phase}", ignoring)
-        dialogues = ask_objects(self.asker, requests, valid, f"{self.label} {phase}")
+        schema = f"supervisor/{phase}"
+        form = Form(validator(schema, ignoring), schema_of(schema)["required"])
+        dialogues = ask_objects(self.asker, requests, [form] * len(requests), f"{self.label} {phase}")
         self._refuse_outage(phase, dialogues)
+        dialogues = [replace(d, value=unstrict(d.value, q.choices)) for d, q in zip(dialogues, questions, strict=True)]
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]
         self.usage += [used for dialogue in dialogues for used in dialogue.usage]
         self.record.append(
@@ -75,7 +79,7 @@ class Supervisor:
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """An unreadable answer leaves the guideline as it was; an unreachable supervisor must not."""
-        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in _OUTAGES]
+        outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in OUTAGES]
         if outages:
             raise ProviderError(
                 f"{self.label} {phase}: {len(outages)} of {len(dialogues)} calls failed ({outages[0].code}: "
@@ -122,7 +126,7 @@ def instruction_lines(instruction: Instruction) -> list[str]:
 
 
 def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] | None:
-    """The phase's schema as sent: with its bounds for grammars, without for hosted schemas, which refuse them."""
+    """The phase's schema as sent: with its bounds for grammars; for hosted models without, and in the strict subset."""
     if structured not in {"json_schema", "grammar"}:
         return None
     bounds = frozenset() if structured == "grammar" else _BOUNDS
@@ -132,7 +136,9 @@ def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] |
         for value in schema["properties"].values():
             if value.get("type") == "array":
                 value["maxItems"] = question.limit
-    return schema
+        return schema
+    held: dict[str, Any] = strict(schema)
+    return held
 
 
 def _hold(schema: Any, choices: Mapping[str, Sequence[str]]) -> None:

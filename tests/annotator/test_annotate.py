@@ -11,7 +11,7 @@ from projects import ROOT
 
 from diziner.annotator.outcomes import refuse_too_many_failures
 from diziner.annotator.prompt import answer_schema, messages_for
-from diziner.annotator.settings import AnnotatorSettings, annotator_settings
+from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import ProviderError
 from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline
@@ -142,12 +142,41 @@ class RecordedTape(Recorded):
 def test_too_many_failures_stop_with_the_causes() -> None:
     rows = [Annotation(str(n), failure=Failure("timeout", "slow")) for n in range(2)]
     rows += [Annotation("x", failure=Failure("refused", "no"))] + [Annotation(f"ok{n}") for n in range(7)]
-    refuse_too_many_failures(rows, 0.3, "here")
+    refuse_too_many_failures(rows, AnswerSettings(max_failed_share=0.3), "here")
     with pytest.raises(ProviderError, match=r"here: 3 of 10 documents failed; the allowed share is 0\.29") as error:
-        refuse_too_many_failures(rows, 0.29, "here")
+        refuse_too_many_failures(rows, AnswerSettings(max_failed_share=0.29), "here")
     table = [line.split() for line in str(error.value).splitlines()]
     assert ["timeout", "2", "first", "0:", "slow"] in table
     assert ["refused", "1", "first", "x:", "no"] in table
+
+
+def failing(codes: dict[int, str], documents: int) -> list[Annotation]:
+    return [Annotation(f"d{n}", failure=Failure(codes[n], "why") if n in codes else None) for n in range(documents)]
+
+
+def test_two_documents_may_fail_in_sets_of_twenty_and_more_whatever_the_share() -> None:
+    answers = AnswerSettings(max_failed_share=0.05)
+    refuse_too_many_failures(failing({0: "unparsable", 7: "refused"}, 25), answers, "here")
+    refuse_too_many_failures(failing({0: "unparsable", 7: "refused"}, 20), answers, "here")
+    for codes, documents in (({0: "refused"}, 19), (dict.fromkeys(range(3), "refused"), 25)):
+        with pytest.raises(ProviderError, match=r"or 2 in 20 and more \(answers\.allowed_failures\)"):
+            refuse_too_many_failures(failing(codes, documents), answers, "here")
+    with pytest.raises(ProviderError):
+        refuse_too_many_failures(failing({0: "no", 1: "no"}, 25), replace(answers, allowed_failures=0), "here")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("timeout", "run the same command again to ask only for the rest"),
+        ("unparsable", "`diziner repro --again` asks once more for what is unparsable"),
+        ("too_long", "shorten what is too_long"),
+    ],
+)
+def test_a_set_that_failed_says_what_helps_against_its_causes(code: str, said: str) -> None:
+    with pytest.raises(ProviderError, match=said) as error:
+        refuse_too_many_failures(failing({0: code}, 1), AnswerSettings(max_failed_share=0.0), "here")
+    assert ("run the same command" in str(error.value)) == (code == "timeout")
 
 
 def test_settings_come_from_an_entry_of_params() -> None:

@@ -23,6 +23,7 @@ from diziner.agreement.percentiles import reach
 from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
 from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import ProviderError
 from diziner.compare.comparison import Comparison, Side, compare
 from diziner.compare.gates import Gates, judge
@@ -130,7 +131,7 @@ def test_an_analysis_decides_the_same_under_any_order_of_summation(
         assert decided(analyse(*corpus, chosen)) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 3))
 def test_exact_measures_are_those_of_the_floats(seed: int, annotators: int, types: int) -> None:
     from diziner.agreement.disagreement import pattern_measures
@@ -187,13 +188,14 @@ def test_an_annotator_exactly_at_the_margin_is_left_out() -> None:
 
 @pytest.mark.parametrize(("failed", "documents", "allowed"), [(29, 100, 0.29), (7, 100, 0.07), (57, 100, 0.57)])
 def test_a_share_of_exactly_the_allowed_size_passes(failed: int, documents: int, allowed: float) -> None:
+    answers = AnswerSettings(max_failed_share=allowed)
     rows = [Annotation(str(n), failure=Failure("timeout", "slow") if n < failed else None) for n in range(documents)]
-    refuse_too_many_failures(rows, allowed, "here")
+    refuse_too_many_failures(rows, answers, "here")
     report = Report("0", documents, failed, 0, 0, {}, {"timeout": failed}, {"timeout": ("0", "slow")}, "")
-    refuse_labelling([report], allowed, "here")
+    refuse_labelling([report], answers, "here")
     one_more = [*rows[:-1], Annotation("x", failure=Failure("timeout", "slow"))]
     with pytest.raises(ProviderError):
-        refuse_too_many_failures(one_more, allowed, "here")
+        refuse_too_many_failures(one_more, answers, "here")
 
 
 def counts(*rows: tuple[int, int, int]) -> Any:
@@ -230,7 +232,7 @@ def test_a_floor_is_reached_exactly() -> None:
     assert not next(check for check in checks if check.rule == "F1").passed
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=2, max_size=9))
 def test_the_p_value_does_not_hang_on_the_last_bits_of_f1(rows: list[tuple[int, int, int]]) -> None:
     gold = [max(a, b, c) for a, b, c in rows]

@@ -46,7 +46,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.text(string.printable, 
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(string.ascii_letters, min_size=1), scalars)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_any_value_of_any_file_of_ours_changes_alone(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(FILES)).read_text()

@@ -78,7 +78,7 @@ def test_the_bootstrap_alone_would_call_more_small_changes_real_than_chance_allo
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_p_value_is_symmetric_and_a_share(rows: list[tuple[int, int, int, int]]) -> None:
     old = np.array([(min(a, gold), a + extra, gold) for a, _, gold, extra in rows])
     new = np.array([(min(b, gold), b + extra, gold) for _, b, gold, extra in rows])
@@ -266,7 +266,7 @@ def test_mistakes_are_said_in_one_line(
 def test_the_projects_own_gates_are_as_their_schema_says() -> None:
     from projects import ROOT
 
-    from diziner.common.files import read_yaml
+    from diziner.common.yamlfile import read_yaml
     from diziner.compare.gates import gates_from
 
     gates = gates_from(read_yaml(ROOT / "metrics/gates.yaml", "gates"))

@@ -55,9 +55,8 @@ def test_nested_spans_flatten_to_the_outermost(tmp_path: Path) -> None:
     shutil.copy(nested, tmp_path / "genia" / "test.jsonl")
     shutil.copy(LOCAL / "genia" / "pilot.jsonl", tmp_path / "genia" / "pilot.jsonl")
     card = load_card(room)
-    assert card.local is not None
     flat = load_source(card, room, "local", LOCAL).test
-    bare = replace(card, local=replace(card.local, expected={}))
+    bare = replace(card, sources={"local": replace(card.sources["local"], expected={})})
     corpus = load_source(bare, room, "local", tmp_path)
     assert type_counts(corpus.test) == type_counts(flat)
     assert corpus.repairs == 5474 - 4883

@@ -61,19 +61,20 @@ def test_a_full_card_is_read(tmp_path: Path) -> None:
     card = load_card(room_with(tmp_path, CARD))
     assert card.types == ("BIRD", "PLACE")
     assert card.licence.redistribute
-    assert card.local is not None and card.hub is not None and card.sample is not None
-    assert card.local.files == {"pilot": "pilot.jsonl", "test": "test.jsonl"}
-    assert card.local.expected["test"].types == {"BIRD": 1}
-    assert card.hub.splits == {"pilot": ("train", "validation"), "test": ("test",)}
-    assert card.hub.layout.labels == ("O", "B-Bird", "I-Bird")
-    assert card.hub.layout.label_map == {"Bird": "BIRD", "Nest": None}
+    assert set(card.sources) == {"sample", "local", "hub"}
+    local, hub = card.sources["local"], card.sources["hub"]
+    assert local.options == {"pilot": "pilot.jsonl", "test": "test.jsonl"}
+    assert local.expected["test"].types == {"BIRD": 1}
+    assert hub.options["splits"] == {"pilot": ["train", "validation"], "test": ["test"]}
+    assert hub.layout.labels == ("O", "B-Bird", "I-Bird")
+    assert hub.layout.label_map == {"Bird": "BIRD", "Nest": None}
 
 
 def test_sources_and_paper_may_be_absent(tmp_path: Path) -> None:
     own = changed("sources", {"sample": {"file": "sample.txt"}})
     del own["paper"]
     card = load_card(room_with(tmp_path, own))
-    assert card.paper is None and card.local is None and card.hub is None
+    assert card.paper is None and set(card.sources) == {"sample"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from projects import ROOT, Project, copy_project, use_scripted
 
 from diziner.commands import new
+from diziner.common.version import VERSION
 from diziner.corpora.card import load_card
 from diziner.corpora.newroom import read_own_texts
 from diziner.corpora.sources import load_source
@@ -66,6 +67,18 @@ def test_texts_with_gold_are_scored(project: Project) -> None:
     assert "20 with gold; types: LOC, PER" in said
     project.dvc("repro", "data/labelled/dvc.yaml")
     assert 0 <= json.loads((project.folder / "metrics/final/labelled.json").read_text())["f1"] <= 1
+
+
+def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: Project) -> None:
+    texts = [f"서울에 A{first}{second} 갔다" for first in "abcd" for second in "xyzw"]
+    rows = [{"text": text, "spans": [[0, 2, "LOC"], [4, 7, "PER"]]} for text in texts]
+    write_texts(project, "inside.jsonl", [json.dumps(row) for row in rows])
+    said = project.diziner("new", "inside", "--from", "inside.jsonl").stdout
+    example = "'서울' in '서울에'"
+    assert f"16 mentions inside tokens, which are scored by these ({example}, {example}, {example})" in said
+    card = load_card(project.folder / "data/inside")
+    corpus = load_source(card, project.folder / "data/inside", "sample", None)
+    assert {each.characters for each in (*corpus.pilot, *corpus.test)} == {((0, 2), (4, 7))}
 
 
 def test_a_room_is_loaded_as_it_was_read(project: Project) -> None:
@@ -131,7 +144,7 @@ def test_a_room_that_could_not_be_finished_leaves_nothing(
     (tmp_path / "data").mkdir()
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).write_bytes((project.folder / name).read_bytes())
-    (tmp_path / ".diziner").write_text("test\n")
+    (tmp_path / ".diziner").write_text(f"{VERSION}\n")
     (tmp_path / "stages").mkdir()
     (tmp_path / "own.txt").write_text("\n".join(SENTENCES))
     monkeypatch.chdir(tmp_path)

@@ -81,7 +81,7 @@ def test_equal_texts_still_fill_the_set() -> None:
     assert len({i for each in ids(sets) for i in each}) == 8
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 3))
 def test_fresh_sets_are_disjoint(rounds: int, size: int, seed: int) -> None:
     taken = [i for each in ids(pilot_sets(documents(15, seed), rounds, size, "kmeans", seed=seed)) for i in each]

@@ -12,7 +12,7 @@ import pytest
 
 from diziner.common.errors import UserError
 from diziner.common.files import check, dump_line, write_jsonl
-from diziner.corpora.card import Card, Counts, Licence, Local
+from diziner.corpora.card import Card, Counts, Licence, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.pilot import Method
 from diziner.corpora.prepare import CorpusSettings, Prepared, prepare
@@ -102,17 +102,36 @@ def test_no_byte_of_pilot_sets_or_test_depends_on_gold(method: Method) -> None:
 
 
 def test_manifest_accounts_for_everything() -> None:
-    card = replace(CARD, local=Local({}, "ask", expected={"test": Counts(12, {"PER": 11, "LOC": 12})}))
+    card = replace(CARD, sources={"local": SourceEntry(expected={"test": Counts(12, {"PER": 11, "LOC": 12})})})
     prepared = prepare(corpus(), card, settings(pilot_mode="fixed"))
     manifest = prepared.manifest
     assert manifest["benchmark"] == "toy" and manifest["source"] == "local"
     assert manifest["repairs"] == 3 and manifest["bad"] == 0
     assert manifest["pilot"]["sets"] == [[d.id for d in each] for each in prepared.pilot_sets]
     assert manifest["test"] == {"loaded": 12, "ids": [d.id for d in prepared.test]}
-    assert manifest["gold"]["pilot"] == {"documents": 4, "with_gold": 4, "types": {"PER": 4}}
-    assert manifest["gold"]["test"] == {"documents": 5, "with_gold": 5, "types": {"LOC": 5, "PER": 5}}
+    none = {"count": 0, "examples": []}
+    assert manifest["gold"]["pilot"] == {"documents": 4, "with_gold": 4, "types": {"PER": 4}, "widened": none}
+    assert manifest["gold"]["test"] == {"documents": 5, "with_gold": 5, "types": {"LOC": 5, "PER": 5}, "widened": none}
     assert manifest["card"]["differences"] == ["test type PER: found 12, expected 11"]
     assert json.dumps(manifest) == json.dumps(prepare(corpus(), card, settings(pilot_mode="fixed")).manifest)
+
+
+def test_gold_inside_tokens_is_kept_counted_and_shown() -> None:
+    tokens = tuple(f"d'Aumale{n}" for n in range(5))
+    document = Document("t", tokens, " ".join(tokens))
+    spans = tuple(Span(n, n + 1, "PER") for n in range(5))
+    places = tuple((11 * n - n + 2, 11 * n - n + 9) for n in range(5))
+    gold = Labelled(document, spans, places)
+    prepared = prepare(replace(corpus(), test=(gold,)), CARD, settings())
+    assert prepared.characters["t"] == places
+    assert prepared.manifest["gold"]["test"]["widened"] == {
+        "count": 5,
+        "examples": [{"id": "t", "type": "PER", "text": f"Aumale{n}", "tokens": f"d'Aumale{n}"} for n in range(3)],
+    }
+    rows = list(gold_rows(prepared.gold, prepared.characters))
+    for row in rows:
+        check(row, "gold", "row")
+    assert rows[-1]["characters"] == [list(place) for place in places]
 
 
 def test_wrong_input_is_refused() -> None:

@@ -165,10 +165,26 @@ def test_character_spans(toy: Setup) -> None:
     assert toy.load().repairs == 0
 
 
-def test_character_spans_inside_tokens_are_widened_and_counted(toy: Setup) -> None:
-    row = toy.first({"text": "Rome-based Ann", "spans": [[0, 4, "LOC"], [10, 14, "PER"]]})
-    assert row.spans == (Span(0, 1, "LOC"), Span(1, 2, "PER"))
-    assert toy.load().repairs == 2
+def test_character_spans_inside_tokens_are_kept(toy: Setup) -> None:
+    row = toy.first({"text": "로마에 Rome-based Ann", "spans": [[0, 2, "LOC"], [4, 8, "LOC"], [14, 18, "PER"]]})
+    assert row.document.tokens == ("로마에", "Rome", "-", "based", "Ann")
+    assert row.spans == (Span(0, 1, "LOC"), Span(1, 2, "LOC"), Span(4, 5, "PER"))
+    assert row.characters == ((0, 2), (4, 8), (15, 18))
+    assert toy.load().repairs == 1  # the blank before Ann
+
+
+def test_two_mentions_inside_one_token_are_one_and_counted(toy: Setup) -> None:
+    row = toy.first({"text": "로마서울에", "spans": [[0, 2, "LOC"], [2, 4, "LOC"]]})
+    assert (row.spans, row.characters) == ((Span(0, 1, "LOC"),), ((0, 2),))
+    assert toy.load().repairs == 1
+
+
+def test_characters_beside_token_spans_are_taken_if_they_fit(toy: Setup) -> None:
+    base = {"tokens": ["d'Aumale", "saw", "Rome"], "spans": [[0, 1, "PER"], [2, 3, "LOC"]]}
+    assert toy.first(base).characters == ((0, 8), (13, 17))
+    assert toy.first({**base, "characters": [[2, 8], [13, 17]]}).characters == ((2, 8), (13, 17))
+    for other in ([[2, 8]], ["a", "b"], [[2, 9], [9, 10]], "x", [[2, 8], [13, "17"]]):
+        assert toy.first({**base, "characters": other}).characters == ((0, 8), (13, 17))
 
 
 def test_token_spans_with_overlaps_keep_the_longest(toy: Setup) -> None:

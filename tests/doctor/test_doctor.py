@@ -119,10 +119,30 @@ BROKEN: dict[str, tuple[bytes | None, str]] = {
     "a part only": (b"profile: embedded\n", "is a required property"),
     "no UTF-8": (b"profile: \xff\n", "not UTF-8 at byte 9"),
     "no date": (b"profile: 2020-13-45\n", "month must be in 1..12"),
-    "too deep": (b"[" * 3_000 + b"]" * 3_000, "recursion"),
+    "too deep": (b"[" * 3_000 + b"]" * 3_000, "nested too deeply"),
+    "two parsers": (b"profile: off\n", "params.yaml:1: profile: DVC (YAML 1.2) reads the text 'off'"),
     "empty": (b"", "params.yaml: top level"),
     "missing": (None, "params.yaml: no such file"),
 }
+
+
+def test_settings_that_an_experiment_would_break_are_noted(clinic: Clinic) -> None:
+    path = clinic.folder / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert clinic.findings()["DVC settings"]["state"] == "ok"
+    entry = "endpoints:\n  x: {kind: hosted, provider: openai, api_base: 'http://user-sk-1@a'}\n"
+    path.write_text(text.replace("endpoints:\n", entry), encoding="utf-8")
+    found = clinic.findings()["DVC settings"]
+    assert (found["state"], found["facts"]) == ("note", {"place": "endpoints.x.api_base"})
+    assert "block style" in found["mend"] and "sk-1" not in str(found)
+
+
+def test_what_dvc_cannot_read_is_said_without_showing_a_key(clinic: Clinic) -> None:
+    path = clinic.folder / "params.yaml"
+    entry = "endpoints:\n  x: {kind: hosted, provider: openai, api_base: http://user-sk-1@a}\n"
+    path.write_text(path.read_text(encoding="utf-8").replace("endpoints:\n", entry), encoding="utf-8")
+    said = clinic.problem("project settings")
+    assert "endpoints.x.api_base: DVC cannot read this" in said and "block style" in said and "sk-1" not in said
 
 
 @pytest.mark.parametrize("kind", BROKEN)

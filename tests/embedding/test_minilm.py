@@ -66,7 +66,7 @@ def test_vectors_are_those_of_plain_arithmetic() -> None:
     assert np.abs(np.sqrt((vectors**2).sum(axis=1)) - 2**20).max() < 10
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False), st.integers(1, 60))
 def test_a_document_has_one_vector_in_any_company_and_order(rng: random.Random, count: int) -> None:
     documents = tiny_documents()
@@ -85,7 +85,7 @@ def test_no_documents_have_no_vectors() -> None:
     assert encode(ENCODER, []).shape == (0, 64)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1000, 1000), min_size=1, max_size=400), st.randoms(use_true_random=False))
 def test_sums_over_a_grid_are_one_number_in_any_order(numbers: list[float], rng: random.Random) -> None:
     on_grid = to_grid(np.array(numbers), 30)

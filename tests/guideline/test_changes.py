@@ -102,7 +102,7 @@ def said(value: Guideline) -> Guideline:
     return replace(value, round=0, common=plain(value.common), specific=specific)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(guidelines, guidelines)
 def test_a_change_holds_both_versions_whole_and_is_none_only_between_equals(
     before: Guideline, after: Guideline
@@ -126,7 +126,7 @@ def test_a_change_holds_both_versions_whole_and_is_none_only_between_equals(
     assert counts[RETAINED] + counts[MODIFIED] + counts[REMOVED] == sum(map(len, old.values()))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(guidelines, guidelines, st.integers(1, 200))
 def test_every_output_shows_any_change_within_its_width(before: Guideline, after: Guideline, width: int) -> None:
     change = compare_guidelines(before, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from annotating import annotate
 from hypothesis import given
 from hypothesis import strategies as st
 from label_place import GUIDELINE, Place, content, make_place, rows, shards
+from loopback import completion, replying
 from projects import Project
 
 from diziner.common.errors import ProviderError, UserError
@@ -26,10 +28,10 @@ from diziner.guideline.file import load_guideline, save_guideline
 from diziner.labelling.input_files import Files, document_of, files_of, items_of
 from diziner.labelling.job import recipe_digest
 from diziner.labelling.output_folder import OutFolder, Report, labelled_row
-from diziner.labelling.progress import Board
 from diziner.labelling.work import share_of
 from diziner.layout import Room
 from diziner.llm.access import asker_for
+from diziner.llm.progress import Progress
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.settings import Settings, load_settings
@@ -68,6 +70,9 @@ def test_the_same_labelling_gives_the_same_bytes_and_parquet_holds_the_same_rows
     for row in table:
         row["spans"] = [[span["start"], span["end"], span["type"]] for span in row["spans"]]
         row["drops"] = {drop["reason"]: drop["count"] for drop in row["drops"]}
+        row["forms"] = {form["kind"]: form["count"] for form in row["forms"]}
+        row["characters"] = [[place["start"], place["end"]] for place in row["characters"]]
+        row["matched"] = {found["kind"]: found["count"] for found in row["matched"]}
     assert table == rows(place.folder / "a")
 
 
@@ -82,6 +87,7 @@ def test_the_manifest_lists_every_shard_in_reading_order_with_its_digest(place: 
         assert hashlib.sha256((place.out / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
     assert manifest["documents"] == 20
     assert manifest["mentions"] == sum(len(row["spans"]) for row in rows(place.out))
+    assert manifest["matched"] == {} and manifest["widened"] == {"count": 0, "examples": []}
     assert manifest["annotator"]["model"]["model"] == "scripted-careful"
 
 
@@ -195,14 +201,41 @@ def test_failures_within_the_allowed_share_are_accepted(place: Place, capsys: py
     assert "documents failed: unavailable" in capsys.readouterr().out
 
 
-def test_a_dead_endpoint_ends_the_run_at_its_first_shard(place: Place) -> None:
+def test_with_again_refused_documents_are_asked_once_more_and_only_they(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.documents(40)
+    refusal = {"error": {"message": "Input was flagged by moderation", "code": 400}}
+
+    def reply(asked: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        turned_down = re.search(r"sent [135] letters", asked["messages"][-1]["content"]) and not asked.get("seed")
+        return (400, {}, refusal) if turned_down else (200, {}, completion())
+
+    with replying(reply) as (base_url, bodies):
+        place.web(base_url, concurrency=1)
+        message = place.refuses("--shard-documents", "10", kind=ProviderError)
+        assert "3 of 40 documents failed; the allowed share is 0.05" in message
+        assert "`diziner label … --again` asks once more for what is refused" in message
+        assert [row["id"] for row in rows(place.out) if row["failure"]] == ["d1", "d3", "d5"]
+        assert place.refuses("--shard-documents", "10", kind=ProviderError) == message
+        assert len(bodies) == 40
+        place.label("--shard-documents", "10", "--again")
+        assert len(bodies) == 43
+        assert not [row for row in rows(place.out) if row["failure"]]
+        place.label("--shard-documents", "10", out=place.folder / "whole")
+        assert len(bodies) == 43
+    assert content(place.folder / "whole") == content(place.out)
+
+
+def test_a_dead_endpoint_ends_the_run_at_its_first_calls(place: Place) -> None:
     with ScriptedServer() as server:
         nobody = server.base_url
     place.web(nobody, attempts=1)
     place.documents(60)
     message = place.refuses("--shard-documents", "20", kind=ProviderError)
-    assert "all 20 documents of shard 000000" in message
-    assert len(shards(place.out)) == 1
+    assert "the first 3 calls all failed, so the run stops: document " in message
+    assert ": unavailable, " in message
+    assert not shards(place.out)
     assert not (place.out / "manifest.json").exists()
 
 
@@ -390,11 +423,11 @@ class Screen:
 def test_progress_counts_documents_failures_and_cost() -> None:
     screen = Screen()
     report = Report("000000-0", 40, 7, 0, {}, {"timeout": 3}, {"timeout": ("d1", "late")}, "", 0)
-    with Board("label", 1000, 500, lambda: 1.25, screen) as board:  # type: ignore[arg-type]
+    with Progress("label", 1000, 500, screen, "documents", "from earlier runs", lambda: 1.25) as progress:  # type: ignore[arg-type]
         for _ in range(10):
-            board.answered()
-        assert board.line().startswith("510 of 1,000 documents, 500 from earlier runs, ")
-        board.shard_done(report)
-        assert board.line().startswith("540 of 1,000 documents")
+            progress.advance()
+        assert progress.line().startswith("510 of 1,000 documents, 500 from earlier runs, ")
+        progress.finished(report.documents, report.failed)
+        assert progress.line().startswith("540 of 1,000 documents")
     assert "3 failed, USD 1.2500, " in screen.text
     assert screen.text.rstrip().endswith("left")

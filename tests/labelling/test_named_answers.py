@@ -18,9 +18,9 @@ from diziner.commands import responses
 from diziner.common.errors import UserError
 from diziner.labelling.named_answers import folders
 from diziner.layout import store_path
+from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
 from diziner.scripted.server import ScriptedServer
-from diziner.storage import ledger
 
 PRICES = {"scripted-careful": {"input": 1000.0, "output": 4000.0}}
 

@@ -16,9 +16,9 @@ from diziner.annotator.annotate import requests_for
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint, endpoints_from
+from diziner.endpoints.failures import TransientError
+from diziner.endpoints.replicas import Replicas, is_up
 from diziner.llm.ask import StoreAsker
-from diziner.llm.failures import TransientError
-from diziner.llm.replicas import Replicas, is_up
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import ModelSettings, Response
 from diziner.records.documents import Document

@@ -14,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
-from diziner.llm.store import ResponseStore
 from diziner.storage import claims
-from diziner.storage.claims import Claimant
+
+from diziner.llm.claims import Claimant
+from diziner.llm.store import ResponseStore
 
 REQUESTS, IN_FLIGHT = 240, 8
 
@@ -36,7 +36,7 @@ folder, name, count, in_flight = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]
 latency_s = float(sys.argv[5])
 bill = os.open(folder / "bill", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-async def send(request, endpoint, api_base):
+async def send(request):
     os.write(bill, f"{name} {request.settings.seed}\\n".encode())
     await asyncio.sleep(latency_s)
     return Response(f"answer {request.settings.seed}", "stop", "m", "fp", 10, 10)
@@ -52,7 +52,7 @@ while not (folder / "go").exists():
     time.sleep(0.005)
 def received(request, outcome):
     answers[request.key] = outcome
-lane.run(lane.Lane(endpoint, send).call_all(asked, None, budget, received))
+lane.run(lane.Lane(endpoint).call_all(asked, send, budget, received))
 (folder / f"out.{name}").write_text("\\n".join(answers[request.key].text for request in asked))
 (folder / f"paid.{name}").write_text(f"{len(paid)} {sum(paid)} {len(budget.paid_elsewhere)}")
 """

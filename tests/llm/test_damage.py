@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from damaged_answers import cases, originals, outcome
 
-from diziner.storage.rows import Row
+from diziner.llm.rows import Row
 
 KINDS = len({case[:2] for case in cases(200)})
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from diziner.llm.ledger import NANO, reserved, spent
 from diziner.llm.store import ResponseStore
-from diziner.storage.ledger import NANO, reserved, spent
 
 IN_FLIGHT = 8
 REQUESTS = 150
@@ -32,7 +32,7 @@ from diziner.llm.store import ResponseStore
 folder, in_flight, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 bill = os.open(folder / "bill", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-async def send(request, endpoint, api_base):
+async def send(request):
     os.write(bill, f"{request.settings.seed}\\n".encode())
     await asyncio.sleep(0.01)
     return Response(f"answer {request.settings.seed}", "stop", "m", "fp", 10, 10)
@@ -48,7 +48,7 @@ if missing:
     budget = Budget(store, endpoint, missing[0], "work", 1.0, [])
     def received(request, outcome):
         answers[request.key] = outcome
-    run(Lane(endpoint, send).call_all(missing, None, budget, received))
+    run(Lane(endpoint).call_all(missing, send, budget, received))
 (folder / "out").write_text("\\n".join(answers[request.key].text for request in asked))
 """
 

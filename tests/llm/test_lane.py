@@ -18,14 +18,14 @@ from virtual_time import run_virtually
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.endpoints.failures import TransientError
 from diziner.llm.budget import Budget, BudgetError
-from diziner.llm.failures import TransientError
 from diziner.llm.lane import Lane
+from diziner.llm.ledger import NANO, entries, reserved, spent
 from diziner.llm.pacing import AdaptiveLimit, Pacer
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Outcome, Request, Response
 from diziner.records.annotations import Failure
-from diziner.storage.ledger import NANO, entries, reserved, spent
 
 ANSWER = Response("{}", "stop", "m", "fp", 100, 20)
 PRICES = {"m": {"input": 10.0, "output": 100.0}}
@@ -45,7 +45,7 @@ class Server:
     in_flight: int = 0
     crowds: list[int] = field(default_factory=list)  # calls in flight as each was sent
 
-    async def __call__(self, request: Request, endpoint: Endpoint, api_base: str | None) -> Response:
+    async def __call__(self, request: Request) -> Response:
         clock = asyncio.get_running_loop().time
         attempt = sum(seed == request.settings.seed for _, seed in self.sent)
         self.sent.append((clock(), request.settings.seed))
@@ -86,7 +86,7 @@ def run(server: Server, folder: Path, requests: list[Request], budget_usd: float
 
         error = None
         try:
-            await Lane(endpoint, server).call_all(requests, None, budget, received)
+            await Lane(endpoint).call_all(requests, server, budget, received)
         except UserError as stopped:
             error = stopped
         return asyncio.get_running_loop().time(), error

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import completion, replying
 from projects import SCRIPTED, Project, copy_project, use_scripted
 
 from diziner.commands.plan import plan
 from diziner.common.errors import run_main
-from diziner.layout import Room
+from diziner.layout import Room, store_path
+from diziner.llm.access import AGAIN
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape, write_tape
 from diziner.prompting.request import Response
+from diziner.records.usage import read_usage
 from diziner.rehearsal.rehearse import rehearse
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
@@ -155,7 +158,7 @@ def test_responses_move_between_stores(project: Project, tmp_path: Path) -> None
     assert "differ" not in again
     shutil.rmtree(project.folder / ".responses")
     assert f"{count[1]} of {count[1]} responses were new" in project.diziner("responses", "import", str(file)).stdout
-    assert "(6 from the store)" not in project.stage(*ANNOTATE).stderr
+    assert "6 from the store" not in project.stage(*ANNOTATE).stderr
 
 
 def test_an_import_says_where_it_differs_and_replaces_nothing(project: Project, tmp_path: Path) -> None:
@@ -301,7 +304,7 @@ def test_a_budget_stops_the_stage_keeps_the_answers_and_goes_on_when_raised(fres
     assert json.loads(Path("metrics/cost.json").read_text())["total"]["usd"] <= 0.005
     budget(1.0)
     again = fresh.stage(*first)
-    assert f"6/6 ({kept} from the store)" in again.stderr
+    assert f": 6 of 6 requests, {kept} from the store, " in again.stderr
 
 
 def test_a_budget_without_prices_is_refused_before_anything_is_sent(fresh: Project) -> None:
@@ -332,11 +335,46 @@ def test_too_many_failures_stop_with_a_table_and_a_rerun_asks_for_the_rest_only(
         assert re.search(r"^  refused +\d   first \S+: finish reason refusal$", message, re.MULTILINE)
         assert not output.exists()
         calls = server.requests
-        # With the share allowed, failures are rows, and only what failed is asked for again.
+        # With the share allowed, failures are rows, and only what was cut off is asked for again.
+        cut = re.search(r"^  truncated +(\d)", message, re.MULTILINE)
         fresh.edit_params(lambda params: params["answers"].update(max_failed_share=1.0))
         run_main(annotate_stage)
-        assert server.requests == calls + int(found[1])
+        assert server.requests == calls + int(cut[1] if cut else 0)
     assert len(output.read_text().splitlines()) == 6
+
+
+def test_an_answer_that_cannot_be_read_is_no_dead_end(
+    fresh: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the message names works: asked once more, the stage ends well, and needs no model any more."""
+    monkeypatch.setattr("sys.argv", ["annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0"])
+    output = Path("data/conll2003/rounds/r0/annotations/scripted_eager.jsonl")
+
+    def reply(asked: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, completion("I see no names." if asked.get("seed", 0) == 0 else '{"entities": []}')
+
+    with replying(reply) as (base_url, bodies):
+        fresh.edit_params(use_server(base_url))
+        for calls in (12, 0):  # with a repair turn each
+            before = len(bodies)
+            with pytest.raises(SystemExit) as stopped:
+                run_main(annotate_stage)
+            assert stopped.value.code == 3
+            assert "`diziner repro --again` asks once more for what is unparsable" in capsys.readouterr().err
+            assert len(bodies) == before + calls
+        monkeypatch.setenv(AGAIN, "1")
+        run_main(annotate_stage)
+        assert len(bodies) == 12 + 6
+        rows = output.read_bytes()
+        monkeypatch.delenv(AGAIN)
+        output.unlink()
+        run_main(annotate_stage)
+        assert len(bodies) == 12 + 6
+    assert output.read_bytes() == rows
+    # The tape gets all of it, so that a replay comes to the same answers.
+    used = [row.key for row in read_usage(Path("data/conll2003/rounds/r0/usage/scripted_eager.jsonl"))]
+    assert len(used) == 18
+    assert len(ResponseStore(store_path()).get(used)) == 18
 
 
 def test_the_servers_command_serves(ran: Project) -> None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from loopback import completion, listening
 from projects import ROOT, Project, copy_project
 from viewer_rooms import make_room, settings_for
 
 from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint
-from diziner.llm import client
+from diziner.endpoints import Endpoint, client
+from diziner.endpoints.local import complete_here
+from diziner.endpoints.provenance import local_provenance
 from diziner.llm.ask import StoreAsker
 from diziner.llm.budget import Budget
-from diziner.llm.client import complete
 from diziner.llm.lane import run
-from diziner.llm.provenance import local_provenance
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape, write_tape
 from diziner.prompting.request import Message, ModelSettings, Request, Response
@@ -32,6 +31,7 @@ from diziner.report.limits import Limits
 from diziner.report.provenance import computed_with, provenance_note
 
 HERE, THERE = "xllamacpp 1 on CPU; x86_64 AVX2; 2 threads", "xllamacpp 1 on CPU; aarch64 ASIMD; 2 threads"
+Complete = Callable[[Request, Endpoint, str], Awaitable[Any]]
 LOCAL = {"local": Endpoint("local", "local"), "web": Endpoint("web", "hosted")}
 
 
@@ -53,25 +53,17 @@ def test_it_names_runtime_processor_kernels_and_threads() -> None:
     assert not any(map(provenance_in, ("", "b0-unknown", "fp_44709d6fcb", "scripted-0")))
 
 
-def test_local_answers_carry_it_and_hosted_ones_their_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_answers_carry_it_and_hosted_ones_their_providers() -> None:
     pytest.importorskip("xllamacpp", reason="no local runtime")
-    message = SimpleNamespace(content="{}", provider_specific_fields=None)
-    choice = SimpleNamespace(message=message, finish_reason="stop", provider_specific_fields=None)
-    usage = SimpleNamespace(prompt_tokens=7, completion_tokens=2)
-    reply = SimpleNamespace(choices=[choice], usage=usage, model="/x/abc.gguf", system_fingerprint="b0-unknown")
+    reply = {**completion("{}"), "model": "/x/abc.gguf", "system_fingerprint": "b0-unknown"}
+    found: list[Any] = []
 
-    async def acompletion(**_arguments: Any) -> Any:
-        return reply
+    async def ask(complete: Complete, endpoint: Endpoint, base_url: str) -> None:
+        found.append(await complete(request("a"), endpoint, base_url))
 
-    real = client._litellm()
-    monkeypatch.setattr(real, "acompletion", acompletion)
-    found: list[Response] = []
-
-    async def ask(endpoint: Endpoint) -> None:
-        found.append(await complete(request("a"), endpoint, "http://127.0.0.1:9/v1"))
-
-    run(ask(Endpoint("local", "local", threads=3)))
-    run(ask(Endpoint("web", "hosted")))
+    with listening((200, {}, reply)) as (base_url, _):
+        run(ask(complete_here, Endpoint("local", "local", threads=3), base_url))
+        run(ask(client.complete, Endpoint("web", "hosted"), base_url))
     assert (found[0].model, found[0].fingerprint) == ("abc.gguf", local_provenance(3))
     assert (found[1].model, found[1].fingerprint) == ("/x/abc.gguf", "b0-unknown")
 

@@ -19,12 +19,12 @@ from doctor_place import require_permissions, unprivileged
 from earlier_stores import earlier
 
 from diziner.common.errors import UserError
+from diziner.llm.deltas import zstd
+from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
+from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep
 from diziner.prompting.request import Message, ModelSettings, Request, Response
-from diziner.storage.deltas import zstd
-from diziner.storage.ledger import book, reserve, reserved, spending_of, spent
-from diziner.storage.rows import row_digest
-from diziner.storage.tables import keep
 
 ANSWER = Response('{"entities": []}', "stop", "model-1-0824", "fp_1", 10, 4, 0.25)
 CUT = Response('{"ent', "length")
@@ -303,8 +303,8 @@ def test_sums_and_reservations(store: ResponseStore) -> None:
 WRITER = """
 import sys, pathlib
 from diziner.prompting.request import Message, ModelSettings, Request, Response
-from diziner.storage.deltas import zstd
-from diziner.storage.rows import row_digest
+from diziner.llm.deltas import zstd
+from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
 store = ResponseStore(pathlib.Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):

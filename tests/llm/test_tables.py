@@ -16,9 +16,9 @@ import pytest
 from earlier_stores import GUIDELINE, answer, asked, earlier
 
 from diziner.common.errors import UserError
+from diziner.llm.ledger import spent
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Response
-from diziner.storage.ledger import spent
 
 
 def layout(path: Path) -> int:

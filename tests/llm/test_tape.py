@@ -16,11 +16,11 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_jsonl
 from diziner.endpoints import Endpoint
 from diziner.llm.ask import StoreAsker
+from diziner.llm.rows import compact, rekey, row_digest
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, provenance_of, read_tape, write_export, write_tape
 from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response, judged
 from diziner.records.annotations import Failure
-from diziner.storage.rows import compact, rekey, row_digest
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TURNS = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), TEXTS), max_size=4)
@@ -31,7 +31,7 @@ def row(turns: list[tuple[str, str]], answer: str = "{}", reason: str = "stop") 
     return request.key, request.canonical(), Response(answer, reason, "m", "fp", 3, 1, None)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(TURNS, TEXTS), max_size=6))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, turns: list[Any]) -> None:
     rows = list({r[0]: r for r in (row(*t) for t in turns)}.values())
@@ -133,7 +133,7 @@ def test_a_refusal_is_written_and_read_back(tmp_path: Path) -> None:
     assert read_tape(tmp_path / "tape") == rows
     asker = StoreAsker(ResponseStore(tmp_path / "store"), {}, tape=tmp_path / "tape")
     asked = Request("local", ModelSettings("local", "m"), (Message("user", "a"),))
-    assert asker.ask([asked], "test") == [Failure("too_long", "9000 tokens, at most 8192")]
+    assert [judged(found) for found in asker.ask([asked], "test")] == [Failure("too_long", "9000 tokens, at most 8192")]
 
 
 def earlier(path: Path, rows: list[TapeRow]) -> None:

@@ -15,8 +15,9 @@ import yaml
 from projects import ROOT
 
 from diziner.common.errors import ProviderError, UserError
+from diziner.endpoints.weights import weights_file
 from diziner.layout import fetched_files, weights_folder
-from diziner.llm.weights import fetch, weights_file
+from diziner.llm.weights import fetch
 from diziner.settings import settings_from
 
 PARTS = [b"first " * 1000, b"second"]

@@ -13,9 +13,9 @@ import pytest
 
 from diziner.common.errors import UserError
 from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep
 from diziner.llm.writer import Writer
 from diziner.prompting.request import Message, ModelSettings, Request, Response
-from diziner.storage.tables import keep
 
 Step = Callable[[sqlite3.Connection], int]
 

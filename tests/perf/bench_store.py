@@ -133,7 +133,7 @@ def verify(figures: Figures, path: Path, count: int) -> None:
 
 def write(figures: Figures, path: Path, count: int = 10_000, at_once: int = 64) -> None:
     """Single answers from coroutines, each waited for until it is on disk."""
-    from diziner.storage.tables import keep
+    from diziner.llm.tables import keep
 
     chosen = iter(list(rows(count)))
     writer = Writer(ResponseStore(path))

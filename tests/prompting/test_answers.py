@@ -68,11 +68,12 @@ def test_an_ugly_answer_gives_its_mentions_or_its_failure(replay: StoreAsker, nu
         assert annotation.failure is None
         assert mentions(annotation) == case["mentions"]
     assert annotation.drops == case.get("drops", {})
+    assert annotation.forms == case.get("forms", {})
 
 
 def test_the_golden_set_is_large_and_names_its_cases() -> None:
     names = [case["name"] for case in GOLDEN["answers"]]
-    assert len(names) >= 60
+    assert len(names) >= 160
     assert len(set(names)) == len(names)
     assert {case.get("failure") for case in GOLDEN["answers"]} == {None, "unparsable", "truncated", "refused", "empty"}
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from projects import ROOT, SCRIPTED, Project, copy_project, use_scripted
 from viewer_rooms import make_room, settings_for
 
-from diziner.corpora.card import Licence, Local
+from diziner.corpora.card import Licence, SourceEntry
 from diziner.records.annotations import Annotation, Failure
 from diziner.report.benchmarks import benchmark_view, choice_check
 from diziner.report.collect import MOST_BYTES, report_data, report_page
@@ -68,8 +68,8 @@ def test_texts_that_may_not_be_passed_on_are_told_from_stand_ins(
     room, redistribute: bool, elsewhere: bool, source: str, closed: bool
 ) -> None:
     files, said = room
-    local = Local({"pilot": "pilot.jsonl", "test": "test.jsonl"}, "") if elsewhere else None
-    card = replace(files.card, licence=Licence("none", redistribute, ""), local=local)
+    sources = {"local": SourceEntry({"pilot": "pilot.jsonl", "test": "test.jsonl"})} if elsewhere else {}
+    card = replace(files.card, licence=Licence("none", redistribute, ""), sources=sources)
     settings = Settings({**SETTINGS.raw, "corpus": {**SETTINGS.raw["corpus"], "source": source}})
     assert benchmark_view(replace(files, card=card), said, settings, Limits())["closed"] is closed
 

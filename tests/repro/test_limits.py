@@ -20,7 +20,7 @@ from diziner.llm.shared_limits import Places, SharedPacer, pacer, places
 CALLS = """
 import asyncio, sys, time
 from pathlib import Path
-from diziner.llm.budget import Books
+from diziner.llm.budget import Budget
 from diziner.endpoints import Endpoint
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 from diziner.llm.lane import Lane, run
@@ -29,7 +29,7 @@ from diziner.llm.store import ResponseStore
 folder, name, count, concurrency, rpm = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 log = (folder / name).open("a", buffering=1)
 
-async def send(request, endpoint, api_base):
+async def send(request):
     start = time.monotonic()
     await asyncio.sleep(0.05)
     log.write(f"{start} {time.monotonic()}\\n")
@@ -39,8 +39,8 @@ endpoint = Endpoint("web", "hosted", concurrency=concurrency, rpm=float(rpm) or 
 store = ResponseStore(folder / "store.sqlite")
 hello = (Message("user", name),)
 asked = [Request("web", ModelSettings("web", "m", seed=n, max_tokens=20), hello) for n in range(count)]
-books = Books(store, endpoint, asked[0], name, None, [])
-run(Lane(endpoint, send).call_all(asked, None, books, lambda request, outcome: None))
+budget = Budget(store, endpoint, asked[0], name, None, [])
+run(Lane(endpoint).call_all(asked, send, budget, lambda request, outcome: None))
 """
 
 
@@ -115,7 +115,7 @@ def test_names_of_endpoints_make_files_in_the_folder_only(tmp_path: Path, monkey
 TURN = """
 import sys, time
 from pathlib import Path
-from diziner.llm.shared_limits import machine_turn
+from diziner.endpoints.machine_turn import machine_turn
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 machine_turn(Path(sys.argv[1]) / "deep" / "lock")
 print("in", flush=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from repro_projects import journal, locks, make_graph, toy
+from repro_projects import journal, locks, make_graph, shell, toy
 
 REPRO = (".venv/bin/python", "-m", "diziner", "repro")
 
@@ -58,6 +58,15 @@ def quiet(project: Project) -> None:
 
 def locked(project: Project) -> set[str]:
     return set(locks(project).get("dvc.lock", {"stages": {}})["stages"])
+
+
+def test_again_reaches_every_stage_and_only_that_run(make: Callable[..., Project]) -> None:
+    told = "mkdir -p out && echo again=$DIZINER_AGAIN > out/told"
+    project = make({"told": shell("out/told", command=told)})
+    project.diziner("repro", "--again")
+    assert (project.folder / "out/told").read_text() == "again=1\n"
+    project.diziner("repro", "--force")
+    assert (project.folder / "out/told").read_text() == "again=\n"
 
 
 def test_stages_run_at_once_and_after_what_they_need(make: Callable[..., Project]) -> None:

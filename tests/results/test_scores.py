@@ -28,7 +28,7 @@ def test_the_round_and_annotator_of_the_highest_agreement_are_chosen_and_ties_ar
     agreements = {
         number: Agreement(
             annotators=names, documents=2, pairs={}, mean={"b": 0.6, "a": 0.6, "c": 0.1}, overall=overall,
-            weights={"a": 0.4, "b": 0.4, "c": 0.2}, coalition=("a", "b"), fleiss_kappa=0.0, krippendorff_alpha=0.0,
+            weights={"a": 0.4, "b": 0.4, "c": 0.2}, coalition=("a", "b"), of_all={},
         )
         for number, overall in ((0, 0.5), (1, 0.7), (2, 0.7))
     }  # fmt: skip
@@ -44,7 +44,7 @@ def test_rounds_are_compared_by_the_annotators_that_took_part_in_all_of_them() -
     def agreement(names: tuple[str, ...], *rows: tuple[float, ...]) -> Agreement:
         mean = {name: (sum(row) - 1) / (len(row) - 1) for name, row in zip(names, rows, strict=True)}
         overall = round(sum(mean.values()) / len(mean), 9)
-        return Agreement(names, 2, {"strict_span_f1": rows}, mean, overall, {}, (), 0.0, 0.0)
+        return Agreement(names, 2, {"strict_span_f1": rows}, mean, overall, {}, (), {})
 
     before = agreement(("a", "b", "lazy"), (1.0, 0.7, 0.1), (0.7, 1.0, 0.1), (0.1, 0.1, 1.0))
     after = agreement(("a", "b"), (1.0, 0.6), (0.6, 1.0))

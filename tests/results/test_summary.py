@@ -14,8 +14,9 @@ from metric_project import MetricProject, drawn
 from projects import ROOT, copy_project
 
 from diziner.cli import main
-from diziner.common.files import check, read_yaml, write_json
+from diziner.common.files import check, write_json
 from diziner.common.tables import Column, fitted_table
+from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.results.document_counts import PredictionCounts, counts_from_json, counts_to_text, headline

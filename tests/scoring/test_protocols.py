@@ -184,7 +184,7 @@ def test_long_chains_of_overlaps() -> None:
 @pytest.mark.parametrize(
     ("gold", "predicted", "names", "message"),
     [
-        ({"d0": []}, {"d0": []}, ["strict", "loose"], "unknown scoring protocol 'loose'; known are strict,"),
+        ({"d0": []}, {"d0": []}, ["strict", "loose"], "unknown scoring protocol 'loose'; there are strict,"),
         ({"d0": []}, {"d1": []}, ["strict"], "prediction lacks 1 of 1 documents: d0"),
         ({"d9": []}, {"d9": []}, ["strict"], "document d9 is not among"),
         ({"d0": []}, {"d0": [Span(1, 3, "PER")]}, ["strict"], "predicted document d0: PER span [1, 3)"),

@@ -4,7 +4,7 @@ import random
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diziner.common.errors import UserError
@@ -157,7 +157,6 @@ def two_readings(draw: st.DrawFn) -> tuple[list[tuple[Span, ...]], list[tuple[Sp
     return gold, predicted
 
 
-@settings(deadline=None)
 @given(two_readings())
 def test_parity_with_nervaluate(readings) -> None:
     """Strict and exact (here: boundary) counts are equal, in all and by type; nervaluate pairs partial matches

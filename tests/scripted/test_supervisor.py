@@ -236,7 +236,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(NAMES, SCHEMAS, max_size=4), st.sampled_from([REPORT, "", "«a» «b»"]))
 def test_any_schema_is_answered_validly(properties: dict[str, Any], report: str) -> None:
     filled(objects(properties, title="patterns"), report)

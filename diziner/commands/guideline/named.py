@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from diziner.common.errors import UserError
 from diziner.common.files import check
+from diziner.common.yamlfile import parse_yaml
 from diziner.compare.revisions import Revision
 from diziner.guideline.file import guideline_from_json, load_guideline
 from diziner.layout import Room, room_named
@@ -20,7 +18,6 @@ from diziner.records.guideline import Guideline
 FORMS = (
     "a file, BENCHMARK:ROUND (conll2003:1), or REV:file and REV:BENCHMARK:ROUND at a git revision (HEAD~1:conll2003:1)"
 )
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ROUND = re.compile(r"(?P<name>[^:/]+):(?P<number>\d+)")
 
 
@@ -73,16 +70,6 @@ def _at(revision: str, path: Path) -> str:
 
 
 def _parsed(text: str, where: str) -> Guideline:
-    value = _yaml(text, where)
+    value = parse_yaml(text, where)
     check(value, "guideline", where)
     return guideline_from_json(value, where)
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{where}:{line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{where}: not YAML: {' '.join(str(error).split())}") from None

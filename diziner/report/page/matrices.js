@@ -3,13 +3,6 @@
 import { choose, details, el, scroller } from "./dom.js";
 import { counted, figure, share } from "./format.js";
 
-const MEASURES = [
-  ["strict_span_f1", "strict span F1"],
-  ["boundary_f1", "boundary F1"],
-  ["type_accuracy", "type accuracy on shared bounds"],
-  ["token_macro_f1", "token macro F1"],
-  ["cohens_kappa", "Cohen's kappa"],
-];
 const state = { measure: "strict_span_f1", against: "" };
 
 function heat(caption, head, rows, corner) {
@@ -32,10 +25,10 @@ function cellOf({ text, value, own }) {
   return cell;
 }
 
-export function agreementMatrix(round) {
+export function agreementMatrix(round, data) {
   const { annotators, pairs, mean, weights, coalition } = round.agreement;
   const box = el("div");
-  const measures = MEASURES.filter(([key]) => pairs[key]);
+  const measures = data.pair_measures.filter(([key]) => pairs[key]);
   const draw = () => {
     const name = measures.find(([key]) => key === state.measure)[1];
     const rows = annotators.map((one, i) => [
@@ -55,7 +48,7 @@ export function agreementMatrix(round) {
       draw();
     }),
     box,
-    el("p", { class: "note" }, `Over the documents that both of a pair answered, at most ${counted(round.agreement.documents, "document")}. Fleiss' kappa ${figure(round.figures.fleiss_kappa)}, Krippendorff's alpha ${figure(round.figures.krippendorff_alpha)}.`),
+    el("p", { class: "note" }, `Over the documents that both of a pair answered, at most ${counted(round.agreement.documents, "document")}. ${data.set_measures.map(([key, title]) => `${title} ${figure(round.figures[key])}`).join(", ")}.`),
     el("ul", { class: "weights" }, annotators.map((name) => el("li", null, el("b", null, name), ` mean agreement ${figure(mean[name])}, weight ${figure(weights[name], 2)}`, coalition.includes(name) ? el("span", { class: "tag" }, "coalition") : null))),
   );
 }

@@ -1,6 +1,8 @@
-"""Failures of calls that may be tried again."""
+"""Failures of calls: what may be tried again, and what a provider will not do for reasons that are not clear."""
 
 from __future__ import annotations
+
+from diziner.prompting.request import Refusal
 
 
 class TransientError(Exception):
@@ -24,3 +26,11 @@ class TransientError(Exception):
         self.retry_after = retry_after
         self.billed = billed
         self.unreached = unreached
+
+
+class UnclearRefusalError(Exception):
+    """A request that was turned down, and nothing says whether for its text or for what all requests have in common."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal

@@ -12,14 +12,12 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from diziner.prompting.request import Response, key_of
-from diziner.storage.claims import CLAIMS
-from diziner.storage.deltas import BASES, pack
-from diziner.storage.ledger import TABLES
-from diziner.storage.rows import (
+from diziner.llm.claims import CLAIMS
+from diziner.llm.deltas import BASES, pack
+from diziner.llm.ledger import TABLES
+from diziner.llm.rows import (
     REFUSAL,
     DamagedRowError,
-    Reply,
     compact,
     rank,
     reply_from_json,
@@ -27,6 +25,7 @@ from diziner.storage.rows import (
     row_digest,
     sane,
 )
+from diziner.prompting.request import Reply, Response, key_of
 
 LAYOUT = 2
 # A third faster than json.loads.

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from diziner.storage.rows import DamagedRowError
+from diziner.llm.rows import DamagedRowError
 
 BASES = (
     # Numbers are never given out again: a row whose base is gone is found out, not read with another.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from diziner.prompting.request import Outcome, Refusal, Response, key_of
+from diziner.prompting.request import Refusal, Reply, Response, key_of
 
-Reply = Response | Refusal
 Row = tuple[str, dict[str, Any], Reply]  # key, canonical request, reply
 
 ANSWER, REFUSAL, FAILED = 2, 1, 0
@@ -35,18 +35,27 @@ class DamagedRowError(ValueError):
 
 
 def rank(reply: Reply) -> int:
-    """What a reply is worth: an answer, a refusal, or a response that is no answer (truncated, filtered, empty).
+    """Say what a reply is: an answer, a refusal (by the provider or by the model), or else no answer.
 
-    A row gives way to one of higher rank only.
+    What is no answer else (truncated, empty) may come out otherwise when it is asked again; a refusal will not. A row
+    gives way to one of higher rank only.
     """
-    if isinstance(reply, Refusal):
-        return REFUSAL
-    return ANSWER if reply.failure is None else FAILED
+    failure = reply.failure
+    if failure is None:
+        return ANSWER
+    return REFUSAL if isinstance(reply, Refusal) or failure.code == "refused" else FAILED
 
 
-def outcome_of(reply: Reply) -> Outcome:
-    """The reply as who asked gets it: a refusal as the failure it stands for."""
-    return reply.failure if isinstance(reply, Refusal) else reply
+def fingerprint_of(reply: Reply) -> str:
+    """What the reply says that it was computed with; nothing for a refusal."""
+    return reply.fingerprint if isinstance(reply, Response) else ""
+
+
+def is_same_answer(one: Reply, other: Reply) -> bool:
+    """Whether two replies are equal, wherever they were computed."""
+    if isinstance(one, Response) and isinstance(other, Response):
+        return replace(one, fingerprint="") == replace(other, fingerprint="")
+    return one == other
 
 
 def reply_text(reply: Reply) -> str:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from diziner.llm.failures import TransientError
-from diziner.prompting.request import Response
+from diziner.endpoints.failures import TransientError
+from diziner.prompting.request import Reply
 
 Probe = Callable[[str], Awaitable[bool]]
 
@@ -44,7 +44,7 @@ class Replicas:
         self._probe = probe or is_up
         self._last = -1
 
-    async def send(self, call: Callable[[str], Awaitable[Response]]) -> Response:
+    async def send(self, call: Callable[[str], Awaitable[Reply]]) -> Reply:
         """The response of `call(base URL)`.
 
         Where nobody listens, the next replica is tried at once: that costs no attempt and cannot have been billed.

@@ -1,4 +1,4 @@
-"""One call to a model: through litellm for everything that speaks HTTP, directly for scripted models.
+"""One call to a model over HTTP, through litellm.
 
 litellm is imported when the first call is due, never before: a run served from the store does without it.
 Its retries, cache, router, budget, prices and records are off; `diziner.llm.lane` owns attempts and waiting.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import gc
+import json
 import logging
 import os
 import re
@@ -16,16 +17,18 @@ import socket
 import time
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import UserError
+from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
-from diziner.llm.failures import TransientError
-from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.endpoints.failures import TransientError, UnclearRefusalError
+from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, refusal_in
+from diziner.endpoints.replies import response_in
+from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
 
 if TYPE_CHECKING:
-    from diziner.llm.replicas import Replicas
+    from diziner.endpoints.exchange import Exchange
 
 # Settings' `extra` cannot take these: they are sent already, or are secrets and transport that must not be kept.
 _SENT_ALREADY = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format"}
@@ -34,43 +37,46 @@ _SECRETS = {"api_key", "headers", "extra_headers"}
 _RESERVED = _SENT_ALREADY | _NOT_OURS | _SECRETS
 # What a provider may not know, at the value that makes no difference or asks for nothing.
 _NEUTRAL: dict[str, Any] = {"top_p": 1.0, "seed": 0}
-_USER_STATUS = frozenset({400, 402, 404, 405, 413, 422})
+_USER_STATUS = frozenset({400, 402, 403, 404, 405, 422})
 _NOISE = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+")
 
 
-def prepare(endpoint: Endpoint) -> None:
-    """Import what calls to the endpoint need: it takes seconds, and is not for the clock of the first call."""
-    if endpoint.kind != "scripted":
-        _litellm()
+def prepare() -> None:
+    """Import what calls need: it takes seconds, and is not for the clock of the first call."""
+    _litellm()
 
 
-async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Response:
-    """Make one call; `api_base` overrides the endpoint's (a local server's port is known only at run time).
+async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Reply:
+    """Make one call; `api_base` is the base URL, None for the provider's own.
 
-    Errors: UserError for what will not mend itself (key, model name, bad request); TransientError else.
+    Errors: UserError for what will not mend itself (key, money, model name); UnclearRefusalError for a request that
+    is turned down for reasons that are not clear; TransientError else.
     """
-    if endpoint.kind == "scripted":
-        return _scripted(request)
-    if endpoint.base_urls and api_base is None:
-        # Each call ends up here again, with one of the base URLs.
-        return await _replicas(endpoint.base_urls).send(lambda url: complete(request, endpoint, url))
     litellm = _litellm()
     from openai import APIError
 
+    from diziner.endpoints.exchange import CURRENT, Exchange
+
     key = endpoint.key()
     _without_records()
+    exchange = Exchange()
+    # litellm works in copies of this context, which hold the same exchange.
+    token = CURRENT.set(exchange)
     try:
         reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
-    except litellm.ContentPolicyViolationError:
-        return Response("", "content_filter", request.settings.model)
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
-        raise _typed(error, request, endpoint, key) from None
-    if endpoint.kind != "local":
-        return _response(reply)
-    from diziner.llm.provenance import local_provenance
-
-    return _computed_here(_response(reply), local_provenance(endpoint.threads))
+        return _typed(error, exchange, request, endpoint, key)
+    finally:
+        CURRENT.reset(token)
+    if not exchange.is_chat:
+        return response_in(reply.model_dump())
+    body = _json(exchange.body)
+    if isinstance(body, dict) and body.get("error") and not body.get("choices"):
+        # OpenRouter sends errors with status 200 once a model has begun.
+        status = _status_in(body["error"])
+        return _typed(None, replace(exchange, status=status), request, endpoint, key)
+    return response_in(body)
 
 
 def check_extra(settings: ModelSettings) -> None:
@@ -83,8 +89,8 @@ def check_extra(settings: ModelSettings) -> None:
 def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
     settings = request.settings
     check_extra(settings)
-    provider = "openai" if endpoint.kind == "local" else endpoint.provider
-    decoding = {"temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.seed}
+    provider = endpoint.provider
+    decoding = {"temperature": settings.temperature, "top_p": settings.top_p, "seed": settings.sent_seed}
     known = _supported(settings.model, provider)
     arguments: dict[str, Any] = {
         "model": f"{provider}/{settings.model}",
@@ -94,7 +100,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
         "timeout": endpoint.timeout_s,
         "num_retries": 0,
         "max_retries": 0,
-        "api_base": api_base or endpoint.api_base,
+        "api_base": api_base,
         **settings.extra,
     }
     if settings.stop:
@@ -126,6 +132,11 @@ def _litellm() -> Any:
     # Prices are ours (diziner.prices); its own look-up after every call takes a sixth of the call's CPU time.
     module: Any = litellm
     module.response_cost_calculator = _no_price
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    from diziner.endpoints.exchange import listen
+
+    listen(AsyncHTTPHandler)
     return litellm
 
 
@@ -142,13 +153,6 @@ def _without_records() -> None:
 
 
 @cache
-def _replicas(base_urls: tuple[str, ...]) -> Replicas:
-    from diziner.llm.replicas import Replicas
-
-    return Replicas(base_urls)
-
-
-@cache
 def _supported(model: str, provider: str) -> frozenset[str]:
     return frozenset(_litellm().get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
 
@@ -162,79 +166,60 @@ def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
     return None
 
 
-def _response(reply: Any) -> Response:
-    choice = reply.choices[0] if reply.choices else None
-    broken = getattr(choice, "provider_specific_fields", None) or {}
-    if choice is None or broken.get("error"):
-        # OpenRouter reports what broke behind it like this, with status 200.
-        raise TransientError("unavailable", "the provider's reply holds an error in place of an answer", billed=True)
-    more = getattr(choice.message, "provider_specific_fields", None) or {}
-    usage = reply.usage
-    cost = getattr(usage, "cost", None)
-    return Response(
-        text=_valid_unicode(choice.message.content or ""),
-        finish_reason="refusal" if more.get("refusal") else (choice.finish_reason or "stop"),
-        model=reply.model or "",
-        fingerprint=getattr(reply, "system_fingerprint", None) or "",
-        prompt_tokens=usage.prompt_tokens or 0 if usage else 0,
-        completion_tokens=usage.completion_tokens or 0 if usage else 0,
-        cost_usd=float(cost) if isinstance(cost, int | float) else None,
-    )
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
-def _computed_here(response: Response, provenance: str) -> Response:
-    # The local server reports the path of its weights: only their name is the same on every machine. Its own
-    # fingerprint is that of a build, of which there are many without a number.
-    return replace(response, model=Path(response.model).name, fingerprint=provenance)
+def _status_in(error: Any) -> int:
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 502
 
 
-def _valid_unicode(text: str) -> str:
-    # JSON can carry half a surrogate pair; no file can.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _scripted(request: Request) -> Response:
-    from diziner.scripted.brain import answer
-    from diziner.scripted.knowledge import knowledge_from_environment
-
-    messages = [{"role": m.role, "content": m.content} for m in request.messages]
-    schema = None if request.schema is None else dict(request.schema)
-    text = answer(messages, request.settings.model, request.settings.seed, schema, knowledge_from_environment())
-    size = sum(len(m.content) for m in request.messages)
-    return Response(text, "stop", request.settings.model, "scripted", size // 4, len(text) // 4)
-
-
-def _typed(error: Any, request: Request, endpoint: Endpoint, key: str | None) -> Exception:
-    status = getattr(error, "status_code", None)
+def _typed(
+    error: Exception | None, exchange: Exchange, request: Request, endpoint: Endpoint, key: str | None
+) -> Refusal:
+    """The refusal that an error is; all other errors are raised. `error` is litellm's, if it made any."""
+    status, body = exchange.status, exchange.body
+    if status < 400:  # no reply, or one of another kind than litellm reads
+        status, body = getattr(error, "status_code", None) or 0, ""
     headers = getattr(error, "litellm_response_headers", None)
-    brief = _brief(error, key)
+    said = _without(key, message_in(status, body) if body else plain_message(_brief(error)))
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
+    if body and (refusal := refusal_in(status, body)):
+        return replace(refusal, detail=_without(key, refusal.detail))
     if status in {401, 403}:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
-        return UserError(f"{where}: {hint} ({brief})")
-    if "insufficient_quota" in f"{error} {getattr(error, 'body', None)}":
+        if status == 401 or concerns_all(status, body):
+            raise UserError(f"{where}: {hint} ({said})")
+    if "insufficient_quota" in f"{body} {error}":
         # Sent as 429, but no waiting fills an account.
-        return UserError(f"{where}: the account has no money left ({brief})")
+        raise UserError(f"{where}: the account has no money left ({said})")
     if status in _USER_STATUS:
-        return UserError(f"{where}: the request is refused ({brief})")
+        if exchange.status < 400 or concerns_all(status, body):
+            raise UserError(f"{where}: the request is refused ({said})")
+        raise UnclearRefusalError(Refusal(REFUSED, said, status))
     if status == 429:
-        return TransientError("rate_limited", brief, _retry_after(headers))
+        raise TransientError("rate_limited", said, _retry_after(headers))
     if status == 408 and headers is None:
-        return TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
+        raise TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
     unreached = _unreached(error)
     billed = headers is None and not unreached
-    return TransientError("unavailable", brief, _retry_after(headers), billed, unreached)
+    raise TransientError("unavailable", said, _retry_after(headers), billed, unreached)
 
 
-def _brief(error: Exception, key: str | None) -> str:
-    line = " ".join(str(error).split())
-    if key:
-        line = line.replace(key, "(key)")
-    before = ""
+def _without(key: str | None, text: str) -> str:
+    return text.replace(key, "(key)") if key else text
+
+
+def _brief(error: Exception | None) -> str:
+    line, before = " ".join(str(error).split()), ""
     while before != line:
         before, line = line, _NOISE.sub("", line)
-    return line if len(line) <= 300 else f"{line[:300]}…"
+    return line
 
 
 def _unreached(error: BaseException | None) -> bool:

@@ -1,0 +1,80 @@
+"""What a call sent back, byte for byte: kept beside litellm, which reads known forms only and fails on others.
+
+litellm finds the address, the key and the parameters of a provider; what it makes of a chat completion is not used.
+A completion with content in parts or numbers of another type is a traceback in it, so it is given one that holds
+nothing in place of each.
+"""
+
+from __future__ import annotations
+
+import json
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_CHAT = "/chat/completions"
+_NOTHING = {
+    "id": "read",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "read",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The last reply of a call: its status, 0 before there is one; its text; whether it is a chat completion's."""
+
+    status: int = 0
+    body: str = ""
+    is_chat: bool = False
+
+
+CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+class Listening(httpx.AsyncBaseTransport):
+    """A transport that keeps what comes back in the call's `CURRENT` exchange."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See httpx."""
+        response = await self._inner.handle_async_request(request)
+        exchange = CURRENT.get()
+        if exchange is None or response.is_redirect:
+            return response
+        response.request = request
+        data = await response.aread()
+        exchange.status, exchange.body = response.status_code, data.decode(response.encoding or "utf-8", "replace")
+        exchange.is_chat = response.status_code == 200 and request.url.path.endswith(_CHAT)
+        headers = httpx.Headers(response.headers)
+        for name in ("content-encoding", "content-length", "transfer-encoding"):
+            headers.pop(name, None)
+        if exchange.is_chat:
+            headers["content-type"] = "application/json"
+            data = json.dumps(_NOTHING).encode()
+        return httpx.Response(response.status_code, headers=headers, content=data, request=request)
+
+    async def aclose(self) -> None:
+        """See httpx."""
+        await self._inner.aclose()
+
+
+def listen(handler: Any) -> None:
+    """Have all of litellm's asynchronous clients listen; `handler` is its AsyncHTTPHandler, which makes transports."""
+    made = handler.create_async_transport
+
+    def create(*args: Any, **more: Any) -> Any:
+        inner = made(*args, **more)
+        # One of httpx's own, which is used where aiohttp is switched off, is looked for by litellm when it sets up
+        # proxies; there litellm's own reading has to do.
+        own = inner is None or isinstance(inner, httpx.AsyncHTTPTransport)
+        return inner if own else Listening(inner)
+
+    handler.create_async_transport = staticmethod(create)

@@ -1,0 +1,165 @@
+"""Refusals of one request: too long, or a text that a provider will not have. Told by what providers say.
+
+A refusal concerns one request and no other; anything else that will not mend itself (key, money, model name)
+concerns them all. Codes and types are read first, then words. What words are known is in the tests, with sources.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from diziner.common.plain import plain_message
+from diziner.prompting.request import Refusal
+
+TOO_LONG, REFUSED = "too_long", "refused"
+
+# Names in the fields code, type, status, reason and the like, without regard to case and separators.
+_LONG_NAMES = frozenset(
+    {
+        *("contextlengthexceeded", "contextwindowexceeded", "contextlengtherror", "exceedcontextsizeerror"),
+        *("stringabovemaxlength", "stringtoolong", "inputtoolong", "inputtoolarge", "prompttoolong"),
+        *("prompttoolarge", "requesttoolarge", "requestentitytoolarge", "payloadtoolarge", "contenttoolarge"),
+        *("tokenlimitexceeded", "tokenslimitreached", "tokenslimitexceeded", "maxtokenslimitexceeded"),
+        *("inputlengthexceeded", "inputtokensexceeded", "contextoverflow"),
+    }
+)
+_FILTER_NAMES = frozenset(
+    {
+        *("contentfilter", "contentfiltered", "contentpolicyviolation", "responsibleaipolicyviolation"),
+        *("datainspectionfailed", "invalidprompt", "moderation", "moderationblocked", "moderationerror"),
+        *("contentmoderation", "inputmoderation", "safety", "prohibitedcontent", "blocklist", "spii"),
+        *("promptblocked", "guardrailintervened", "guardrailviolation", "sensitivecontent", "contentsecurity"),
+        *("contentblocked", "blockedcontent", "policyviolation", "usagepolicyviolation", "1301"),
+    }
+)
+# A window that a text does not fit into.
+_LONG_WORDS = re.compile(
+    r"context[ _-]?(?:length|window|size|limit)|max_?model_?len|n_ctx\b"
+    r"|maximum (?:prompt|sequence|input) (?:length|tokens)"
+    r"|(?:prompt|input|request|text|message|document|messages|conversation)\b[^.]{0,40}"
+    r"\btoo (?:long|large|big|many tokens)"
+    r"|too many (?:input |prompt |total )?tokens|reduce (?:the |your )?(?:length|prompt|input|messages)"
+    r"|tokens?\b[^.]{0,80}\b(?:exceed|must be <=|larger than|greater than|over the limit)"
+    r"|(?:exceed\w*|above|over)\b[^.]{0,60}\b(?:token limit|tokens? allowed|number of tokens|max_(?:seq|input|total)\w*"
+    r"|(?:input|prompt) (?:length|limit))"
+    r"|range of input length|input length|model token limit|超长|过长|长度超",
+    re.IGNORECASE,
+)
+# A filter that a text does not pass.
+_FILTER_WORDS = re.compile(
+    r"moderat(?:ion|ed)|\bflagged\b|content[ _-]?(?:management |safety |security )?(?:polic(?:y|ies)|filter\w*)"
+    r"|(?:usage|acceptable use|safety|content) (?:polic(?:y|ies)|guidelines?)"
+    r"|responsible ai|inappropriate content|content (?:was |is )?blocked"
+    r"|data.?inspection.?failed|content exists risk|considered high risk|\bhigh[- ]risk\b"
+    r"|sensitive (?:content|words?|info)|new_sensitive|unsafe content|harmful content|prohibited content"
+    r"|safety (?:system|filter|settings|check|reasons?)"
+    r"|\bguardrails?\b|safety_check|blocked by (?:our|the) (?:safety|content)|prompt (?:was |is )?blocked"
+    r"|(?:input|prompt|request|content|text) (?:was |is |has been )?(?:rejected|blocked|refused)"
+    r" (?:by|for|due to|because)"
+    r"|敏感|不安全|违规|违法|审核|不当内容",
+    re.IGNORECASE,
+)
+# What concerns the account or the key, whatever else is said.
+_ACCOUNT = re.compile(
+    r"(?:incorrect|invalid|missing|expired|no|your|wrong|valid) (?:\w+ )?(?:api[ _-]?)?(?:key|token|credentials?)\b"
+    r"|api[ _-]?key (?:not|is|was|has)|unauthori[sz]ed|authenticat"
+    r"|your (?:account|organi[sz]ation|project|team|workspace)"
+    r"|account (?:is|was|has|not|deactivated|suspended|disabled)"
+    r"|deactivated|suspended|billing|credit|balance|quota|payment|arrear|overdue|subscription"
+    r"|(?:country|region|territory|location)\b[^.]{0,40}\bnot (?:supported|available)",
+    re.IGNORECASE,
+)
+# What concerns what one may do at all, unless a filter is named beside it.
+_ACCESS = re.compile(
+    r"permission|not (?:allowed|entitled|permitted)|access (?:denied|to (?:this |the )?(?:model|resource|region))"
+    r"|no access|\bforbidden\b",
+    re.IGNORECASE,
+)
+_NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
+_SAID = ("message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description")
+
+
+def refusal_in(status: int, body: str) -> Refusal | None:
+    """The refusal that a reply's status and body state; None for everything else.
+
+    >>> refusal_in(413, "<html>too large</html>")
+    Refusal(code='too_long', detail='HTTP 413: <html>too large</html>', status=413)
+    >>> refusal_in(401, '{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}')
+    """
+    if status in (401, 402, 404):
+        return None
+    names, words = _told(body)
+    detail = plain_message(words or f"HTTP {status}: {body}")
+    if names & _LONG_NAMES or status == 413:
+        return Refusal(TOO_LONG, detail, status)
+    if status == 429:
+        # Mostly the pace; but a request that is larger than a minute's tokens waits for ever.
+        return Refusal(TOO_LONG, detail, status) if re.search("request too large", words, re.IGNORECASE) else None
+    if _ACCOUNT.search(words):
+        return None
+    # Errors of servers come in all words: there, only names and those of a window are telling.
+    filtered = status < 500 and (_FILTER_WORDS.search(words) or "flagged_input" in body)
+    if names & _FILTER_NAMES or filtered:
+        return Refusal(REFUSED, detail, status)
+    if _LONG_WORDS.search(words) and not _ACCESS.search(words):
+        return Refusal(TOO_LONG, detail, status)
+    return None
+
+
+def concerns_all(status: int, body: str) -> bool:
+    """Whether an error that is no known refusal is about the key, the account or the model for certain."""
+    _, words = _told(body)
+    return (
+        status in (401, 402, 404, 405)
+        or (status == 403 and not words)
+        or bool(_ACCOUNT.search(words) or _ACCESS.search(words))
+    )
+
+
+def message_in(status: int, body: str) -> str:
+    """What the body says, on one line."""
+    _, words = _told(body)
+    return plain_message(words or f"HTTP {status}: {body}".removesuffix(": "))
+
+
+def _told(body: str) -> tuple[set[str], str]:
+    """The names of the error that a body holds, and what it says in words."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return set(), body
+    pairs = list(_pairs(value, 0))
+    names = {re.sub(r"[^a-z0-9]", "", str(held).lower()) for name, held in pairs if name in _NAMED}
+    said = [str(held) for name, held in pairs if name in _SAID and isinstance(held, str) and held]
+    if isinstance(value, str):
+        said.append(value)
+    return names, "; ".join(dict.fromkeys(said))
+
+
+def _pairs(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """The texts and numbers of an error object by name; errors in errors, and JSON in texts, too."""
+    if depth > 6:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _pairs(item, depth + 1)
+    elif isinstance(value, dict):
+        for name, held in value.items():
+            if isinstance(held, dict | list):
+                yield from _pairs(held, depth + 1)
+            elif isinstance(held, str) and held.lstrip()[:1] == "{" and (inner := _json(held)) is not None:
+                yield from _pairs(inner, depth + 1)
+            elif name == "error" and isinstance(held, str):
+                yield "message", held
+            else:
+                yield name, held
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,95 @@
+"""Files of a new project, as bytes by path.
+
+An installed package holds them in its folder `skeleton`. A checkout holds there only what no checkout needs, and has
+the rest where it stands; pyproject.toml says which files these are, to the build of the package too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+from diziner.common.version import VERSION
+from diziner.layout import DATA, GATES, MARK, METRICS, PARAMS, PIPELINE, ROOT_PIPELINE, has_library
+from diziner.pipeline.code import CODE, PACKAGE
+
+SKELETON = PACKAGE / "skeleton"
+EXAMPLE = "conll2003"  # the benchmark of a project for own corpora
+_PROFILE = PACKAGE / "profiles" / "embedded.yaml"
+_ROOT_LOCK = Path("dvc.lock")
+_LIBRARY_DEP = "      - diziner\n"
+_LIBRARY_LOCKED = re.compile(
+    r"(?<=- path: )diziner\n      hash: md5\n      md5: \S+\n      size: \d+\n      nfiles: \d+(?=\n)"
+)
+_FLOOR = re.compile(r"^    (\w+): [\d.]+\n", re.MULTILINE)
+
+
+def project_files(own: bool = False) -> dict[Path, bytes]:
+    """Return the files of a project with all benchmarks, or with `own` with the example alone; the mark comes last.
+
+    With all benchmarks, metrics and locks are those of the recorded run, so that a replay leaves them as they are.
+    """
+    sources = _sources()
+    rooms = sorted(path.parent.name for path in sources if path.name == "sample.txt")
+    if own:
+        rooms = [name for name in rooms if name == EXAMPLE]
+    files = {path: source.read_bytes() for path, source in sources.items() if _belongs(path, rooms, own)}
+    template = files[PIPELINE]
+    for name in rooms:
+        files[DATA / name / "dvc.yaml"] = template
+    files[PARAMS] = _PROFILE.read_bytes()
+    files[ROOT_PIPELINE] = root_pipeline(files[ROOT_PIPELINE].decode()).encode()
+    if _ROOT_LOCK in files:
+        files[_ROOT_LOCK] = _root_lock(files[_ROOT_LOCK].decode()).encode()
+    gates = _FLOOR.sub(lambda line: line[0] if line[1] in rooms else "", files[GATES].decode())
+    files[GATES] = gates.encode()
+    return dict(sorted(files.items())) | {MARK: mark()}
+
+
+def managed(files: dict[Path, bytes]) -> dict[Path, bytes]:
+    """Return those files of a project that come from diziner alone: people edit the others."""
+    folders = (PIPELINE.parent, Path(".dvc") / "plots")
+    alone = (Path("Makefile"), ROOT_PIPELINE)
+    return {path: data for path, data in files.items() if path in alone or any(path.is_relative_to(f) for f in folders)}
+
+
+def mark() -> bytes:
+    """Return the mark of a project that this version lays."""
+    return f"{VERSION}\n".encode()
+
+
+def root_pipeline(text: str) -> str:
+    """Put the mark in place of the library among the dependencies of code_digests: the library is not in the project.
+
+    So another version of diziner, which writes another mark, has the digests written anew.
+    """
+    return text.replace(_LIBRARY_DEP, f"      - {MARK}\n", 1)
+
+
+def _root_lock(text: str) -> str:
+    data = mark()
+    digest = hashlib.md5(data).hexdigest()
+    locked = f"{MARK}\n      hash: md5\n      md5: {digest}\n      size: {len(data)}"
+    return _LIBRARY_LOCKED.sub(locked, text, count=1)
+
+
+def _sources() -> dict[Path, Path]:
+    files = {path for path in SKELETON.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    found = {path.relative_to(SKELETON): path for path in files}
+    if has_library(CODE) and (CODE / "pyproject.toml").is_file():
+        table = tomllib.loads((CODE / "pyproject.toml").read_text(encoding="utf-8"))
+        patterns = table.get("tool", {}).get("diziner", {}).get("skeleton", ())
+        found |= {path.relative_to(CODE): path for pattern in patterns for path in CODE.glob(pattern)}
+    return found
+
+
+def _belongs(path: Path, rooms: list[str], own: bool) -> bool:
+    """Whether a file is of these rooms or of none; an own project has no outputs that span all benchmarks."""
+    if path.parent.parent == DATA:
+        return path.parent.name in rooms
+    if path.parent.parent == METRICS:
+        named = re.sub(r"-r\d+$", "", path.stem) in rooms
+        return named or (path.parent.name == "plots" and not own)
+    return not (own and (path == _ROOT_LOCK or (path.parent == METRICS and path.suffix == ".json")))

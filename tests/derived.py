@@ -1,0 +1,153 @@
+"""Files that follow from tables in the code: `python tests/derived.py` writes them, tests/test_derived.py compares.
+
+Each thing that is built in is declared in one place; its row in a page and its key in a schema are made from there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def protocols_page(written: str) -> str:
+    """docs/protocols.md with the table and the sections of the protocols as the code declares them."""
+    from diziner.scoring.protocols import PROTOCOLS
+
+    head, _, rest = written.partition("| protocol | ")
+    between, _, rest = rest.partition("## The protocols\n")
+    tail = rest[rest.index("## Scores by type\n") :]
+    rows = [f"| `{name}` | {own.unit} | {own.correct} | {own.used_by} |" for name, own in PROTOCOLS.items()]
+    table = ["| protocol | a unit is | correct if | used by |", "| --- | --- | --- | --- |", *rows]
+    sections = [f"### {name}\n\n{own.section}\n" for name, own in PROTOCOLS.items()]
+    assert re.fullmatch(r"(?s)a unit is.*\|\n\n", between), "nothing but the table stands there"
+    return head + "\n".join(table) + "\n\n## The protocols\n\n" + "\n".join(sections) + "\n" + tail
+
+
+def benchmark_schema(written: str) -> str:
+    """The schema of cards, with the keys of every source that is built in."""
+    from diziner.corpora.sources import SOURCES
+
+    schema = json.loads(written)
+    layout = {key: {"$ref": f"#/definitions/{key}"} for key in ("columns", "labels", "label_map", "expected")}
+    how = {"description": "Where to get the data and where to put them.", "type": "string", "minLength": 1}
+    schema["properties"]["sources"] = {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            name: {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(own.required),
+                "properties": {**own.options, **({"how": how, **layout} if own.has_layout else {})},
+            }
+            for name, own in SOURCES.items()
+        },
+        # Of a plug-in, which checks what is its own.
+        "additionalProperties": {"type": "object", "properties": {"how": how, **layout}},
+    }
+    return schema_text(schema)
+
+
+def agreement_schema(written: str) -> str:
+    """The schema of agreement.json, with every measure."""
+    from diziner.agreement import chance, pairwise  # noqa: F401 - they declare what is built in
+    from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
+
+    schema = json.loads(written)
+    bounded = {low: {"type": "number", "minimum": low, "maximum": 1} for low in (-1, 0)}
+    own = [key for key in schema["required"] if key not in SET_MEASURES and schema["properties"][key] != bounded[-1]]
+    properties = {key: schema["properties"][key] for key in own}
+    properties["pairs"] |= {
+        "required": list(PAIR_MEASURES),
+        "properties": {
+            name: {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "array", "minItems": 1, "items": bounded[measure.low]},
+            }
+            for name, measure in PAIR_MEASURES.items()
+        },
+    }
+    properties |= {name: bounded[measure.low] for name, measure in SET_MEASURES.items()}
+    return schema_text(schema | {"required": list(properties), "properties": properties})
+
+
+def round_metrics_schema(written: str) -> str:
+    """The schema of metrics/rounds/*.json, with every measure that is there."""
+    from diziner.agreement import chance, pairwise  # noqa: F401 - they declare what is built in
+    from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
+
+    schema = json.loads(written)
+    (
+        first,
+        *_,
+    ) = schema["required"]
+    others = schema["required"][schema["required"].index("hotspots") :]
+    means = [measure.mean_as for measure in PAIR_MEASURES.values() if measure.mean_as]
+    names = [first, *means, *SET_MEASURES, *others]
+    figure = {"type": ["number", "null"]}
+    return schema_text(schema | {"required": names, "properties": dict.fromkeys(names, figure)})
+
+
+def final_metrics_schema(written: str) -> str:
+    """The schema of metrics/final/*.json, with every headline figure."""
+    from diziner.results.figures import FIGURES
+
+    figures = {figure.name: figure.schema for figure in FIGURES}
+    return schema_text(json.loads(written) | {"required": list(figures), "properties": figures})
+
+
+def summary_schema(written: str) -> str:
+    """The schema of metrics/summary.json, with the figures of a row and the means."""
+    from diziner.results.figures import COUNT, FIGURES, SHARE
+
+    schema = json.loads(written)
+    bare = {
+        figure.name: {key: value for key, value in figure.schema.items() if key != "description"} for figure in FIGURES
+    }
+    shown = {figure.name: bare[figure.name] for figure in FIGURES if figure.in_summary}
+    row = {"benchmark": {"type": "string"}, **shown, "usd": {**SHARE, "minimum": 0}}
+    averaged = {figure.name: SHARE for figure in FIGURES if figure.averaged}
+    means = {"documents": COUNT, "scored": COUNT, **averaged}
+    schema["properties"]["benchmarks"]["items"] |= {"properties": row, "required": list(row)}
+    schema["properties"]["mean"] |= {"properties": means, "required": list(means)}
+    return schema_text(schema)
+
+
+def schema_text(schema: object) -> str:
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
+# File -> what makes its text from what is written there.
+DERIVED: dict[str, Callable[[str], str]] = {
+    "docs/protocols.md": protocols_page,
+    "diziner/schemas/benchmark.schema.json": benchmark_schema,
+    "diziner/schemas/agreement.schema.json": agreement_schema,
+    "diziner/schemas/round_metrics.schema.json": round_metrics_schema,
+    "diziner/schemas/final_metrics.schema.json": final_metrics_schema,
+    "diziner/schemas/summary.schema.json": summary_schema,
+}
+
+
+def derived(name: str) -> tuple[str, str]:
+    """What a file holds, and what it would hold."""
+    written = (ROOT / name).read_text(encoding="utf-8")
+    return written, DERIVED[name](written)
+
+
+def main() -> None:
+    for name in DERIVED:
+        written, made = derived(name)
+        if made != written:
+            (ROOT / name).write_text(made, encoding="utf-8")
+            sys.stdout.write(f"{name}: made anew\n")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

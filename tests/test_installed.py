@@ -1,0 +1,176 @@
+"""A use outside the clone: what the wheel installs, and what works with it in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from projects import copy_project
+
+from diziner.common.version import VERSION
+
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
+OFFLINE = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "DVC_NO_ANALYTICS": "1"}
+
+
+def run(*words: str | Path, where: Path, code: int = 0, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command that knows nothing of this checkout or its environment; `path` comes first on its PATH."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    environment = {**kept, **OFFLINE, "PATH": f"{path or '/bin'}:/usr/local/bin:/usr/bin:/bin"}
+    done = subprocess.run(words, cwd=where, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a clean clone."""
+    folder = tmp_path_factory.mktemp("wheel")
+    clone = copy_project(folder / "clone", None, recordings=True).folder
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index")
+    run(*pip, "-w", folder, clone, where=folder)
+    [found] = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of an environment where the wheel is installed, beside the packages that it needs."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", folder, where=folder.parent)
+    packages = folder / sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/")
+    (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin/python", "install", "-q", "--no-deps", "--no-index")
+    run(*pip, wheel, where=folder.parent)
+    assert (folder / "bin/diziner").is_file()
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def project(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of all benchmarks in an empty folder, committed as it was laid, then one of them replayed."""
+    above = tmp_path_factory.mktemp("my projects")
+    run("diziner", "init", "p", where=above, path=scripts)
+    folder = above / "p"
+    for words in (["add", "-A"], ["commit", "-q", "-m", "laid"]):
+        run(*GIT, *words, where=folder)
+    run("diziner", "repro", "conll2003", where=folder, path=scripts)
+    return folder
+
+
+def test_the_wheel_installs_diziner_alone(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {"diziner", f"diziner-{VERSION}.dist-info"}
+    assert {"diziner/py.typed", "diziner/skeleton/stages/run", "diziner/skeleton/.gitignore"} <= set(names)
+    assert not [name for name in names if name.startswith("diziner/skeleton/tests")]
+    assert len([name for name in names if name.endswith("/tape.jsonl")]) == 18
+    assert wheel.stat().st_size < 2_000_000
+
+
+def test_a_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    build = "import sys; from setuptools.build_meta import build_sdist as b; print(b(sys.argv[1]))"
+    done = run(sys.executable, "-c", build, tmp_path, where=wheel.parent / "clone")
+    with tarfile.open(tmp_path / done.stdout.splitlines()[-1]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = "import sys; from setuptools.build_meta import build_wheel as b; b(sys.argv[1])"
+    run(sys.executable, "-c", again, tmp_path, where=tmp_path / f"diziner-{VERSION}")
+    [second] = tmp_path.glob("*.whl")
+    contents = [{name: z.read(name) for name in z.namelist()} for z in map(zipfile.ZipFile, (wheel, second))]
+    assert contents[0] == contents[1]
+
+
+def test_in_an_empty_folder_make_repro_ends_with_a_table(scripts: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my corpora"
+    run("diziner", "init", folder, "--own", where=tmp_path, path=scripts)
+    lines = run("make", "repro", where=folder, path=scripts).stdout.splitlines()
+    [row] = [line for line in lines if line.startswith("conll2003  ")]
+    summary = json.loads((folder / "metrics/summary.json").read_text())
+    assert summary["mean"]["scored"] == 1 and f"{summary['f1']['conll2003']:.3f}" in row
+    for words in (["add", "-A"], ["commit", "-q", "-m", "reproduced"]):
+        run(*GIT, *words, where=folder)
+    assert "up to date" in run("make", "repro", where=folder, path=scripts).stdout
+    assert run("git", "status", "--porcelain", where=folder).stdout == ""
+    assert "passed: 1 benchmark" in run("diziner", "gate", "--base", "HEAD", where=folder, path=scripts).stdout
+
+
+def test_a_new_project_replays_its_answers_to_the_figures_that_it_was_laid_with(project: Path, scripts: Path) -> None:
+    """Locks, digests of code and metrics are as laid, to the byte; no model was asked."""
+    assert (project / "data/conll2003/final/scores.json").is_file()
+    assert run("git", "status", "--porcelain", where=project).stdout == ""
+    assert not (project / ".responses").exists()
+    report = json.loads(run("diziner", "doctor", "--json", "--quick", where=project, path=scripts).stdout)
+    assert [finding for finding in report["findings"] if finding["state"] == "problem"] == []
+
+
+def test_make_says_where_it_looks_for_diziner(project: Path) -> None:
+    done = run("make", "repro", where=project, code=2)
+    assert "no diziner in .venv/bin or on the PATH" in done.stderr
+
+
+def test_an_environment_without_diziner_is_not_the_projects(project: Path, scripts: Path) -> None:
+    """Another tool's environment above, which has all that the library needs."""
+    packages = project.parent / ".venv/lib/python3.11/site-packages"
+    [needs] = re.findall("^needs='(.*)'$", (project / "stages/run").read_text(), re.MULTILINE)
+    for name in needs.split():
+        (packages / name).mkdir(parents=True)
+    (project.parent / ".venv/bin").mkdir()
+    (project.parent / ".venv/bin/python").symlink_to("/bin/false")
+    corpus = (scripts / "python", "-m", "stages.corpus", "conll2003")
+    repro = ("diziner", "repro", "-f", "data/conll2003/dvc.yaml:corpus")
+    run(*repro, where=project, path=scripts)
+    (packages / "diziner-0.0.1.dist-info").mkdir()
+    try:
+        said = run(*repro, where=project, path=scripts, code=1).stderr
+        assert said.startswith("error: ") and said.count("\n") == 1
+    finally:
+        shutil.rmtree(project.parent / ".venv")
+    # DVC removes a stage's outputs before it runs.
+    assert "`diziner repro -f dvc.yaml:code_digests`" in run(*corpus, where=project, path=scripts, code=2).stderr
+    run("git", "checkout", "-q", "--", "stages", where=project)
+
+
+def test_a_stage_stops_at_code_that_is_not_what_its_digest_file_says(project: Path, scripts: Path) -> None:
+    [module] = scripts.parent.rglob("diziner/corpora/card.py")
+    before = module.read_bytes()
+    module.write_bytes(before + b"\n# another release\n")
+    corpus = (scripts / "python", "-m", "stages.corpus", "conll2003")
+    try:
+        said = run(*corpus, where=project, path=scripts, code=2).stderr
+        assert "diziner/corpora/card.py" in said
+        remedy = "diziner repro -f dvc.yaml:code_digests"
+        assert f"`{remedy}`" in said
+        run(*remedy.split(), where=project, path=scripts)
+        run(*corpus, where=project, path=scripts)
+    finally:
+        module.write_bytes(before)
+
+
+def test_another_projects_package_of_stages_is_its_own(scripts: Path, tmp_path: Path) -> None:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/prepare.py").write_text("VALUE = 7\n")
+    for package in (False, True):
+        if package:
+            (tmp_path / "stages/__init__.py").touch()
+        code = "import stages.prepare, diziner.cli, sys; print(stages.prepare.VALUE, stages.__path__[0])"
+        said = run(scripts / "python", "-c", code, where=tmp_path).stdout.split()
+        assert said == ["7", str(tmp_path / "stages")]
+    assert "`diziner init DIR`" in run(scripts / "diziner", "summary", where=tmp_path, code=2).stderr
+
+
+def test_plain_files_are_scored_in_an_empty_folder(scripts: Path, tmp_path: Path) -> None:
+    (tmp_path / "gold.conll").write_text("Ada B-PER\nsaw O\nRome B-LOC\n\n")
+    (tmp_path / "mine.conll").write_text("Ada B-PER\nsaw O\nRome O\n\n")
+    words = ("score", "--gold", "gold.conll", "--pred", "mine.conll")
+    scores = json.loads(run(scripts / "diziner", *words, where=tmp_path).stdout)
+    assert scores["predictions"][0]["protocols"]["strict"]["precision"] == 1.0
+    assert run(scripts / "diziner", "--version", where=tmp_path).stdout == f"diziner {VERSION}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gold.conll", "mine.conll"]
