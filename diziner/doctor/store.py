@@ -45,19 +45,12 @@ def look(path: Path) -> tuple[int, int | None]:
 
     Errors: sqlite3.DatabaseError for what is damaged, among them OperationalError for what cannot be read now.
     """
-    from diziner.llm.store import LAYOUT
+    from diziner.llm.store import opened_for_reading
+    from diziner.llm.tables import LAYOUT
 
     if path.stat().st_size == 0:
         raise sqlite3.DatabaseError("the file is empty")
-    journal, shared = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
-    # Without a journal nobody is writing, and SQLite needs no locks; it would leave files of its own beside the store.
-    # With one, the store is whole only together with it, read under the locks of those who write.
-    way = "mode=ro&immutable=1"
-    if journal.exists() and journal.stat().st_size:
-        if not shared.exists():
-            raise sqlite3.OperationalError("locked: it has a journal that is to be taken in")
-        way = "mode=ro"
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=0)) as connection:
+    with closing(opened_for_reading(path)) as connection:
         layout = connection.execute("PRAGMA user_version").fetchone()[0]
         if layout > LAYOUT:
             return layout, None

@@ -104,10 +104,8 @@ class OutFolder:
 
     def others(self, names: Sequence[str]) -> list[Path]:
         """Shards that are not among `names`, sorted: of other documents, settings, code or format."""
-        if not self.path.is_dir():
-            return []
         mine = {self.shard(name).name for name in names}
-        return sorted(file for file in self.path.iterdir() if _SHARD.fullmatch(file.name) and file.name not in mine)
+        return [file for file in shard_files(self.path) if file.name not in mine]
 
     def remove(self, shards: Sequence[Path]) -> None:
         """Remove shards and the reports on them."""
@@ -150,6 +148,11 @@ class OutFolder:
             return report if self.shard(name).stat().st_size == report.bytes else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # not there, or not ours: the shard is done again, from answers that are kept
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """All shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
+    return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
 
 
 def labelled_row(document: Document, annotation: Annotation) -> dict[str, Any]:

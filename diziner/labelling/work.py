@@ -40,6 +40,11 @@ class Labeller:
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
+    @property
+    def nano_usd(self) -> int:
+        """What the calls of this labeller have cost so far, in billionths of a US dollar."""
+        return self._asker.tally.nano_usd
+
     def label(self, name: str, documents: Sequence[Document]) -> Report:
         """Annotate the shard's documents, and write their rows and the report, in this order.
 

@@ -26,11 +26,17 @@ def _shown(label: str, total: int, found: int) -> Iterator[Advance]:
 
 @dataclass
 class Tally:
-    """What asking cost so far: requests asked, of these found in the store or a tape, and sent to a model."""
+    """What asking cost so far: requests asked, of these found in the store or a tape, and sent to a model;
+    the cost of its own calls in billionths of a US dollar, whatever others spend meanwhile."""
 
     asked: int = 0
     found: int = 0
     called: int = 0
+    nano_usd: int = 0
+
+    def pay(self, nano_usd: int) -> None:
+        """Add what a call cost."""
+        self.nano_usd += nano_usd
 
 
 @dataclass
@@ -130,12 +136,15 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
-        budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found)
+        budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found, self.tally.pay)
         if endpoint.name not in self._lanes:
             self._lanes[endpoint.name] = Lane(endpoint)
 
         def received(request: Request, outcome: Outcome) -> None:
-            self.tally.called += 1
+            if request.key in budget.paid_elsewhere:
+                self.tally.found += 1
+            else:
+                self.tally.called += 1
             outcomes[request.key] = outcome
             advance()
 

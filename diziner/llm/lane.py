@@ -13,6 +13,7 @@ from diziner.common.errors import DizinerError, UserError
 from diziner.endpoints import Endpoint, Send
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget, BudgetError
+from diziner.llm.claimed import Claimed
 from diziner.llm.first_calls import FirstCalls
 from diziner.llm.pacing import AdaptiveLimit
 from diziner.llm.shared_limits import pacer, places
@@ -63,13 +64,17 @@ class Lane:
         calls all failed, once the calls in flight, which are paid for, are back. What was received before it has been
         passed on.
         """
-        waiting = iter(requests)
         self._stop = None
+        waiting = Claimed(requests, budget, lambda: self._stop is not None)
 
         async def work(place: int) -> None:
             await asyncio.sleep(place * _APART_S)
-            # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
-            for request in waiting:
+            # Workers share the requests, so at most `concurrency` calls are in flight and order is kept.
+            while claimed := await waiting.next():
+                request, reply = claimed
+                if reply is not None:
+                    received(request, reply)
+                    continue
                 try:
                     outcome = await self._call(request, send, budget, first)
                 except BudgetError as error:
@@ -77,6 +82,7 @@ class Lane:
                     return
                 if outcome is None:
                     return
+                await budget.let_go(request)
                 received(request, outcome)
                 if first is not None:
                     self._stop = self._stop or first.ended(request, outcome)

@@ -19,7 +19,7 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS spending (work TEXT, repair INTEGER, address TEXT, model TEXT, revision TEXT, "
     "structured TEXT, reported TEXT, fingerprint TEXT, calls INTEGER, unanswered INTEGER, unpriced INTEGER, "
     "prompt_tokens INTEGER, completion_tokens INTEGER, nano_usd INTEGER, compared_reported INTEGER, "
-    "compared_priced INTEGER, "
+    "compared_priced INTEGER, cached_tokens INTEGER NOT NULL DEFAULT 0, "
     "PRIMARY KEY (work, repair, address, model, revision, structured, reported, fingerprint)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS reservations (id INTEGER PRIMARY KEY, nano_usd INTEGER NOT NULL)",
 )
@@ -31,7 +31,8 @@ class Spending:
 
     `reported` and `fingerprint` are the model's own account of what it is. `unanswered` counts responses that
     are no answers, `unpriced` those whose cost nobody knows. `nano_usd` is the cost: the provider's where it
-    names one, else by price. `compared_*` are both sums over the calls that have both.
+    names one, else by price. `compared_*` are both sums over the calls that have both. `cached_tokens` are those of
+    the prompts that the provider had at hand.
     """
 
     work: str
@@ -50,6 +51,7 @@ class Spending:
     nano_usd: int
     compared_reported: int
     compared_priced: int
+    cached_tokens: int = 0
 
 
 _COLUMNS = tuple(field.name for field in fields(Spending))
@@ -84,6 +86,7 @@ def spending_of(request: Request, response: Response, work: str, repair: bool, p
         nano_usd=nano(known or 0.0),
         compared_reported=nano(reported_usd or 0.0) if both else 0,
         compared_priced=nano(priced_usd or 0.0) if both else 0,
+        cached_tokens=response.cached_tokens,
     )
 
 
