@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do the action."""
+    """Run the chosen action."""
     store = ResponseStore(store_path())
     match options.action:
         case "export":
@@ -119,7 +119,7 @@ def collect(store: ResponseStore, delete: bool, yes: bool) -> None:
 
 
 def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:
-    """What a tape's first line says: which models, which weights, which runtime, when."""
+    """Return what a tape's first line says: which models, which weights, which runtime, when."""
     models = {(request["address"], request["model"]): request["revision"] for _, request, _ in rows}
     weights = settings.weights
     named: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def _runtime() -> str:
 
 
 def _cost(request: Mapping[str, Any], reply: Reply, settings: Settings) -> float | None:
-    """US dollars that an answer cost, as its provider said, else by price; None where neither is known."""
+    """Return US dollars that an answer cost, as its provider said, else by price; None where neither is known."""
     if isinstance(reply, Refusal):
         return 0.0
     if reply.cost_usd is not None:

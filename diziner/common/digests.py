@@ -14,7 +14,7 @@ _SETTLED_S = 2.0
 
 
 def sha256_of(path: Path, stamps: Path) -> str:
-    """The SHA-256 of a file. It is read once, and again once its size, its time or its inode has changed.
+    """Return the SHA-256 of a file. It is read once, and again once its size, its time or its inode has changed.
 
     `stamps` is a folder for what is known; where it cannot be written to, the file is read each time.
     Errors: OSError.

@@ -16,7 +16,7 @@ _RESTORE = "put a good copy in its place, or move it away and `diziner responses
 
 
 def check_store(subject: Subject) -> Iterator[Finding]:
-    """The store of the project: there, whole, of a layout that is known, and how much is in it."""
+    """Yield the store of the project: there, whole, of a layout that is known, and how much is in it."""
     if subject.root is None:
         return
     facts: dict[str, Any] = {"path": str(store_path()), "bytes": None, "responses": None, "layout": None}
@@ -41,7 +41,7 @@ def check_store(subject: Subject) -> Iterator[Finding]:
 
 
 def look(path: Path) -> tuple[int, int | None]:
-    """The layout of a store, and how many responses it holds; None where the layout is newer than this code.
+    """Return the layout of a store, and how many responses it holds; None where the layout is newer than this code.
 
     Errors: sqlite3.DatabaseError for what is damaged, among them OperationalError for what cannot be read now.
     """
@@ -61,7 +61,7 @@ def look(path: Path) -> tuple[int, int | None]:
 
 
 def _unread(error: sqlite3.DatabaseError, before: tuple[int, int], facts: dict[str, Any]) -> Finding:
-    """The finding on a store that could not be read; `before` are its time and size when that was begun."""
+    """Return the finding on a store that could not be read; `before` are its time and size when that was begun."""
     after = store_path().stat()
     text = reason(error)
     state: State = "problem"

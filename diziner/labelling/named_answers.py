@@ -36,7 +36,7 @@ def forget(store: ResponseStore, folder: Path) -> None:
 
 
 def folders(store: ResponseStore) -> list[str]:
-    """The folders that were labelled into, sorted."""
+    """Return the folders that were labelled into, sorted."""
     if not store.path.exists():
         return []
     query = "SELECT path FROM label_folders ORDER BY path"
@@ -44,7 +44,7 @@ def folders(store: ResponseStore) -> list[str]:
 
 
 def named_answers(store: ResponseStore, settings: Settings) -> set[str]:
-    """The keys of all answers that an output of a benchmark or a labelling names.
+    """Return the keys of all answers that an output of a benchmark or a labelling names.
 
     Errors: UserError for an output that is missing, and for a label folder that is gone or not finished: the answers
     behind it cannot be told from waste.
@@ -63,7 +63,7 @@ def named_answers(store: ResponseStore, settings: Settings) -> set[str]:
 
 
 def used_keys(room: Room, settings: Settings) -> Iterable[str]:
-    """The keys of the requests behind a room's annotations, predictions and refinements.
+    """Yield the keys of the requests behind a room's annotations, predictions and refinements.
 
     Errors: UserError with the path of an output that is missing.
     """

@@ -1,4 +1,4 @@
-"""The engine `ray`: shards over worker processes. A worker that dies is started again, and its shard done again.
+"""Engine `ray`: shards over worker processes. A worker that dies is started again, and its shard done again.
 
 Ray is imported here only, and runs on this machine only, where the response store is: workers wait for models most
 of the time, and what a cluster is needed for is the models (docs/label-at-scale.md).
@@ -40,7 +40,8 @@ class _Worker:
 def on_ray(
     job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: int, again: bool = False
 ) -> Iterator[tuple[Report, int]]:
-    """Reports as they come, each with its cost (`Labeller.nano_usd`). At most one shard a worker is in memory, and one
+    """Yield reports as they come, each with its cost (`Labeller.nano_usd`). At most one shard a worker is in memory,
+    and one
     on its way.
 
     Ray is started for the time of the run; a cluster that RAY_ADDRESS names is not joined.

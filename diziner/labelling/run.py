@@ -1,4 +1,4 @@
-"""A labelling from beginning to end: cut the input, do what is not done yet, write the manifest last."""
+"""Run of a labelling from beginning to end: cut the input, do what is not done yet, write the manifest last."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Work = Iterator[tuple[Shard, list[Document]]]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go;
+    """Options of a labelling's run; none changes a row. `replace` lets shards of other documents or settings go;
     `again` asks once more for what was refused or cannot be read."""
 
     shard_documents: int
@@ -129,7 +129,7 @@ def _reports(
 
 @contextmanager
 def _rejects(job: Job, skip_bad: bool) -> Iterator[Reject | None]:
-    """Where bad rows go: rejected.jsonl, which is there only if there are any."""
+    """Open rejected.jsonl, where bad rows go; it is left only if there are any."""
     path = job.out / REJECTED
     if not skip_bad:
         path.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ class Budget:
         self._known = {*earlier, *(endpoint.backend.identity(response) for response in found)}
 
     async def claim(self, request: Request) -> Reply | bool:
-        """Whether the request is ours to ask now; the reply, if another run has paid for it meanwhile."""
+        """Return whether the request is ours to ask now; the reply, if another run has paid for it meanwhile."""
 
         def step(connection: sqlite3.Connection) -> Reply | bool:
             for reply in kept(connection, [request.key]).values():
@@ -135,7 +135,7 @@ class Budget:
             self._close(reservation)
 
     def written_off(self, reservation: int | None) -> None:
-        """A call may have been billed and nobody will say: what was set aside stays spent."""
+        """Count what was set aside as spent: the call may have been billed, and nobody will say."""
         self._close(reservation)
 
     async def drain(self) -> None:
@@ -166,7 +166,7 @@ class Budget:
         )
 
     def _changed(self, response: Response) -> str | None:
-        """What to say if the model is not the one that answered before; None if it is, or nobody looks."""
+        """Return what to say if the model is not the one that answered before; None if it is, or nobody looks."""
         mode = self._endpoint.identity
         reported, fingerprint = self._endpoint.backend.identity(response)
         models = {model for model, _ in self._known if model}

@@ -25,7 +25,8 @@ class Claimed:
         self._stopped = stopped
 
     async def next(self) -> tuple[Request, Reply | None] | None:
-        """The next request that is ours to ask, or one with the reply that another run paid for; None at the end."""
+        """Return the next request that is ours to ask, or one with the reply that another run paid for; None at the
+        end."""
         wait = _FIRST_WAIT_S
         while self._left and not self._stopped():
             request = self._left.popleft()

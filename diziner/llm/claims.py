@@ -34,7 +34,7 @@ class Claimant:
         self._name = ""
 
     def claim(self, connection: sqlite3.Connection, key: str) -> bool:
-        """Claim a request within a transaction; False while another live process has it."""
+        """Return claim a request within a transaction; False while another live process has it."""
         self._live()
         held = connection.execute("SELECT owner, host, boot, since FROM claims WHERE key = ?", (key,)).fetchone()
         if held is not None and held[0] != self._name and not self._lapsed(*held):
@@ -84,7 +84,7 @@ def _ended(path: Path, file: IO[bytes]) -> None:
 
 
 def _is_dead(path: Path) -> bool:
-    """Whether nobody holds a claimant's file; such a file is removed."""
+    """Return whether nobody holds a claimant's file; such a file is removed."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +98,7 @@ def _is_dead(path: Path) -> bool:
 
 @cache
 def here() -> tuple[str, str]:
-    """This machine's name, and what tells its present run from others: containers of one machine share it."""
+    """Return this machine's name, and what tells its present run from others: containers of one machine share it."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -107,5 +107,5 @@ def here() -> tuple[str, str]:
 
 
 def claimants_folder(store: Path) -> Path:
-    """The folder of a store's claimants."""
+    """Return the folder of a store's claimants."""
     return store.with_name(f"{store.name}.claims")

@@ -32,7 +32,7 @@ _GOOD, _USEFUL = 1 / 16, 1 / 4  # of a request's length: no other base is tried;
 
 
 def pack(connection: sqlite3.Connection, request: str) -> tuple[int | None, bytes]:
-    """The base and the delta of a request in its canonical text, within a transaction."""
+    """Return the base and the delta of a request in its canonical text, within a transaction."""
     text = request.encode()
     if len(request) < _SHORT:
         return None, zstd.compress(text)
@@ -60,7 +60,7 @@ class Unpacker:
         self._known: dict[int, zstd.ZstdDict] = {}
 
     def unpack(self, base: int | None, delta: bytes) -> str:
-        """The canonical text of a request. Errors: DamagedRowError."""
+        """Return the canonical text of a request. Errors: DamagedRowError."""
         try:
             return zstd.decompress(delta, zstd_dict=None if base is None else self._base(base)).decode()
         except (zstd.ZstdError, UnicodeDecodeError, TypeError) as error:

@@ -100,7 +100,7 @@ class Lane:
             raise self._stop
 
     async def _call(self, request: Request, send: Send, budget: Budget, first: FirstCalls | None) -> Outcome | None:
-        """The outcome of one request; None if all calls are to stop before it was made."""
+        """Return the outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
         deadline: float | None = None
@@ -227,7 +227,7 @@ def _runner() -> asyncio.Runner:
 
 
 def _wait(made: int, wished: float | None) -> float:
-    """Seconds before the next attempt: full jitter, on top of what the provider wishes."""
+    """Return seconds before the next attempt: full jitter, on top of what the provider wishes."""
     longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(made - 1, 10))
     if wished is None:
         return random.uniform(0, longest)
@@ -235,7 +235,7 @@ def _wait(made: int, wished: float | None) -> float:
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to show: the user's before others that follow from it."""
+    """Return the error to show: the user's before others that follow from it."""
     users = errors.subgroup(UserError)
     found: BaseException = users or errors
     while isinstance(found, BaseExceptionGroup):

@@ -59,22 +59,22 @@ def is_same_answer(one: Reply, other: Reply) -> bool:
 
 
 def reply_text(reply: Reply) -> str:
-    """The reply as it is kept and digested: JSON on one line, keys sorted, no spaces."""
+    """Return the reply as it is kept and digested: JSON on one line, keys sorted, no spaces."""
     return compact(reply_to_json(reply))
 
 
 def compact(value: object) -> str:
-    """JSON on one line, keys sorted, no spaces."""
+    """Return JSON on one line, keys sorted, no spaces."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def row_digest(key: str, text: str) -> str:
-    """The digest of a row from its key and its reply's text, 32 hex digits."""
+    """Return the digest of a row from its key and its reply's text, 32 hex digits."""
     return hashlib.sha256(f"{key} {text}".encode()).hexdigest()[:32]
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:
-    """The reply as a JSON object."""
+    """Return the reply as a JSON object."""
     if isinstance(reply, Refusal):
         return {"refusal": {"code": reply.code, "detail": reply.detail, "status": reply.status}}
     return {
@@ -90,7 +90,7 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
 
 
 def reply_from_json(value: Any) -> Reply:
-    """The inverse of `reply_to_json`. Errors: DamagedRowError for any other shape, type or number."""
+    """Return the inverse of `reply_to_json`. Errors: DamagedRowError for any other shape, type or number."""
     reply = _plain_response(value)
     if reply is not None:
         return reply
@@ -113,7 +113,7 @@ def reply_from_json(value: Any) -> Reply:
 
 
 def sane(response: Reply) -> Reply:
-    """The response with numbers and names that no row can hold left out: an answer is not lost for them."""
+    """Return the response with numbers and names that no row can hold left out: an answer is not lost for them."""
     if not isinstance(response, Response):
         return response
     nothing: dict[str, Any] = {**dict.fromkeys(_TEXTS, ""), **dict.fromkeys(_COUNTS, 0), "cost_usd": None}
@@ -122,7 +122,7 @@ def sane(response: Reply) -> Reply:
 
 
 def rekey(rows: Iterable[Row], change: Callable[[dict[str, Any]], Mapping[str, Any] | None]) -> Iterator[Row]:
-    """The rows with the schema of their requests changed, and so their keys; the replies stay.
+    """Yield the rows with the schema of their requests changed, and so their keys; the replies stay.
 
     `change` gives the schema to send from a request in canonical form. It is for schemas that allow the same
     answers in other words, as a provider's subset of JSON Schema asks: else the answers are to others' questions.
@@ -133,7 +133,7 @@ def rekey(rows: Iterable[Row], change: Callable[[dict[str, Any]], Mapping[str, A
 
 
 def _plain_response(value: Any) -> Response | None:
-    """The response where all is as it must be: told four times as fast as what is wrong. Else None."""
+    """Return the response where all is as it must be: told four times as fast as what is wrong. Else None."""
     try:
         response, usage, provenance = value["response"], value["usage"], value["provenance"]
         text, reason = response["text"], response["finish_reason"]

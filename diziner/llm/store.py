@@ -1,4 +1,4 @@
-"""Response store: every reply ever received, in one SQLite file, committed before it is used.
+"""Response store: every answer ever received, in one SQLite file, committed before it is used.
 
 Replies are found by request key (`diziner.llm.rows`). Truncated, filtered and empty responses are kept as evidence,
 apart from answers: a live run asks again, a replay may be told to accept them as the failures they were. The same file
@@ -52,7 +52,7 @@ class ResponseStore:
         self._copy: tempfile.TemporaryDirectory[str] | None = None
 
     def get(self, keys: Sequence[str], failures: bool = False) -> dict[str, Reply]:
-        """The answers and refusals kept among `keys`; with `failures` also responses that are no answers.
+        """Return the answers and refusals kept among `keys`; with `failures` also responses that are no answers.
 
         Errors: UserError for a store that is locked or damaged, a changed reply included.
         """
@@ -89,22 +89,22 @@ class ResponseStore:
         return results
 
     def read(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of a step that writes nothing; it is tried again where another process holds the file."""
+        """Return the result of a step that writes nothing; it is tried again where another process holds the file."""
         return self._patiently(step)
 
     def rows(self) -> Iterator[Row]:
-        """All rows, sorted by key, each held against its key and digest."""
+        """Yield all rows, sorted by key, each held against its key and digest."""
         yield from self._rows("", [])
 
     def rows_of(self, keys: Sequence[str]) -> Iterator[Row]:
-        """The rows kept among `keys`, failures too, each held against its key and digest."""
+        """Yield the rows kept among `keys`, failures too, each held against its key and digest."""
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
             yield from self._rows(f"WHERE id IN ({','.join('?' * len(chunk))})", list(map(row_id, chunk)))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Within, this store reads what was there at the beginning, whatever others write meanwhile."""
+        """Have this store read what was there at the beginning, whatever others write meanwhile."""
         if not self.path.exists():
             yield
             return
@@ -173,7 +173,7 @@ class ResponseStore:
             self._copy = None
 
     def _patiently(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """The step's result; waits for another process that holds the file, and says that it does."""
+        """Return the step's result; waits for another process that holds the file, and says that it does."""
         deadline, is_said = time.monotonic() + self._busy_s, False
         while True:
             with self._named_errors():
@@ -204,7 +204,8 @@ class ResponseStore:
             raise
 
     def _in_present_layout(self, connection: sqlite3.Connection, writable: bool) -> sqlite3.Connection:
-        """The connection, once the store has the present layout; where it cannot be written to, one to a copy."""
+        """Return the connection, once the store has the present layout; where it cannot be written to, one to a
+        copy."""
         layout: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if layout > LAYOUT:
             raise UserError(
@@ -248,7 +249,7 @@ class ResponseStore:
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Within, errors of SQLite and of rows are said in terms of the store. Bugs of ours pass as they are."""
+        """Say errors of SQLite and of rows in terms of the store. Bugs of ours pass as they are."""
         try:
             yield
         except DamagedRowError as error:
@@ -279,7 +280,7 @@ class ResponseStore:
 
 
 def opened_for_reading(path: Path, busy_s: float = 0.0) -> sqlite3.Connection:
-    """A connection that writes nothing, neither to the store nor beside it.
+    """Return a connection that writes nothing, neither to the store nor beside it.
 
     Errors: sqlite3.OperationalError where somebody left a journal that only one who may write can take in.
     """

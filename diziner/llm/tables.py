@@ -46,7 +46,7 @@ def create(connection: sqlite3.Connection) -> None:
 
 
 def row_id(key: str) -> int:
-    """Where the row of a key lies: its first 60 bits, so that rows are in the order of keys and need no index.
+    """Return where the row of a key lies: its first 60 bits, so that rows are in the order of keys and need no index.
 
     -1 for what is no key.
     """
@@ -57,7 +57,7 @@ def row_id(key: str) -> int:
 
 
 def kept(connection: sqlite3.Connection, keys: Sequence[str], least: int = REFUSAL) -> dict[str, Reply]:
-    """The replies of rank `least` and above among `keys`, at most 500 of them.
+    """Return the replies of rank `least` and above among `keys`, at most 500 of them.
 
     Errors: DamagedRowError for one that was changed.
     """
@@ -75,7 +75,7 @@ def kept(connection: sqlite3.Connection, keys: Sequence[str], least: int = REFUS
 
 
 def reply_of(key: str, held: int, text: str, digest: str) -> Reply:
-    """The reply in a row, whose rank is `held`. Errors: DamagedRowError if it is not as it was kept."""
+    """Return the reply in a row, whose rank is `held`. Errors: DamagedRowError if it is not as it was kept."""
     try:
         if digest != row_digest(key, text):
             raise DamagedRowError("its digest is another")

@@ -44,12 +44,12 @@ _MAGIC = b"\x28\xb5\x2f\xfd"  # what a zstd file begins with
 
 
 def read_tape(path: Path, earlier: bool = False) -> list[TapeRow]:
-    """The rows of a tape, as `tape_rows`."""
+    """Return the rows of a tape, as `tape_rows`."""
     return list(tape_rows(path, earlier))
 
 
 def tape_rows(path: Path, earlier: bool = False) -> Iterator[TapeRow]:
-    """The rows of a tape or an export, one after the other; with `earlier` also of one of the earlier format.
+    """Yield the rows of a tape or an export, one after the other; with `earlier` also of one of the earlier format.
 
     Whether the tape is whole is known at its end only.
     Errors: UserError with file, line and key for a row that was edited, is doubled or of another form; for a tape
@@ -85,7 +85,7 @@ def tape_rows(path: Path, earlier: bool = False) -> Iterator[TapeRow]:
 
 
 def provenance_of(path: Path) -> dict[str, Any]:
-    """What the first line of a tape or an export says beside its format. Errors: UserError."""
+    """Return what the first line of a tape or an export says beside its format. Errors: UserError."""
     with readable(path), _text(path) as lines:
         _, head = _head(path, lines.readline())
     return {name: value for name, value in head.items() if name not in _OF_FORMAT}
@@ -235,7 +235,7 @@ def _earlier(value: Mapping[str, Any]) -> Reply:
 
 
 def _named(line: str) -> str:
-    """The key in a line of a row, as far as it can be made out."""
+    """Return the key in a line of a row, as far as it can be made out."""
     _, _, rest = line.partition('"key": "')
     key = rest.partition('"')[0]
     return f"{key[:12]}: " if key.isalnum() else ""

@@ -88,7 +88,7 @@ def _from_wheels(source: Mapping[str, Any], folder: Path) -> Reader:
 
 
 def _members(archive: zipfile.ZipFile, pattern: str, name: str | None) -> Iterator[bytes]:
-    """The bytes of the members that match, of those called `name` if it is given; `*.zip/*` is inside a zip."""
+    """Yield the bytes of the members that match, of those called `name` if it is given; `*.zip/*` is inside a zip."""
     outer, inside, inner = pattern.partition(".zip/")
     for member in sorted(fnmatch.filter(archive.namelist(), f"{outer}.zip" if inside else pattern)):
         with archive.open(member) as data:
