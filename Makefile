@@ -18,7 +18,7 @@ locks: setup ## after an edit to code: pages, schemas, pipelines, digests of cod
 	$(BIN)/diziner repro
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from projects import Project, copy_project, use_scripted
+from projects import Project, copy_project, copy_tree, use_scripted
 
 # No verdict hangs on the clock of a busy machine. People's runs explore; a run that decides whether a change lands
 # gives the same verdict twice.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+# What takes longest, longest first: begun first, no worker is idle while the last of them ends.
+LONG = (
+    "test_readme.py",
+    "ablation/test_ablate.py",
+    "pipeline/test_pipeline.py",
+    "test_additions.py",
+    "repro/test_run.py",
+    "pipeline/test_experiments.py",
+    "test_installed.py",
+    "pipeline/test_sharing.py",
+    "repro/test_contract.py",
+    "doctor/test_doctor.py",
+    "repro/test_forks.py",
+    "supervisor/test_refinement_settings.py",
+    "corpora/test_new.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture
@@ -28,6 +54,31 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def copy_reproduced(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
+    """Copy a project on scripted models that `diziner repro` has run, from nothing, once for all workers:
+    `copy_reproduced(folder, "conll2003")`."""
+    folders = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folders = folders.parent
+
+    def copy(folder: Path, *benchmarks: str) -> Project:
+        made = folders / f"reproduced-{'-'.join(benchmarks)}"
+        with Path(f"{made}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (made / "reproduced").exists():
+                shutil.rmtree(made, ignore_errors=True)
+                project = copy_project(made, benchmarks)
+                project.edit_params(use_scripted)
+                project.diziner("repro", "-j", "1")
+                (made / "reproduced").touch()
+        project = copy_tree(made, folder)
+        (folder / "reproduced").unlink()
+        return project
+
+    return copy
 
 
 @pytest.fixture

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import compileall
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +57,22 @@ class Project:
     def diziner(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/python", "-m", "diziner", *words, check=check)
 
+    def diziner_here(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line in this process, by this checkout's code, which takes a third of the time."""
+        from diziner.cli import main
+
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["diziner", *words])
+            try:
+                main()
+            except SystemExit as left:
+                code = int(left.code or 0)
+        if check and code:
+            pytest.fail(f"diziner {' '.join(words)} exited {code}\n{out.getvalue()}\n{err.getvalue()}")
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
     def edit_params(self, change: Callable[[Any], object]) -> None:
         """Change params.yaml as data."""
         path = self.folder / "params.yaml"
@@ -74,6 +96,46 @@ def copy_project(folder: Path, benchmarks: tuple[str, ...] | None, recordings: b
 
     With `recordings`, tapes, metrics and locks come along: what a fresh clone has.
     """
+    return copy_tree(_fresh_copy(benchmarks, recordings), folder)
+
+
+def copy_tree(source: Path, folder: Path) -> Project:
+    """Copy a whole project as it is, with its repository, outputs, cache and answers."""
+    folder.mkdir(parents=True)
+    subprocess.run(["cp", "-a", f"{source}/.", str(folder)], check=True)
+    return Project(folder)
+
+
+def commit_all(folder: Path, message: str) -> None:
+    """Make a git repository of a folder, with one commit of all its files."""
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", message]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+
+
+@cache
+def kept_folder() -> Path:
+    """A folder for what the tests of this process make once; gone at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="diziner-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def compiled_code() -> Path:
+    """A folder with the project's `diziner` and `stages` and their bytecode, for copies: a process starts in half
+    the time. A source file that a test changes is compiled by whoever imports it."""
+    folder = kept_folder() / "code"
+    for name in ("diziner", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(folder / name, quiet=2)
+    return folder
+
+
+@cache
+def _fresh_copy(benchmarks: tuple[str, ...] | None, recordings: bool) -> Path:
+    """A project for `copy_project` to copy: made once in this process, used by no test."""
+    folder = kept_folder() / f"{'all' if benchmarks is None else '-'.join(benchmarks)}{'-recorded' * recordings}"
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -89,10 +151,10 @@ def copy_project(folder: Path, benchmarks: tuple[str, ...] | None, recordings: b
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "copy"]):
-        subprocess.run([*git, *words], cwd=folder, check=True)
-    return Project(folder)
+    commit_all(folder, "copy")
+    for path in compiled_code().rglob("__pycache__"):
+        shutil.copytree(path, folder / path.relative_to(compiled_code()))
+    return folder
 
 
 def use_scripted(params: dict[str, Any]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
-from projects import ROOT, Project
+from projects import ROOT, Project, commit_all, compiled_code, copy_tree
 
 from diziner.common.version import VERSION
 
@@ -24,6 +23,7 @@ def main():
     parser.add_argument("output")
     parser.add_argument("inputs", nargs="*")
     parser.add_argument("--wait", type=float, default=0.0)
+    parser.add_argument("--until", type=Path)
     parser.add_argument("--code", type=int, default=0)
     parser.add_argument("--say", default="")
     parser.add_argument("--journal", action="store_true")
@@ -33,7 +33,7 @@ def main():
     sys.stderr.write(options.say)
     Path(options.output).parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + options.wait
-    while time.monotonic() < end:
+    while time.monotonic() < end or (options.until and not options.until.exists()):
         time.sleep(0.02)
         if options.journal:
             with Path(f"{options.output}.alive").open("a") as alive:
@@ -63,8 +63,7 @@ def shell(output: str, *inputs: str, command: str = "", **more: Any) -> dict[str
 
 def make_graph(folder: Path, stages: dict[str, Any], rooms: dict[str, dict[str, Any]] | None = None) -> Project:
     """A git and DVC project with these stages in the root's dvc.yaml, and those of each room in data/<room>."""
-    for name in ("diziner", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_tree(compiled_code(), folder)
     (folder / "stages/toy.py").write_text(TOY)
     (folder / "stages/toywords.py").write_text('WORD = "made"\n')
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
@@ -76,9 +75,7 @@ def make_graph(folder: Path, stages: dict[str, Any], rooms: dict[str, dict[str, 
         target = folder / "data" / path if path else folder
         target.mkdir(parents=True, exist_ok=True)
         (target / "dvc.yaml").write_text(yaml.safe_dump({"stages": value}, sort_keys=False))
-    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "graph"]):
-        subprocess.run([*git, *words], cwd=folder, check=True)
+    commit_all(folder, "graph")
     return Project(folder)
 
 

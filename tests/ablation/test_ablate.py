@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from projects import ROOT, Project, copy_project, use_scripted
+from projects import ROOT, Project
 from stage_runs import BENCHMARK, answers, read, rows, use_variants
 
 from diziner.ablation.run import BASE, COPIES, folder_of
@@ -101,12 +101,21 @@ def test_overrides_of_dvc_mean_the_same_as_ours() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = copy_project(tmp_path_factory.mktemp("ablate") / "project", (BENCHMARK,))
-    made.edit_params(use_scripted)
-    for words in (["config", "user.name", "test"], ["config", "user.email", "test@example.org"]):
+def project(copy_reproduced: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that has run, with its cache elsewhere, a card that is a link, and texts that are kept from git."""
+    made = copy_reproduced(tmp_path_factory.mktemp("ablate") / "project", BENCHMARK)
+    elsewhere = made.folder.parent / "elsewhere"
+    made.dvc("cache", "dir", "--local", str(elsewhere))
+    (made.folder / ".dvc/cache").rename(elsewhere)
+    room = made.folder / f"data/{BENCHMARK}"
+    (made.folder / ".git/info/exclude").write_text(f"data/{BENCHMARK}/sample.txt\n")
+    made.run("git", "rm", "-q", "--cached", f"data/{BENCHMARK}/sample.txt")
+    card = made.folder.parent / "card.yaml"
+    (room / "benchmark.yaml").rename(card)
+    (room / "benchmark.yaml").symlink_to(os.path.relpath(card, room))
+    for words in (["config", "user.name", "test"], ["config", "user.email", "test@example.org"], ["add", "-A"]):
         made.run("git", *words)
-    made.run("git", "commit", "-qam", "scripted")
+    made.run("git", "commit", "-qm", "scripted")
     return made
 
 
@@ -141,6 +150,17 @@ def test_the_table_has_a_row_for_the_settings_as_they_are_and_each_variant(ablat
     assert project.run("git", "status", "--porcelain").stdout == ""
     told = [str(r["messages"]) for _, r, _ in rows(project)]
     assert {"newswire of the mid-1990s" in text for text in told} == {True, False}
+
+
+def test_a_cache_elsewhere_links_and_texts_kept_from_git_are_found(ablated: Ablated) -> None:
+    project, done, _ = ablated
+    assert "no-goal" in done.stdout and (project.folder.parent / "elsewhere/files").is_dir()
+    assert not (project.folder / ".dvc/cache").exists()
+    copy = project.folder / folder_of("no-goal")
+    assert not (copy / ".dvc/cache").exists()
+    for name in ("sample.txt", "benchmark.yaml"):
+        path = Path("data", BENCHMARK, name)
+        assert (copy / path).read_bytes() == (project.folder / path).read_bytes()
 
 
 def test_a_second_run_asks_nothing_and_what_fails_does_not_keep_the_others_from_their_results(ablated: Ablated) -> None:
@@ -188,7 +208,7 @@ def command(*words: str) -> list[str]:
 )
 def test_what_is_mistyped_is_one_line_and_nothing_is_copied(project: Project, words: list[str], expected: str) -> None:
     there = sorted((project.folder / COPIES).glob("*"))
-    done = project.run(*command(*words), check=False)
+    done = project.diziner_here("ablate", *words, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
     assert sorted((project.folder / COPIES).glob("*")) == there
@@ -214,7 +234,7 @@ def variant(project: Project, text: str) -> Iterator[None]:
 )
 def test_a_wrong_variant_is_one_line(project: Project, text: str, expected: str) -> None:
     with variant(project, text):
-        done = project.run(*command("mine"), check=False)
+        done = project.diziner_here("ablate", "mine", check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert re.search(expected, done.stderr), done.stderr
 
@@ -256,22 +276,6 @@ def test_killed_in_the_middle_the_project_is_as_it_was_and_the_same_command_goes
     assert "no-goal" in done.stdout and state(project) == before
     keys = [row[0] for row in rows(project)]
     assert len(keys) == len(set(keys)) > count
-
-
-def test_a_cache_elsewhere_links_and_texts_kept_from_git_are_found(make_project: Callable[..., Project]) -> None:
-    project = small(make_project)
-    elsewhere = project.folder.parent / "elsewhere"
-    project.dvc("cache", "dir", "--local", str(elsewhere))
-    room = project.folder / f"data/{BENCHMARK}"
-    (project.folder / ".git/info/exclude").write_text(f"data/{BENCHMARK}/sample.txt\n")
-    project.run("git", "rm", "-q", "--cached", f"data/{BENCHMARK}/sample.txt")
-    card = project.folder.parent / "card.yaml"
-    (room / "benchmark.yaml").rename(card)
-    (room / "benchmark.yaml").symlink_to(os.path.relpath(card, room))
-    done = project.run(*command("no-goal", "--benchmark", BENCHMARK, "-j", "2"), check=False)
-    assert done.returncode == 0, done.stderr
-    assert "no-goal" in done.stdout and (elsewhere / "files").is_dir()
-    assert not (project.folder / ".dvc/cache").exists()
 
 
 def test_dvc_exp_run_takes_the_words_and_gold_is_read_only_there(project: Project) -> None:
@@ -329,7 +333,7 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
 )
 def test_use_refuses_in_one_line_and_changes_nothing(project: Project, words: list[str], expected: str) -> None:
     before = (project.folder / "params.yaml").read_bytes()
-    done = project.run(".venv/bin/python", "-m", "diziner", "use", *words, check=False)
+    done = project.diziner_here("use", *words, check=False)
     assert done.returncode == 2 and done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
     assert (project.folder / "params.yaml").read_bytes() == before
 

@@ -50,14 +50,13 @@ def test_texts_without_gold_go_from_a_file_to_a_refined_guideline(project: Proje
     write_texts(project, "mine.txt", SENTENCES)
     said = project.diziner("new", "mine", "--from", "mine.txt", "--types", "PER,LOC").stdout
     assert "14 documents for pilot sets, 6 to test on, 0 with gold; types: PER, LOC" in said
-    project.dvc("repro", "data/mine/dvc.yaml")
+    project.diziner("repro")
     room = project.folder / "data/mine"
     rows = [json.loads(line) for line in (room / "final/predictions.selected.jsonl").read_text().splitlines()]
     assert len(rows) == 6 and any(row["spans"] for row in rows)
     assert load_guideline(room / "rounds/r1/guideline.yaml").round == 1
     metrics = json.loads((project.folder / "metrics/final/mine.json").read_text())
     assert metrics["f1"] is None and metrics["agreement_first"] is not None
-    project.dvc("repro")
     assert "mine" in project.diziner("summary").stdout
 
 
@@ -65,7 +64,7 @@ def test_texts_with_gold_are_scored(project: Project) -> None:
     write_texts(project, "labelled.jsonl", [labelled(sentence) for sentence in SENTENCES])
     said = project.diziner("new", "labelled", "--from", "labelled.jsonl").stdout
     assert "20 with gold; types: LOC, PER" in said
-    project.dvc("repro", "data/labelled/dvc.yaml")
+    project.diziner("repro", "labelled")
     assert 0 <= json.loads((project.folder / "metrics/final/labelled.json").read_text())["f1"] <= 1
 
 

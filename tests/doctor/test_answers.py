@@ -174,16 +174,16 @@ def filled(clinic: Clinic, number: int = 40) -> ResponseStore:
 
 
 def test_the_store_is_counted_also_while_another_process_writes_to_it(clinic: Clinic) -> None:
-    assert "no .responses/responses.sqlite yet" in clinic.findings()["answers store"]["found"]
+    assert "no .responses/responses.sqlite yet" in clinic.findings(own_process=True)["answers store"]["found"]
     assert not (clinic.folder / ".responses").exists()
     store = filled(clinic)
     assert (clinic.folder / ".responses/responses.sqlite-wal").stat().st_size
-    assert clinic.findings("--strict")["answers store"]["facts"]["responses"] == 40
+    assert clinic.findings("--strict", own_process=True)["answers store"]["facts"]["responses"] == 40
     store.put(asked(40), Response("yes", "stop"))
-    facts = clinic.findings("--strict")["answers store"]["facts"]
+    facts = clinic.findings("--strict", own_process=True)["answers store"]["facts"]
     assert (facts["responses"], facts["layout"]) == (41, 2)
     store.close()
-    assert clinic.findings("--strict")["answers store"]["facts"]["responses"] == 41
+    assert clinic.findings("--strict", own_process=True)["answers store"]["facts"]["responses"] == 41
     assert [path.name for path in (clinic.folder / ".responses").iterdir()] == ["responses.sqlite"]
 
 
@@ -237,7 +237,7 @@ def test_a_store_that_is_locked_is_not_waited_for(clinic: Clinic) -> None:
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("DELETE FROM responses")
     try:
-        found = clinic.findings("--strict")["answers store"]
+        found = clinic.findings("--strict", own_process=True)["answers store"]
     finally:
         other.close()
     assert found["state"] == "note" and "is in use" in found["found"]

@@ -34,13 +34,13 @@ def clinic(template: Path, tmp_path: Path) -> Iterator[Clinic]:
 
 
 def test_a_fresh_clone_is_in_order(clinic: Clinic) -> None:
-    done = clinic.doctor("--strict")
+    done = clinic.doctor("--strict", own_process=True)
     lines = done.stdout.splitlines()
     assert [line for line in lines if (line and line[0].islower()) or line in {"DVC"}][: len(SECTIONS)] == SECTIONS
     assert re.fullmatch(r"No problem, \d+ notes?\.", lines[-2]) and lines[-1] == "Nothing has to be done."
     for line in lines:
         assert len(line) <= 80 or " " not in line.strip() or str(clinic.folder.parent) in line, line
-    found = clinic.findings("--strict")
+    found = clinic.findings("--strict", own_process=True)
     assert found["project folder"]["facts"]["path"] == str(clinic.folder)
     assert found["project settings"]["facts"]["profile"] == "embedded"
     assert found["python version"]["facts"]["version"] == platform.python_version()
@@ -60,7 +60,7 @@ def test_it_changes_nothing(clinic: Clinic) -> None:
 
     clinic.diziner("responses", "import", "data/conll2003/tape.jsonl")
     before = all_files()
-    assert clinic.findings()["answers store"]["state"] == "ok"
+    assert clinic.findings(own_process=True)["answers store"]["state"] == "ok"
     assert all_files() == before
     assert not list(clinic.home.iterdir())
 
@@ -68,7 +68,7 @@ def test_it_changes_nothing(clinic: Clinic) -> None:
 def test_problems_are_counted_and_the_next_step_is_said(clinic: Clinic) -> None:
     (clinic.folder / "requirements.lock").write_text("numpy==1.0\n")
     (clinic.folder / "params.yaml").write_text("profile: [\n")
-    done = clinic.doctor("--strict", code=1)
+    done = clinic.doctor("--strict", code=1, own_process=True)
     assert re.search(r"\n2 problems, \d+ notes?\.\nNext \(project, settings\): correct params\.yaml", done.stdout)
     assert done.stderr == "error: doctor: 2 problems\n"
     assert clinic.doctor().stderr == ""
@@ -89,7 +89,7 @@ def test_it_is_light(clinic: Clinic) -> None:
 
 
 def test_outside_a_project(clinic: Clinic, tmp_path: Path) -> None:
-    found = clinic.findings("--strict", where=tmp_path)
+    found = clinic.findings("--strict", where=tmp_path, own_process=True)
     assert found["project folder"]["state"] == "note"
     assert "not inside a diziner project" in found["project folder"]["found"]
     # The lock of the code that runs.
@@ -288,7 +288,7 @@ def test_without_any_package_the_rest_is_said(clinic: Clinic) -> None:
 
 
 def test_what_forces_kernels_is_said_and_the_kernel_read_back(clinic: Clinic) -> None:
-    quiet = clinic.findings()
+    quiet = clinic.findings(own_process=True)
     assert "processor forced" not in quiet
     if quiet["processor BLAS"]["facts"].get("internal_api") != "openblas":
         pytest.skip("this NumPy has another BLAS")
@@ -296,20 +296,20 @@ def test_what_forces_kernels_is_said_and_the_kernel_read_back(clinic: Clinic) ->
     kernel = "Haswell" if "AVX2" in quiet["processor NumPy"]["facts"]["has"] else "Prescott"
     if platform.machine() != "x86_64":
         pytest.skip("kernels by these names are of x86-64")
-    found = clinic.findings(OPENBLAS_CORETYPE=kernel, OPENBLAS_NUM_THREADS="1")
+    found = clinic.findings(own_process=True, OPENBLAS_CORETYPE=kernel, OPENBLAS_NUM_THREADS="1")
     assert found["processor BLAS"]["facts"]["architecture"] in {kernel, "Katmai" if kernel == "Prescott" else kernel}
     assert found["processor BLAS"]["found"].endswith(", 1 thread")
     assert f"OPENBLAS_CORETYPE={kernel}, OPENBLAS_NUM_THREADS=1" in found["processor forced"]["found"]
 
 
 def test_the_loops_that_numpy_runs_are_read_back(clinic: Clinic) -> None:
-    facts = clinic.findings()["processor NumPy"]["facts"]
+    facts = clinic.findings(own_process=True)["processor NumPy"]["facts"]
     if not facts["runs"]:
         pytest.skip("NumPy has no loops for this processor beyond its baseline")
     last = facts["runs"][-1]
-    limited = clinic.findings(NPY_DISABLE_CPU_FEATURES=last)["processor NumPy"]
+    limited = clinic.findings(own_process=True, NPY_DISABLE_CPU_FEATURES=last)["processor NumPy"]
     assert last not in limited["facts"]["runs"] and last in limited["facts"]["not"]
-    refused = clinic.findings(NPY_DISABLE_CPU_FEATURES=facts["baseline"][0])
+    refused = clinic.findings(own_process=True, NPY_DISABLE_CPU_FEATURES=facts["baseline"][0])
     assert refused["processor NumPy"]["state"] == "problem"
     assert facts["baseline"][0] in refused["processor NumPy"]["found"]
     assert refused["git state"]["state"] == "ok"
@@ -376,9 +376,9 @@ def test_the_cache_is_where_the_configuration_has_it(clinic: Clinic, tmp_path: P
 def test_a_terminal_without_the_characters_of_a_path_is_no_reason_to_fail(clinic: Clinic) -> None:
     odd = clinic.folder.rename(clinic.folder.with_name("Prüfung \x1b[31m"))
     strange = Clinic(odd, clinic.home)
-    done = strange.doctor(PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = strange.doctor(own_process=True, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "Pr\\xfcfung" in done.stdout and "\x1b" not in done.stdout
-    assert strange.findings(PYTHONIOENCODING="ascii")["project folder"]["found"] == str(odd)
+    assert strange.findings(own_process=True, PYTHONIOENCODING="ascii")["project folder"]["found"] == str(odd)
 
 
 def read_only(path: Path) -> Callable[[], None]:
@@ -387,7 +387,7 @@ def read_only(path: Path) -> Callable[[], None]:
 
 
 def test_a_home_that_is_read_only_or_unknown(clinic: Clinic, tmp_path: Path) -> None:
-    assert clinic.findings("--strict", HOME=None)["project settings"]["state"] == "ok"
+    assert clinic.findings("--strict", own_process=True, HOME=None)["project settings"]["state"] == "ok"
     require_permissions(tmp_path)
     try:
         found = clinic.findings("--strict", before=read_only(clinic.home))

@@ -12,18 +12,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import ROOT, Project, copy_project, use_scripted
+from projects import ROOT, Project
+from stage_runs import standing_in
 
 from diziner.pipeline.code import DIGESTS, code_behind, digests, stage_scripts
 
 
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One benchmark, reproduced once; tests undo their edits."""
-    project = copy_project(tmp_path_factory.mktemp("code") / "project", ("conll2003",))
-    project.edit_params(use_scripted)
-    project.diziner("repro")
-    return project
+def reproduced(copy_reproduced: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One benchmark, reproduced; tests undo their edits."""
+    return copy_reproduced(tmp_path_factory.mktemp("code") / "project", "conll2003")
 
 
 @contextlib.contextmanager
@@ -41,13 +39,13 @@ def edited(project: Project, old: str, new: str) -> Iterator[None]:
 
 def changed(project: Project) -> dict[str, int]:
     """How many stages of each kind DVC takes for changed, once the digests of code are as the code is."""
-    if "code_digests" in (project.folder / "dvc.yaml").read_text():
-        project.dvc("repro", "-q", "-s", "code_digests")
-    counts: dict[str, int] = {}
-    for stage in json.loads(project.dvc("status", "--json").stdout):
-        kind = stage.rpartition(":")[2].partition("@")[0]
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
+    from dvc.repo import Repo
+
+    project.stage("code_digests")
+    with standing_in(project), Repo() as repo:
+        stages = repo.status()
+    kinds = [stage.rpartition(":")[2].partition("@")[0] for stage in stages]
+    return {kind: kinds.count(kind) for kind in kinds if kind != "code_digests"}
 
 
 USAGE = "(*who, outcome.prompt_tokens,"

@@ -10,18 +10,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import Project, copy_project, use_scripted
+from projects import Project
 
 BENCHMARKS = ("conll2003", "mit_movie")
 
 
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two benchmarks, reproduced once; tests put back what they change."""
-    project = copy_project(tmp_path_factory.mktemp("reproduced") / "project", BENCHMARKS)
-    project.edit_params(use_scripted)
-    project.dvc("repro")
-    return project
+def reproduced(copy_reproduced: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two benchmarks, reproduced; tests put back what they change."""
+    return copy_reproduced(tmp_path_factory.mktemp("reproduced") / "project", *BENCHMARKS)
 
 
 def would_run(project: Project) -> set[str]:
@@ -104,33 +101,40 @@ def test_a_comment_in_the_readme_touches_nothing(reproduced: Project) -> None:
     assert would_run(reproduced) == set()
 
 
-def test_same_inputs_twice_from_an_empty_store_give_the_same_bytes(make_project: Callable[..., Project]) -> None:
-    first, second = make_project("conll2003", name="first"), make_project("conll2003", name="second")
-    for project in (first, second):
-        project.dvc("repro")
+def test_same_inputs_twice_from_an_empty_store_give_the_same_bytes(
+    make_project: Callable[..., Project], copy_reproduced: Callable[..., Project], tmp_path: Path
+) -> None:
+    """By `diziner repro`, whose stages are forks, and by stock DVC, whose stages are processes."""
+    first = copy_reproduced(tmp_path / "first", "conll2003")
+    second = make_project("conll2003", name="second")
+    second.dvc("repro")
     assert first.outputs() == second.outputs()
     assert len(first.outputs()) > 20
 
 
 def without_gold(project: Project) -> dict[str, bytes]:
-    """The outputs but those that hold gold: gold.jsonl, and the manifest that counts it."""
-    return {path: data for path, data in project.outputs().items() if Path(path).stem not in {"gold", "manifest"}}
-
-
-def test_gold_never_reaches_what_must_be_label_free(make_project: Callable[..., Project]) -> None:
-    project = make_project("conll2003")
-    project.dvc("repro", "data/conll2003/dvc.yaml:select")
-    label_free = {
-        name: data for name, data in project.outputs().items() if "gold" not in name and "manifest" not in name
+    """What is made up to `select`, but what holds gold: gold.jsonl, and the manifest that counts it."""
+    made = re.compile(r"data/conll2003/(corpus/|rounds/|final/selection)|metrics/rounds/")
+    return {
+        path: data
+        for path, data in project.outputs().items()
+        if made.match(path) and Path(path).stem not in {"gold", "manifest"}
     }
+
+
+def test_gold_never_reaches_what_must_be_label_free(copy_reproduced: Callable[..., Project], tmp_path: Path) -> None:
+    project = copy_reproduced(tmp_path / "project", "conll2003")
+    label_free = without_gold(project)
     room = project.folder / "data/conll2003"
     sample = room / "sample.txt"
     stripped = re.sub(r"\[((?:\\.|[^\]\\|])*)\|\w+\]", r"\1", sample.read_text())
     sample.write_text(stripped)
     (room / "corpus/gold.jsonl").unlink()
-    project.dvc("repro", "data/conll2003/dvc.yaml:select")
+    project.diziner("repro", "conll2003:select")
+    assert b"PER" not in (room / "corpus/gold.jsonl").read_bytes()
     assert without_gold(project) == label_free
     assert any(name.endswith("selection.json") for name in label_free)
+    assert not any("gold" in name for name in label_free)
 
 
 def asked(project: Project) -> dict[str, str]:
@@ -146,11 +150,11 @@ def test_a_line_for_one_annotator_asks_that_annotator_alone_and_without_it_nobod
     value = yaml.safe_load(before)
     value["instructions"]["specific"]["scripted_shy"] = [{"id": "H1", "text": "Take your time."}]
     path.write_text(yaml.safe_dump(value))
-    reproduced.dvc("repro")
+    reproduced.diziner("repro")
     with_line = asked(reproduced)
     new = [model for key, model in with_line.items() if key not in stood]
     path.write_text(before)
-    reproduced.dvc("repro")
+    reproduced.diziner("repro")
     assert "scripted-shy" in new
     assert set(new) <= {"scripted-shy", "scripted-supervisor"}, "the supervisor is told what stands"
     assert asked(reproduced) == with_line

@@ -102,8 +102,8 @@ def test_stock_dvc_finds_nothing_to_do_afterwards_and_we_after_it(both: tuple[Pr
     stock, ours = both
     assert "up to date" in ours.dvc("status").stdout
     assert "Data and pipelines are up to date." in ours.dvc("repro").stdout
-    assert stock.diziner("repro").stdout.startswith("up to date: 14 stages unchanged")
-    assert stock.diziner("repro", "--dry").stdout.startswith("up to date")
+    assert stock.diziner_here("repro").stdout.startswith("up to date: 14 stages unchanged")
+    assert stock.diziner_here("repro", "--dry").stdout.startswith("up to date")
 
 
 def test_settings_that_go_back_are_served_from_the_run_cache_of_either(both: tuple[Project, Project]) -> None:
@@ -119,27 +119,27 @@ def test_settings_that_go_back_are_served_from_the_run_cache_of_either(both: tup
     before = {name: (ours.folder / name).read_bytes() for name in locks(ours)}
     ours.edit_params(change)
     # The output is the same with the new setting: nothing after it runs.
-    assert "run       a\n" in ours.diziner("repro", "--dry").stdout
-    assert "14 stages in" in ours.diziner("repro").stdout
+    assert "run       a\n" in ours.diziner_here("repro", "--dry").stdout
+    assert "14 stages in" in ours.diziner_here("repro").stdout
     assert journal(ours) == ["out/a"]
     ours.edit_params(back)
-    assert ours.diziner("repro", "--dry").stdout.startswith("cached    a\nmay run")
-    done = ours.diziner("repro").stdout
+    assert ours.diziner_here("repro", "--dry").stdout.startswith("cached    a\nmay run")
+    done = ours.diziner_here("repro").stdout
     assert "cached    a\n" in done
     assert journal(ours) == []
     assert {name: (ours.folder / name).read_bytes() for name in locks(ours)} == before
     ours.edit_params(change)
     assert "Stage 'a' is cached" in ours.dvc("repro").stdout
     ours.edit_params(back)
-    ours.diziner("repro")
+    ours.diziner_here("repro")
 
 
 def test_only_what_a_target_needs_is_run(both: tuple[Project, Project]) -> None:
     ours = both[1]
     journal(ours)
-    ours.diziner("repro", "--force", "r1:one")
+    ours.diziner_here("repro", "--force", "r1:one")
     assert sorted(journal(ours)) == ["data/r1/out/one", "out/a"]
-    ours.diziner("repro", "--force", "data/r1/dvc.yaml:one")
+    ours.diziner_here("repro", "--force", "data/r1/dvc.yaml:one")
     assert sorted(journal(ours)) == ["data/r1/out/one", "out/a"]
     assert "up to date" in ours.dvc("status").stdout
 
@@ -152,14 +152,14 @@ def test_blocks_of_a_lock_file_that_people_laid_out_survive(both: tuple[Project,
     value["stages"]["gone"] = {"cmd": "true"}
     path.write_text(yaml.safe_dump(value, default_flow_style=True))
     ours.edit_params(lambda params: params["model"].update(temperature=0.25))
-    ours.diziner("repro", "a")
+    ours.diziner_here("repro", "a")
     after = locks(ours)["dvc.lock"]
     assert after["stages"].pop("gone") == {"cmd": "true"}
     assert after["stages"].keys() == yaml.safe_load(before)["stages"].keys()
     assert after["stages"]["b"] == yaml.safe_load(before)["stages"]["b"]
     path.write_text(before)
     ours.edit_params(lambda params: params["model"].update(temperature=0.5))
-    ours.diziner("repro")
+    ours.diziner_here("repro")
     assert path.read_text() == before
 
 
@@ -177,13 +177,13 @@ def test_frozen_stages_and_added_files_are_taken_as_dvc_takes_them(tmp_path: Pat
         (project.folder / "out/cold").write_text("cold\n")
     stock, ours = projects
     stock.dvc("repro")
-    ours.diziner("repro")
+    ours.diziner_here("repro")
     assert sorted(journal(ours)) == sorted(journal(stock)) == ["out/a", "out/b"]
     assert (ours.folder / "dvc.lock").read_text() == LockText((stock.folder / "dvc.lock").read_text()).render()
     for project in projects:
         (project.folder / "seed.txt").write_text("two\n")
     stock.dvc("repro", "a")
-    ours.diziner("repro", "a")
+    ours.diziner_here("repro", "a")
     assert (ours.folder / "seed.txt.dvc").read_text() == (stock.folder / "seed.txt.dvc").read_text()
     assert (ours.folder / "out/a").read_text() == "made out/a\ntwo\n"
 
@@ -194,9 +194,9 @@ def test_a_stage_that_depends_on_a_folder_with_lock_files_sees_them_as_they_stay
         tmp_path / "project", {"all": toy("out/all", deps=["data"], cmd="cat data/r/dvc.lock > out/all")}, {"r": room}
     )
     (project.folder / "out").mkdir()
-    project.diziner("repro")
+    project.diziner_here("repro")
     assert (project.folder / "out/all").read_text() == (project.folder / "data/r/dvc.lock").read_text()
-    assert project.diziner("repro").stdout.startswith("up to date")
+    assert project.diziner_here("repro").stdout.startswith("up to date")
 
 
 def test_the_version_is_the_pinned_one() -> None:

@@ -89,7 +89,7 @@ def test_the_server_has_one_thread_at_each_fork_of_the_projects_own_stages(tmp_p
 
         project.edit_params(over_http)
         # One at a time: each but the first stage of a kind finds loaded what the first one needed.
-        words = [".venv/bin/python", "-m", "diziner", "repro", "-j", "1"]
+        words = [".venv/bin/python", "-m", "diziner", "repro", "-j", "1", "conll2003", "mit_movie"]
         done = project.run(*words, PYTHONWARNINGS="always::DeprecationWarning")
     seen = [line.split() for line in forks.read_text().splitlines()]
     assert {count for count, *_ in seen} == {"1"}

@@ -102,7 +102,7 @@ def test_a_failed_stage_passes_its_exit_code_on_and_shows_its_last_lines(
 def test_after_a_failure_nothing_starts_but_what_runs_is_kept(make: Callable[..., Project]) -> None:
     bad = toy("out/bad", options="--code 1")
     project = make({"bad": bad, "slow": toy("out/slow", options="--wait 1"), "z": toy("out/z", "out/slow")})
-    done = project.diziner("repro", "-j", "2", check=False)
+    done = project.diziner_here("repro", "-j", "2", check=False)
     assert done.returncode == 1
     assert "finished  slow" in done.stdout
     assert "started   z" not in done.stdout
@@ -112,7 +112,7 @@ def test_after_a_failure_nothing_starts_but_what_runs_is_kept(make: Callable[...
 def test_keep_going_runs_all_that_does_not_follow_from_the_failure(make: Callable[..., Project]) -> None:
     stages = {"bad": toy("out/bad", options="--code 3"), "after": toy("out/after", "out/bad")}
     project = make({**stages, "c": toy("out/c"), "d": toy("out/d", "out/c")})
-    done = project.diziner("repro", "-j", "2", "--keep-going", check=False)
+    done = project.diziner_here("repro", "-j", "2", "--keep-going", check=False)
     assert done.returncode == 3
     assert "skipped   after" in done.stdout
     assert locked(project) == {"c", "d"}
@@ -120,7 +120,7 @@ def test_keep_going_runs_all_that_does_not_follow_from_the_failure(make: Callabl
 
 def test_a_stage_that_makes_no_output_has_failed(make: Callable[..., Project]) -> None:
     project = make({"a": {"cmd": "echo said", "outs": ["out/a"]}, "b": toy("out/b", "missing.txt")})
-    done = project.diziner("repro", "-k", "-j", "1", check=False)
+    done = project.diziner_here("repro", "-k", "-j", "1", check=False)
     assert "failed    a: output 'out/a' does not exist\n    said\n" in done.stdout
     assert "failed    b: missing.txt: No such file or directory\n" in done.stdout
     assert locked(project) == set()
@@ -128,14 +128,14 @@ def test_a_stage_that_makes_no_output_has_failed(make: Callable[..., Project]) -
 
 def test_a_stage_killed_by_a_signal_is_named_so(make: Callable[..., Project]) -> None:
     project = make({"a": {"cmd": "kill -SEGV $$", "outs": ["out/a"]}})
-    done = project.diziner("repro", check=False)
+    done = project.diziner_here("repro", check=False)
     assert done.returncode == 1
     assert "failed    a: ended by SIGSEGV" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["nothing", "data/x/dvc.yaml", "dvc.yaml:none"])
 def test_an_unknown_target_is_one_line(make: Callable[..., Project], target: str) -> None:
-    done = make({"a": toy("out/a")}).diziner("repro", target, check=False)
+    done = make({"a": toy("out/a")}).diziner_here("repro", target, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "a target is a benchmark, a dvc.yaml, or a stage" in done.stderr
@@ -158,7 +158,7 @@ def test_an_unknown_target_is_one_line(make: Callable[..., Project], target: str
 def test_rubbish_in_pipeline_files_is_one_line(make: Callable[..., Project], file: str, text: str, said: str) -> None:
     project = make({"a": toy("out/a")})
     (project.folder / file).write_text(text)
-    done = project.diziner("repro", check=False)
+    done = project.diziner_here("repro", check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
@@ -192,7 +192,7 @@ raise SystemExit(None)
 """
     project = make({"a": {"cmd": "sh stages/run facts x --y", "deps": ["stages/facts.py"], "outs": ["out/a"]}})
     (project.folder / "stages/facts.py").write_text(script)
-    project.diziner("repro")
+    project.diziner_here("repro")
     facts = (project.folder / "out/a").read_text().split("|")
     root = str(project.folder)
     assert facts == ["__main__", "x", "--y", "a", root, root]
@@ -250,7 +250,7 @@ def test_killed_at_random_moments_locks_stay_whole_and_work_is_not_done_twice(ma
         locks(project)
         quiet(project)
         runs += journal(project)
-    project.diziner("repro", "-j", "2")
+    project.diziner_here("repro", "-j", "2")
     runs += journal(project)
     # Two stages at once: a kill costs those two, and none that was finished before.
     assert len(runs) - len(set(runs)) <= 3 * 2
@@ -273,7 +273,7 @@ def test_a_lost_server_ends_the_run_in_one_line(make: Callable[..., Project]) ->
 
 
 def test_one_run_at_a_time_beside_stock_dvc_too(make: Callable[..., Project]) -> None:
-    project = make({"a": toy("out/a", options="--wait 8 --journal")})
+    project = make({"a": toy("out/a", options="--until go --journal")})
     ours = begin(project)
     until(lambda: alive(project), ours)
     done = project.diziner("repro", check=False)
@@ -288,6 +288,7 @@ def test_one_run_at_a_time_beside_stock_dvc_too(make: Callable[..., Project]) ->
     done = project.diziner("repro", check=False)
     assert done.returncode == 2
     assert "another DVC command is at work here" in done.stderr
+    (project.folder / "go").touch()
     assert stock.wait(60) == 0
 
 
@@ -321,16 +322,15 @@ def test_stages_that_need_a_shell_get_one(make: Callable[..., Project]) -> None:
         "plain": "mkdir -p out && echo $((1+1)) > out/plain",
     }
     project = make({name: {"cmd": command, "outs": [f"out/{name}"]} for name, command in shells.items()})
-    project.diziner("repro")
+    project.diziner_here("repro")
     assert (project.folder / "out/pipe").read_text() == "made out/x\n"
     assert (project.folder / "out/plain").read_text() == "2\n"
 
 
 def test_the_projects_own_stages_come_out_as_from_processes_of_their_own(
-    make_project: Callable[..., Project],
+    copy_reproduced: Callable[..., Project], tmp_path: Path
 ) -> None:
-    project = make_project("conll2003")
-    project.diziner("repro", "-j", "2")
+    project = copy_reproduced(tmp_path / "project", "conll2003")
     assert "Data and pipelines are up to date." in project.dvc("repro").stdout
     before = project.outputs()
     kept = ["corpus/test.jsonl", "rounds/r1/annotations/scripted_shy.jsonl", "rounds/r1/tokens.parquet"]

@@ -187,11 +187,11 @@ def test_a_decision_reaches_every_later_round_and_annotators_are_asked_nothing_a
     project: Project, guideline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By the pipeline: the stages of round 0 run again, from the store; only the supervisor is asked anything new."""
-    project.diziner("repro", "-j", "2", f"{BENCHMARK}:select")
+    project.diziner_here("repro", "-j", "2", f"{BENCHMARK}:select")
     known = {key for key, _, _ in rows(project)}
     run(project, capsys, "--round", "0", "--interactive", typed="Teams are always right.\n")
     conflict = load_guideline(guideline).choices[0].conflict
-    project.diziner("repro", "-j", "2", f"{BENCHMARK}:select")
+    project.diziner_here("repro", "-j", "2", f"{BENCHMARK}:select")
     new = [(key, request) for key, request, _ in rows(project) if key not in known]
     assert new and {request["model"] for _, request in new} == {"scripted-supervisor"}
     assert all(f"{conflict}: Teams are always right." in str(request) for _, request in new)
