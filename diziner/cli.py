@@ -37,7 +37,7 @@ EXIT_CODES = "exit codes: 0 done, 1 our bug or a failed gate, 2 something given 
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run a command line; the entry point of the console script."""
     run_main(lambda: _run(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Where things lie: paths below the project's root, relative to it, as DVC names them."""
+"""Layout of a project: paths below its root, relative to it, as DVC names them."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class Room:
 
     @property
     def model_usage(self) -> Path:
-        """What the answers behind all outputs took, by model."""
+        """File of what the answers behind all outputs took, by model."""
         return METRICS / "usage" / f"{self.name}.json"
 
     @property
@@ -169,38 +169,38 @@ class Room:
         return self.folder / "final" / "scores.json"
 
     def pilot(self, number: int) -> Path:
-        """The pilot documents of a round."""
+        """Return the pilot documents of a round."""
         return self.folder / "corpus" / "pilot" / f"r{number}.jsonl"
 
     def round(self, number: int) -> Path:
-        """The folder of a round's outputs. Rounds share a parent, so that `select` can depend on all of them."""
+        """Return the folder of a round's outputs. Rounds share a parent, so that `select` can depend on all of them."""
         return self.folder / "rounds" / f"r{number}"
 
     def evidence(self, folder: str, number: int) -> Path:
-        """What the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
+        """Return what the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
         return self.folder / folder / f"r{number}"
 
     def guideline(self, number: int) -> Path:
-        """The guideline of a round: round 0 is the one that people write."""
+        """Return the guideline of a round: round 0 is the one that people write."""
         return self.round(number) / "guideline.yaml" if number else self.folder / "guideline.yaml"
 
     def annotations(self, number: int, annotator: str) -> Path:
         return self.round(number) / "annotations" / f"{annotator}.jsonl"
 
     def tally(self, number: int, annotator: str) -> Path:
-        """What became of an annotator's answers in a round."""
+        """Return what became of an annotator's answers in a round."""
         return self.round(number) / "tallies" / f"{annotator}.json"
 
     def usage(self, number: int, annotator: str) -> Path:
-        """What an annotator's answers in a round took."""
+        """Return what an annotator's answers in a round took."""
         return self.round(number) / "usage" / f"{annotator}.jsonl"
 
     def refinement_usage(self, number: int) -> Path:
-        """What the supervisor's answers took that led to a round."""
+        """Return what the supervisor's answers took that led to a round."""
         return self.round(number) / "refinement.usage.jsonl"
 
     def prediction_usage(self, guideline: str) -> Path:
-        """What the answers behind `predictions` took."""
+        """Return what the answers behind `predictions` took."""
         return self.folder / "final" / f"usage.{guideline}.jsonl"
 
     def predictions(self, guideline: str) -> Path:
@@ -208,7 +208,7 @@ class Room:
         return self.folder / "final" / f"predictions.{guideline}.jsonl"
 
     def usage_files(self, rounds: Iterable[int], pool: Sequence[str]) -> list[Path]:
-        """The usage behind all outputs of the rounds and annotators."""
+        """Return the usage behind all outputs of the rounds and annotators."""
         numbers = list(rounds)
         asked = [self.usage(number, name) for number in numbers for name in pool]
         refined = [self.refinement_usage(number) for number in numbers if number]
@@ -219,7 +219,7 @@ class Room:
 
 
 def rooms() -> list[Room]:
-    """Every benchmark that has a pipeline (a dvc.yaml in its room), sorted by name."""
+    """Return every benchmark that has a pipeline (a dvc.yaml in its room), sorted by name."""
     return [Room(path.parent.name) for path in sorted(DATA.glob("*/dvc.yaml"))]
 
 

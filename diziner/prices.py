@@ -1,4 +1,4 @@
-"""What calls cost, by the price table of an endpoint; and how long texts are in tokens, roughly and at most."""
+"""Prices of calls, by the price table of an endpoint; and how long texts are in tokens, roughly and at most."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Price:
     output: float
 
     def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """What so many tokens cost."""
+        """Return what so many tokens cost."""
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
@@ -45,17 +45,18 @@ def price_of(endpoint: Priced | None, model: str) -> Price | None:
 
 
 def tokens_in(text: str) -> int:
-    """A text's length in tokens, roughly: four characters each, rounded up."""
+    """Return a text's length in tokens, roughly: four characters each, rounded up."""
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def prompt_tokens(request: Request) -> int:
-    """A request's length in tokens, roughly."""
+    """Return a request's length in tokens, roughly."""
     return sum(tokens_in(message.content) for message in request.messages)
 
 
 def most_tokens(request: Request) -> tuple[int, int]:
-    """Prompt and completion tokens at most: no tokenizer in use makes more of the bytes, no model may write more."""
+    """Return prompt and completion tokens at most: no tokenizer in use makes more of the bytes, no model may write
+    more."""
     sizes = [len(message.content.encode()) for message in request.messages]
     if request.schema is not None:
         sizes.append(len(str(request.schema).encode()))

@@ -1,4 +1,4 @@
-"""The active settings: params.yaml, checked once against its schema and for names that must exist; typed sections."""
+"""Active settings: params.yaml, checked once against its schema and for names that must exist; typed sections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DOCUMENT_PROMPT = "document."  # how the template of a document begins, which i
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSettings:
-    """Which evidence the supervisor sees: `folder` rounds (disagreements) or gold (errors against gold labels, of
+    """Evidence that the supervisor sees: `folder` rounds (disagreements) or gold (errors against gold labels, of
     the rounds `gold_rounds`)."""
 
     folder: str
@@ -124,7 +124,7 @@ class Settings:
 
     @property
     def predictor(self) -> str:
-        """Who predicts: annotator or coalition."""
+        """Kind of predictor: annotator or coalition."""
         return str(self.raw["selection"]["predictor"])
 
     @property
@@ -180,7 +180,7 @@ def load_settings(path: Path = PARAMS) -> Settings:
 
 
 def settings_from(raw: Any, where: str) -> Settings:
-    """Settings from data, checked; `where` is what errors call it.
+    """Return settings from data, checked; `where` is what errors call it.
 
     Errors: as `load_settings`.
     """
@@ -190,12 +190,13 @@ def settings_from(raw: Any, where: str) -> Settings:
 
 
 def guideline_of(number: int) -> str:
-    """A round's guideline below its room, as settings name it."""
+    """Return a round's guideline below its room, as settings name it."""
     return f"rounds/r{number}/guideline.yaml" if number else "guideline.yaml"
 
 
 def record_of(number: int) -> str:
-    """The record of what led to a round, as settings name it: a refinement's, for round 0 the guideline itself."""
+    """Return the record of what led to a round, as settings name it: a refinement's, for round 0 the guideline
+    itself."""
     return f"rounds/r{number}/refinement.json" if number else "guideline.yaml"
 
 
@@ -264,7 +265,7 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
 
 
 def _refinement_fits(entry: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> None:
-    """DVC templates cannot work these paths out, so they are written down, and checked here."""
+    """Check the paths that params.yaml writes down since DVC templates cannot work them out."""
     prev = entry["prev"]
     for key, value in (("guideline", guideline_of(prev)), ("record", record_of(prev))):
         if entry[key] != value:

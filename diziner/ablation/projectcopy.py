@@ -1,4 +1,4 @@
-"""A copy of the project to run in, with its environment, DVC cache and answers: the project itself stays as it is."""
+"""Copy of the project to run in, with its environment, DVC cache and answers: the project itself stays as it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCAL_CONFIG = Path(".dvc") / "config.local"
 
 
 def project_files(rooms: Iterable[Room]) -> list[Path]:
-    """What a copy holds: the files that git tracks or would track, and all files at the top of these rooms.
+    """Return what a copy holds: the files that git tracks or would track, and all files at the top of these rooms.
 
     Texts of one's own may be kept from git; the pipeline needs them all the same.
     Errors: UserError outside a git repository.
@@ -29,7 +29,8 @@ def project_files(rooms: Iterable[Room]) -> list[Path]:
 
 
 def cache_folder() -> Path:
-    """Where DVC keeps outputs, also if a config says another place than `.dvc/cache`; it need not be there yet."""
+    """Return where DVC keeps outputs, also if a config says another place than `.dvc/cache`; it need not be there
+    yet."""
     return Path(output_of([sys.executable, "-m", "dvc", "cache", "dir"]).strip()).absolute()
 
 
@@ -53,7 +54,7 @@ def copy_project(folder: Path, files: Iterable[Path], cache: Path) -> None:
 
 
 def output_of(words: Sequence[str], folder: Path | None = None) -> str:
-    """What a command of git or DVC says.
+    """Return what a command of git or DVC says.
 
     Errors: UserError with its own last line.
     """
@@ -65,10 +66,10 @@ def output_of(words: Sequence[str], folder: Path | None = None) -> str:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what ties git to one repository."""
+    """Return this process's environment without what ties git to one repository."""
     return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
 
 def _leads_out(path: Path, root: Path) -> bool:
-    """Whether a link points out of the project, from where a copy of it would point elsewhere."""
+    """Return whether a link points out of the project, from where a copy of it would point elsewhere."""
     return path.is_symlink() and not path.readlink().is_absolute() and not path.resolve().is_relative_to(root.resolve())

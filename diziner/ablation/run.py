@@ -1,4 +1,4 @@
-"""Running variants: each in a copy of the project, with the project's DVC cache and answers."""
+"""Runs of variants: each in a copy of the project, with the project's DVC cache and answers."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def ablate(variants: Mapping[str, Changes], benchmarks: Sequence[str], jobs: int
 
 
 def folder_of(variant: str) -> Path:
-    """Where a variant runs."""
+    """Return where a variant runs."""
     return COPIES / variant.replace(" ", "_")  # no variant's name has a _
 
 
 def result_table(results: Results) -> str:
-    """A row for each benchmark and variant, with the change of F1 from the settings as they are.
+    """Return a row for each benchmark and variant, with the change of F1 from the settings as they are.
 
     The change is on the same test documents, by whichever annotator and round each run selected.
     """
@@ -102,7 +102,7 @@ def result_table(results: Results) -> str:
 
 
 def _params(name: str, changes: Changes) -> str:
-    """The text of a variant's params.yaml, checked."""
+    """Return the text of a variant's params.yaml, checked."""
     text = changed(read_text(PARAMS), changes)
     settings = _settings(text, name)
     # A copy is two folders further down.
@@ -119,7 +119,7 @@ def _settings(text: str, name: str) -> Settings:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[IO[str]]:
-    """A lock on the copies; a run that outlives a killed command has it too, until it ends.
+    """Hold a lock on the copies; a run that outlives a killed command has it too, until it ends.
 
     Errors: UserError if another has it.
     """
@@ -157,7 +157,7 @@ def _figures(name: str, room: Room) -> dict[str, Any]:
 
 
 def _change(folder: Path, room: Room) -> dict[str, float] | None:
-    """The change of F1 from the settings as they are, paired by document; None if documents or gold differ."""
+    """Return the change of F1 from the settings as they are, paired by document; None if documents or gold differ."""
     before, after = (
         counts_from_json(read_json(copy / room.document_counts, "document_counts")).selected
         for copy in (folder_of(BASE), folder)

@@ -23,12 +23,12 @@ Changes = Mapping[str, Any]  # dotted key -> value
 
 
 def load_variants(path: Path = VARIANTS) -> dict[str, dict[str, Any]]:
-    """The variants by name, checked."""
+    """Return the variants by name, checked."""
     return dict(read_yaml(path, "variants"))
 
 
 def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant as dotted keys and values for these settings.
+    """Return a variant as dotted keys and values for these settings.
 
     Errors: UserError for an unknown variant, and where these settings have too few annotators or rounds for it.
     """
@@ -53,7 +53,7 @@ def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapp
 def joined(
     names: Iterable[str], variants: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Several variants as one; each is for the settings that those before it have made.
+    """Join several variants into one; each is for the settings that those before it have made.
 
     Errors: as `overrides`, and UserError for two that set one key differently.
     """
@@ -70,12 +70,12 @@ def joined(
 
 
 def changes_nothing(changes: Changes, params: Mapping[str, Any]) -> bool:
-    """Whether the settings are so already."""
+    """Return whether the settings are so already."""
     return all(_value(params, dotted.split(".")) == value for dotted, value in changes.items())
 
 
 def changed(text: str, changes: Changes) -> str:
-    """The text of a params.yaml with the changes made; all else, comments included, stays byte for byte.
+    """Return the text of a params.yaml with the changes made; all else, comments included, stays byte for byte.
 
     Errors: UserError for a key on the way that is not there; the last key may be new.
     """
@@ -85,17 +85,17 @@ def changed(text: str, changes: Changes) -> str:
 
 
 def exp_run_words(changes: Changes) -> list[str]:
-    """The same changes as arguments of `dvc exp run`; a key that is not there yet is added."""
+    """Return the same changes as arguments of `dvc exp run`; a key that is not there yet is added."""
     return [word for key, value in changes.items() for word in ("-S", f"++{key}={_hydra(value)}")]
 
 
 def exp_run_line(changes: Changes) -> str:
-    """The command for a shell."""
+    """Return the command for a shell."""
     return shlex.join(["dvc", "exp", "run", *exp_run_words(changes)])
 
 
 def _hydra(value: Any) -> str:
-    """A value in the grammar of DVC's overrides: JSON, but for quotes around words and keys.
+    """Return a value in the grammar of DVC's overrides: JSON, but for quotes around words and keys.
 
     >>> _hydra({"input": [0.5, None, "a b", "null", "fixed"]})
     '{input:[0.5,null,"a b","null",fixed]}'

@@ -1,4 +1,4 @@
-"""The whole analysis of one round: from annotations to agreement, consensus, hotspots and error groups."""
+"""Analysis of one round: from annotations to agreement, consensus, hotspots and error groups."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GOLD = "gold labels"  # what agrees with a given reference, besides annotators
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What one round's annotations say; everything in order of document id and annotator name.
+    """Results of one round's analysis; everything in order of document id and annotator name.
 
     `groups` are the disagreements of all annotators with the consensus inside hotspots. `consensus`
     leaves out documents that nobody answered. `failed` counts failures per annotator. The fields after
@@ -142,7 +142,7 @@ def analyse(
 
 
 def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ...]:
-    """One annotator's disagreements with the consensus, in hotspots and below (method section 7).
+    """Return one annotator's disagreements with the consensus, in hotspots and below (method section 7).
 
     Token counts add up to all its labels that differ from the consensus.
 

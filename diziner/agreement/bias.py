@@ -1,4 +1,4 @@
-"""How each annotator departs from the consensus, and which types annotators take for each other."""
+"""Bias of annotators: how each departs from the consensus, and which types they take for each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Confusion:
 
 
 def annotator_biases(corpus: Corpus, reference: Codes, coalition: Sequence[str]) -> dict[str, AnnotatorBias]:
-    """Each annotator's bias against BIO codes (T) of a reference."""
+    """Return each annotator's bias against BIO codes (T) of a reference."""
     found = {}
     for name, own in zip(corpus.annotators, corpus.codes, strict=True):
         labelled = own != corpus.missing
@@ -62,7 +62,7 @@ def _per_type(codes: Codes, corpus: Corpus) -> Ints:
 
 
 def type_confusion(corpus: Corpus, reference: Codes, tables: Ints) -> Confusion:
-    """Confusion against a reference (T codes), and between annotators from their contingency tables."""
+    """Return confusion against a reference (T codes), and between annotators from their contingency tables."""
     size = len(corpus.types) + 1
     radix = size + 1
     truth = io_codes(reference).astype(np.intp) * radix

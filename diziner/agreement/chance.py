@@ -17,7 +17,7 @@ from diziner.agreement.measures import set_measure
 
 
 def cohens_kappa(tables: Ints) -> Floats:
-    """Cohen's kappa of contingency tables, shape (..., L, L): (p_o - p_e) / (1 - p_e), in [-1, 1].
+    """Return Cohen's kappa of contingency tables, shape (..., L, L): (p_o - p_e) / (1 - p_e), in [-1, 1].
 
     1.0 where chance agreement is certain (both used one and the same label) and where a table is empty.
 
@@ -39,7 +39,7 @@ def cohens_kappa(tables: Ints) -> Floats:
 
 
 def exact_kappa(table: Ints) -> Fraction:
-    """Cohen's kappa of one contingency table (L x L) as a fraction; edge values as in `cohens_kappa`.
+    """Return Cohen's kappa of one contingency table (L x L) as a fraction; edge values as in `cohens_kappa`.
 
     >>> exact_kappa(np.array([[20, 5], [10, 15]]))
     Fraction(2, 5)
@@ -53,7 +53,7 @@ def exact_kappa(table: Ints) -> Fraction:
 
 @set_measure("fleiss_kappa", "Fleiss' kappa")
 def fleiss_kappa(counts: Ints, frequency: Ints) -> float:
-    """Fleiss' kappa (P - P_e) / (1 - P_e) of items given as label counts, L x U, each `frequency` times.
+    """Return Fleiss' kappa (P - P_e) / (1 - P_e) of items given as label counts, L x U, each `frequency` times.
 
     P_i = (sum_j n_ij^2 - n_i) / (n_i (n_i - 1)), averaged over items with at least two labels; with equal
     n_i this is the standard statistic, and items may differ in n_i where annotators failed. 1.0 where only
@@ -74,7 +74,7 @@ def fleiss_kappa(counts: Ints, frequency: Ints) -> float:
 
 @set_measure("krippendorff_alpha", "Krippendorff's alpha")
 def krippendorff_alpha(counts: Ints, frequency: Ints) -> float:
-    """Krippendorff's alpha for nominal data, 1 - D_o / D_e, of items as label counts, L x U.
+    """Return Krippendorff's alpha for nominal data, 1 - D_o / D_e, of items as label counts, L x U.
 
     Missing labels are simply not counted; items with fewer than two labels are not pairable and left out.
     1.0 where only one label was used, and where no item is pairable.

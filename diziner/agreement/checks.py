@@ -1,4 +1,4 @@
-"""What an analysis refuses, each in one line that names the annotator and the document."""
+"""Checks of an analysis' input: each refusal is one line that names the annotator and the document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_inputs(
 
 
 def rows_of(name: str, given: Sequence[Annotation], ordered: Sequence[Document]) -> list[Annotation]:
-    """An annotator's rows in the order of the documents: one for each, no other."""
+    """Return an annotator's rows in the order of the documents: one for each, no other."""
     by_id = {row.id: row for row in given}
     ids = [document.id for document in ordered]
     if len(by_id) == len(given) == len(ids) and all(map(by_id.__contains__, ids)):

@@ -28,7 +28,7 @@ class Patterns:
 
 
 def find_patterns(codes: Codes, missing: int) -> Patterns:
-    """The distinct columns of an A x T matrix of codes up to `missing`; no column is missing throughout.
+    """Return the distinct columns of an A x T matrix of codes up to `missing`; no column is missing throughout.
 
     Columns that are the same in every row need no sorting: pattern k, for k < `missing`, is "all say k".
 
@@ -59,7 +59,7 @@ def find_patterns(codes: Codes, missing: int) -> Patterns:
 
 
 def label_mass(codes: Codes, weights: Floats, labels: int) -> Floats:
-    """Weight per label in each column: labels x U, codes >= `labels` left out.
+    """Return the weight per label in each column: labels x U, codes >= `labels` left out.
 
     >>> label_mass(np.array([[0, 2], [1, 2]], np.uint8), np.array([0.75, 0.25]), 2).tolist()
     [[0.75, 0.0], [0.25, 0.0]]
@@ -72,7 +72,7 @@ def label_mass(codes: Codes, weights: Floats, labels: int) -> Floats:
 
 
 def normalised(mass: Floats) -> Floats:
-    """Each column divided by its sum; columns that sum to zero stay zero.
+    """Return each column divided by its sum; columns that sum to zero stay zero.
 
     >>> normalised(np.array([[1.0, 0.0], [3.0, 0.0]])).tolist()
     [[0.25, 0.0], [0.75, 0.0]]

@@ -1,4 +1,4 @@
-"""The consensus of the annotators: a weighted majority vote (method section 4)."""
+"""Consensus of the annotators: a weighted majority vote (method section 4)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def vote(patterns: Patterns, weights: Weights, offsets: Ints) -> Codes:
 
 
 def spans_of(codes: Codes, corpus: Corpus) -> dict[str, tuple[Span, ...]]:
-    """Spans per document id, from well-formed BIO codes (T) of the joined documents."""
+    """Return spans per document id, from well-formed BIO codes (T) of the joined documents."""
     begins = np.flatnonzero(codes & 1)
     inside = (codes > 0) & (codes & 1 == 0)
     # A mention ends at the first later position that does not continue it.

@@ -1,4 +1,4 @@
-"""How far annotators disagree on each token (method section 5)."""
+"""Disagreement of annotators at each token (method section 5)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TokenMeasures:
     elite_dominance: Floats
 
     def of(self, index: NDArray[np.intp]) -> TokenMeasures:
-        """The rows that `index` names: from measures of patterns those of tokens, by each token's pattern."""
+        """Return the rows that `index` names: from measures of patterns those of tokens, by each token's pattern."""
         return TokenMeasures(*(getattr(self, name)[index] for name in COLUMNS))
 
 
@@ -91,13 +91,13 @@ def _measure(codes: Codes, labels: int, weights: Floats, elite: Mask) -> Floats:
 
 
 def _divided(mass: Floats, total: Floats) -> Floats:
-    """Each column by its total; zeros where the total is zero."""
+    """Return each column by its total; zeros where the total is zero."""
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     return mass * inverse
 
 
 def _impurity(shares: Floats) -> Floats:
-    """1 - sum of squares; 0 where there is no mass."""
+    """Return 1 - sum of squares; 0 where there is no mass."""
     # Row by row: einsum would fuse multiplication and addition where the processor can.
     squares, square = np.zeros_like(shares, shape=shares.shape[1:]), np.empty_like(shares, shape=shares.shape[1:])
     for share in shares:

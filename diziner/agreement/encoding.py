@@ -73,7 +73,7 @@ class Corpus:
 
 
 def io_codes(codes: Codes) -> Codes:
-    """Codes without B and I: O is 0, type k is k+1 (and a missing label K+1).
+    """Return codes without B and I: O is 0, type k is k+1 (and a missing label K+1).
 
     >>> io_codes(np.array([0, 1, 2, 3, 4], np.uint8)).tolist()
     [0, 1, 1, 2, 2]

@@ -1,4 +1,4 @@
-"""Disagreements with the consensus, each in exactly one error family.
+"""Error families: each disagreement with the consensus stands in exactly one.
 
 The unit is a pair of annotator and token whose BIO label differs from the consensus's. Its family:
 Span_Error where the same type is meant with other bounds, that is both labels have one type, or one of
@@ -31,12 +31,12 @@ class Disagreements:
     group: Ints
 
     def only(self, keep: Mask) -> Disagreements:
-        """The pairs where `keep` is true."""
+        """Return the pairs where `keep` is true."""
         return Disagreements(self.annotator[keep], self.token[keep], self.group[keep])
 
 
 def find_disagreements(corpus: Corpus, consensus: Codes) -> Disagreements:
-    """Every answered label that differs from the consensus (T codes), by annotator and token."""
+    """Return every answered label that differs from the consensus (T codes), by annotator and token."""
     truth = io_codes(consensus)
     truth_span = _span_number(consensus)
     columns: list[tuple[Ints, Ints, Ints]] = []
@@ -58,7 +58,7 @@ def find_disagreements(corpus: Corpus, consensus: Codes) -> Disagreements:
 
 
 def _span_number(codes: Codes) -> NDArray[np.int32]:
-    """The number of the latest span that begins at or before each token; 0 before the first."""
+    """Return the number of the latest span that begins at or before each token; 0 before the first."""
     return np.cumsum(codes & 1, dtype=np.int32)
 
 
@@ -69,7 +69,7 @@ def _marked(span: NDArray[np.int32], tokens: NDArray[np.intp]) -> Mask:
 
 
 def subtype_name(group: int, types: Sequence[str]) -> tuple[str, str]:
-    """Family and subtype of a group code.
+    """Return family and subtype of a group code.
 
     >>> subtype_name(1, ("LOC", "PER")), subtype_name(5, ("LOC", "PER")), subtype_name(11, ("LOC", "PER"))
     (('O_to_Ent', 'O_to_LOC'), ('Ent_to_Ent', 'LOC_to_PER'), ('Span_Error', 'PER_bounds'))

@@ -1,4 +1,4 @@
-"""Disagreements gathered by subtype, with examples of where they occur."""
+"""Error groups: disagreements gathered by subtype, with examples of where they occur."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REACH = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
-    """What examples are made from: the corpus, its consensus (T codes), and its hotspots.
+    """Sources of examples: the corpus, its consensus (T codes), and its hotspots.
 
     `reference` names what stands in the place of the consensus, if anything does.
     """
@@ -35,7 +35,7 @@ class Readings:
     reference: str = ""
 
     def of_document(self, number: int) -> tuple[list[int], list[list[int]]]:
-        """Codes of the consensus and of each annotator for one document."""
+        """Return codes of the consensus and of each annotator for one document."""
         start, end = self.corpus.offsets[number : number + 2]
         return self.consensus[start:end].tolist(), self.corpus.codes[:, start:end].tolist()
 
@@ -43,7 +43,7 @@ class Readings:
 def error_groups(
     found: Disagreements, readings: Readings, annotators: Sequence[int], limit: int, seed: int
 ) -> tuple[ErrorGroup, ...]:
-    """Groups of `found` by subtype, most tokens first, then by name.
+    """Return groups of `found` by subtype, most tokens first, then by name.
 
     At most `limit` examples each, drawn with `seed` and shown in order of document and position;
     alternatives are the readings of `annotators` (indexes).
@@ -76,7 +76,7 @@ def error_groups(
 
 
 def _mention_starts(group: Ints, token: Ints, readings: Readings) -> NDArray[np.intp]:
-    """Where a new mention begins among tokens sorted by group and position."""
+    """Return where a new mention begins among tokens sorted by group and position."""
     block = readings.block_of[token]
     document = np.searchsorted(readings.corpus.offsets, token, side="right")
     new = np.ones(len(token), np.bool_)
@@ -131,7 +131,7 @@ def _hotspot_of(block: int, base: int, document: str, blocks: Blocks) -> str:
 
 
 def _touching(codes: list[int], start: int, end: int, types: Sequence[str]) -> tuple[Span, ...]:
-    """The entities, at full length, that share a token with `[start, end)`."""
+    """Return the entities, at full length, that share a token with `[start, end)`."""
     found: list[Span] = []
     at = start
     while codes[at] and not codes[at] & 1:

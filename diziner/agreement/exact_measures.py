@@ -90,7 +90,8 @@ def _impurity(mass: Counter[int]) -> Fraction:
 
 
 def _renamed(codes: Sequence[int], missing: int) -> tuple[int, ...]:
-    """Types by their first appearance, -1 for a missing label: patterns that differ in names alone measure alike."""
+    """Return types by their first appearance, -1 for a missing label: patterns that differ in names alone measure
+    alike."""
     names: dict[int, int] = {}
     found = []
     for code in codes:

@@ -1,4 +1,4 @@
-"""The analysis as files: agreement.json, hotspots.jsonl, confusion.json and the token table."""
+"""Files of an analysis: agreement.json, hotspots.jsonl, confusion.json and the token table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
-    """disagreements.json (disagreements.schema.json): what the supervisor is shown of a round.
+    """Return disagreements.json (disagreements.schema.json): what the supervisor is shown of a round.
 
     The groups of all annotators together, and each annotator's own against the consensus.
     """
@@ -31,7 +31,7 @@ def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
 
 
 def confusion_to_json(analysis: Analysis) -> dict[str, Any]:
-    """confusion.json: tokens by pair of types, and each annotator's bias, failures, and all totals."""
+    """Return confusion.json: tokens by pair of types, and each annotator's bias, failures, and all totals."""
     value: dict[str, Any] = rounded_finely(
         asdict(analysis.confusion)
         | {
@@ -45,7 +45,7 @@ def confusion_to_json(analysis: Analysis) -> dict[str, Any]:
 
 
 def tokens_frame(analysis: Analysis) -> polars.DataFrame:
-    """The token table (`Analysis.columns`) as a DataFrame, one row per token of the answered documents."""
+    """Return the token table (`Analysis.columns`) as a DataFrame, one row per token of the answered documents."""
     import polars
 
     kinds = {"token": polars.Int32, "answered": polars.Int32, "disagreeing": polars.Int32}

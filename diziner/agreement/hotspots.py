@@ -1,4 +1,4 @@
-"""Where annotators disagree most: blocks of hot tokens and what kind of disagreement they hold."""
+"""Hotspots: blocks of tokens where annotators disagree most, and what kind of disagreement they hold."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Blocks:
     kind: Ints
 
     def of_token(self, tokens: int) -> Ints:
-        """The block of each of T tokens, -1 outside all blocks."""
+        """Return the block of each of T tokens, -1 outside all blocks."""
         lengths = self.end - self.start
         inside = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         found = np.full(tokens, -1, np.int64)
@@ -103,7 +103,7 @@ def _any_inside(flags: Mask, start: Ints, end: Ints) -> Mask:
 
 
 def _mean_inside(values: Floats, blocks: Blocks) -> Floats:
-    """Mean of values at 12 places, summed as whole numbers of their last place."""
+    """Return the mean of values at 12 places, summed as whole numbers of their last place."""
     if not len(blocks.start):
         return np.zeros(0)
     edges = np.stack([blocks.start, blocks.end], axis=1).ravel()
@@ -113,12 +113,12 @@ def _mean_inside(values: Floats, blocks: Blocks) -> Floats:
 
 
 def hotspot_id(document: str, start: int, end: int) -> str:
-    """`<document id>:<start>-<end>`, tokens `[start, end)`."""
+    """Return `<document id>:<start>-<end>`, tokens `[start, end)`."""
     return f"{document}:{start}-{end}"
 
 
 def hotspot_records(corpus: Corpus, blocks: Blocks, measures: TokenMeasures, consensus: Codes) -> tuple[Hotspot, ...]:
-    """Hotspots in order of document id and position; annotators that failed on the document are left out."""
+    """Return hotspots in order of document id and position; annotators that failed on the document are left out."""
     tags, missing = corpus.tags, corpus.missing
     document = np.searchsorted(corpus.offsets, blocks.start, side="right") - 1
     shift = corpus.offsets[document]

@@ -59,7 +59,7 @@ SET_MEASURES: dict[str, SetMeasure] = {}
 def pair_measure(
     name: str, title: str, low: int = 0, mean_as: str | None = None
 ) -> Callable[[PairFunction], PairFunction]:
-    """Register the decorated function as a measure of pairs; see `PairMeasure`."""
+    """Return register the decorated function as a measure of pairs; see `PairMeasure`."""
 
     def register(function: PairFunction) -> PairFunction:
         PAIR_MEASURES[name] = PairMeasure(name, title, function, low, mean_as)
@@ -69,7 +69,7 @@ def pair_measure(
 
 
 def set_measure(name: str, title: str, low: int = -1) -> Callable[[SetFunction], SetFunction]:
-    """Register the decorated function as a measure of the set; see `SetMeasure`."""
+    """Return register the decorated function as a measure of the set; see `SetMeasure`."""
 
     def register(function: SetFunction) -> SetFunction:
         SET_MEASURES[name] = SetMeasure(name, title, function, low)

@@ -1,4 +1,4 @@
-"""Agreement of each pair of annotators, over the documents that both answered (method section 3)."""
+"""Agreement of pairs of annotators, over the documents that both answered (method section 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from diziner.agreement.measures import PAIR_MEASURES, SpanMatches, pair_measure
 
 
 def span_f1(matches: Ints, first: Ints, second: Ints) -> Floats:
-    """F1 of two sets of spans, 2 |A ∩ B| / (|A| + |B|), elementwise over counts.
+    """Return F1 of two sets of spans, 2 |A ∩ B| / (|A| + |B|), elementwise over counts.
 
     Both sets empty: 1.0. One empty: 0.0.
 
@@ -28,7 +28,7 @@ def span_f1(matches: Ints, first: Ints, second: Ints) -> Floats:
 
 
 def type_accuracy(strict: Ints, boundary: Ints, first: Ints, second: Ints) -> Floats:
-    """Share of spans with equal bounds that also have equal types, elementwise over counts.
+    """Return the share of spans with equal bounds that also have equal types, elementwise over counts.
 
     No span on either side: 1.0. Spans, but none with equal bounds: 0.0, as nothing was shown to agree.
 
@@ -42,7 +42,7 @@ def type_accuracy(strict: Ints, boundary: Ints, first: Ints, second: Ints) -> Fl
 
 
 def token_macro_f1(tables: Ints) -> Floats:
-    """Mean F1 per label of contingency tables, shape (..., L, L), over labels that either side used.
+    """Return the mean F1 per label of contingency tables, shape (..., L, L), over labels that either side used.
 
     Labels include O. An empty table (no token in common) gives 1.0.
 
@@ -62,7 +62,7 @@ def token_macro_f1(tables: Ints) -> Floats:
 
 
 def contingency_tables(patterns: Patterns) -> Ints:
-    """One table of label counts, L x L, for each pair of annotators in the order of `combinations`.
+    """Return one table of label counts, L x L, for each pair of annotators in the order of `combinations`.
 
     Rows are the labels of the pair's first annotator; tokens that either did not answer are left out.
     """
@@ -110,7 +110,7 @@ def _own_spans(corpus: Corpus) -> Ints:
 
 
 def pair_measures(matches: SpanMatches, tables: Ints) -> dict[str, Floats]:
-    """Every measure of pairs as a symmetric A x A matrix, token measures from contingency tables.
+    """Return every measure of pairs as a symmetric A x A matrix, token measures from contingency tables.
 
     The diagonal is 1.0: each annotator agrees with itself.
     """
@@ -155,7 +155,8 @@ def _square(values: Floats, size: int) -> Floats:
 
 
 def exact_span_f1(matches: SpanMatches) -> list[list[Fraction]]:
-    """Strict span F1 of every pair as fractions (A x A), with the edge values of `span_f1` and a diagonal of 1."""
+    """Return strict span F1 of every pair as fractions (A x A), with the edge values of `span_f1` and a diagonal of
+    1."""
     strict, own = matches.strict.tolist(), matches.own.tolist()
     return [
         [
@@ -167,7 +168,8 @@ def exact_span_f1(matches: SpanMatches) -> list[list[Fraction]]:
 
 
 def exact_kappas(tables: Ints, size: int) -> list[list[Fraction]]:
-    """Cohen's kappa of every pair as fractions (A x A), from contingency tables in the order of `combinations`."""
+    """Return Cohen's kappa of every pair as fractions (A x A), from contingency tables in the order of
+    `combinations`."""
     matrix = [[Fraction(1)] * size for _ in range(size)]
     for table, (first, second) in zip(tables, combinations(range(size), 2), strict=True):
         matrix[first][second] = matrix[second][first] = exact_kappa(table)

@@ -1,4 +1,4 @@
-"""The disagreement report for the supervisor, in Markdown (method sections 6 and 7)."""
+"""Disagreement report for the supervisor, in Markdown (method sections 6 and 7)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND_NAMES = {
 
 
 def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
-    """Markdown on all hotspots: overview, statistics, then each error family with examples.
+    """Return Markdown on all hotspots: overview, statistics, then each error family with examples.
 
     `documents` are those that the analysis was asked about. No timestamp: the same analysis, the same text.
     """
@@ -66,7 +66,7 @@ def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
 
 
 def render_annotator_report(analysis: Analysis, annotator: str) -> str:
-    """Markdown on one annotator's disagreements with the consensus, in hotspots and elsewhere.
+    """Return Markdown on one annotator's disagreements with the consensus, in hotspots and elsewhere.
 
     Errors: UserError for an annotator that is not in the analysis.
     """

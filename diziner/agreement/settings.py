@@ -1,4 +1,4 @@
-"""What the analysis can be told, checked once."""
+"""Analysis settings (params `disagreement`), checked once."""
 
 from __future__ import annotations
 

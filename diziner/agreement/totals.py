@@ -1,4 +1,4 @@
-"""How many disagreements there are, and where: counts that add up."""
+"""Totals of disagreements, and where they stand: counts that add up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Totals:
 
 
 def count_totals(found: Disagreements, readings: Readings) -> Totals:
-    """The totals of all disagreements of an analysis."""
+    """Return the totals of all disagreements of an analysis."""
     corpus, blocks = readings.corpus, readings.blocks
     block = readings.block_of[found.token]
     inside = block >= 0

@@ -18,7 +18,7 @@ def weighted_consensus(
     types: Sequence[str],
     weights: Mapping[str, float],
 ) -> dict[str, tuple[Span, ...]]:
-    """Spans by document id: the weighted majority over types of each token (method section 4), ties to O.
+    """Return spans by document id: the weighted majority over types of each token (method section 4), ties to O.
 
     `weights` maps annotator -> weight, at least 0, taken as the decimal that it is written as; they are
     renormalised among those that answered a document.

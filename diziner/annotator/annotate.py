@@ -1,4 +1,4 @@
-"""Documents in, annotations out: ask for each, read the answer, place its mentions on tokens."""
+"""Annotation of documents: ask for each, read the answer, place its mentions on tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import NamedTuple
 from diziner.annotator.answers import EntityForm
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
-from diziner.annotator.participation import LEFT_OUT
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
 from diziner.common.errors import UserError
@@ -16,7 +15,7 @@ from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.request import Request
-from diziner.records.annotations import Annotation, Failure
+from diziner.records.annotations import LEFT_OUT, Annotation, Failure
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType, Guideline
 from diziner.records.usage import Usage
@@ -94,7 +93,7 @@ def requests_for(
     asker: Asker,
     show_goal: bool = True,
 ) -> list[Request]:
-    """The first request of each document."""
+    """Return the first request of each document."""
     address = asker.address(annotator.model.endpoint)
     begun = opening(guideline, annotator, show_goal)
     return [

@@ -1,4 +1,4 @@
-"""When too many documents have no annotation, a stage stops rather than pass a thin sample off as a result."""
+"""Limits on failed documents: a stage with too many stops, since its result would speak for a thin sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MANY = 20  # documents; of fewer, each one is much
 
 
 def may_fail(documents: int, answers: AnswerSettings) -> int:
-    """How many of so many documents may fail.
+    """Return how many of so many documents may fail.
 
     >>> [may_fail(number, AnswerSettings(max_failed_share=0.05)) for number in (10, 19, 20, 25, 100)]
     [0, 0, 2, 2, 5]
@@ -46,13 +46,13 @@ def refuse_too_many_failures(annotations: Sequence[Annotation], answers: AnswerS
 
 
 def allowed_in_words(answers: AnswerSettings) -> str:
-    """What may fail, with the settings' names."""
+    """Return what may fail, with the settings' names."""
     share = f"the allowed share is {answers.max_failed_share:g} (params answers.max_failed_share)"
     return f"{share}, or {answers.allowed_failures} in {_MANY} and more (answers.allowed_failures)"
 
 
 def ways_on(codes: Iterable[str], again: str) -> str:
-    """What helps against failures of these codes; `again` is the command that asks for other answers."""
+    """Return what helps against failures of these codes; `again` is the command that asks for other answers."""
     found = set(codes)
     ways = []
     if found & _ASKED_ANEW:

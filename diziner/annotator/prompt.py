@@ -1,4 +1,4 @@
-"""What an annotator is sent for one document: messages and the schema its answer is held to."""
+"""Prompt of an annotator for one document: messages and the schema its answer is held to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_MENTIONS = 40
 
 
 def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
-    """The conversation that asks for one document's mentions.
+    """Return the conversation that asks for one document's mentions.
 
     plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
     its example sentences as a user turn answered by the assistant, then the document.
@@ -31,7 +31,7 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
 
 
 def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
-    """What the conversations about all documents begin with; worked out once, it is most of the work."""
+    """Return what the conversations about all documents begin with; worked out once, it is most of the work."""
     task = render(
         f"annotator/{annotator.prompt}",
         goal=guideline.goal if show_goal else None,
@@ -50,7 +50,7 @@ def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool 
 
 
 def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation about one document, from its opening. A user message takes the document in."""
+    """Return the conversation about one document, from its opening. A user message takes the document in."""
     asked = _document(document.text)
     *before, last = opening
     if last.role == "user":
@@ -59,7 +59,7 @@ def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ..
 
 
 def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> dict[str, Any] | None:
-    """The schema sent with a request; None where the model is not held to one.
+    """Return the schema sent with a request; None where the model is not held to one.
 
     For grammars the list and its strings are bounded by the document's length in `tokens`, so that a small
     model that repeats itself still ends.

@@ -1,4 +1,4 @@
-"""An annotator's settings: which model it is and how it is prompted (params `annotators.<name>`)."""
+"""Annotator settings: which model it is and how it is prompted (params `annotators.<name>`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AnnotatorSettings:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
-    """How every annotator is asked and its answers are read (params `answers`).
+    """Settings for asking every annotator and reading its answers (params `answers`).
 
     `occurrences`: `all` gives the type to every occurrence of an answered string, `ordered` to the next one in
     answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
@@ -47,7 +47,8 @@ class AnswerSettings:
 
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
-    """From an entry of params `annotators` (or a selection's `settings`), already checked by its schema."""
+    """Make settings from an entry of params `annotators` (or a selection's `settings`), already checked by its
+    schema."""
     own = {key: entry[key] for key in ("style", "prompt", "kind", "options") if key in entry}
     model = {key: value for key, value in entry.items() if key not in own}
     if "stop" in model:

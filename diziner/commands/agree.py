@@ -62,7 +62,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def agreement_of(analysis: Analysis, files: Mapping[str, LabelledFile]) -> dict[str, Any]:
-    """All that is printed: agreement, what became of each file, totals and hotspots."""
+    """Return all that is printed: agreement, what became of each file, totals and hotspots."""
     return {
         "agreement": agreement_to_json(analysis.agreement),
         "files": {

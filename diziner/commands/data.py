@@ -48,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do the action."""
+    """Run the chosen action."""
     if options.action == "check":
         check(options.benchmarks, options.local)
     elif options.action == "pilots":

@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_forms(parser: argparse.ArgumentParser) -> None:
-    """The options for the form of the output."""
+    """Add the options for the form of the output."""
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--md", action="store_true", help="Markdown, for a pull request")
     forms.add_argument("--json", action="store_true", help="JSON, with everything")

@@ -93,7 +93,7 @@ def _enter(params: Path | None) -> None:
 
 
 def render(plan: Forecast, job: Job) -> str:
-    """A forecast for a terminal."""
+    """Return a forecast for a terminal."""
     model = job.annotator.model.model
     lines = [
         f"{plan.documents:,} documents in {plan.shards:,} shards, {plan.shards_done:,} of them done; "
@@ -129,7 +129,7 @@ def _summary(done: Done, out: Path) -> str:
 
 
 def _workers(options: argparse.Namespace, job: Job) -> int:
-    """As many as asked for, or cores, but never more than calls may be in flight."""
+    """Return as many as asked for, or cores, but never more than calls may be in flight."""
     if options.engine == "local":
         if options.workers is not None:
             raise UserError("--workers: only with --engine ray; the local engine is this process")

@@ -29,7 +29,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
-    """What a run on some benchmarks would ask, in its order; answers of the store and the tapes are not asked for.
+    """Return what a run on some benchmarks would ask, in its order; answers of the store and the tapes are not asked
+    for.
 
     Errors: UserError if a benchmark's documents are not prepared.
     """
@@ -46,7 +47,7 @@ def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
 
 
 def render(planned: Sequence[Planned], settings: Settings) -> str:
-    """The plan for a terminal."""
+    """Return the plan for a terminal."""
     calling = [line for line in planned if line.calls]
     head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD")
     lines = [_row(line.work, line.model, [line]) for line in calling]

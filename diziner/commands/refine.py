@@ -77,7 +77,7 @@ def _shown(conflict: Conflict, before: Sequence[Choice]) -> str:
 
 
 def _asked(conflicts: Sequence[Conflict], before: Sequence[Choice]) -> list[Choice]:
-    """A decision for each conflict from the terminal; an end of input keeps what was decided so far."""
+    """Return a decision for each conflict from the terminal; an end of input keeps what was decided so far."""
     choices: list[Choice] = []
     for position, conflict in enumerate(conflicts, 1):
         sys.stdout.write(f"\n[{position} of {len(conflicts)}] {_shown(conflict, before)}\n\n")
@@ -94,7 +94,7 @@ def _asked(conflicts: Sequence[Conflict], before: Sequence[Choice]) -> list[Choi
 
 
 def _answer(readings: int) -> int | str | None:
-    """The number of a reading, a rule, "" to leave it as it is, or None to end."""
+    """Return the number of a reading, a rule, "" to leave it as it is, or None to end."""
     while True:
         sys.stdout.write("number, a rule in your own words, Enter to leave it as it is, q to end: ")
         sys.stdout.flush()

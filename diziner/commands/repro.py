@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def address(target: str) -> str:
-    """A target as DVC names it: a benchmark's name stands for its pipeline.
+    """Return a target as DVC names it: a benchmark's name stands for its pipeline.
 
     >>> address("data/conll2003/dvc.yaml:score")
     'data/conll2003/dvc.yaml:score'
@@ -90,7 +90,7 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
 
 
 def _view(stream: TextIO) -> View:
-    """The live table where `stream` is a terminal, plain lines elsewhere."""
+    """Return the live table where `stream` is a terminal, plain lines elsewhere."""
     if stream.isatty():
         # Only where someone is watching: rich costs 0.1 s to import.
         from diziner.repro.grid import Grid
@@ -102,7 +102,7 @@ def _view(stream: TextIO) -> View:
 
 
 def _stock(targets: Sequence[str], options: argparse.Namespace) -> None:
-    """`dvc repro` instead, one stage after the other."""
+    """Run `dvc repro` instead, one stage after the other."""
     import importlib.metadata
 
     from diziner.repro.dvc_graph import SUPPORTED

@@ -72,7 +72,7 @@ def scored(
     samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """All that is printed: scores of one or two predictions (`files` after the first, which is gold).
+    """Return all that is printed: scores of one or two predictions (`files` after the first, which is gold).
 
     A failed document counts as nothing found. Errors: as `run`.
     """

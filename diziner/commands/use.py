@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def profile_text(profile: str, variants: Sequence[str]) -> str:
-    """The text of params.yaml for a profile with variants, comments and all; its `profile` names them.
+    """Return the text of params.yaml for a profile with variants, comments and all; its `profile` names them.
 
     Errors: UserError, see `run`.
     """
@@ -67,7 +67,7 @@ def profile_text(profile: str, variants: Sequence[str]) -> str:
 
 
 def _profiles() -> dict[str, Path]:
-    """The profiles there are, by name; one of the project's own takes the place of one of the same name."""
+    """Return the profiles there are, by name; one of the project's own takes the place of one of the same name."""
     return {path.stem: path for folder in reversed(PROFILES) for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -76,7 +76,8 @@ def _name(profile: str, variants: Sequence[str]) -> str:
 
 
 def _ours(before: str) -> bool:
-    """Whether settings are a profile's, or what this command makes of the profile and variants that they name."""
+    """Return whether settings are a profile's, or what this command makes of the profile and variants that they
+    name."""
     if before in {read_text(path) for path in _profiles().values()}:
         return True
     try:
@@ -87,7 +88,7 @@ def _ours(before: str) -> bool:
 
 
 def _kept(text: str) -> Path:
-    """A copy of settings beside params.yaml that takes no other's place: params.yaml.bak, params.yaml.bak2, …"""
+    """Return a copy of settings beside params.yaml that takes no other's place: params.yaml.bak, params.yaml.bak2, …"""
     copy, number = PARAMS.with_suffix(".yaml.bak"), 1
     while copy.exists() and read_text(copy) != text:
         number += 1

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _settings() -> Settings:
-    """The project's settings; outside of a project those of the profile whose models are embedded."""
+    """Return the project's settings; outside of a project those of the profile whose models are embedded."""
     try:
         project_root(Path.cwd())
     except UserError:

@@ -1,4 +1,4 @@
-"""Reading and writing the files between stages: atomic, deterministic, checked against JSON Schemas."""
+"""Files between stages: read and written atomically, in one form, checked against JSON Schemas."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def dump_line(value: object) -> str:
-    """One JSON value on one line: sorted keys, non-ASCII kept, no NaN."""
+    """Return one JSON value on one line: sorted keys, non-ASCII kept, no NaN."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(", ", ": "))
 
 
@@ -66,7 +66,7 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> None:
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Within, a file that is missing, unreadable or wrongly encoded is the user's error."""
+    """Turn a file that is missing, unreadable or wrongly encoded into the user's error, within the block."""
     try:
         yield
     except FileNotFoundError:
@@ -112,13 +112,13 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
 
 @cache
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema `diziner/schemas/<name>.schema.json`."""
+    """Return the JSON Schema `diziner/schemas/<name>.schema.json`."""
     schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     return schema
 
 
 def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
-    """A copy of a schema without some keywords, at every depth."""
+    """Return a copy of a schema without some keywords, at every depth."""
     if isinstance(schema, list):
         return [without_keywords(value, keywords) for value in schema]
     if not isinstance(schema, dict):
@@ -136,7 +136,7 @@ def _compiled(name: str, ignoring: frozenset[str] = frozenset()) -> Callable[[An
 
 
 def validator(schema: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
-    """A function that raises ValueError with a reason for a value that does not fit the schema of that name.
+    """Return a function that raises ValueError with a reason for a value that does not fit the schema of that name.
 
     `ignoring` are keywords of the schema, such as maxLength, that are not held against the value.
     """
@@ -173,7 +173,7 @@ def violation(value: object, schema: dict[str, Any]) -> str | None:
 
 
 def explain(value: object, schema: dict[str, Any]) -> str:
-    """The most telling violation of a schema in one line: `key: message`."""
+    """Return the most telling violation of a schema in one line: `key: message`."""
     import jsonschema
 
     validator = jsonschema.Draft7Validator(schema)

@@ -17,7 +17,7 @@ _CODE_LINE = re.compile(r"File \"?\(path\)\"?, line \d+(?:, in \S+)?")
 
 
 def printable(text: str) -> str:
-    """The text with a blank in place of every character that is none to be seen, line breaks included.
+    """Return the text with a blank in place of every character that is none to be seen, line breaks included.
 
     >>> printable("a\\x1b[31m red\\nb")
     'a [31m red b'
@@ -26,12 +26,13 @@ def printable(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """The text on one line, with single blanks and without control characters."""
+    """Return the text on one line, with single blanks and without control characters."""
     return " ".join(printable(text).split())
 
 
 def plain_message(text: str, longest: int = 300) -> str:
-    """A message of another program on one line: without its traceback but for what was raised, without paths, cut.
+    """Return a message of another program on one line: without its traceback but for what was raised, without paths,
+    cut.
 
     >>> plain_message('Oops Traceback (most recent call last): File "/x/y/z.py", line 3, in f KeyError: 5')
     'Oops KeyError: 5'

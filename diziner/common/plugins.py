@@ -103,7 +103,7 @@ def _entry(group: Group, name: str, built_in: Iterable[str]) -> EntryPoint:
 
 @cache
 def _entries(group: Group) -> dict[str, list[EntryPoint]]:
-    """The entry points of a group by name; an installation that is seen twice counts once."""
+    """Return the entry points of a group by name; an installation that is seen twice counts once."""
     by_name: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=group.name):
         by_name.setdefault(entry.name, {}).setdefault(_who(entry), entry)
@@ -115,7 +115,7 @@ def _who(entry: EntryPoint) -> str:
 
 
 def _code_of(entry: EntryPoint) -> dict[str, Path]:
-    """A plug-in's files by a name that is the same on every machine."""
+    """Return a plug-in's files by a name that is the same on every machine."""
     found: dict[str, Path] = {}
     tops = {entry.module.partition(".")[0], *_tops(entry.dist)}
     for top in sorted(tops):
@@ -131,7 +131,7 @@ def _code_of(entry: EntryPoint) -> dict[str, Path]:
 
 
 def _tops(distribution: Distribution | None) -> set[str]:
-    """The top-level modules and packages that a distribution installs."""
+    """Return the top-level modules and packages that a distribution installs."""
     files = (distribution.files if distribution else None) or []
     tops = (file.parts[0] for file in files if file.suffix == ".py" and ".." not in file.parts)
     return {top.removesuffix(".py") for top in tops}

@@ -1,4 +1,4 @@
-"""Figures as files have them: floats at six places, so that the same run gives the same bytes on any machine."""
+"""Rounding of figures in files: floats at six places, so that the same run gives the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PLACES = 6
 
 
 def rounded(value: Any, places: int = PLACES) -> Any:
-    """The floats of JSON-able data at `places`, wherever they stand; -0.0 becomes 0.0, a tuple a list.
+    """Return the floats of JSON-able data at `places`, wherever they stand; -0.0 becomes 0.0, a tuple a list.
 
     >>> rounded({"a": (1, 2 / 3), "b": -0.0000001, "c": None})
     {'a': [1, 0.666667], 'b': 0.0, 'c': None}

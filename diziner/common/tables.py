@@ -17,7 +17,7 @@ class Column:
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns two spaces apart under a ruled head, ending in a newline.
+    """Return left-aligned columns two spaces apart under a ruled head, ending in a newline.
 
     >>> print(text_table(("name", "n"), [("a", "12")]), end="")
     name  n
@@ -30,7 +30,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
-    """A table no wider than `width` characters, and the heads of the columns left out for it.
+    """Return a table no wider than `width` characters, and the heads of the columns left out for it.
 
     Columns are left out by importance; where even those of importance 0 are too wide, every row becomes a
     block of its own, with all columns.

@@ -32,7 +32,8 @@ Node = Any  # PyYAML's, whose types say neither id nor style
 
 
 class Difference(NamedTuple):
-    """Where the two differ (a line's number and the path of keys), and in one line how, and how to mend it."""
+    """Difference between the two (a line's number and the path of keys), how they differ in one line, and the
+    remedy."""
 
     line: int
     path: str
@@ -40,7 +41,7 @@ class Difference(NamedTuple):
 
 
 def surely_alike(text: str, node: Node) -> bool:
-    """Whether both parsers make the same of a text, whose tree PyYAML gave; False if that is not sure."""
+    """Return whether both parsers make the same of a text, whose tree PyYAML gave; False if that is not sure."""
     return _UNUSUAL.search(text) is None and _tree_alike(node, False)
 
 
@@ -66,14 +67,16 @@ def _plain_alike(node: Node, flow: bool) -> bool:
 
 
 def read_as_dvc(text: str) -> Any:
-    """What DVC makes of a text. Errors: ruamel.yaml.error.YAMLError; ValueError for an impossible date or number."""
+    """Return what DVC makes of a text. Errors: ruamel.yaml.error.YAMLError; ValueError for an impossible date or
+    number."""
     from ruamel.yaml import YAML
 
     return YAML(typ="safe").load(text)
 
 
 def rewritten_by_dvc(text: str) -> str:
-    """The text as `dvc exp run -S` writes it anew, whatever it sets: lists unfolded, without the quotes that YAML 1.2
+    """Return the text as `dvc exp run -S` writes it anew, whatever it sets: lists unfolded, without the quotes that
+    YAML 1.2
     can do without. Errors: as `read_as_dvc`.
     """
     import io
@@ -99,7 +102,7 @@ def _unfold(value: Any, plain: Any) -> None:
 
 
 def difference(text: str, node: Node, ours: Any) -> Difference | None:
-    """Where the two parsers differ first; None if nowhere.
+    """Return where the two parsers differ first; None if nowhere.
 
     `node` and `ours` are PyYAML's tree and value.
     """
@@ -123,7 +126,7 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
 
 
 def _place(node: Node, at: tuple[int, int], path: Path = (), flow: bool = False) -> tuple[Path, bool]:
-    """The path of the innermost node around a line and column, and whether it stands within brackets."""
+    """Return the path of the innermost node around a line and column, and whether it stands within brackets."""
     if node.id == "scalar":
         return path, flow
     flow = flow or node.flow_style
@@ -164,7 +167,7 @@ def _first(ours: Any, theirs: Any, node: Node, path: Path) -> Difference | None:
 
 
 def _said(value: Any) -> str:
-    """A value in words: `the text 'off'`, `false`, `the number 15`."""
+    """Return a value in words: `the text 'off'`, `false`, `the number 15`."""
     if isinstance(value, str):
         return f"the text '{_short(value)}'"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -173,7 +176,7 @@ def _said(value: Any) -> str:
 
 
 def _mended(ours: Any, theirs: Any) -> str:
-    """How to write either meaning, DVC's first."""
+    """Return how to write either meaning, DVC's first."""
     if isinstance(ours, (dict, list, tuple)) or isinstance(theirs, (dict, list, tuple)):
         return "it without tags and merges"
     ways = [f"'{_short(value)}' in quotes" if isinstance(value, str) else _written(value) for value in (theirs, ours)]

@@ -1,4 +1,4 @@
-"""Changing single values of a YAML text; comments, quoting and everything else stay byte for byte."""
+"""Editor of single values in a YAML text; comments, quoting and everything else stay byte for byte."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _BY_HAND = "cannot be changed in a file written like this; change it by hand"
 
 
 def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
-    """The text with the value at a path of keys and positions replaced: on one line, mappings of a list on one each.
+    """Return the text with the value at a path of keys and positions replaced: on one line, mappings of a list on one
+    each.
 
     The last key may be new: it is added behind the others. Comments inside a list that is replaced go with it.
     Errors: UserError if there is no place for it, or the text is written in a way that this cannot change (an
@@ -43,7 +44,7 @@ def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
 
 
 def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
-    """The text with a mapping added at the end of the list at a top-level key, which may be missing or empty.
+    """Return the text with a mapping added at the end of the list at a top-level key, which may be missing or empty.
 
     Errors: as `with_value`.
     """
@@ -82,7 +83,7 @@ def _item(place: Any, step: str | int, path: Sequence[str | int]) -> Any:
 
 
 def _entry(node: Any, step: str | int, path: Sequence[str | int]) -> tuple[Any, Any]:
-    """Key and value of a mapping's entry; for a list's item, no key."""
+    """Return key and value of a mapping's entry; for a list's item, no key."""
     if isinstance(step, int):
         return None, node.value[step]
     for key, value in node.value:
@@ -92,7 +93,7 @@ def _entry(node: Any, step: str | int, path: Sequence[str | int]) -> tuple[Any, 
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Where a value's own text ends: comments and blank lines behind a block belong to what follows."""
+    """Return where a value's own text ends: comments and blank lines behind a block belong to what follows."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(text, last[1] if isinstance(last, tuple) else last)
@@ -112,7 +113,7 @@ def _replaced(text: str, key: Any, node: Any, value: str) -> str:
 
 
 def _added(text: str, node: Any, entry: str) -> str:
-    """An entry or item behind the last one of a mapping or list."""
+    """Return an entry or item behind the last one of a mapping or list."""
     end = _end(text, node)
     if node.flow_style:
         bracket = end - 1
@@ -126,7 +127,7 @@ def _added(text: str, node: Any, entry: str) -> str:
 
 
 def _written(value: Any, around: Any) -> str:
-    """A value as it follows a colon in the mapping `around`."""
+    """Return a value as it follows a colon in the mapping `around`."""
     rows = isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
     if not rows or around.flow_style or not isinstance(around, yaml.MappingNode):
         return f" {_flow(value)}"
@@ -135,20 +136,20 @@ def _written(value: Any, around: Any) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value on one line, quoted as it must be inside brackets."""
+    """Return a value on one line, quoted as it must be inside brackets."""
     plain = [dict(value) if isinstance(value, Mapping) else value]
     return dump_yaml(plain, flow=True, width=10**6).strip()[1:-1]
 
 
 def _unshared(value: Any) -> Any:
-    """A copy in which nothing is one object with anything else, as aliases are when they are read."""
+    """Return a copy in which nothing is one object with anything else, as aliases are when they are read."""
     if isinstance(value, dict):
         return {key: _unshared(item) for key, item in value.items()}
     return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _checked(text: str, expected: Any, path: Sequence[str | int]) -> str:
-    """Whatever a text's style, the result is what was asked for, to DVC as well, or nothing is changed."""
+    """Return whatever a text's style, the result is what was asked for, to DVC as well, or nothing is changed."""
     try:
         right = parse_yaml(text, _dotted(path)) == expected
     except UserError:

@@ -30,7 +30,7 @@ def read_yaml(path: Path, schema: str | None = None) -> Any:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """The value of a YAML text; `where` is what errors call it.
+    """Return the value of a YAML text; `where` is what errors call it.
 
     Errors: UserError for what is no YAML, and where DVC reads something else or nothing.
     """
@@ -52,7 +52,8 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def broken_by_dvc(text: str) -> str | None:
-    """The first place of a text that DVC and others read alike, and no more once `dvc exp run -S` has written it anew.
+    """Return the first place of a text that DVC and others read alike, and no more once `dvc exp run -S` has written
+    it anew.
 
     None if there is none. Errors: as `parse_yaml`, for the text as it is.
     """
@@ -66,7 +67,7 @@ def broken_by_dvc(text: str) -> str | None:
 
 
 def parse_yaml_as_dvc(data: bytes) -> Any:
-    """The value that DVC reads: for what DVC wrote, and for revisions of the past, which nobody can mend.
+    """Return the value that DVC reads: for what DVC wrote, and for revisions of the past, which nobody can mend.
 
     Errors: ValueError in one line for what is no YAML to it.
     """
@@ -88,7 +89,7 @@ def parse_yaml_as_dvc(data: bytes) -> Any:
 
 
 def dump_yaml(value: Any, *, flow: bool | None = False, quoted: bool = False, width: float = WIDTH) -> str:
-    """A value as YAML text that every parser reads as that value: keys in their order, non-ASCII as it is.
+    """Return a value as YAML text that every parser reads as that value: keys in their order, non-ASCII as it is.
 
     `flow`: all in brackets; None: only lists and mappings without others in them. `quoted`: every text is, also
     where it need not be. Errors: UserError for a value that cannot be written so.
@@ -119,7 +120,7 @@ def write_yaml(path: Path, text: str) -> None:
 
 
 def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
-    """PyYAML's tree and value."""
+    """Return PyYAML's tree and value."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)

@@ -1,4 +1,4 @@
-"""Outputs of earlier runs by their MD5, from DVC's cache or its default remote."""
+"""Cached outputs of earlier runs by their MD5, from DVC's cache or its default remote."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def cached_output(digest: str) -> bytes | None:
-    """The bytes with this MD5, as a dvc.lock names it; None if neither cache nor remote has them whole."""
+    """Return the bytes with this MD5, as a dvc.lock names it; None if neither cache nor remote has them whole."""
     from dvc.exceptions import DvcException
 
     for find in (_local, _remote):

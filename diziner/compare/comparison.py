@@ -1,4 +1,4 @@
-"""Two runs compared benchmark by benchmark: change in F1, its interval, and whether it is more than noise."""
+"""Comparison of two runs, benchmark by benchmark: change in F1, its interval, and whether it is more than noise."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Comparison:
 def compare_all(
     old: Mapping[str, Side], new: Mapping[str, Side], significance: float = SIGNIFICANCE
 ) -> list[Comparison]:
-    """One comparison for every benchmark of either run, by name.
+    """Return one comparison for every benchmark of either run, by name.
 
     Holm's correction is over the benchmarks whose predictions changed: one whose counts are the same cannot be
     called different, so it does not count as a test.
@@ -84,7 +84,7 @@ def compare_all(
 
 
 def compare(name: str, old: Side | None, new: Side | None) -> Comparison:
-    """One benchmark, without regard to the others: `adjusted` is None, `verdict` not yet one on noise."""
+    """Return one benchmark, without regard to the others: `adjusted` is None, `verdict` not yet one on noise."""
     before, after = old.f1 if old else None, new.f1 if new else None
     documents = len(new.counts.ids) if new and new.counts else int(new.metrics.get("documents") or 0) if new else 0
     row = Comparison(name, _float(before), _float(after), documents)
@@ -106,7 +106,7 @@ def _float(value: Fraction | None) -> float | None:
 
 
 def shown_p(value: float | None) -> str:
-    """A p-value for people.
+    """Return a p-value for people.
 
     >>> shown_p(None), shown_p(0.0421), shown_p(0.0001)
     ('-', '0.042', '<0.001')
@@ -115,7 +115,7 @@ def shown_p(value: float | None) -> str:
 
 
 def mean_change(rows: Sequence[Comparison]) -> dict[str, float | int | None]:
-    """Mean F1 of both runs over the benchmarks that both have scored, how many these are, and the change."""
+    """Return the mean F1 of both runs over the benchmarks that both have scored, how many these are, and the change."""
     scored = [row for row in rows if row.old is not None and row.new is not None]
     if not scored:
         return {"benchmarks": 0, "old": None, "new": None, "change": None}

@@ -1,4 +1,4 @@
-"""Is a metric whole, finite, and what its documents' counts say? Whoever edits one by hand is found out here."""
+"""Faults of metrics: not whole, not finite, or not what the counts by document say, as after an edit by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FaultError(Exception):
 
 
 def read_metric(data: bytes | None, schema: str) -> dict[str, Any]:
-    """A metric file's value.
+    """Return a metric file's value.
 
     Errors: FaultError if it is missing, not JSON, not as its schema says, or not finite.
     """
@@ -43,7 +43,7 @@ def read_metric(data: bytes | None, schema: str) -> dict[str, Any]:
 def read_side(
     data: bytes | None, counts: bytes | None, samples: int, seed: int, test_set: str | None = None
 ) -> tuple[Side | None, list[str]]:
-    """One benchmark from metrics/final and metrics/documents, and what is wrong with it; None if anything is.
+    """Return one benchmark from metrics/final and metrics/documents, and what is wrong with it; None if anything is.
 
     The headline figures must be those of the counts, intervals of `samples` resamples and this seed included.
     """
@@ -65,7 +65,7 @@ def read_side(
 
 
 def changed_outputs(recorded: Mapping[str, str], files: Mapping[str, bytes | None]) -> dict[str, str]:
-    """Of some metric files, those that are not what DVC recorded, with what is wrong: path -> fault.
+    """Return the metric files that are not what DVC recorded, with what is wrong: path -> fault.
 
     `recorded` is path -> MD5 of a dvc.lock.
     """
@@ -81,7 +81,7 @@ def changed_outputs(recorded: Mapping[str, str], files: Mapping[str, bytes | Non
 
 
 def recorded_outputs(lock: Mapping[str, Any] | None) -> dict[str, str]:
-    """Path -> MD5 of every output in a dvc.lock; empty for none."""
+    """Return path -> MD5 of every output in a dvc.lock; empty for none."""
     stages = ((lock or {}).get("stages") or {}).values()
     return {Path(out["path"]).as_posix(): str(out.get("md5", "")) for stage in stages for out in stage.get("outs", ())}
 

@@ -1,4 +1,4 @@
-"""The rules of `diziner gate`: what a change may not do to the metrics (metrics/gates.yaml)."""
+"""Gate rules: what a change may not do to the metrics (metrics/gates.yaml)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Check:
 
 
 def gates_from(value: Mapping[str, Any]) -> Gates:
-    """gates.yaml, already checked by its schema.
+    """Return gates.yaml, already checked by its schema.
 
     Errors: UserError for a bound that is not finite: nothing is above it, so it would never fail.
     """
@@ -67,7 +67,7 @@ def judge(
     faults: Mapping[str, Sequence[str]],
     usd: float | None,
 ) -> list[Check]:
-    """Every rule held against every benchmark, by name; the rules that hold for all together come last.
+    """Return every rule held against every benchmark, by name; the rules that hold for all together come last.
 
     `comparisons` are with the base; `new` the benchmarks whose metrics are whole; `faults` what is missing or
     wrong with the others' (or with the summary, under ""). A benchmark that the base has, or that has a floor,
@@ -92,7 +92,7 @@ def judge(
 
 
 def failed(checks: Collection[Check]) -> list[str]:
-    """The benchmarks that fail, by name; the rule's name for what holds for all together."""
+    """Return the benchmarks that fail, by name; the rule's name for what holds for all together."""
     return sorted({check.benchmark or check.rule for check in checks if not check.passed})
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks of a snapshot as sides of a comparison."""
+"""Loading of a snapshot's benchmarks as sides of a comparison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from diziner.settings import ScoringSettings
 
 
 def benchmarks(snapshot: Snapshot) -> list[str]:
-    """The benchmarks that have metrics or a pipeline, by name."""
+    """Return the benchmarks that have metrics or a pipeline, by name."""
     found = set()
     for path in map(Path, snapshot.blobs):
         if path.parent == METRICS / "final" and path.suffix == ".json":
@@ -30,7 +30,7 @@ def benchmarks(snapshot: Snapshot) -> list[str]:
 
 
 def lenient_sides(snapshot: Snapshot) -> dict[str, Side]:
-    """Every benchmark that has metrics, as they are: of an earlier version, keys may be missing.
+    """Return every benchmark that has metrics, as they are: of an earlier version, keys may be missing.
 
     Counts come from metrics/documents, else from the predictions and gold that DVC's cache still has.
     """
@@ -43,7 +43,7 @@ def lenient_sides(snapshot: Snapshot) -> dict[str, Side]:
 
 
 def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str, Side], dict[str, list[str]]]:
-    """Every benchmark whose metrics are whole and as computed, and what is wrong with the others, by name.
+    """Return every benchmark whose metrics are whole and as computed, and what is wrong with the others, by name.
 
     Faults of metrics/summary.json are under "".
     """
@@ -63,7 +63,7 @@ def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str
 
 
 def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
-    """metrics/summary.json and what is wrong with it; None if it cannot be used."""
+    """Return metrics/summary.json and what is wrong with it; None if it cannot be used."""
     data = snapshot.read(SUMMARY)
     recorded = recorded_outputs(read_lock(snapshot, Path("dvc.lock")))
     wrong = [f"{path} is {fault}" for path, fault in changed_outputs(recorded, {SUMMARY.as_posix(): data}).items()]
@@ -74,7 +74,7 @@ def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
 
 
 def test_set(snapshot: Snapshot, name: str) -> str | None:
-    """A name for the test documents and their gold; None if the lock does not say."""
+    """Return a name for the test documents and their gold; None if the lock does not say."""
     room, recorded = Room(name), outputs_of(snapshot, name)
     digests = [recorded.get(path.as_posix()) for path in (room.test, room.gold)]
     return None if None in digests else " ".join(map(str, digests))
@@ -94,7 +94,7 @@ def _counts(snapshot: Snapshot, name: str) -> DocumentCounts | None:
 
 
 def _spans(data: bytes | None) -> dict[str, tuple[Span, ...]] | None:
-    """Spans by document of a file of gold or predictions of any version; None if it is none."""
+    """Return spans by document of a file of gold or predictions of any version; None if it is none."""
     try:
         rows = [json.loads(line) for line in (data or b"").decode().splitlines()]
         return {row["id"]: tuple(Span(*span) for span in row["spans"]) for row in rows} if data else None
@@ -103,7 +103,8 @@ def _spans(data: bytes | None) -> dict[str, tuple[Span, ...]] | None:
 
 
 def _figures(snapshot: Snapshot, path: Path) -> dict[str, float | None] | None:
-    """The figures of a metric file of any version; None for no file, and for a figure that is no finite number."""
+    """Return the figures of a metric file of any version; None for no file, and for a figure that is no finite
+    number."""
     data = snapshot.read(path)
     if data is None:
         return None

@@ -1,4 +1,4 @@
-"""Comparisons, changes and checks as text for a terminal, Markdown for a pull request, and JSON."""
+"""Rendering of comparisons, changes and checks: text for a terminal, Markdown for a pull request, and JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOTE = (
 
 
 def comparison_text(old: str, new: str, rows: Sequence[Comparison], changes: Changes) -> str:
-    """For a terminal."""
+    """Render for a terminal."""
     parts = [f"{old} -> {new}\n"]
     parts.append(text_table(_HEAD, _rows(rows)) + f"{_NOTE}\n" if rows else "no metrics in either\n")
     for title, lines in _groups(changes):
@@ -33,7 +33,7 @@ def comparison_text(old: str, new: str, rows: Sequence[Comparison], changes: Cha
 
 
 def comparison_markdown(old: str, new: str, rows: Sequence[Comparison], changes: Changes) -> str:
-    """For a pull request. What people and models wrote is fenced: it can neither format, link nor mention."""
+    """Render for a pull request. What people and models wrote is fenced: it can neither format, link nor mention."""
     parts = [f"### Scores: {_cell(old)} → {_cell(new)}\n\n"]
     parts.append(_markdown_table(_HEAD, _rows(rows)) + f"\n{_NOTE}\n" if rows else "No metrics in either.\n")
     groups = _groups(changes)
@@ -44,7 +44,7 @@ def comparison_markdown(old: str, new: str, rows: Sequence[Comparison], changes:
 
 
 def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Changes) -> dict[str, Any]:
-    """Everything, rounded to 6 places."""
+    """Return everything, rounded to 6 places."""
     return {
         "old": old,
         "new": new,
@@ -57,13 +57,13 @@ def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Cha
 
 
 def checks_text(base: str, checks: Sequence[Check], summary: str) -> str:
-    """For a terminal."""
+    """Render for a terminal."""
     rows = _check_rows(checks)
     return f"gate against {base}\n" + (text_table(_CHECK_HEAD, rows) if rows else "") + f"{summary}\n"
 
 
 def checks_markdown(base: str, checks: Sequence[Check], summary: str) -> str:
-    """For a pull request."""
+    """Render for a pull request."""
     rows = _check_rows(checks)
     return f"### Gate against {_cell(base)}: {_cell(summary)}\n\n" + (
         _markdown_table(_CHECK_HEAD, rows) if rows else ""
@@ -71,7 +71,7 @@ def checks_markdown(base: str, checks: Sequence[Check], summary: str) -> str:
 
 
 def checks_json(base: str, checks: Sequence[Check]) -> dict[str, Any]:
-    """Everything."""
+    """Return everything."""
     return {
         "base": base,
         "passed": all(check.passed for check in checks),

@@ -1,4 +1,4 @@
-"""The project as it was at a git revision, or as it is on disk: what a comparison reads from."""
+"""Snapshots of the project at a git revision or as it is on disk: what a comparison reads from."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Snapshot(Protocol):
     """One state of the project. Paths are relative to its root, with `/`."""
 
     def __hash__(self) -> int:
-        """By identity: what is read from a state is read once."""
+        """Hash by identity: what is read from a state is read once."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name that people use for it."""
 
     @property
     def blobs(self) -> dict[str, str]:
         """Git's blob id of every file that git tracks or would track."""
 
     def read(self, path: Path) -> bytes | None:
-        """A tracked file's bytes; None if there is none."""
+        """Return a tracked file's bytes; None if there is none."""
 
     def output(self, path: Path) -> bytes | None:
-        """The bytes of an output that DVC tracks; None if nobody has them any more."""
+        """Return the bytes of an output that DVC tracks; None if nobody has them any more."""
 
 
 class WorkTree:
@@ -95,7 +95,7 @@ class Revision:
 
 
 def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
-    """A dvc.lock as data; None if there is none. Errors: UserError if it is damaged."""
+    """Return a dvc.lock as data; None if there is none. Errors: UserError if it is damaged."""
     data = snapshot.read(path)
     if data is None:
         return None
@@ -110,7 +110,7 @@ def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
 
 @cache
 def outputs_of(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
-    """Path -> MD5 of what a benchmark's dvc.lock records."""
+    """Return path -> MD5 of what a benchmark's dvc.lock records."""
     return recorded_outputs(read_lock(snapshot, DATA / benchmark / "dvc.lock"))
 
 

@@ -1,4 +1,4 @@
-"""What differs between two states of the project besides its scores: settings, prompts, guidelines, data, code."""
+"""Changes between two states of the project besides its scores: settings, prompts, guidelines, data, code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Changes:
 
 
 def changes_between(old: Snapshot, new: Snapshot) -> Changes:
-    """All that differs and can move a score."""
+    """Return all that differs and can move a score."""
     names = sorted({*benchmarks(old), *benchmarks(new)})
     touched = sorted(path for path in old.blobs.keys() | new.blobs.keys() if old.blobs.get(path) != new.blobs.get(path))
     prompts = [path for path in touched if any(Path(path).is_relative_to(folder) for folder in _PROMPTS)]
@@ -45,7 +45,8 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
 
 
 def changed_lines(old: object, new: object, prefix: str = "") -> list[str]:
-    """The leaves of two JSON-like values that differ, by key: `+ key: new`, `- key: old`, `~ key: old -> new`."""
+    """Return the leaves of two JSON-like values that differ, by key: `+ key: new`, `- key: old`, `~ key: old ->
+    new`."""
     before, after = _leaves(old), _leaves(new)
     lines = []
     for key in sorted(before.keys() | after.keys()):
@@ -68,7 +69,7 @@ def _leaves(value: object, key: str = "") -> dict[str, str]:
 
 
 def guideline_leaves(guideline: Any) -> dict[str, Any]:
-    """A guideline with its types and instructions by label and id, so that a moved line is no change."""
+    """Return a guideline with its types and instructions by label and id, so that a moved line is no change."""
     if not isinstance(guideline, Mapping):
         return {}
     instructions = guideline.get("instructions") or {}
@@ -115,7 +116,8 @@ def _data(name: str, old: Snapshot, new: Snapshot) -> list[str]:
 
 
 def _code(old: Snapshot, new: Snapshot, touched: Iterable[str]) -> list[str]:
-    """The modules that differ behind a stage, each with the stages; of versions without digests, all code files."""
+    """Return the modules that differ behind a stage, each with the stages; of versions without digests, all code
+    files."""
     before, after = _digests(old), _digests(new)
     if not before or not after:
         changed = (path for path in touched if any(Path(path).is_relative_to(folder) for folder in _CODE))
@@ -130,7 +132,7 @@ def _code(old: Snapshot, new: Snapshot, touched: Iterable[str]) -> list[str]:
 
 
 def _digests(side: Snapshot) -> dict[str, dict[str, str]]:
-    """The digests of the code behind each stage, by stage; empty for a version that has none."""
+    """Return the digests of the code behind each stage, by stage; empty for a version that has none."""
     paths = [Path(path) for path in side.blobs if Path(path).parent == DIGESTS]
     return {path.stem: json.loads(side.read(path) or b"{}") for path in sorted(paths)}
 

@@ -14,7 +14,8 @@ Columns = Mapping[str, str | int]
 
 
 def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table:
-    """One split of a hub dataset, at the revision of a card's `options`. Only data files are read, no code is run.
+    """Return one split of a hub dataset, at the revision of a card's `options`. Only data files are read, no code is
+    run.
 
     Raises:
         UserError: the dataset, revision, configuration, split or a column is missing, or the hub cannot
@@ -39,7 +40,7 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
 
 
 def parquet_table(path: Path, columns: Columns, split: str) -> Table:
-    """A parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
+    """Return a parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
 
     Raises:
         UserError: the file is missing, is not parquet, or has not the columns.
@@ -58,7 +59,7 @@ def parquet_table(path: Path, columns: Columns, split: str) -> Table:
 
 
 def saved_table(folder: Path, columns: Columns, split: str) -> Table:
-    """A dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
+    """Return a dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
 
     Raises:
         UserError: the folder holds no dataset or several, or has not the columns.

@@ -28,7 +28,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a split holds: sentences, and mentions by label (empty: unknown)."""
+    """Counts of a split: sentences, and mentions by label (empty: unknown)."""
 
     sentences: int
     types: Mapping[str, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a source's rows become documents and gold.
+    """Layout of a source's rows: how they become documents and gold.
 
     `columns` maps id, tokens, tags, text, spans to the source's own column (empty: the usual names).
     `labels` names integer tags. `label_map` maps the source's labels to the card's; None leaves a label out.
@@ -104,7 +104,7 @@ def load_card(room: Path) -> Card:
 
 
 def built_in_sources() -> list[str]:
-    """The names of the sources that are built in, as the schema has them from `diziner.corpora.sources`."""
+    """Return the names of the sources that are built in, as the schema has them from `diziner.corpora.sources`."""
     return list(schema_of("benchmark")["properties"]["sources"]["properties"])
 
 

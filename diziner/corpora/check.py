@@ -1,4 +1,4 @@
-"""Is a benchmark's data at hand, and is it what its card says?"""
+"""Check of a benchmark's data: is it at hand, and is it what its card says."""
 
 from __future__ import annotations
 

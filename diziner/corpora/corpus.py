@@ -1,4 +1,4 @@
-"""What a loaded benchmark is made of."""
+"""Corpus: a loaded benchmark and its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many sentences and mentions a corpus has, and has by its card."""
+"""Counts of sentences and mentions, as a corpus has them and as its card says."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from diziner.corpora.corpus import Corpus, Labelled
 
 
 def expected_counts(card: Card, source: str) -> Mapping[str, Counts]:
-    """What the card says that a source holds; {} where it says nothing."""
+    """Return what the card says that a source holds; {} where it says nothing."""
     return card.sources[source].expected if source in card.sources else {}
 
 
 def type_counts(documents: tuple[Labelled, ...]) -> dict[str, int]:
-    """Mentions by label, labels in alphabetical order."""
+    """Return mentions by label, labels in alphabetical order."""
     counted = Counter(span.type for each in documents for span in each.spans or ())
     return dict(sorted(counted.items()))
 
 
 def count_differences(expected: Mapping[str, Counts], corpus: Corpus) -> tuple[str, ...]:
-    """Where a corpus differs from expected counts, in words. Types are compared only if there is gold."""
+    """Return where a corpus differs from expected counts, in words. Types are compared only if there is gold."""
     differences = []
     for split, counts in expected.items():
         documents = corpus.pilot if split == "pilot" else corpus.test

@@ -1,4 +1,4 @@
-"""From rows to documents and gold spans: every tag scheme and span form ends here, in one codec."""
+"""Decoder of rows into documents and gold spans: every tag scheme and span form ends here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Gold(NamedTuple):
 
 
 def unfit_label(label: str) -> str | None:
-    """Why a label cannot be one: brackets could not hold it, or it means no mention. None if it can."""
+    """Return why a label cannot be one: brackets could not hold it, or it means no mention. None if it can."""
     if label == OUTSIDE:
         return f"label {label!r} is the tag of what is no mention: rename it"
     if re.fullmatch(r"[^\s|\[\]]+", label):
@@ -55,7 +55,7 @@ def unfit_label(label: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How to read the rows of one source: its `types` (None: any), names of integer tags, the label map.
+    """Decoder of one source's rows: its `types` (None: any), names of integer tags, the label map.
 
     `split`: tokens of ours are cut where gold begins or ends inside them, for scoring alone: they then depend on gold.
     `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
@@ -165,7 +165,7 @@ def _characters_of(spans: Iterable[Span], text: TokenText) -> list[Range]:
 
 
 def _with_characters(gold: _Gold, value: object, text: TokenText) -> _Gold:
-    """Gold with the characters that a row of ours states beside its spans. Others may mean something else by the
+    """Return gold with the characters that a row of ours states beside its spans. Others may mean something else by the
     name: what does not fit the spans is not taken."""
     if not text.has_tokens or not isinstance(value, list) or len(value) != len(gold.spans):
         return gold

@@ -1,4 +1,4 @@
-"""The forms in which gold comes: tag schemes and span lists."""
+"""Forms of gold: tag schemes and span lists."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def read_spans(value: object, text: TokenText) -> GivenSpans:
 
 
 def bounds_of(value: object) -> list[int]:
-    """The numbers at which listed spans begin and end."""
+    """Return the numbers at which listed spans begin and end."""
     return [bound for start, end, _ in _listed(value) for bound in (start, end)]
 
 

@@ -1,4 +1,4 @@
-"""A room for a corpus of the user's own: texts in, documents with splits, a card and a guideline to fill in out."""
+"""New room for a user's own corpus: texts in; documents with splits, a card and a guideline to fill in out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READABLE = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": 
 
 @dataclass(frozen=True, slots=True)
 class OwnTexts:
-    """What was read: documents by split, the labels in use, repairs, and the rows left out (if bad ones may be)."""
+    """Texts as read: documents by split, the labels in use, repairs, and the rows left out (if bad ones may be)."""
 
     pilot: tuple[Labelled, ...]
     test: tuple[Labelled, ...]
@@ -100,7 +100,7 @@ def check_labels(labels: Sequence[str], where: str) -> None:
 
 
 def document_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
-    """The rows of texts.jsonl: tokenised once, with gold where there is any."""
+    """Yield the rows of texts.jsonl: tokenised once, with gold where there is any."""
     for split, documents in (("pilot", texts.pilot), ("test", texts.test)):
         for each in documents:
             document = each.document
@@ -117,7 +117,7 @@ def document_rows(texts: OwnTexts) -> Iterator[dict[str, object]]:
 
 
 def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
-    """The card of an own corpus: its only source is its own file."""
+    """Return the card of an own corpus: its only source is its own file."""
     return {
         "name": name,
         "title": name.replace("_", " "),
@@ -129,7 +129,7 @@ def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
 
 
 def new_guideline(name: str, types: Sequence[str], goal: str) -> Guideline:
-    """A guideline that works as it stands and says little: what people fill in."""
+    """Return a guideline that works as it stands and says little: what people fill in."""
     return Guideline(
         benchmark=name,
         round=0,

@@ -72,7 +72,7 @@ def _check(rounds: int, size: int, method: str, mode: str, embedder: str) -> Non
 
 
 def _medoid_groups(vectors: Vectors, groups: int, size: int, seed: int, spread: int) -> list[list[int]]:
-    """`groups` disjoint lists of `size` row numbers."""
+    """Return `groups` disjoint lists of `size` row numbers."""
     import numpy as np
 
     remaining = np.arange(vectors.shape[0])
@@ -85,7 +85,7 @@ def _medoid_groups(vectors: Vectors, groups: int, size: int, seed: int, spread: 
 
 
 def _medoids(vectors: Vectors, size: int, seed: int, spread: int) -> list[int]:
-    """One row for each cluster, the largest cluster first: of its members the one of the greatest similarity to
+    """Return one row for each cluster, the largest cluster first: of its members the one of the greatest similarity to
     the centre, less `spread` times that to the nearest row chosen so far; of equals the first. Where rows are too
     much alike for so many clusters, the rest is drawn from the other rows."""
     import numpy as np

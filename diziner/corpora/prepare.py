@@ -1,4 +1,4 @@
-"""From a loaded corpus to what the pipeline starts from: pilot sets, test documents, gold, a manifest."""
+"""Preparation of a loaded corpus for the pipeline: pilot sets, test documents, gold, a manifest."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def pool_of(corpus: Corpus) -> list[Document]:
 
 
 def _pool(corpus: Corpus) -> tuple[list[Labelled], int, int]:
-    """The pool without documents of the test split and repetitions, and how many of each were removed."""
+    """Return the pool without documents of the test split and repetitions, and how many of each were removed."""
     test = {each.document.tokens for each in corpus.test}
     seen: set[tuple[str, ...]] = set()
     pool, in_test, repeated = [], 0, 0

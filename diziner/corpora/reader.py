@@ -1,4 +1,4 @@
-"""From tables to labelled documents: ids, bad rows, repairs."""
+"""Reader of tables as labelled documents: ids, bad rows, repairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reader:
         self._places: dict[str, str] = {}
 
     def read(self, table: Table, decoder: Decoder) -> list[Labelled]:
-        """The good rows of a table, in order. Ids are the rows' own, else made of name, split and index.
+        """Return the good rows of a table, in order. Ids are the rows' own, else made of name, split and index.
 
         Raises:
             UserError: a row is bad, or has an id that occurred before, and bad rows are not skipped.
@@ -64,7 +64,7 @@ def _decode(decoder: Decoder, row: Row | Unreadable) -> Decoded:
 
 
 def _storable(raw: object) -> object:
-    """A bad row as it can be written to a file: as it is, or as ASCII JSON if it holds what UTF-8 or JSON
+    """Return a bad row as it can be written to a file: as it is, or as ASCII JSON if it holds what UTF-8 or JSON
     cannot (half surrogate pairs, NaN)."""
     try:
         dump_line(raw).encode()

@@ -46,7 +46,7 @@ class Table(NamedTuple):
 def select_columns(
     available: Iterable[str], columns: Mapping[str, str | int], where: str, usual_id: bool
 ) -> dict[str, str]:
-    """Which of the `available` columns holds each key: as the card's `columns` say, else by usual names.
+    """Return which of the `available` columns holds each key: as the card's `columns` say, else by usual names.
 
     An `id` column that the card does not name is used only if `usual_id`: hub datasets number every split
     from 0, so that their ids are not unique.

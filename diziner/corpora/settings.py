@@ -1,4 +1,4 @@
-"""Settings of a corpus (params `corpus`): pilot sets and the test sample."""
+"""Corpus settings (params `corpus`): pilot sets and the test sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Mode = Literal["fresh", "fixed"]
 
 @dataclass(frozen=True, slots=True)
 class CorpusSettings:
-    """What shapes the pilot sets, `pilot_size` documents for each of `rounds`, and the test sample.
+    """Settings of the pilot sets, `pilot_size` documents for each of `rounds`, and of the test sample.
 
     `test_size` None takes the whole test split. With `pins`, published pilot sets are used where a room has some.
     """

@@ -1,4 +1,4 @@
-"""One loader for all benchmarks and sources; what differs between benchmarks is in their cards."""
+"""Corpus sources: one loader for all benchmarks; what differs between them is in their cards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _USUAL = Layout()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a source is given: the benchmark's name, its room, its card's entry, and the folder of the user's files."""
+    """Origin as a source is given it: the benchmark's name, its room, its card's entry, the folder of the user's
+    files."""
 
     benchmark: str
     room: Path
@@ -59,7 +60,7 @@ _SPLIT_FILE = {**_TEXT, "description": "Below <local_dir>/<name>/."}
 def source(
     name: str, options: Mapping[str, Any], required: Sequence[str], has_layout: bool = True
 ) -> Callable[[Callable[[Origin, str], Iterable[Table]]], Callable[[Origin, str], Iterable[Table]]]:
-    """Register the decorated function as a source that is built in; see `Source`."""
+    """Return register the decorated function as a source that is built in; see `Source`."""
 
     def register(tables: Callable[[Origin, str], Iterable[Table]]) -> Callable[[Origin, str], Iterable[Table]]:
         SOURCES[name] = Source(tables, options, tuple(required), has_layout)
@@ -70,14 +71,14 @@ def source(
 
 @source("sample", {"file": _TEXT}, required=["file"], has_layout=False)
 def sample_tables(origin: Origin, split: str) -> Iterator[Table]:
-    """A corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
+    """Yield a corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
     path = origin.room / origin.entry.options["file"]
     yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
 
 
 @source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
-    """The user's files below `<local_dir>/<name>/`, one for each split."""
+    """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
     how = origin.entry.how
     if origin.local_dir is None:
         raise UserError(f"{origin.benchmark}: source 'local' needs the folder of your files; {how}")
@@ -110,7 +111,7 @@ _HUB_OPTIONS = {
 
 @source("hub", _HUB_OPTIONS, required=["id", "revision", "splits"])
 def hub_tables(origin: Origin, split: str) -> Iterator[Table]:
-    """A dataset of a hub, at a pinned revision; `splits` maps pilot and test to the hub's own splits."""
+    """Yield a dataset of a hub, at a pinned revision; `splits` maps pilot and test to the hub's own splits."""
     from diziner.corpora.arrow import hub_table
 
     for name in origin.entry.options["splits"][split]:
@@ -118,7 +119,7 @@ def hub_tables(origin: Origin, split: str) -> Iterator[Table]:
 
 
 def source_of(card: Card, wanted: str) -> str:
-    """Where a benchmark is loaded from: as `wanted`, but an own corpus has only the file in its room."""
+    """Return where a benchmark is loaded from: as `wanted`, but an own corpus has only the file in its room."""
     return wanted if card.sample_is_stand_in else "sample"
 
 
@@ -149,7 +150,7 @@ class Loaded(NamedTuple):
 
 
 def read_source(card: Card, room: Path, source: str, local_dir: Path | None, skip: bool) -> Loaded:
-    """As `load_source`, but counts are not compared, and bad rows, if skipped, are handed back."""
+    """Read like `load_source`, but compare no counts, and hand bad rows back, if they are skipped."""
     entry = _entry(card, source)
     kind = _kind(card, source, entry)
     origin = Origin(card.name, room, entry, local_dir)
@@ -188,7 +189,7 @@ def _kind(card: Card, name: str, entry: SourceEntry) -> Source:
 
 
 def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
-    """The rows of a file of any known kind, by its ending; UserError for another."""
+    """Return the rows of a file of any known kind, by its ending; UserError for another."""
     if path.suffix in JSON_SUFFIXES:
         return Table(split, jsonl_rows(path, layout.columns))
     if path.suffix in COLUMN_SUFFIXES:
@@ -204,7 +205,7 @@ def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
 
 
 def _names(table: Table, layout: Layout, card: Card) -> tuple[str, ...]:
-    """Names of integer tags. The card and the dataset must not contradict each other: a list in another
+    """Return names of integer tags. The card and the dataset must not contradict each other: a list in another
     order would give every mention a wrong label."""
     if table.names and layout.labels and table.names != layout.labels:
         pairs = zip(table.names, layout.labels, strict=False)

@@ -16,7 +16,7 @@ DOCUMENT_START = "-DOCSTART-"
 
 
 def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | Unreadable]:
-    """Rows of a JSON Lines file; blank lines are skipped."""
+    """Yield rows of a JSON Lines file; blank lines are skipped."""
     for number, line in text_lines(path):
         if not line.strip():
             continue
@@ -38,7 +38,7 @@ def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | U
 
 
 def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = True) -> Iterator[Row | Unreadable]:
-    """Sentences of a column file: one token a line, a blank line after each sentence.
+    """Yield sentences of a column file: one token a line, a blank line after each sentence.
 
     Columns are separated by tabs where the line has one, else by spaces. The token is in the first column
     (in .conllu files the second), the tag in the last, unless the card gives other column numbers.
@@ -71,7 +71,7 @@ def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = Tru
 
 
 def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
-    """Sentences of one section, `== pilot ==` or `== test ==`, of a room's sample in bracket notation.
+    """Yield sentences of one section, `== pilot ==` or `== test ==`, of a room's sample in bracket notation.
 
     Blank lines and lines that start with "# " are skipped. Sections may be in any order, each at most once.
 
@@ -104,7 +104,7 @@ def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
 
 
 def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
-    """Rows of one split of a room's JSON Lines file, whose rows say which: pilot or test.
+    """Yield rows of one split of a room's JSON Lines file, whose rows say which: pilot or test.
 
     Rows that cannot be read or say neither come with the first split, so that each is seen once.
     """
@@ -120,14 +120,14 @@ def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
 
 
 def text_rows(path: Path) -> Iterator[Row]:
-    """Documents of a plain text file, one a line; blank lines are skipped."""
+    """Yield documents of a plain text file, one a line; blank lines are skipped."""
     for number, line in text_lines(path):
         if line.strip():
             yield Row(f"{path}:{number}", {"text": line.strip()})
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
+    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
 
     Read as they are asked for, so that a file may be larger than memory.
     Errors: UserError for a file that is missing, cannot be read, or is not UTF-8.

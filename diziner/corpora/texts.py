@@ -1,4 +1,4 @@
-"""The text and tokens of a row."""
+"""Text and tokens of a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tokenizer for texts that come without tokens."""
+"""Tokenizer for texts that come without tokens."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _pattern() -> re.Pattern[str]:
 
 @cache
 def _combining_marks() -> str:
-    """All combining marks: `\\w` knows most of them not, so that it would cut words of many scripts."""
+    """Return all combining marks: `\\w` knows most of them not, so that it would cut words of many scripts."""
     ranges: list[list[int]] = []
     for code in range(0x300, 0x1F000):
         if unicodedata.category(chr(code)).startswith("M"):

@@ -19,7 +19,7 @@ FOLDER = Path(".dvc")
 
 
 def check_dvc(subject: Subject) -> Iterator[Finding]:
-    """DVC's version, held against the pin in pyproject.toml."""
+    """Yield DVC's version, held against the pin in pyproject.toml."""
     from packaging.requirements import Requirement
 
     version = installed("dvc")
@@ -39,7 +39,7 @@ def check_dvc(subject: Subject) -> Iterator[Finding]:
 
 
 def check_yaml_parser(subject: Subject) -> Iterator[Finding]:
-    """DVC's YAML parser in C."""
+    """Yield DVC's YAML parser in C."""
     if importlib.util.find_spec("_ruamel_yaml") is None:
         found = "ruamel.yaml.clib is missing: DVC reads YAML 1.6 times slower"
         yield Finding("DVC", "YAML parser", "note", found, "`make setup` installs it", {"compiled": False})
@@ -48,7 +48,7 @@ def check_yaml_parser(subject: Subject) -> Iterator[Finding]:
 
 
 def check_rewriting(subject: Subject) -> Iterator[Finding]:
-    """Whether the settings bear being written anew by `dvc exp run -S`, which takes off quotes."""
+    """Yield whether the settings bear being written anew by `dvc exp run -S`, which takes off quotes."""
     if subject.settings is None:
         return
     place = broken_by_dvc(read_text(PARAMS))
@@ -62,7 +62,7 @@ def check_rewriting(subject: Subject) -> Iterator[Finding]:
 
 
 def check_cache(subject: Subject) -> Iterator[Finding]:
-    """The project's cache of outputs."""
+    """Yield the project's cache of outputs."""
     if subject.root is None:
         return
     if not is_folder(FOLDER):
@@ -75,7 +75,7 @@ def check_cache(subject: Subject) -> Iterator[Finding]:
 
 
 def cache_folder() -> Path:
-    """Where the project's configuration has the outputs, a user's own before the shared one; else .dvc/cache.
+    """Return where the project's configuration has the outputs, a user's own before the shared one; else .dvc/cache.
 
     Errors: OSError or ValueError for a configuration that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""All checks, one after another: one that cannot work is a finding and stops no other."""
+"""Examination: all checks, one after another; one that cannot work is a finding and stops no other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CHECKS: Sequence[tuple[str, str, Check]] = (
 
 
 def examine(subject: Subject) -> list[Finding]:
-    """The findings of all checks, in their order."""
+    """Return the findings of all checks, in their order."""
     findings: list[Finding] = []
     for section, name, check in CHECKS:
         try:
@@ -58,7 +58,7 @@ def examine(subject: Subject) -> list[Finding]:
 
 
 def report(subject: Subject, findings: Sequence[Finding]) -> dict[str, Any]:
-    """The findings as one JSON object, as diziner/schemas/doctor.schema.json describes it."""
+    """Return the findings as one JSON object, as diziner/schemas/doctor.schema.json describes it."""
     return {
         "doctor": 1,
         "project": str(subject.root) if subject.root else None,
@@ -69,5 +69,5 @@ def report(subject: Subject, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def number(findings: Sequence[Finding], state: str) -> int:
-    """How many findings are of a state."""
+    """Count the findings of a state."""
     return sum(finding.state == state for finding in findings)

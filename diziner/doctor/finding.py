@@ -35,7 +35,7 @@ class Finding:
 
 
 def reason(error: BaseException) -> str:
-    """One line that says what went wrong: an operating system's reason with its file, else the error's text.
+    """Return one line that says what went wrong: an operating system's reason with its file, else the error's text.
 
     >>> reason(ValueError("no\\n  number"))
     'no number'
@@ -51,7 +51,7 @@ def reason(error: BaseException) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     >>> counted(1, "note"), counted(2, "note")
     ('1 note', '2 notes')
@@ -60,7 +60,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def listed(words: list[str], most: int = 5) -> str:
-    """The first words, and how many more there are.
+    """Return the first words, and how many more there are.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
@@ -70,7 +70,7 @@ def listed(words: list[str], most: int = 5) -> str:
 
 
 def amount(size: int) -> str:
-    """A number of bytes for people.
+    """Return a number of bytes for people.
 
     >>> amount(1_120_000_000), amount(98_000_000), amount(12)
     ('1.1 GB', '98 MB', '12 bytes')
@@ -81,7 +81,7 @@ def amount(size: int) -> str:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder of that name. Errors: OSError where that cannot be seen, on every Python."""
+    """Return whether there is a folder of that name. Errors: OSError where that cannot be seen, on every Python."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

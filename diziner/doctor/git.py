@@ -13,7 +13,7 @@ _LIMIT_S = 20.0
 
 
 def check_git(subject: Subject) -> Iterator[Finding]:
-    """The commit, the branch and the number of files that differ from it; git's index is left as it is."""
+    """Yield the commit, the branch and the number of files that differ from it; git's index is left as it is."""
     if subject.root is None:
         return
     mend = "install git: `diziner diff` and `diziner gate` compare revisions"
@@ -45,7 +45,7 @@ def check_git(subject: Subject) -> Iterator[Finding]:
 
 
 def entries(status: str) -> list[str]:
-    """The files of `git status --porcelain -z`: a renamed one is one file, followed by its former name.
+    """Return the files of `git status --porcelain -z`: a renamed one is one file, followed by its former name.
 
     >>> entries("R  new\\0old\\0?? other\\0")
     ['new', 'other']

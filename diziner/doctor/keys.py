@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
 def check_keys(subject: Subject) -> Iterator[Finding]:
-    """Each endpoint of the settings that names the environment variable of a key."""
+    """Yield each endpoint of the settings that names the environment variable of a key."""
     if subject.settings is None:
         yield Finding("keys", "endpoints", "note", f"not known without {PARAMS}")
         return

@@ -19,7 +19,7 @@ _TWICE_S = 0.1  # DVC writes that file in place: what is half-written is read ag
 
 
 def check_locks(subject: Subject) -> Iterator[Finding]:
-    """The lock on the project, and the commands that DVC has noted as running."""
+    """Yield the lock on the project, and the commands that DVC has noted as running."""
     if subject.root is None:
         return
     if held(_LOCK):
@@ -40,7 +40,7 @@ def check_locks(subject: Subject) -> Iterator[Finding]:
 
 
 def held(lock: Path) -> bool:
-    """Whether another process holds a lock file of DVC's. Errors: OSError."""
+    """Return whether another process holds a lock file of DVC's. Errors: OSError."""
     try:
         import fcntl
     except ImportError:  # Windows: DVC locks another way there
@@ -57,7 +57,7 @@ def held(lock: Path) -> bool:
 
 
 def _running() -> list[str]:
-    """The commands that DVC has noted and whose process is alive. Errors: ValueError for no such list."""
+    """Return the commands that DVC has noted and whose process is alive. Errors: ValueError for no such list."""
     try:
         entries = json.loads(_ENTRIES.read_bytes())
     except (FileNotFoundError, NotADirectoryError):

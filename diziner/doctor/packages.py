@@ -27,7 +27,7 @@ class Pin:
 
 
 def check_packages(subject: Subject) -> Iterator[Finding]:
-    """Every package that the lock has for this Python and platform: installed, and in that version."""
+    """Yield every package that the lock has for this Python and platform: installed, and in that version."""
     if subject.base is None:
         yield Finding("packages", "lock", "note", f"no {LOCK} to hold versions against", facts={"file": None})
         return
@@ -53,7 +53,7 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
 
 
 def installed(name: str) -> str | None:
-    """The version of an installed package; None if there is none, or what is left of it does not say."""
+    """Return the version of an installed package; None if there is none, or what is left of it does not say."""
     try:
         # A broken installation has metadata without a version.
         return version(name) or None
@@ -62,7 +62,7 @@ def installed(name: str) -> str | None:
 
 
 def read_lock(path: Path) -> list[Pin]:
-    """The packages of a lock whose markers hold here, in its order.
+    """Return the packages of a lock whose markers hold here, in its order.
 
     Errors: OSError or ValueError for a file that cannot be read; UserError for a line that pins nothing, or a
     marker that is none.

@@ -17,7 +17,7 @@ _MAY_SHOW_KEYS = re.compile(r"[^:]+(?::\d+)?: (endpoints.*?|top level(?!: '\w+' 
 
 
 def check_project(subject: Subject) -> Iterator[Finding]:
-    """The project's folder, its settings, and whose code runs."""
+    """Yield the project's folder, its settings, and whose code runs."""
     if subject.root is None:
         yield Finding("project", "folder", "note", subject.outside, facts={"path": None})
         return
@@ -44,7 +44,7 @@ def check_project(subject: Subject) -> Iterator[Finding]:
 
 
 def _laid(root: Path) -> Finding:
-    """What is installed runs stages that `diziner init` laid: both must be of one version."""
+    """Return what is installed runs stages that `diziner init` laid: both must be of one version."""
     laid, facts = laid_version(root), {"path": str(SOURCE)}
     if laid == VERSION:
         return Finding("project", "code", "ok", f"diziner {VERSION} of {SOURCE}, which laid the stages", facts=facts)
@@ -54,7 +54,7 @@ def _laid(root: Path) -> Finding:
 
 
 def _discreet(fault: str) -> str:
-    """A fault of the settings without what was given for an endpoint: that may be a key in a wrong place.
+    """Return a fault of the settings without what was given for an endpoint: that may be a key in a wrong place.
 
     >>> _discreet("params.yaml: endpoints.a.key_env: 5 is not of type 'string'")
     'params.yaml: endpoints.a.key_env: not as allowed (not shown, as it may be a key); see docs/settings.md'

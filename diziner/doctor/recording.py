@@ -19,7 +19,7 @@ from diziner.llm.rows import fingerprint_of
 
 
 def check_recording(subject: Subject) -> Iterator[Finding]:
-    """The first lines of the tapes, held against this machine."""
+    """Yield the first lines of the tapes, held against this machine."""
     heads = list(subject.recordings.values())
     if subject.root is None:
         return
@@ -35,7 +35,7 @@ def check_recording(subject: Subject) -> Iterator[Finding]:
 
 
 def _values(heads: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
-    """The different values of a key, in their first order; None where a tape has none."""
+    """Return the different values of a key, in their first order; None where a tape has none."""
     values: list[Any] = []
     for head in heads:
         if head.get(key) not in values:
@@ -54,7 +54,8 @@ def _runtime(recorded: list[Any]) -> Finding:
 
 
 def _processor(subject: Subject) -> Finding:
-    """The processors that local answers of the tapes were computed on, as far as their fingerprints name them."""
+    """Return the processors that local answers of the tapes were computed on, as far as their fingerprints name
+    them."""
     rows = [row for tape in subject.tapes.values() if isinstance(tape, list) for row in tape]
     local = [reply for _, request, reply in rows if request.get("address") == LOCAL_ADDRESS]
     told = Counter(_processor_of(fingerprint_of(reply)) for reply in local)
@@ -69,7 +70,7 @@ def _processor(subject: Subject) -> Finding:
 
 
 def _processor_of(fingerprint: str) -> str:
-    """The processor that a local answer's fingerprint names; empty for one that names none.
+    """Return the processor that a local answer's fingerprint names; empty for one that names none.
 
     >>> _processor_of("xllamacpp 2026.10 on CPU; x86_64 AVX2 FMA3; kernels F16C; 2 threads"), _processor_of("b0")
     ('x86_64 AVX2 FMA3', '')
@@ -79,7 +80,7 @@ def _processor_of(fingerprint: str) -> str:
 
 
 def _weights(subject: Subject, heads: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
-    """The weights behind the recorded answers: those of the settings, and on this machine."""
+    """Yield the weights behind the recorded answers: those of the settings, and on this machine."""
     recorded = {
         name.partition(":")[2]: model["sha256"]
         for head in heads

@@ -16,7 +16,7 @@ _RESTORE = "put a good copy in its place, or move it away and `diziner responses
 
 
 def check_store(subject: Subject) -> Iterator[Finding]:
-    """The store of the project: there, whole, of a layout that is known, and how much is in it."""
+    """Yield the store of the project: there, whole, of a layout that is known, and how much is in it."""
     if subject.root is None:
         return
     facts: dict[str, Any] = {"path": str(store_path()), "bytes": None, "responses": None, "layout": None}
@@ -41,23 +41,16 @@ def check_store(subject: Subject) -> Iterator[Finding]:
 
 
 def look(path: Path) -> tuple[int, int | None]:
-    """The layout of a store, and how many responses it holds; None where the layout is newer than this code.
+    """Return the layout of a store, and how many responses it holds; None where the layout is newer than this code.
 
     Errors: sqlite3.DatabaseError for what is damaged, among them OperationalError for what cannot be read now.
     """
-    from diziner.llm.store import LAYOUT
+    from diziner.llm.store import opened_for_reading
+    from diziner.llm.tables import LAYOUT
 
     if path.stat().st_size == 0:
         raise sqlite3.DatabaseError("the file is empty")
-    journal, shared = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
-    # Without a journal nobody is writing, and SQLite needs no locks; it would leave files of its own beside the store.
-    # With one, the store is whole only together with it, read under the locks of those who write.
-    way = "mode=ro&immutable=1"
-    if journal.exists() and journal.stat().st_size:
-        if not shared.exists():
-            raise sqlite3.OperationalError("locked: it has a journal that is to be taken in")
-        way = "mode=ro"
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=0)) as connection:
+    with closing(opened_for_reading(path)) as connection:
         layout = connection.execute("PRAGMA user_version").fetchone()[0]
         if layout > LAYOUT:
             return layout, None
@@ -68,7 +61,7 @@ def look(path: Path) -> tuple[int, int | None]:
 
 
 def _unread(error: sqlite3.DatabaseError, before: tuple[int, int], facts: dict[str, Any]) -> Finding:
-    """The finding on a store that could not be read; `before` are its time and size when that was begun."""
+    """Return the finding on a store that could not be read; `before` are its time and size when that was begun."""
     after = store_path().stat()
     text = reason(error)
     state: State = "problem"

@@ -1,4 +1,4 @@
-"""What doctor examines: a project with its settings and recordings, or none."""
+"""Subject of an examination: a project with its settings and recordings, or none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REQUIREMENTS = "pyproject.toml"
 
 @dataclass(frozen=True)
 class Subject:
-    """Where the doctor stands: `root` is the project's, the present folder then; None outside a project.
+    """Surroundings of the doctor: `root` is the project's, the present folder then; None outside a project.
 
     `outside` says why there is no project. With `quick` the contents of weights are not read; `say` takes a line
     before what may take long.
@@ -51,7 +51,7 @@ class Subject:
 
     @cached_property
     def fault(self) -> Exception | None:
-        """What is wrong with the settings."""
+        """Fault of the settings, if they have one."""
         return self._loaded[1]
 
     @cached_property
@@ -83,7 +83,8 @@ class Subject:
         return self.settings.weights_in_use if self.settings else set()
 
     def recorded(self, address: str, model: str) -> bool:
-        """Whether every room has a tape with answers of a model, so that a replay needs neither it nor its key."""
+        """Return whether every room has a tape with answers of a model, so that a replay needs neither it nor its
+        key."""
         if self.root is None or {room.name for room in rooms()} != self.recordings.keys():
             return False
         return bool(self.recordings) and all(
@@ -114,7 +115,7 @@ class Subject:
 
 
 def project_table(base: Path | None) -> Mapping[str, Any]:
-    """The table `project` of a folder's pyproject.toml; empty where there is none of either.
+    """Return the table `project` of a folder's pyproject.toml; empty where there is none of either.
 
     Errors: OSError or ValueError for a file that cannot be read.
     """

@@ -28,7 +28,7 @@ CHOOSING = (
 
 
 def check_python(subject: Subject) -> Iterator[Finding]:
-    """The interpreter, held against requires-python."""
+    """Yield the interpreter, held against requires-python."""
     name, version = platform.python_implementation(), platform.python_version()
     wanted = project_table(subject.base).get("requires-python")
     facts = {"implementation": name, "version": version, "requires": wanted}
@@ -43,7 +43,7 @@ def check_python(subject: Subject) -> Iterator[Finding]:
 
 
 def check_platform(subject: Subject) -> Iterator[Finding]:
-    """The program that runs, and the system below it."""
+    """Yield the program that runs, and the system below it."""
     program = sys.executable or None
     yield Finding("python", "program", "ok", program or "unknown", facts={"path": program})
     number = os.cpu_count()
@@ -54,7 +54,7 @@ def check_platform(subject: Subject) -> Iterator[Finding]:
 
 
 def check_processor(subject: Subject) -> Iterator[Finding]:
-    """The loops that NumPy chose for this processor, and what forces them or the BLAS kernel."""
+    """Yield the loops that NumPy chose for this processor, and what forces them or the BLAS kernel."""
     forced = {name: os.environ[name] for name in CHOOSING if name in os.environ}
     if forced:
         found = ", ".join(f"{name}={value}" for name, value in forced.items())
@@ -69,7 +69,7 @@ def check_processor(subject: Subject) -> Iterator[Finding]:
 
 
 def check_blas(subject: Subject) -> Iterator[Finding]:
-    """The libraries of linear algebra that NumPy brings, and the kernel that each chose."""
+    """Yield the libraries of linear algebra that NumPy brings, and the kernel that each chose."""
     libraries = _blas()
     for library in libraries:
         yield Finding("processor", "BLAS", "ok", _library(library), facts=library)
@@ -78,25 +78,25 @@ def check_blas(subject: Subject) -> Iterator[Finding]:
 
 
 def features() -> list[str]:
-    """The features of this processor that NumPy found and may use, sorted. Errors: see `_numpy`."""
+    """Return the features of this processor that NumPy found and may use, sorted. Errors: see `_numpy`."""
     found: Mapping[str, bool] = _numpy("__cpu_features__", {})
     return sorted(name for name, has in found.items() if has)
 
 
 def baseline() -> list[str]:
-    """The features that NumPy was built to need."""
+    """Return the features that NumPy was built to need."""
     return list(_numpy("__cpu_baseline__", []))
 
 
 def dispatched() -> tuple[list[str], list[str]]:
-    """The features that NumPy has loops of their own for: those that run here, and those that do not."""
+    """Return the features that NumPy has loops of their own for: those that run here, and those that do not."""
     has = set(features())
     names: list[str] = list(_numpy("__cpu_dispatch__", []))
     return [name for name in names if name in has], [name for name in names if name not in has]
 
 
 def _numpy(name: str, default: Any) -> Any:
-    """A private name of NumPy; `default` where another version has it elsewhere.
+    """Return a private name of NumPy; `default` where another version has it elsewhere.
 
     Errors: ImportError or RuntimeError if NumPy cannot be loaded.
     """

@@ -10,7 +10,7 @@ from diziner.layout import Room
 
 
 def check_tapes(subject: Subject) -> Iterator[Finding]:
-    """Every row of every tape: readable, unaltered, its key that of its request."""
+    """Yield every row of every tape: readable, unaltered, its key that of its request."""
     if subject.root is None:
         return
     whole = [rows for rows in subject.tapes.values() if isinstance(rows, list)]

@@ -16,7 +16,8 @@ _MARGIN = " " * (2 + _STATE + _NAME)
 
 
 def text_of(findings: Sequence[Finding]) -> str:
-    """Sections of aligned findings, each with its remedy; then how many problems there are and what to do next."""
+    """Return sections of aligned findings, each with its remedy; then how many problems there are and what to do
+    next."""
     lines = []
     for section, group in groupby(findings, key=lambda finding: finding.section):
         lines += [section, *(line for finding in group for line in _lines(finding)), ""]
@@ -26,7 +27,7 @@ def text_of(findings: Sequence[Finding]) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text whose control characters and halves of characters are written out.
+    r"""Return text whose control characters and halves of characters are written out.
 
     >>> print(plain("naïve \x1b[31m"))
     naïve \x1b[31m
@@ -45,7 +46,7 @@ def _lines(finding: Finding) -> list[str]:
 
 
 def _next(findings: Sequence[Finding]) -> list[str]:
-    """What to do next: the first remedy of a problem, or the first problem itself where none is known."""
+    """Return what to do next: the first remedy of a problem, or the first problem itself where none is known."""
     problems = [finding for finding in findings if finding.state == "problem"]
     if not problems:
         return ["Nothing has to be done."]
@@ -60,7 +61,7 @@ def _next(findings: Sequence[Finding]) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Lines below the names; a path or a command that is wider than that stays whole."""
+    """Return lines below the names; a path or a command that is wider than that stays whole."""
     return textwrap.wrap(
         plain(text),
         _WIDTH,

@@ -20,7 +20,7 @@ _LONG = 500_000_000  # bytes, half a second or more
 
 
 def check_weights(subject: Subject) -> Iterator[Finding]:
-    """The folder of weights; each model of the settings; other weights that lie there."""
+    """Yield the folder of weights; each model of the settings; other weights that lie there."""
     try:
         folder = folder_of_weights()
     except RuntimeError as error:
@@ -53,19 +53,20 @@ def check_weights(subject: Subject) -> Iterator[Finding]:
 
 
 def folder_of_weights() -> Path:
-    """Where weights lie. Errors: RuntimeError where neither the environment nor the system names a home."""
+    """Return where weights lie. Errors: RuntimeError where neither the environment nor the system names a home."""
     from diziner.layout import weights_folder
 
     return weights_folder()
 
 
 def digests(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The SHA-256 of each file of a model by name, as the settings have them; the one file of a GGUF has none."""
+    """Return the SHA-256 of each file of a model by name, as the settings have them; the one file of a GGUF has
+    none."""
     return dict(entry["files"]) if "files" in entry else {"": entry["sha256"]}
 
 
 def held(folder: Path) -> dict[str, Path]:
-    """The weights in a folder by the SHA-256 that they are named by; empty if there is no such folder.
+    """Return the weights in a folder by the SHA-256 that they are named by; empty if there is no such folder.
 
     Errors: OSError for a folder that cannot be read.
     """
@@ -79,7 +80,7 @@ def held(folder: Path) -> dict[str, Path]:
 
 @cache
 def verified(path: Path, sha256: str) -> bool:
-    """Whether a file has the bytes of that SHA-256: about a second a gigabyte, once in a process.
+    """Return whether a file has the bytes of that SHA-256: about a second a gigabyte, once in a process.
 
     Errors: OSError.
     """
@@ -88,7 +89,7 @@ def verified(path: Path, sha256: str) -> bool:
 
 
 def _size(paths: Iterable[Path]) -> int:
-    """The size of files together; a fetch may rename its own meanwhile."""
+    """Return the size of files together; a fetch may rename its own meanwhile."""
     total = 0
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
@@ -97,7 +98,7 @@ def _size(paths: Iterable[Path]) -> int:
 
 
 def _folder(folder: Path) -> Finding:
-    """How the folder is, or the nearest one above it that is there."""
+    """Return how the folder is, or the nearest one above it that is there."""
     facts = {"path": str(folder)}
     mend = "let $DIZINER_CACHE name a folder that can be written to"
     for there in (folder, *folder.parents):

@@ -70,7 +70,7 @@ def cluster(vectors: Vectors, size: int, seed: int) -> Clusters:
 
 
 def _starting_centres(vectors: Vectors, size: int, source: random.Random) -> Ints:
-    """k-means++: each next centre is a document, drawn by its distance to the nearest one so far."""
+    """Return k-means++: each next centre is a document, drawn by its distance to the nearest one so far."""
     count = vectors.shape[0]
     chosen = [source.randrange(count)]
     distance = np.full(count, 1 << (2 * BITS), np.int64)
@@ -98,7 +98,7 @@ def _converged(vectors: Vectors, centres: Ints) -> Clusters:
 
 
 def _centres(vectors: Vectors, labels: Ints, before: Ints) -> Ints:
-    """The members' mean of each cluster, scaled to length 2^20; an empty cluster keeps its centre."""
+    """Return the members' mean of each cluster, scaled to length 2^20; an empty cluster keeps its centre."""
     from scipy.sparse import csr_array
 
     count = vectors.shape[0]

@@ -134,7 +134,7 @@ def _prove(name: str, before: Norm, layer: Layer) -> None:
 
 
 def _after_norm(name: str, norm: Norm, product: Product) -> Reals:
-    """How large each output of a product with normalised rows can get."""
+    """Return how large each output of a product with normalised rows can get."""
     width = len(norm.scale)
     sums = float(np.sqrt((product.weights**2).sum(axis=1)).max()) * _normed_length(norm)
     require(sums * 2.0 ** (ACTIVATION + NORMED_WEIGHT), EXACT, name)
@@ -144,7 +144,7 @@ def _after_norm(name: str, norm: Norm, product: Product) -> Reals:
 
 
 def _absolute(name: str, inputs: Reals, product: Product, bits: int) -> Reals:
-    """How large each output can get whose inputs are bounded one by one."""
+    """Return how large each output can get whose inputs are bounded one by one."""
     sums = np.abs(product.weights) @ inputs
     require(float(sums.max()) * 2.0**bits, EXACT, name)
     outputs: Reals = sums + np.abs(product.bias)

@@ -103,7 +103,7 @@ def gelu(values: Reals) -> Reals:
 
 
 def _power(values: Reals, doublings: int) -> Reals:
-    """values ** (2 ** doublings), in place."""
+    """Return values ** (2 ** doublings), in place."""
     for _ in range(doublings):
         np.multiply(values, values, out=values)
     return values

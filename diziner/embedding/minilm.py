@@ -58,7 +58,7 @@ def encode(encoder: Encoder, documents: Sequence[Sequence[int]]) -> NDArray[np.i
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Document numbers by length, in batches of about `_TOKENS`."""
+    """Yield document numbers by length, in batches of about `_TOKENS`."""
     batch: list[int] = []
     tokens = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -72,7 +72,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _encode_batch(encoder: Encoder, documents: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """The vectors of documents that are sorted by length. Rows of `hidden` are the tokens of all of them."""
+    """Return the vectors of documents that are sorted by length. Rows of `hidden` are the tokens of all of them."""
     runs, start = [], 0
     for length, group in itertools.groupby(map(len, documents)):
         count = sum(1 for _ in group)
@@ -108,7 +108,7 @@ def _layer(layer: Layer, hidden: Reals, runs: Sequence[_Run]) -> Reals:
 
 
 def _attention(attend: Reals, documents: int) -> Reals:
-    """What each token takes from those of its document: shape (rows, width) from (rows, 3 width)."""
+    """Return what each token takes from those of its document: shape (rows, width) from (rows, 3 width)."""
     width = attend.shape[1] // 3
     heads = attend.reshape(documents, -1, 3, width // HEAD, HEAD).transpose(2, 0, 3, 1, 4)
     query, key, value = heads
@@ -122,7 +122,7 @@ def _attention(attend: Reals, documents: int) -> Reals:
 
 
 def _normalise(rows: Reals, norm: Norm) -> Reals:
-    """Layer normalisation, in place."""
+    """Return layer normalisation, in place."""
     to_grid(rows, BEFORE_NORM)
     rows -= rows.sum(axis=1, keepdims=True) / rows.shape[1]
     variance = sum_of_squares(rows, norm.bits) / rows.shape[1]
@@ -133,7 +133,7 @@ def _normalise(rows: Reals, norm: Norm) -> Reals:
 
 
 def _pool(rows: Reals, documents: int) -> NDArray[np.int64]:
-    """The mean of each document's rows, scaled to a length of 2**STEPS and rounded."""
+    """Return the mean of each document's rows, scaled to a length of 2**STEPS and rounded."""
     tokens = rows.reshape(documents, -1, rows.shape[1])
     mean = to_grid(tokens.sum(axis=1) / tokens.shape[1], POOLED)
     length = np.sqrt(np.maximum(sum_of_squares(mean, POOLED), _EPSILON))

@@ -67,7 +67,7 @@ def check_minilm(weights: Mapping[str, Mapping[str, Any]], where: str) -> None:
 
 
 def _stem(files: Mapping[str, str]) -> bytes:
-    """What vectors depend on beside the text: weights, arithmetic, and the package that splits texts."""
+    """Return what vectors depend on beside the text: weights, arithmetic, and the package that splits texts."""
     code = [hashlib.sha256((Path(__file__).parent / name).read_bytes()).hexdigest() for name in _ARITHMETIC]
     return "\n".join([*(files[name] for name in (MODEL, TOKENIZER)), *code, version("tokenizers"), ""]).encode()
 

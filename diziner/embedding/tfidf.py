@@ -52,7 +52,7 @@ def tfidf(documents: Sequence[Document]) -> csr_array:
 
 @cache
 def _steps(number: int) -> int:
-    """floor(1024 log2 number), for a number of at least 1.
+    """Return floor(1024 log2 number), for a number of at least 1.
 
     >>> _steps(1), _steps(2), _steps(3)
     (0, 1024, 1623)

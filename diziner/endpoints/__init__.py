@@ -105,7 +105,7 @@ class Endpoint:
 
     @property
     def backend(self) -> Backend:
-        """What its kind does."""
+        """Backend of its kind."""
         return backend_of(self.kind)
 
     @property
@@ -115,11 +115,11 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """What identifies the endpoint in a request key."""
+        """Address that identifies the endpoint in a request key."""
         return self.backend.address(self)
 
     def key(self) -> str | None:
-        """The key from the environment, or None where the endpoint needs none.
+        """Return the key from the environment, or None where the endpoint needs none.
 
         Errors: UserError with the variable to set.
         """
@@ -132,7 +132,7 @@ class Endpoint:
 
 
 def endpoints_from(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Endpoint]:
-    """The endpoints of params by name.
+    """Return the endpoints of params by name.
 
     Errors: UserError for an unknown kind, or a declaration that its kind cannot use.
     """

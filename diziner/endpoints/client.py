@@ -141,7 +141,7 @@ def _litellm() -> Any:
 
 
 def _no_price(**_call: Any) -> None:
-    """In place of litellm's own price of a call."""
+    """Return no price, in place of litellm's own price of a call."""
 
 
 def _without_records() -> None:
@@ -181,7 +181,7 @@ def _status_in(error: Any) -> int:
 def _typed(
     error: Exception | None, exchange: Exchange, request: Request, endpoint: Endpoint, key: str | None
 ) -> Refusal:
-    """The refusal that an error is; all other errors are raised. `error` is litellm's, if it made any."""
+    """Return the refusal that an error is; all other errors are raised. `error` is litellm's, if it made any."""
     status, body = exchange.status, exchange.body
     if status < 400:  # no reply, or one of another kind than litellm reads
         status, body = getattr(error, "status_code", None) or 0, ""
@@ -223,7 +223,7 @@ def _brief(error: Exception | None) -> str:
 
 
 def _unreached(error: BaseException | None) -> bool:
-    """Whether the connection was never made: nobody listens there, or the name is unknown."""
+    """Return whether the connection was never made: nobody listens there, or the name is unknown."""
     if error is None:
         return False
     if isinstance(error, ConnectionRefusedError | socket.gaierror):
@@ -232,7 +232,7 @@ def _unreached(error: BaseException | None) -> bool:
 
 
 def _retry_after(headers: Any) -> float | None:
-    """The wish in `retry-after-ms` or `retry-after`, in seconds; the latter may be a date."""
+    """Return the wish in `retry-after-ms` or `retry-after`, in seconds; the latter may be a date."""
     values = {name.lower(): value for name, value in dict(headers or {}).items()}
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:

@@ -83,7 +83,7 @@ class LocalServer:
         self._server: Any = None
 
     def base_url(self) -> str:
-        """The server's base URL, ending in /v1.
+        """Return the server's base URL, ending in /v1.
 
         Errors: UserError if the runtime is missing or refuses the file.
         """

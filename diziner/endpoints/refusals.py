@@ -83,7 +83,7 @@ _SAID = ("message", "msg", "detail", "error_message", "errorMessage", "raw", "ti
 
 
 def refusal_in(status: int, body: str) -> Refusal | None:
-    """The refusal that a reply's status and body state; None for everything else.
+    """Return the refusal that a reply's status and body state; None for everything else.
 
     >>> refusal_in(413, "<html>too large</html>")
     Refusal(code='too_long', detail='HTTP 413: <html>too large</html>', status=413)
@@ -110,7 +110,7 @@ def refusal_in(status: int, body: str) -> Refusal | None:
 
 
 def concerns_all(status: int, body: str) -> bool:
-    """Whether an error that is no known refusal is about the key, the account or the model for certain."""
+    """Return whether an error that is no known refusal is about the key, the account or the model for certain."""
     _, words = _told(body)
     return (
         status in (401, 402, 404, 405)
@@ -120,13 +120,13 @@ def concerns_all(status: int, body: str) -> bool:
 
 
 def message_in(status: int, body: str) -> str:
-    """What the body says, on one line."""
+    """Return what the body says, on one line."""
     _, words = _told(body)
     return plain_message(words or f"HTTP {status}: {body}".removesuffix(": "))
 
 
 def _told(body: str) -> tuple[set[str], str]:
-    """The names of the error that a body holds, and what it says in words."""
+    """Return the names of the error that a body holds, and what it says in words."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -140,7 +140,7 @@ def _told(body: str) -> tuple[set[str], str]:
 
 
 def _pairs(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    """The texts and numbers of an error object by name; errors in errors, and JSON in texts, too."""
+    """Yield the texts and numbers of an error object by name; errors in errors, and JSON in texts, too."""
     if depth > 6:
         return
     if isinstance(value, list):

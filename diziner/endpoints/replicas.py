@@ -45,7 +45,7 @@ class Replicas:
         self._last = -1
 
     async def send(self, call: Callable[[str], Awaitable[Reply]]) -> Reply:
-        """The response of `call(base URL)`.
+        """Return the response of `call(base URL)`.
 
         Where nobody listens, the next replica is tried at once: that costs no attempt and cannot have been billed.
         Errors: what `call` raises; if nobody listens anywhere, what it raised last.
@@ -111,7 +111,8 @@ class Replicas:
 
 
 async def is_up(base_url: str) -> bool:
-    """Whether a server answers `GET <base URL>/models` with anything but an error of its own (status below 500)."""
+    """Return whether a server answers `GET <base URL>/models` with anything but an error of its own (status below
+    500)."""
     import httpx
 
     try:

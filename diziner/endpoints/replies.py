@@ -26,7 +26,7 @@ _BROKEN = {"error", "server_error", "network_error", "insufficient_system_resour
 
 
 def response_in(body: Any) -> Response:
-    """The response that a reply with status 200 holds, in OpenAI's form.
+    """Return the response that a reply with status 200 holds, in OpenAI's form.
 
     Errors: TransientError for a reply that holds none: the model broke off, or nothing is where a choice should be.
     """
@@ -53,7 +53,7 @@ def response_in(body: Any) -> Response:
 
 
 def numbers_in(usage: Any) -> dict[str, Any]:
-    """Tokens and cost of a reply as the fields of a Response: none but finite, non-negative ones of sane size.
+    """Return tokens and cost of a reply as the fields of a Response: none but finite, non-negative ones of sane size.
 
     >>> numbers_in({"prompt_tokens": 5, "completion_tokens": 10**22, "cost": -100})
     {'prompt_tokens': 5, 'completion_tokens': 0, 'cost_usd': None, 'cached_tokens': 0}
@@ -72,21 +72,21 @@ def numbers_in(usage: Any) -> dict[str, Any]:
 
 
 def count(value: Any) -> int:
-    """A number of tokens; 0 for what cannot be one."""
+    """Return a number of tokens; 0 for what cannot be one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
         return 0
     return int(value)
 
 
 def cost(value: Any) -> float | None:
-    """US dollars of a call; None for what cannot be."""
+    """Return US dollars of a call; None for what cannot be."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= _MOST_USD and math.isfinite(value) else None
 
 
 def valid_unicode(text: str) -> str:
-    """The text with half surrogate pairs, which JSON can carry and no file can, replaced."""
+    """Return the text with half surrogate pairs, which JSON can carry and no file can, replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -112,7 +112,7 @@ def _content(content: Any) -> str:
 
 
 def _part(part: Any) -> str:
-    """The text of a part of content; none for reasoning."""
+    """Return the text of a part of content; none for reasoning."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping) or part.get("type") in _NO_TEXT:
@@ -145,7 +145,7 @@ def _text(value: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    """A model's name or fingerprint: text without control characters, or nothing."""
+    """Return a model's name or fingerprint: text without control characters, or nothing."""
     return plain_line(valid_unicode(_text(value)))[:500]
 
 

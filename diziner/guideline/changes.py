@@ -1,4 +1,4 @@
-"""Two versions of a guideline, line by line: what was retained, modified, added and removed, word by word."""
+"""Changes between two versions of a guideline: lines retained, modified, added and removed, word by word."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALIKE = 0.6  # share of common words from which a line that lost its name is tak
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """What became of a line. `before` is None for a new line, `after` for a removed one.
+    """Change of a line. `before` is None for a new line, `after` for a removed one.
 
     `edits` lead from one text to the other: the texts of "=" and "-" joined give the one before, those of "="
     and "+" the one after. `moved`: it stands at another place among the lines of its block that stayed.
@@ -74,14 +74,14 @@ class GuidelineChange:
         return any(block.changed for block in self.blocks)
 
     def counts(self) -> dict[str, int]:
-        """Lines by status, and under "moved" those that stand elsewhere."""
+        """Return lines by status, and under "moved" those that stand elsewhere."""
         lines = [line for block in self.blocks for line in block.lines]
         found = Counter(line.status for line in lines)
         return {**{status: found[status] for status in STATUSES}, "moved": sum(line.moved for line in lines)}
 
 
 def compare_guidelines(before: Guideline, after: Guideline) -> GuidelineChange:
-    """What changed between two versions of a guideline.
+    """Compare two versions of a guideline.
 
     Lines belong together by name (an instruction's id, a label, a section of the goal); then by equal text;
     then, within a block, by at least `ALIKE` common words (an instruction that was replaced, a sentence that was
@@ -118,7 +118,7 @@ def _changes(old: Sequence[Line], new: Sequence[Line]) -> tuple[LineChange, ...]
 
 
 def _pairs(old: Sequence[Line], new: Sequence[Line]) -> dict[int, int]:
-    """Which line of `new` (by position) is a version of which of `old`."""
+    """Return which line of `new` (by position) is a version of which of `old`."""
     pairs: dict[int, int] = {}
     taken: set[int] = set()
     for keys in (_by_name, _by_parts):
@@ -160,7 +160,7 @@ def _numbered(keys: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]
 
 
 def _in_order(positions: Sequence[int]) -> set[int]:
-    """The longest rising run of positions, gaps allowed: the lines that stayed where they were."""
+    """Return the longest rising run of positions, gaps allowed: the lines that stayed where they were."""
     ends: list[int] = []
     chains: list[tuple[int, ...]] = []
     for position in positions:

@@ -1,4 +1,4 @@
-"""A person's decisions about conflicts: shown with their evidence, kept in the guideline."""
+"""Choices of a person about conflicts: shown with their evidence, kept in the guideline."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Conflict:
 
 
 def conflicts_of(groups: Sequence[ErrorGroup]) -> list[Conflict]:
-    """The conflicts of a round, most tokens first, as the groups are."""
+    """Return the conflicts of a round, most tokens first, as the groups are."""
     return [Conflict(group.subtype, group.tokens, group, _readings(group)) for group in groups]
 
 
 def decision_for(conflict: Conflict, reading: str) -> str:
-    """The decision that a reading is right, as the supervisor is told it."""
+    """Return the decision that a reading is right, as the supervisor is told it."""
     others = [other for other in conflict.readings if other != reading]
     return f"{reading} is right" + (f", not {' or '.join(others)}" if others else "")
 
 
 def with_choices(text: str, before: Sequence[Choice], new: Iterable[Choice]) -> str:
-    """A guideline file's text with new choices among those it has (`before`); one about the same conflict gives
+    """Return a guideline file's text with new choices among those it has (`before`); one about the same conflict gives
     way. Everything else, comments included, stays byte for byte.
 
     Errors: UserError for a file that is written in a way that cannot be changed like this.
@@ -53,7 +53,7 @@ def with_choices(text: str, before: Sequence[Choice], new: Iterable[Choice]) -> 
 
 
 def choices_from(value: object, conflicts: Sequence[Conflict], where: str) -> list[Choice]:
-    """Choices of a file: conflict -> decision.
+    """Return choices of a file: conflict -> decision.
 
     Errors: UserError for another form, and for a conflict that the round does not have.
     """

@@ -1,4 +1,4 @@
-"""The guideline as a file: YAML that people read and edit, and the same text always the same bytes."""
+"""Guideline file: YAML that people read and edit; the same guideline is always the same bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_guideline(path: Path) -> Guideline:
 
 
 def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
-    """From a mapping that fits guideline.schema.json. `where` and errors: as `load_guideline`."""
+    """Make a guideline from a mapping that fits guideline.schema.json. `where` and errors: as `load_guideline`."""
     guideline = Guideline(
         benchmark=raw["benchmark"],
         round=raw["round"],
@@ -52,12 +52,12 @@ def save_guideline(path: Path, guideline: Guideline) -> None:
 
 
 def dump_guideline(guideline: Guideline) -> str:
-    """The file's text."""
+    """Return the file's text."""
     return dump_yaml(guideline_to_json(guideline))
 
 
 def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
-    """The file's content, with keys in reading order."""
+    """Return the file's content, with keys in reading order."""
     value: dict[str, Any] = {
         "benchmark": guideline.benchmark,
         "round": guideline.round,
@@ -86,7 +86,7 @@ def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
 
 
 def worked_examples(guideline: Guideline, where: str = "guideline") -> list[tuple[tuple[str, ...], tuple[Span, ...]]]:
-    """The guideline's example sentences as tokens and spans.
+    """Return the guideline's example sentences as tokens and spans.
 
     Errors: UserError naming the file (`where`) and the example's number.
     """
@@ -100,7 +100,7 @@ def worked_examples(guideline: Guideline, where: str = "guideline") -> list[tupl
 
 
 def all_instructions(guideline: Guideline) -> Iterator[Instruction]:
-    """Every instruction, children behind their parents, common ones first."""
+    """Yield every instruction, children behind their parents, common ones first."""
     for top in [
         *guideline.common,
         *(i for name in sorted(guideline.specific) for i in guideline.specific[name]),
@@ -110,7 +110,7 @@ def all_instructions(guideline: Guideline) -> Iterator[Instruction]:
 
 
 def known_ids(guideline: Guideline, annotator: str | None = None) -> list[str]:
-    """Ids of the top-level instructions that bind everyone, or (`annotator`) that annotator alone, in order."""
+    """Return ids of the top-level instructions that bind everyone, or (`annotator`) that annotator alone, in order."""
     block = guideline.common if annotator is None else guideline.specific.get(annotator, ())
     return [instruction.id for instruction in block]
 

@@ -1,4 +1,4 @@
-"""A guideline as the lines that people read, part by part."""
+"""Lines of a guideline as people read them, part by part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Line:
 
 
 def guideline_lines(guideline: Guideline) -> dict[tuple[str, str], list[Line]]:
-    """The lines of each part, in reading order, by part and annotator ("" but for instructions of one annotator).
+    """Return the lines of each part, in reading order, by part and annotator ("" but for instructions of one
+    annotator).
 
     Parts are those of `PARTS`, in that order. Empty sections of the goal have no line.
     """

@@ -1,4 +1,4 @@
-"""Does every line of a refined guideline show what caused it? Receipts checked against what they name."""
+"""Receipts of a refined guideline: what caused each line, checked against what they name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diziner.records.guideline import Guideline, Instruction, Receipt
 
 @dataclass(frozen=True, slots=True)
 class RoundEvidence:
-    """What receipts may name of a round: hotspot id -> its document, and the ids of the pilot documents."""
+    """Evidence of a round that receipts may name: hotspot id -> its document, and the ids of the pilot documents."""
 
     hotspots: Mapping[str, str]
     documents: Collection[str]
@@ -24,7 +24,7 @@ def receipt_problems(
     responses: Collection[str],
     stopped: bool = False,
 ) -> list[str]:
-    """Everything that is wrong with the receipts of a round's guideline, a sentence each; [] if they hold.
+    """Return everything that is wrong with the receipts of a round's guideline, a sentence each; [] if they hold.
 
     `before` is the guideline that it was refined from (None where that is unknown: lines are then not compared
     with it), `evidence` the rounds that are known, `responses` the request keys that have an answer. A line that
@@ -46,7 +46,7 @@ def receipt_problems(
 
 
 def named_responses(guideline: Guideline) -> list[str]:
-    """The request keys that receipts name, each once, in reading order."""
+    """Return the request keys that receipts name, each once, in reading order."""
     receipts = (line.receipt for line in all_instructions(guideline))
     return list(dict.fromkeys(key for receipt in receipts if receipt for key in receipt.responses))
 

@@ -1,4 +1,4 @@
-"""From one text to another, word by word."""
+"""Word edits from one text to another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Edit(NamedTuple):
 
 
 def word_edits(before: str, after: str) -> tuple[Edit, ...]:
-    """How to get from one text to another, word by word; as a whole where hardly a word is common.
+    """Return how to get from one text to another, word by word; as a whole where hardly a word is common.
 
     >>> [tuple(edit) for edit in word_edits("Mark a city.", "Mark every city.")]
     [('=', 'Mark '), ('-', 'a'), ('+', 'every'), ('=', ' city.')]
@@ -44,7 +44,7 @@ def word_edits(before: str, after: str) -> tuple[Edit, ...]:
 
 
 def common_words(before: str, after: str) -> float:
-    """The share of words that two texts have in common, in order, 0 to 1: 2 * common / all words of both.
+    """Return the share of words that two texts have in common, in order, 0 to 1: 2 * common / all words of both.
 
     Case and punctuation do not count; two texts without a word have all in common. A share under 0.3 may be
     given as 0.0.

@@ -1,4 +1,4 @@
-"""What a labelling would ask of a model and what that would cost, without asking."""
+"""Forecast of a labelling: what it would ask of a model and what that would cost, without asking."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
 
 
 def _tokens(job: Job, sample: list[Document], looks: int, calls: int) -> tuple[float, float]:
-    """Prompt and completion tokens of all calls, from those of a rehearsed sample."""
+    """Return prompt and completion tokens of all calls, from those of a rehearsed sample."""
     if not sample:
         return 0.0, 0.0
     settings = job.settings

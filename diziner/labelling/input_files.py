@@ -1,4 +1,4 @@
-"""The documents of a file or a folder, one after the other: never more than a few of them are in memory."""
+"""Input files of a labelling: documents one after the other, never more than a few in memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Files(NamedTuple):
 
 
 def files_of(source: Path) -> Files:
-    """A file, or the files of a folder by name; those of folders below it and hidden ones are not looked at.
+    """Return a file, or the files of a folder by name; those of folders below it and hidden ones are not looked at.
 
     Errors: UserError if there is nothing to read.
     """
@@ -56,7 +56,7 @@ def files_of(source: Path) -> Files:
 
 
 def items_of(files: Files) -> Iterator[Item]:
-    """All rows of the files, in order.
+    """Yield all rows of the files, in order.
 
     Errors: UserError for a file that cannot be read at all.
     """
@@ -66,7 +66,7 @@ def items_of(files: Files) -> Iterator[Item]:
 
 
 def document_of(item: Item) -> Document:
-    """The document of a row: its own tokens, else those of its text.
+    """Return the document of a row: its own tokens, else those of its text.
 
     Errors: UserError with the place of a row that holds no document.
     """

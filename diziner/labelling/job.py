@@ -1,4 +1,4 @@
-"""What is done to every document: a job, and the digest of all of it that shapes a row."""
+"""Job of a labelling: guideline, annotator and settings, with a digest of all that shapes a row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PROBE = Document("probe", ("Probe", "."), "Probe .")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know, whichever process it is in. `settings` is params.yaml, checked.
+    """Job as a worker needs it, whichever process it is in. `settings` is params.yaml, checked.
 
     `recipe` is the digest that shard names carry.
     """
@@ -49,14 +49,14 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What the work is called on progress lines and in the cost report."""
+        """Label of the work on progress lines and in the cost report."""
         return f"{self.guideline.benchmark} label, {self.annotator.name}"
 
 
 def recipe_digest(
     guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker, form: Format
 ) -> str:
-    """SHA-256 of all but the documents that shapes rows: what a model is sent for any document, with templates
+    """Return SHA-256 of all but the documents that shapes rows: what a model is sent for any document, with templates
     filled in, how answers are read, the file format, and the code.
 
     Errors: UserError if the guideline leaves the annotator out: it would label nothing.
@@ -82,7 +82,7 @@ def recipe_digest(
 
 
 def described(job: Job) -> dict[str, Any]:
-    """The job as the manifest states it."""
+    """Return the job as the manifest states it."""
     answers: Mapping[str, Any] = asdict(job.answers)
     guideline = dump_line(guideline_to_json(job.guideline))
     return {

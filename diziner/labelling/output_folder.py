@@ -1,4 +1,4 @@
-"""The folder of a labelling: its shards, what is known of each, the manifest; one process at a time."""
+"""Output folder of a labelling: its shards, what is known of each, the manifest; one process at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one shard. `failures` counts documents by the code of their failure, `first` has the first of
+    """Outcome of one shard. `failures` counts documents by the code of their failure, `first` has the first of
     each code as (document, detail); `sha256` and `bytes` are the file's. `matched` and `widened` as in a tally."""
 
     name: str
@@ -52,7 +52,7 @@ class Report:
 
 
 def report_on(name: str, documents: Sequence[Document], annotations: Sequence[Annotation], path: Path) -> Report:
-    """The report on a shard that was written to `path`."""
+    """Return the report on a shard that was written to `path`."""
     first: dict[str, tuple[str, str]] = {}
     failures: Counter[str] = Counter()
     drops: Counter[str] = Counter()
@@ -91,7 +91,7 @@ class OutFolder:
     format: str
 
     def shard(self, name: str) -> Path:
-        """The file of a shard."""
+        """Return the file of a shard."""
         return self.path / f"{name}.{self.format}"
 
     def keep(self, report: Report) -> None:
@@ -99,15 +99,13 @@ class OutFolder:
         write_json(self._report(report.name), asdict(report))
 
     def kept(self, names: Sequence[str]) -> dict[str, Report]:
-        """The reports on those of the shards that are done and whose files are as long as they were."""
+        """Return the reports on those of the shards that are done and whose files are as long as they were."""
         return {report.name: report for report in map(self._read, names) if report is not None}
 
     def others(self, names: Sequence[str]) -> list[Path]:
-        """Shards that are not among `names`, sorted: of other documents, settings, code or format."""
-        if not self.path.is_dir():
-            return []
+        """Return shards that are not among `names`, sorted: of other documents, settings, code or format."""
         mine = {self.shard(name).name for name in names}
-        return sorted(file for file in self.path.iterdir() if _SHARD.fullmatch(file.name) and file.name not in mine)
+        return [file for file in shard_files(self.path) if file.name not in mine]
 
     def remove(self, shards: Sequence[Path]) -> None:
         """Remove shards and the reports on them."""
@@ -152,8 +150,13 @@ class OutFolder:
             return None  # not there, or not ours: the shard is done again, from answers that are kept
 
 
+def shard_files(folder: Path) -> list[Path]:
+    """Return all shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
+    return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
+
+
 def labelled_row(document: Document, annotation: Annotation) -> dict[str, Any]:
-    """A row of `labelled.schema.json`: the document, and its annotation or the failure in place of one."""
+    """Return a row of `labelled.schema.json`: the document, and its annotation or the failure in place of one."""
     return {**document_row(document), **annotation_to_json(annotation)}
 
 

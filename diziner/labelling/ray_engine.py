@@ -1,4 +1,4 @@
-"""The engine `ray`: shards over worker processes. A worker that dies is started again, and its shard done again.
+"""Engine `ray`: shards over worker processes. A worker that dies is started again, and its shard done again.
 
 Ray is imported here only, and runs on this machine only, where the response store is: workers wait for models most
 of the time, and what a cluster is needed for is the models (docs/label-at-scale.md).
@@ -29,17 +29,20 @@ class _Worker:
         os.chdir(root)  # the store's path is relative to it
         self._labeller = Labeller(job, worker, workers, again=again)
 
-    def label(self, name: str, documents: Sequence[Document]) -> Report | DizinerError:
+    def label(self, name: str, documents: Sequence[Document]) -> tuple[Report, int] | DizinerError:
+        before = self._labeller.nano_usd
         try:
-            return self._labeller.label(name, documents)
+            return self._labeller.label(name, documents), self._labeller.nano_usd - before
         except DizinerError as error:
             return error
 
 
 def on_ray(
     job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: int, again: bool = False
-) -> Iterator[Report]:
-    """Reports as they come. At most one shard a worker is in memory, and one on its way.
+) -> Iterator[tuple[Report, int]]:
+    """Yield reports as they come, each with its cost (`Labeller.nano_usd`). At most one shard a worker is in memory,
+    and one
+    on its way.
 
     Ray is started for the time of the run; a cluster that RAY_ADDRESS names is not joined.
     Errors: UserError if Ray is not installed or does not start; those of a shard.
@@ -60,7 +63,7 @@ def on_ray(
         ray.shutdown()
 
 
-def _finished(ray: Any, busy: dict[Any, Any], idle: list[Any]) -> Iterator[Report]:
+def _finished(ray: Any, busy: dict[Any, Any], idle: list[Any]) -> Iterator[tuple[Report, int]]:
     """Wait for one shard; its worker is idle then."""
     [ready], _ = ray.wait(list(busy), num_returns=1)
     idle.append(busy.pop(ready))

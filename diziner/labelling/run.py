@@ -1,4 +1,4 @@
-"""A labelling from beginning to end: cut the input, do what is not done yet, write the manifest last."""
+"""Run of a labelling from beginning to end: cut the input, do what is not done yet, write the manifest last."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from diziner.common.files import atomic, dump_line, write_json
 from diziner.corpora.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
+from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
@@ -29,7 +30,7 @@ Work = Iterator[tuple[Shard, list[Document]]]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a labelling is run; none of it changes a row. `replace` lets shards of other documents or settings go;
+    """Options of a labelling's run; none changes a row. `replace` lets shards of other documents or settings go;
     `again` asks once more for what was refused or cannot be read."""
 
     shard_documents: int
@@ -71,15 +72,16 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
             )
         reports = {name: report for name, report in folder.kept(names).items() if not report.failed}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
+        remember(ResponseStore(store_path()), job.out)
         if todo or others:
             # It speaks of what is no longer so.
             (job.out / MANIFEST).unlink(missing_ok=True)
-        cost = _spent_from_now()
+        cost = _Cost()
         there = cut.documents - sum(shard.documents for shard in todo)
         earlier = "from earlier runs"
         with Progress(job.label, cut.documents, there, sys.stderr, "documents", earlier, cost) as progress:
             work = documents_of(files, cut.shards, job.recipe, frozenset(reports)) if todo else iter(())
-            for report in _reports(job, options, work, len(todo), progress.advance):
+            for report in _reports(job, options, work, len(todo), progress.advance, cost):
                 reports[report.name] = report
                 progress.finished(report.documents, report.failed)
                 if len(reports) < len(names):
@@ -90,18 +92,44 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     return Done(ordered, found, len(others), cut.rejected, cost())
 
 
-def _reports(job: Job, options: RunOptions, work: Work, shards: int, answered: Callable[[], None]) -> Iterable[Report]:
+class _Cost:
+    """US dollars that the calls of this run have cost, without those of others that use the same store."""
+
+    def __init__(self) -> None:
+        self._workers = 0
+        self._labeller: Labeller | None = None
+
+    def of(self, labeller: Labeller) -> Labeller:
+        """Count what a labeller of this process spends, as it spends it."""
+        self._labeller = labeller
+        return labeller
+
+    def add(self, nano_usd: int) -> None:
+        """Count what a worker spent on a shard."""
+        self._workers += nano_usd
+
+    def __call__(self) -> float:
+        return (self._workers + (self._labeller.nano_usd if self._labeller else 0)) / ledger.NANO
+
+
+def _reports(
+    job: Job, options: RunOptions, work: Work, shards: int, answered: Callable[[], None], cost: _Cost
+) -> Iterable[Report]:
     if options.engine == "ray" and shards:
         from diziner.labelling.ray_engine import on_ray
 
-        return on_ray(job, work, min(options.workers, shards), options.again)
-    labeller = Labeller(job, answered=answered, again=options.again)
-    return (labeller.label(shard.name, documents) for shard, documents in work)
+        for report, nano_usd in on_ray(job, work, min(options.workers, shards), options.again):
+            cost.add(nano_usd)
+            yield report
+        return
+    labeller = cost.of(Labeller(job, answered=answered, again=options.again))
+    for shard, documents in work:
+        yield labeller.label(shard.name, documents)
 
 
 @contextmanager
 def _rejects(job: Job, skip_bad: bool) -> Iterator[Reject | None]:
-    """Where bad rows go: rejected.jsonl, which is there only if there are any."""
+    """Open rejected.jsonl, where bad rows go; it is left only if there are any."""
     path = job.out / REJECTED
     if not skip_bad:
         path.unlink(missing_ok=True)
@@ -117,15 +145,3 @@ def _rejects(job: Job, skip_bad: bool) -> Iterator[Reject | None]:
         yield reject
     if not path.stat().st_size:
         path.unlink()
-
-
-def _spent_from_now() -> Callable[[], float]:
-    """US dollars that calls of this project have cost since this call."""
-    # A connection of its own: the asker's is in use while calls are under way.
-    store = ResponseStore(store_path())
-
-    def spent() -> int:
-        return store.apply([ledger.spent])[0] if store_path().exists() else 0
-
-    before = spent()
-    return lambda: (spent() - before) / ledger.NANO

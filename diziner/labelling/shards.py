@@ -1,4 +1,4 @@
-"""Shards: so many documents in a row, named by all that decides what their rows will be."""
+"""Shards: runs of consecutive documents; a shard's name is a digest of all that shapes its rows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Ca
 
 
 def reading(stream: TextIO) -> Callable[[int], None]:
-    """Takes numbers of rows read and says their sum every 200,000: the first look at a large input takes its time."""
+    """Make a counter of rows read that says their sum every 200,000: the first look at a large input takes its time."""
     rows = said = 0
 
     def read(more: int) -> None:
@@ -85,7 +85,7 @@ def reading(stream: TextIO) -> Callable[[int], None]:
 
 
 def digest_of(recipe: str, documents: Iterable[Document]) -> str:
-    """16 hex digits of SHA-256 over a recipe and documents."""
+    """Return 16 hex digits of SHA-256 over a recipe and documents."""
     digest = hashlib.sha256(recipe.encode())
     for document in documents:
         digest.update(f"{dump_line(document_row(document))}\n".encode())
@@ -95,7 +95,7 @@ def digest_of(recipe: str, documents: Iterable[Document]) -> str:
 def documents_of(
     files: Files, shards: Iterable[Shard], recipe: str, done: Collection[str]
 ) -> Iterator[tuple[Shard, list[Document]]]:
-    """The documents of each shard whose name is not among `done`, in order.
+    """Yield the documents of each shard whose name is not among `done`, in order.
 
     Errors: UserError if the input is no longer what it was when the shards were cut.
     """
@@ -116,14 +116,14 @@ def documents_of(
 
 
 def in_groups(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values in lists of `size`; the last may be shorter."""
+    """Yield the values in lists of `size`; the last may be shorter."""
     source = iter(values)
     for first in source:
         yield [first, *islice(source, size - 1)]
 
 
 def _refuse_repeated(ids: array[int], files: Files) -> None:
-    """Hashes first: only if two are equal, which a repeated id makes them, is the input read for ids again."""
+    """Refuse repeated documents, by hashes first: only if two are equal is the input read for ids again."""
     import numpy as np
 
     ordered = np.sort(np.frombuffer(ids, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""A whole labelling in figures: its manifest, and whether too many documents failed."""
+"""Totals of a labelling: its manifest, and whether too many documents failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TELLING = 20  # documents of a shard; fewer can fail by chance
 
 
 def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
-    """manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
+    """Return manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
     the same bytes; `failures` and `drops` count documents and answered entities by reason, `forms` other forms of
     answers by kind, `matched` used answers that differ from the text, `widened` those that end inside a token."""
     return {
@@ -72,7 +72,7 @@ def refuse_a_shard_without_answers(report: Report, allowed: float, label: str) -
 
 
 def failures_in_words(reports: Iterable[Report]) -> str:
-    """Such as `timeout 3, unparsable 1`."""
+    """Render counts of failures, such as `timeout 3, unparsable 1`."""
     return ", ".join(f"{code} {count:,}" for code, count in _by_count(_summed(r.failures for r in reports)))
 
 

@@ -1,4 +1,4 @@
-"""The work on one shard, the same in every process that does it."""
+"""Work on one shard, the same in every process that does it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ class Labeller:
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
+    @property
+    def nano_usd(self) -> int:
+        """Cost of this labeller's calls so far, in billionths of a US dollar."""
+        return self._asker.tally.nano_usd
+
     def label(self, name: str, documents: Sequence[Document]) -> Report:
         """Annotate the shard's documents, and write their rows and the report, in this order.
 
@@ -55,11 +60,11 @@ class Labeller:
 
 
 def _ignored() -> None:
-    """A repair turn is about a document that was counted."""
+    """Ignore a repair turn: it is about a document that was counted."""
 
 
 def share_of(endpoint: Endpoint, worker: int, workers: int) -> Endpoint:
-    """The endpoint as the `worker`-th of `workers` may use it; at least one call in flight each.
+    """Return the endpoint as the `worker`-th of `workers` may use it; at least one call in flight each.
 
     The shares of `concurrency` sum to the whole as long as there are no more workers than that.
 

@@ -1,4 +1,4 @@
-"""Asking models: the response store first, then tapes, then a call. The one door to every model."""
+"""Asker of models, the one door to all of them: the response store first, then tapes, then a call."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ def _shown(label: str, total: int, found: int) -> Iterator[Advance]:
 
 @dataclass
 class Tally:
-    """What asking cost so far: requests asked, of these found in the store or a tape, and sent to a model."""
+    """Counts of asking so far: requests asked, of these found in the store or a tape, and sent to a model;
+    the cost of its own calls in billionths of a US dollar, whatever others spend meanwhile."""
 
     asked: int = 0
     found: int = 0
     called: int = 0
+    nano_usd: int = 0
+
+    def pay(self, nano_usd: int) -> None:
+        """Add what a call cost."""
+        self.nano_usd += nano_usd
 
 
 @dataclass
@@ -61,7 +67,7 @@ class StoreAsker:
     _recorded: dict[str, Reply] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
-        """The endpoint of that name; UserError if params `endpoints` has none."""
+        """Return the endpoint of that name; UserError if params `endpoints` has none."""
         if name not in self.endpoints:
             known = ", ".join(sorted(self.endpoints))
             raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
@@ -89,7 +95,8 @@ class StoreAsker:
         return [request.key in found for request in requests]
 
     def _found(self, keys: Sequence[str]) -> dict[str, Reply]:
-        """The replies among `keys` that need no call: answers and refusals of the store, then whatever the tape has."""
+        """Return the replies among `keys` that need no call: answers and refusals of the store, then whatever the tape
+        has."""
         found = self.store.get(keys)
         if len(found) < len(set(keys)) and self.tape is not None and self.tape.exists():
             if self._recorded is None:
@@ -99,7 +106,7 @@ class StoreAsker:
         return found
 
     def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], advance: Advance) -> None:
-        """Calls for each model in turn, so that a local one is in memory only while it is needed."""
+        """Call each model in turn, so that a local one is in memory only while it is needed."""
         found = [outcome for outcome in outcomes.values() if isinstance(outcome, Response)]
         models = dict.fromkeys((request.settings.endpoint, request.settings.model) for request in requests)
         try:
@@ -130,12 +137,15 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
-        budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found)
+        budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found, self.tally.pay)
         if endpoint.name not in self._lanes:
             self._lanes[endpoint.name] = Lane(endpoint)
 
         def received(request: Request, outcome: Outcome) -> None:
-            self.tally.called += 1
+            if request.key in budget.paid_elsewhere:
+                self.tally.found += 1
+            else:
+                self.tally.called += 1
             outcomes[request.key] = outcome
             advance()
 
@@ -158,7 +168,8 @@ class StoreAsker:
         return self._connections[name]
 
     def _beside_the_tape(self, error: UserError, requests: Sequence[Request], label: str) -> UserError:
-        """The error of a model that cannot be asked; where the tape has answers of it, with what differs from them."""
+        """Return the error of a model that cannot be asked; where the tape has answers of it, with what differs from
+        them."""
         if self.tape is None or not self.replays or not self.tape.exists():
             return error
         from diziner.llm.difference import difference, without_answer

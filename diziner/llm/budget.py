@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm import ledger
-from diziner.llm.store import ResponseStore, keep
+from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep, kept
 from diziner.llm.writer import Writer
 from diziner.prices import most_tokens, price_of
 from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
@@ -23,7 +25,7 @@ class Budget:
     """The records of one kind of work (a label) with one model. For calls of one event loop.
 
     `budget_usd` is the most that all calls recorded in this store may cost together, None for no limit. `found`
-    are answers of this model that came from the store or a tape.
+    are answers of this model that came from the store or a tape. `paid` is told what each answer cost.
     """
 
     def __init__(
@@ -34,8 +36,13 @@ class Budget:
         label: str,
         budget_usd: float | None,
         found: Iterable[Response],
+        paid: Callable[[int], object] = int,
     ) -> None:
         self._writer = Writer(store)
+        self._claimant = store.claimant
+        self._claims: set[str] = set()
+        self.paid_elsewhere: set[str] = set()  # keys of requests that another run has had answered meanwhile
+        self._paid = paid
         self._endpoint = endpoint
         self._budget_usd = budget_usd
         self._work = label.removesuffix(REPAIR)
@@ -52,6 +59,27 @@ class Budget:
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
         self._known = {*earlier, *(endpoint.backend.identity(response) for response in found)}
+
+    async def claim(self, request: Request) -> Reply | bool:
+        """Return whether the request is ours to ask now; the reply, if another run has paid for it meanwhile."""
+
+        def step(connection: sqlite3.Connection) -> Reply | bool:
+            for reply in kept(connection, [request.key]).values():
+                return reply
+            return self._claimant.claim(connection, request.key)
+
+        found = await self._writer.run(step)
+        if found is True:
+            self._claims.add(request.key)
+        elif found is not False:
+            self.paid_elsewhere.add(request.key)
+        return found
+
+    async def let_go(self, request: Request) -> None:
+        """Give up the claim to a request that has no reply, so that others may ask."""
+        if request.key in self._claims:
+            await self._writer.run(lambda c: self._claimant.let_go(c, request.key))
+            self._claims.discard(request.key)
 
     async def reserve(self, request: Request) -> int | None:
         """Set aside the most that a call can cost; None without a budget. Waits for calls in flight to settle.
@@ -89,11 +117,14 @@ class Budget:
 
         def step(connection: sqlite3.Connection) -> None:
             ledger.book(connection, entry, reservation)
+            self._claimant.let_go(connection, request.key)
             if changed is None:
                 keep(connection, request.key, request.canonical(), response)
 
         await self._writer.run(step)
+        self._claims.discard(request.key)
         self._close(reservation)
+        self._paid(entry.nano_usd)
         if changed is not None:
             raise UserError(changed)
 
@@ -104,11 +135,21 @@ class Budget:
             self._close(reservation)
 
     def written_off(self, reservation: int | None) -> None:
-        """A call may have been billed and nobody will say: what was set aside stays spent."""
+        """Count what was set aside as spent: the call may have been billed, and nobody will say."""
         self._close(reservation)
 
     async def drain(self) -> None:
-        """Wait until everything is on disk."""
+        """Give up what claims are left, and wait until everything is on disk."""
+        left, self._claims = self._claims, set()
+
+        def step(connection: sqlite3.Connection) -> None:
+            for key in left:
+                self._claimant.let_go(connection, key)
+
+        if left:
+            # What cannot be given up now lapses with the process.
+            with contextlib.suppress(UserError):
+                await self._writer.run(step)
         await self._writer.drain()
 
     def _close(self, reservation: int | None) -> None:
@@ -125,7 +166,7 @@ class Budget:
         )
 
     def _changed(self, response: Response) -> str | None:
-        """What to say if the model is not the one that answered before; None if it is, or nobody looks."""
+        """Return what to say if the model is not the one that answered before; None if it is, or nobody looks."""
         mode = self._endpoint.identity
         reported, fingerprint = self._endpoint.backend.identity(response)
         models = {model for model, _ in self._known if model}

@@ -9,7 +9,7 @@ from diziner.llm.ledger import NANO, Spending
 
 
 def cost_report(entries: Iterable[Spending], reserved: int) -> dict[str, Any]:
-    """The report as a JSON object; the same calls give the same bytes, in whatever order they came back.
+    """Return the report as a JSON object; the same calls give the same bytes, in whatever order they came back.
 
     `work` has a line for each label (benchmark, round, annotator or phase), `models` one for each model, with
     every (reported model, fingerprint) it answered under. `usd` is the provider's cost where it names one, else

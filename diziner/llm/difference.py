@@ -59,7 +59,7 @@ def difference(request: Mapping[str, Any], recorded: Sequence[TapeRow], is_repai
 
 
 def without_answer(tape: Path, label: str, request: Request, others: int, found: Difference, cannot: Exception) -> str:
-    """The error's two lines: what the tape lacks and why; what to do. `cannot` says why the model is not asked.
+    """Return the error's two lines: what the tape lacks and why; what to do. `cannot` says why the model is not asked.
 
     `others` are the requests of the same work that have no answer either.
     """
@@ -90,12 +90,12 @@ class _Asked:
         return Counter("\n".join((*self.opening, self.subject)).split("\n"))
 
     def distance(self, other: _Asked) -> tuple[bool, int, int]:
-        """How far a recorded request is from this one, for comparing."""
+        """Return how far a recorded request is from this one, for comparing."""
         lines = (self._lines - other._lines).total() + (other._lines - self._lines).total()
         return self.subject != other.subject, lines, len(self.settings_beside(other))
 
     def settings_beside(self, other: _Asked) -> dict[str, str]:
-        """The settings that differ, each with both values in words, but for the schema."""
+        """Return the settings that differ, each with both values in words, but for the schema."""
         return {
             name: f"{name} is {_value(value)}, recorded was {_value(other._settings.get(name))}"
             for name, value in self._settings.items()
@@ -104,7 +104,7 @@ class _Asked:
 
 
 def _of_subject(asked: _Asked, nearest: _Asked, settings: Mapping[str, str], count: int) -> Difference:
-    """Nothing recorded is about the same."""
+    """Say that nothing recorded is about the same."""
     nowhere = f"in none of the {count} requests recorded of this model"
     if asked.is_about_document:
         parts = [f"its text is {nowhere}: other pilot or test documents, or an edited text"]
@@ -144,7 +144,7 @@ def _of_repair(request: Mapping[str, Any], recorded: Sequence[TapeRow]) -> Diffe
 
 
 def _first_line(now: Sequence[str], was: Sequence[str]) -> str:
-    """The first line that differs between two rows of texts, now and recorded, each cut to where it differs.
+    """Return the first line that differs between two rows of texts, now and recorded, each cut to where it differs.
 
     An empty line only if no other line differs.
     """
@@ -158,7 +158,7 @@ def _first_line(now: Sequence[str], was: Sequence[str]) -> str:
 
 
 def _first_pair(now: Sequence[str], was: Sequence[str]) -> tuple[str | None, str | None]:
-    """The first two that differ; None where there is none any more."""
+    """Return the first two that differ; None where there is none any more."""
     return next((pair for pair in zip_longest(now, was) if pair[0] != pair[1]), (None, None))
 
 
@@ -173,6 +173,6 @@ def _value(value: Any) -> str:
 
 
 def _line(text: str) -> str:
-    """The text on one line, without what could move a terminal's cursor, cut."""
+    """Return the text on one line, without what could move a terminal's cursor, cut."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 1]}…"

@@ -10,7 +10,7 @@ _TELLING = 3
 
 
 class FirstCalls:
-    """What became of the calls to one model of an endpoint so far. `answered`: it has answered, now or before.
+    """Outcomes of the calls to one model of an endpoint so far. `answered`: it has answered, now or before.
 
     A response that is no answer (cut off, empty) is one of a model that works.
     """

@@ -13,6 +13,7 @@ from diziner.common.errors import DizinerError, UserError
 from diziner.endpoints import Endpoint, Send
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget, BudgetError
+from diziner.llm.claimed import Claimed
 from diziner.llm.first_calls import FirstCalls
 from diziner.llm.pacing import AdaptiveLimit
 from diziner.llm.shared_limits import pacer, places
@@ -63,13 +64,17 @@ class Lane:
         calls all failed, once the calls in flight, which are paid for, are back. What was received before it has been
         passed on.
         """
-        waiting = iter(requests)
         self._stop = None
+        waiting = Claimed(requests, budget, lambda: self._stop is not None)
 
         async def work(place: int) -> None:
             await asyncio.sleep(place * _APART_S)
-            # Workers share one iterator, so at most `concurrency` calls are in flight and order is kept.
-            for request in waiting:
+            # Workers share the requests, so at most `concurrency` calls are in flight and order is kept.
+            while claimed := await waiting.next():
+                request, reply = claimed
+                if reply is not None:
+                    received(request, reply)
+                    continue
                 try:
                     outcome = await self._call(request, send, budget, first)
                 except BudgetError as error:
@@ -77,6 +82,7 @@ class Lane:
                     return
                 if outcome is None:
                     return
+                await budget.let_go(request)
                 received(request, outcome)
                 if first is not None:
                     self._stop = self._stop or first.ended(request, outcome)
@@ -94,7 +100,7 @@ class Lane:
             raise self._stop
 
     async def _call(self, request: Request, send: Send, budget: Budget, first: FirstCalls | None) -> Outcome | None:
-        """The outcome of one request; None if all calls are to stop before it was made."""
+        """Return the outcome of one request; None if all calls are to stop before it was made."""
         endpoint = self._endpoint
         clock = asyncio.get_running_loop().time
         deadline: float | None = None
@@ -221,7 +227,7 @@ def _runner() -> asyncio.Runner:
 
 
 def _wait(made: int, wished: float | None) -> float:
-    """Seconds before the next attempt: full jitter, on top of what the provider wishes."""
+    """Return seconds before the next attempt: full jitter, on top of what the provider wishes."""
     longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(made - 1, 10))
     if wished is None:
         return random.uniform(0, longest)
@@ -229,7 +235,7 @@ def _wait(made: int, wished: float | None) -> float:
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to show: the user's before others that follow from it."""
+    """Return the error to show: the user's before others that follow from it."""
     users = errors.subgroup(UserError)
     found: BaseException = users or errors
     while isinstance(found, BaseExceptionGroup):

@@ -1,4 +1,4 @@
-"""The account of what calls cost, beside the answers: sums per kind of work, and money set aside for calls under way.
+"""Ledger of what calls cost, beside the answers: sums per kind of work, and money set aside for calls under way.
 
 Money is counted in whole billionths of a US dollar, so that sums do not depend on their order. A reservation
 is the most that a call can cost; it is given up when the call's cost is known. One that was never given up
@@ -19,7 +19,7 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS spending (work TEXT, repair INTEGER, address TEXT, model TEXT, revision TEXT, "
     "structured TEXT, reported TEXT, fingerprint TEXT, calls INTEGER, unanswered INTEGER, unpriced INTEGER, "
     "prompt_tokens INTEGER, completion_tokens INTEGER, nano_usd INTEGER, compared_reported INTEGER, "
-    "compared_priced INTEGER, "
+    "compared_priced INTEGER, cached_tokens INTEGER NOT NULL DEFAULT 0, "
     "PRIMARY KEY (work, repair, address, model, revision, structured, reported, fingerprint)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS reservations (id INTEGER PRIMARY KEY, nano_usd INTEGER NOT NULL)",
 )
@@ -27,11 +27,12 @@ TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What calls of one kind came to. `work` is the label they were asked under, `repair` 1 for repair turns.
+    """Spending on calls of one kind. `work` is the label they were asked under, `repair` 1 for repair turns.
 
     `reported` and `fingerprint` are the model's own account of what it is. `unanswered` counts responses that
     are no answers, `unpriced` those whose cost nobody knows. `nano_usd` is the cost: the provider's where it
-    names one, else by price. `compared_*` are both sums over the calls that have both.
+    names one, else by price. `compared_*` are both sums over the calls that have both. `cached_tokens` are those of
+    the prompts that the provider had at hand.
     """
 
     work: str
@@ -50,6 +51,7 @@ class Spending:
     nano_usd: int
     compared_reported: int
     compared_priced: int
+    cached_tokens: int = 0
 
 
 _COLUMNS = tuple(field.name for field in fields(Spending))
@@ -62,7 +64,7 @@ _BOOK = (
 
 
 def spending_of(request: Request, response: Response, work: str, repair: bool, priced_usd: float | None) -> Spending:
-    """One response as an entry; `priced_usd` is its cost by the price table, None where it has no price."""
+    """Return one response as an entry; `priced_usd` is its cost by the price table, None where it has no price."""
     settings = request.settings
     reported_usd = response.cost_usd
     known = priced_usd if reported_usd is None else reported_usd
@@ -84,11 +86,12 @@ def spending_of(request: Request, response: Response, work: str, repair: bool, p
         nano_usd=nano(known or 0.0),
         compared_reported=nano(reported_usd or 0.0) if both else 0,
         compared_priced=nano(priced_usd or 0.0) if both else 0,
+        cached_tokens=response.cached_tokens,
     )
 
 
 def nano(usd: float) -> int:
-    """US dollars as whole billionths."""
+    """Return US dollars as whole billionths."""
     return round(usd * NANO)
 
 
@@ -112,25 +115,25 @@ def release(connection: sqlite3.Connection, reservation: int) -> None:
 
 
 def spent(connection: sqlite3.Connection) -> int:
-    """The cost of all calls whose cost is known, in billionths of a US dollar."""
+    """Return the cost of all calls whose cost is known, in billionths of a US dollar."""
     total: int = connection.execute("SELECT COALESCE(SUM(nano_usd), 0) FROM spending").fetchone()[0]
     return total
 
 
 def reserved(connection: sqlite3.Connection) -> int:
-    """What is set aside, in billionths of a US dollar."""
+    """Return what is set aside, in billionths of a US dollar."""
     total: int = connection.execute("SELECT COALESCE(SUM(nano_usd), 0) FROM reservations").fetchone()[0]
     return total
 
 
 def entries(connection: sqlite3.Connection) -> Iterator[Spending]:
-    """All sums, in the order of their keys."""
+    """Yield all sums, in the order of their keys."""
     for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM spending ORDER BY {', '.join(_KEYS)}"):
         yield Spending(*row)
 
 
 def identities(connection: sqlite3.Connection, address: str, model: str, revision: str) -> list[tuple[str, str]]:
-    """The (reported model, fingerprint) pairs that a model has answered under."""
+    """Return the (reported model, fingerprint) pairs that a model has answered under."""
     return connection.execute(
         "SELECT DISTINCT reported, fingerprint FROM spending WHERE address = ? AND model = ? AND revision = ? "
         "ORDER BY reported, fingerprint",

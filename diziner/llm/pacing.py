@@ -1,4 +1,4 @@
-"""How fast an endpoint may be asked: even pacing, and a number of calls in flight that follows its refusals."""
+"""Pacing of calls to an endpoint: even starts, and a number in flight that follows its refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pacer:
         self._free = 0.0
 
     def book(self, amount: float, now: float) -> float:
-        """Book an amount; returns the seconds to wait until it may go. `now` is a clock's reading in seconds."""
+        """Return book an amount; returns the seconds to wait until it may go. `now` is a clock's reading in seconds."""
         start = max(self._free, now)
         self._free = start + amount * self._seconds_each
         return start - now
@@ -28,7 +28,7 @@ class Pacer:
 class AdaptiveLimit:
     """Calls allowed in flight: halved when the endpoint refuses, one more after as many successes as are allowed.
 
-    Refusals of calls that started before the last halving do not halve again: they are news of the same crowd.
+    Refusals of calls that started before the last halving do not halve again: they belong to the same burst.
     """
 
     def __init__(self, most: int) -> None:
@@ -38,14 +38,14 @@ class AdaptiveLimit:
         self.halvings = 0
 
     def succeeded(self) -> None:
-        """A call was answered."""
+        """Note that a call was answered."""
         self._successes += 1
         if self._successes >= self.allowed:
             self._successes = 0
             self.allowed = min(self._most, self.allowed + 1)
 
     def refused(self, started: int) -> None:
-        """A call was refused (429); `started` is the count of `halvings` when it set out."""
+        """Note that a call was refused (429); `started` is the count of `halvings` when it set out."""
         if started == self.halvings:
             self.allowed = max(1, self.allowed // 2)
             self.halvings += 1

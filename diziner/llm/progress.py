@@ -1,4 +1,4 @@
-"""How far a piece of work is: one live line on a terminal, a plain line every ten seconds elsewhere."""
+"""Progress of asking: a live bar on a terminal, plain lines elsewhere; silent where nothing is called."""
 
 from __future__ import annotations
 
@@ -65,19 +65,20 @@ class Progress:
             self._say()
 
     def advance(self) -> None:
-        """One more is done, as far as it is known before `finished` counts it."""
+        """Count one more as done, as far as it is known before `finished` counts it."""
         self._under_way += 1
         self._told()
 
     def finished(self, done: int, failed: int) -> None:
-        """A part of the work is complete: so many done, in place of all that `advance` counted since the last part."""
+        """Count a part of the work as complete: so many done, in place of all that `advance` counted since the last
+        part."""
         self._finished += done
         self._failed += failed
         self._under_way = 0
         self._told()
 
     def line(self) -> str:
-        """Where it stands, in words."""
+        """Return where it stands, in words."""
         done = self._done
         since, before = self._first or (self._started, 0)
         if done == before:
@@ -137,7 +138,7 @@ def counted_by(advance: Advance) -> Iterator[Advance]:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds for people: 45 s, 12 min, 3 h 20 min."""
+    """Return seconds for people: 45 s, 12 min, 3 h 20 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

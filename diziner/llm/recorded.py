@@ -20,6 +20,6 @@ def texts_at_hand(room: Room, keys: Set[str]) -> dict[str, str]:
 
 
 def _texts(replies: Iterable[tuple[str, Reply]]) -> Iterator[tuple[str, str]]:
-    """The texts by key; in place of a refusal what it says, in brackets."""
+    """Yield the texts by key; in place of a refusal what it says, in brackets."""
     for key, reply in replies:
         yield key, reply.text if isinstance(reply, Response) else f"[{reply.code}: {reply.detail}]"

@@ -23,7 +23,7 @@ _FREE = struct.Struct("<d")
 
 
 def turns_folder() -> Path | None:
-    """Where limits are shared, None where this process is alone."""
+    """Return where limits are shared, None where this process is alone."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else None
 
@@ -65,12 +65,12 @@ class SharedPacer(Pacer):
         self._file = file.open("a+b", buffering=0)
 
     def book(self, amount: float, now: float) -> float:
-        """As of `Pacer`."""
+        """Return do what `Pacer` does."""
         with self._read():
             return super().book(amount, now)
 
     def correct(self, amount: float) -> None:
-        """As of `Pacer`."""
+        """Do what `Pacer` does."""
         with self._read():
             super().correct(amount)
 
@@ -89,13 +89,13 @@ class SharedPacer(Pacer):
 
 
 def places(name: str, count: int) -> Places | None:
-    """The places of an endpoint, None where this process is alone."""
+    """Return the places of an endpoint, None where this process is alone."""
     folder = turns_folder()
     return Places(folder, _file_name(name), count) if folder else None
 
 
 def pacer(name: str, per_minute: float | None) -> Pacer | None:
-    """The pacer of one limit of an endpoint, such as `openai.rpm`; None where there is no limit."""
+    """Return the pacer of one limit of an endpoint, such as `openai.rpm`; None where there is no limit."""
     folder = turns_folder()
     if not per_minute:
         return None

@@ -1,8 +1,9 @@
-"""The response store: every answer ever received, in one SQLite file, committed before it is used.
+"""Response store: every answer ever received, in one SQLite file, committed before it is used.
 
-Answers are found by request key, and so are refusals, as what they are. Truncations and empty answers are kept as
-evidence: a live run asks again, a replay may be told to accept them as the failures they were. The same file
-holds the account of what was spent (`diziner.llm.ledger`), so that an answer and its cost are one transaction.
+Replies are found by request key (`diziner.llm.rows`). Truncated, filtered and empty responses are kept as evidence,
+apart from answers: a live run asks again, a replay may be told to accept them as the failures they were. The same file
+holds the account of what was spent (`diziner.llm.ledger`), so that an answer and its cost are one transaction, the
+requests under way (`diziner.llm.claims`), and the label folders whose rows name answers.
 """
 
 from __future__ import annotations
@@ -12,67 +13,73 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from diziner.common.errors import UserError
-from diziner.llm.ledger import TABLES
-from diziner.llm.rows import ANSWER, FAILED, Row, rank, reply_from_json, reply_to_json
-from diziner.prompting.request import Reply, Request, key_of
+from diziner.llm.claims import Claimant, claimants_folder
+from diziner.llm.deltas import Unpacker, remove_unused
+from diziner.llm.rows import FAILED, REFUSAL, DamagedRowError, Row
+from diziner.llm.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
+from diziner.prompting.request import Reply, Request
 
 T = TypeVar("T")
 
-LAYOUT = 1
 _CHUNK = 500  # keys per query, below SQLite's limit on variables
+_PATIENCE_S = 0.5  # writers wait so long for each other without a word
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class ResponseStore:
     """A response store at `path`; made on the first write. Safe for several processes at once.
 
-    `busy_s` is how long to wait for another process that holds the file.
+    `busy_s` is how long to wait for another process that holds the file. Where the file cannot be written to, it is
+    read all the same.
     """
 
     def __init__(self, path: Path, busy_s: float = 60.0) -> None:
         self.path = path
+        self.claimant = Claimant(claimants_folder(path))
         self._busy_s = busy_s
         self._connection: sqlite3.Connection | None = None
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
 
     def get(self, keys: Sequence[str], failures: bool = False) -> dict[str, Reply]:
-        """The stored answers and refusals among `keys`; with `failures` also responses that are no answers.
+        """Return the answers and refusals kept among `keys`; with `failures` also responses that are no answers.
 
-        Errors: UserError for a store that is locked or damaged, a changed response included.
+        Errors: UserError for a store that is locked or damaged, a changed reply included.
         """
         found: dict[str, Reply] = {}
         if not self.path.exists():
             return found
-        wanted = "" if failures else f"AND answer <> {FAILED}"
-        with self._open() as connection:
-            for start in range(0, len(keys), _CHUNK):
-                chunk = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(chunk))
-                query = f"SELECT key, response, digest FROM responses WHERE key IN ({marks}) {wanted}"
-                found.update((row[0], _reply(*row)) for row in connection.execute(query, chunk))
+        for start in range(0, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            found.update(self.read(partial(kept, keys=chunk, least=FAILED if failures else REFUSAL)))
         return found
 
-    def put(self, request: Request, response: Reply) -> None:
-        """Keep one reply; durable when this returns. An answer is never replaced by a refusal or a failure."""
-        self.put_rows([(request.key, request.canonical(), response)])
+    def put(self, request: Request, reply: Reply) -> None:
+        """Keep one reply; durable when this returns. An answer is never replaced, a failure by an answer only."""
+        self.put_rows([(request.key, request.canonical(), reply)])
 
     def put_rows(self, rows: Iterable[Row]) -> int:
-        """Keep many responses in one transaction; returns how many were new."""
-        kept = list(rows)
-        return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in kept)]))
+        """Keep many replies in one transaction; returns how many were new."""
+        chosen = list(rows)
+        return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in chosen)]))
 
     def apply(self, steps: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:
         """Run steps in one transaction, durable when this returns; their results in order.
 
         The transaction takes the write lock at once, so that what a step reads still holds when it writes.
         """
-        with self._open() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        connection = self._patiently(_begin)
+        with self._named_errors():
             try:
                 results = [step(connection) for step in steps]
                 connection.commit()
@@ -81,69 +88,189 @@ class ResponseStore:
                     connection.rollback()
         return results
 
+    def read(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the result of a step that writes nothing; it is tried again where another process holds the file."""
+        return self._patiently(step)
+
     def rows(self) -> Iterator[Row]:
-        """All rows, sorted by key."""
+        """Yield all rows, sorted by key, each held against its key and digest."""
+        yield from self._rows("", [])
+
+    def rows_of(self, keys: Sequence[str]) -> Iterator[Row]:
+        """Yield the rows kept among `keys`, failures too, each held against its key and digest."""
+        for start in range(0, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            yield from self._rows(f"WHERE id IN ({','.join('?' * len(chunk))})", list(map(row_id, chunk)))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have this store read what was there at the beginning, whatever others write meanwhile."""
+        if not self.path.exists():
+            yield
+            return
+        connection = self.read(lambda c: c.execute("BEGIN").connection)
+        try:
+            yield
+        finally:
+            connection.rollback()
+
+    def _rows(self, condition: str, ids: Sequence[int]) -> Iterator[Row]:
+        for key, text, reply in self._texts(condition, ids):
+            yield key, json.loads(text), reply
+
+    def _texts(self, condition: str = "", ids: Sequence[int] = ()) -> Iterator[tuple[str, str, Reply]]:
         if not self.path.exists():
             return
-        with self._open() as connection:
-            for key, request, text, digest in connection.execute(
-                "SELECT key, request, response, digest FROM responses ORDER BY key"
-            ):
-                yield key, json.loads(request), _reply(key, text, digest)
+        query = f"SELECT id, key, rank, base, request, reply, digest FROM responses {condition} ORDER BY id"
+        found = self.read(lambda connection: connection.execute(query, ids))
+        with self._named_errors():
+            unpacker, last = Unpacker(found.connection), ""
+            for place, key, held, base, delta, text, digest in found:
+                reply = reply_of(key, held, text, digest)
+                if key == last or place != row_id(key):
+                    raise DamagedRowError(f"the row {key} is doubled or out of its place")
+                last = key
+                request = unpacker.unpack(base, delta)
+                if key != hashlib.sha256(request.encode()).hexdigest():
+                    raise DamagedRowError(f"the key {key} does not fit its request")
+                yield key, request, reply
 
     def verify(self) -> int:
-        """Check the file's structure, every key against its request, every response against its digest.
+        """Check the file's structure, every key against its request, every reply against its digest.
 
-        Returns how many responses there are. Errors: UserError with the first fault.
+        Returns how many replies there are. Errors: UserError with the first fault.
         """
         if not self.path.exists():
             return 0
-        with self._open() as connection:
-            state = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if state != "ok":
-                raise sqlite3.DatabaseError(state)
-        count = 0
-        for key, request, _ in self.rows():
-            count += 1
-            if key != key_of(request):
-                raise self._damaged(f"the key {key} does not fit its request")
-        return count
+        state = self.read(lambda connection: connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        if state != "ok":
+            raise self._damaged(state)
+        return sum(1 for _ in self._texts())
 
     def remove(self, keys: Sequence[str]) -> int:
-        """Remove responses and give their space back; returns how many there were."""
+        """Remove replies and give their space back; returns how many there were."""
         if not self.path.exists():
             return 0
-        chosen = [(key,) for key in keys]
-        removed: list[int] = self.apply(
-            [lambda c: c.executemany("DELETE FROM responses WHERE key = ?", chosen).rowcount]
-        )
-        with self._open() as connection:
-            connection.execute("VACUUM")
-        return max(0, *removed)
+        chosen = [(row_id(key), key) for key in keys]
+
+        def step(connection: sqlite3.Connection) -> int:
+            count = connection.executemany("DELETE FROM responses WHERE id = ? AND key = ?", chosen).rowcount
+            remove_unused(connection)
+            return max(0, count)
+
+        removed: list[int] = self.apply([step])
+        self.read(lambda connection: connection.execute("VACUUM"))
+        return removed[0]
 
     def close(self) -> None:
         """Close the file; the store can be used again afterwards."""
+        self.claimant.end()
         if self._connection:
             self._connection.close()
             self._connection = None
+        if self._copy:
+            self._copy.cleanup()
+            self._copy = None
+
+    def _patiently(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the step's result; waits for another process that holds the file, and says that it does."""
+        deadline, is_said = time.monotonic() + self._busy_s, False
+        while True:
+            with self._named_errors():
+                try:
+                    if self._connection is None:
+                        self._connection = self._connect()
+                    return step(self._connection)
+                except sqlite3.OperationalError as error:
+                    if _code(error) not in _BUSY or time.monotonic() >= deadline:
+                        raise
+            if not is_said:
+                sys.stderr.write(f"waiting: another process holds {self.path}\n")
+                sys.stderr.flush()
+                is_said = True
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self.path.exists():
+            self._create()
+        elif self.path.stat().st_size == 0:
+            raise DamagedRowError("the file is empty")
+        patience = min(_PATIENCE_S, self._busy_s)
+        writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        connection = _opened(self.path, patience) if writable else opened_for_reading(self.path, patience)
+        try:
+            return self._in_present_layout(connection, writable)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _in_present_layout(self, connection: sqlite3.Connection, writable: bool) -> sqlite3.Connection:
+        """Return the connection, once the store has the present layout; where it cannot be written to, one to a
+        copy."""
+        layout: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if layout > LAYOUT:
+            raise UserError(
+                f"{self.path}: made by a newer version (layout {layout}, this one reads {LAYOUT}); update diziner"
+            )
+        if layout < 1:
+            raise DamagedRowError(f"there is no layout {layout}")
+        if layout == LAYOUT:
+            return connection
+        sys.stderr.write(f"{self.path}: bringing the response store to layout {LAYOUT}, once\n")
+        sys.stderr.flush()
+        if not writable:
+            self._copy = tempfile.TemporaryDirectory()
+            earlier, connection = connection, _opened(Path(self._copy.name) / "copy.sqlite", 0.0)
+            with contextlib.closing(earlier):
+                earlier.backup(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if (
+                connection.execute("PRAGMA user_version").fetchone()[0] < LAYOUT
+            ):  # another process may have been quicker
+                migrate(connection)
+            connection.commit()
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+        with contextlib.suppress(sqlite3.OperationalError):  # another process reads: space is given back another time
+            connection.execute("VACUUM")
+        return connection
+
+    def _create(self) -> None:
+        # Made aside and linked into place: a file at `path` is whole from its first moment, so an empty one is damage.
+        # A link, unlike a rename, never puts an empty store over one that another process made meanwhile.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as folder:
+            fresh = Path(folder) / self.path.name
+            with contextlib.closing(_opened(fresh, 0.0)) as connection:
+                create(connection)
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, self.path)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _named_errors(self) -> Iterator[None]:
+        """Say errors of SQLite and of rows in terms of the store. Bugs of ours pass as they are."""
         try:
-            if self._connection is None:
-                self._connection = _connect(self.path, self._busy_s)
-            yield self._connection
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
+            yield
+        except DamagedRowError as error:
+            raise self._damaged(str(error)) from None
+        except sqlite3.DatabaseError as error:
+            code = _code(error)
+            if code in _BROKEN or "decode" in str(error):
+                raise self._damaged(str(error)) from None
+            if code in _BUSY:
                 raise UserError(
                     f"{self.path}: the response store has been locked by another process for {self._busy_s:g} s; "
                     "end that process and run again"
                 ) from None
-            if "decode" in str(error):
-                raise self._damaged(str(error)) from None
-            raise UserError(f"{self.path}: cannot use the response store: {error}") from None
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            raise self._damaged(str(error)) from None
+            if code == sqlite3.SQLITE_READONLY:
+                raise UserError(
+                    f"{self.path}: the response store cannot be written to, so no model can be asked; make the file "
+                    "and its folder writable, or copy them"
+                ) from None
+            if isinstance(error, sqlite3.OperationalError):
+                raise UserError(f"{self.path}: cannot use the response store: {error}") from None
+            raise
 
     def _damaged(self, what: str) -> UserError:
         return UserError(
@@ -152,62 +279,21 @@ class ResponseStore:
         )
 
 
-def keep(connection: sqlite3.Connection, key: str, request: dict[str, Any], reply: Reply) -> int:
-    """Keep one reply within a transaction; 1 if it was new or is worth more than the one before, else 0."""
-    text = _line(reply_to_json(reply))
-    return connection.execute(
-        "INSERT INTO responses (key, answer, request, response, digest) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, response = excluded.response, "
-        f"digest = excluded.digest WHERE responses.answer <> {ANSWER} AND excluded.answer <> {FAILED}",
-        (key, rank(reply), _line(request), text, _digest(key, text)),
-    ).rowcount
+def opened_for_reading(path: Path, busy_s: float = 0.0) -> sqlite3.Connection:
+    """Return a connection that writes nothing, neither to the store nor beside it.
 
-
-def _reply(key: str, text: str, digest: str | None) -> Reply:
-    if digest is not None and digest != _digest(key, text):
-        raise ValueError(f"the response to {key} was changed after it was kept")
-    return reply_from_json(json.loads(text))
-
-
-def _digest(key: str, text: str) -> str:
-    return hashlib.sha256(f"{key} {text}".encode()).hexdigest()[:16]
-
-
-def _connect(path: Path, busy_s: float) -> sqlite3.Connection:
-    if not path.exists():
-        _create(path)
-    elif path.stat().st_size == 0:
-        raise sqlite3.DatabaseError("the file is empty")
-    connection = _opened(path, busy_s)
-    layout = connection.execute("PRAGMA user_version").fetchone()[0]
-    if layout > LAYOUT:
-        raise UserError(f"{path}: made by a newer version (layout {layout}, this one reads {LAYOUT}); update diziner")
-    columns = {row[1] for row in connection.execute("PRAGMA table_info(responses)")}
-    if "digest" not in columns:
-        with contextlib.suppress(sqlite3.OperationalError):  # another process was quicker
-            connection.execute("ALTER TABLE responses ADD COLUMN digest TEXT")
-    for table in TABLES:
-        connection.execute(table)
-    return connection
-
-
-def _create(path: Path) -> None:
-    # Made aside and linked into place: a file at `path` is whole from its first moment, so an empty one is damage.
-    # A link, unlike a rename, never puts an empty store over one that another process made meanwhile.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        fresh = Path(folder) / path.name
-        connection = _opened(fresh, 0.0)
-        connection.execute(
-            "CREATE TABLE responses (key TEXT PRIMARY KEY, answer INTEGER NOT NULL, request TEXT NOT NULL, "
-            "response TEXT NOT NULL, digest TEXT) WITHOUT ROWID"
-        )
-        for table in TABLES:
-            connection.execute(table)
-        connection.execute(f"PRAGMA user_version = {LAYOUT}")
-        connection.close()
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
+    Errors: sqlite3.OperationalError where somebody left a journal that only one who may write can take in.
+    """
+    journal, shared = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
+    # Without a journal nobody is writing, and SQLite needs no locks; it would leave files of its own beside the store.
+    # With one, the store is whole only together with it, read under the locks of those who write.
+    way = "mode=ro&immutable=1"
+    if journal.exists() and journal.stat().st_size:
+        if not shared.exists():
+            raise sqlite3.OperationalError("locked: it has a journal that is to be taken in")
+        way = "mode=ro"
+    uri = f"{path.absolute().as_uri()}?{way}"
+    return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
 
 
 def _opened(path: Path, busy_s: float) -> sqlite3.Connection:
@@ -219,5 +305,10 @@ def _opened(path: Path, busy_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _begin(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

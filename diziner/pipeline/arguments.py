@@ -1,4 +1,4 @@
-"""The arguments of stage scripts: the same few everywhere, checked where settings are at hand."""
+"""Arguments of stage scripts: the same few everywhere, checked where settings are at hand."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stage_arguments(script: str, description: str | None, *names: str) -> argpar
 
 
 def given_path(text: str) -> Path:
-    """A path as the caller means it: from the folder they stand in, while commands run in the project's root.
+    """Return a path as the caller means it: from the folder they stand in, while commands run in the project's root.
 
     Paths inside the project come back relative to its root; outside of one, all stay as they are given.
     """

@@ -1,4 +1,4 @@
-"""The code behind a stage, computed from imports, never listed by hand.
+"""Code behind a stage, computed from imports, never listed by hand.
 
 A stage depends on one file, `stages/code/<stage>.json`: the digests of the modules that its script imports, directly
 or through others, and of the files that these read. The stage `code_digests` writes them whenever code changes, so
@@ -24,10 +24,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 CODE = PACKAGE.parent
 STAGES = Path("stages")
 DIGESTS = STAGES / "code"
-# Code that decides where things are, what a setting is called, how a model is reached or how an error reads: never
-# what an output holds. What shapes an output may not import it, stage scripts apart (tests/pipeline/test_layers.py).
+# Code that decides where things are, what a setting is called, how a model or a plug-in is reached, what is refused or
+# how an error reads: never what an output holds. What shapes an output may not import `llm` (tests/test_house.py).
 NEUTRAL = (
-    "llm", "scripted", "common/errors.py", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py",
+    "llm", "scripted", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py",
+    "common/errors.py",
+    "common/plugins.py",  # finds plug-ins, whose own digests stand beside those of modules
+    "common/yamlagree.py",  # refuses files that DVC reads otherwise
+    "prompting/asker.py",  # a Protocol
     "__init__.py",  # public names alone
 )  # fmt: skip
 PLUG_IN_GROUPS = "PLUG_IN_GROUPS"  # a module's constant: the groups of plug-ins that it looks names up in
@@ -124,7 +128,7 @@ def _name(path: Path) -> str:
 
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
-    """The package's modules that a module imports, inside functions too; for types alone does not count."""
+    """Return the package's modules that a module imports, inside functions too; for types alone does not count."""
     names = set(_names(ast.parse(path.read_text(encoding="utf-8")).body))
     found = set()
     for name in names:
@@ -156,7 +160,7 @@ def _is_neutral(path: Path) -> bool:
 
 @cache
 def _is_empty(path: Path) -> bool:
-    """Whether a module is nothing but its docstring: packages that only hold others."""
+    """Return whether a module is nothing but its docstring: packages that only hold others."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 

@@ -94,13 +94,13 @@ def _project_around(target: Path) -> Path | None:
 
 
 def _is_whole(staging: Path) -> bool:
-    """Whether all is written, and waits to be moved to its place."""
+    """Return whether all is written, and waits to be moved to its place."""
     return (staging / MARK).is_file()
 
 
 @contextlib.contextmanager
 def _held(staging: Path) -> Iterator[None]:
-    """Within, the folder is this process's own. The kernel gives it back, however the process ends."""
+    """Hold the folder for this process. The kernel gives it back, however the process ends."""
     handle = os.open(staging, os.O_RDONLY)
     try:
         try:
@@ -159,7 +159,7 @@ def _refuse_newer(root: Path) -> None:
 
 
 def _refuse_unsaved(paths: Sequence[Path]) -> None:
-    """What is replaced must be in git as it is: whoever edited it finds it there."""
+    """Refuse to replace what git does not hold as it is: whoever edited it finds it there."""
     if not paths:
         return
     done = _git(["status", "--porcelain", "-z", "--", *map(str, paths)], Path())

@@ -60,7 +60,7 @@ def _joined(document: Document, votes: Sequence[Annotation], spans: Sequence[Spa
 
 
 def _answered(document: Document, votes: Sequence[Annotation], spans: Sequence[Span]) -> tuple[Range, ...]:
-    """The characters that most votes for a span have, of equals the first; else those of its tokens."""
+    """Return the characters that most votes for a span have, of equals the first; else those of its tokens."""
     offsets = token_offsets(document.tokens, document.text)
     counts: dict[Span, Counter[Range]] = {span: Counter() for span in spans}
     for vote in votes:

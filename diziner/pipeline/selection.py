@@ -1,4 +1,4 @@
-"""The label-free choice (method section 9, done honestly: D3)."""
+"""Label-free choice of round and annotator (method section 9; without the reference's defect D3)."""
 
 from __future__ import annotations
 

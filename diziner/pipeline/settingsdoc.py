@@ -1,4 +1,4 @@
-"""docs/settings.md from the schema of params.yaml: `python -m diziner.pipeline.settingsdoc > docs/settings.md`."""
+"""Settings reference from the schema of params.yaml: `python -m diziner.pipeline.settingsdoc > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _DEFAULTS: dict[str, tuple[type[Any], ...]] = {
 
 
 def settings_page() -> str:
-    """The page: a table of key, allowed values, default and meaning for each section of params.yaml."""
+    """Return the page: a table of key, allowed values, default and meaning for each section of params.yaml."""
     schema = schema_of("params")
     return "\n".join([_HEAD, *(line for name in schema["properties"] for line in _section(name, schema))])
 
 
 def rows_of(path: str, schema: Schema, required: bool) -> Iterator[tuple[str, str, str, str]]:
-    """A row for a setting, if it is more than a group, and for all settings inside it, in the schema's order.
+    """Yield a row for a setting, if it is more than a group, and for all settings inside it, in the schema's order.
 
     >>> list(rows_of("a.b", {"type": "integer", "minimum": 1, "description": "how many"}, required=True))
     [('a.b', 'integer, at least 1', 'required', 'how many')]

@@ -86,7 +86,7 @@ def _sources() -> dict[Path, Path]:
 
 
 def _belongs(path: Path, rooms: list[str], own: bool) -> bool:
-    """Whether a file is of these rooms or of none; an own project has no outputs that span all benchmarks."""
+    """Return whether a file is of these rooms or of none; an own project has no outputs that span all benchmarks."""
     if path.parent.parent == DATA:
         return path.parent.name in rooms
     if path.parent.parent == METRICS:

@@ -1,4 +1,4 @@
-"""Asking for JSON objects: ask, parse, validate, one repair turn in the same conversation."""
+"""Dialogue for a JSON object: ask, parse, validate, one repair turn in the same conversation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _LONGEST_REPEATED = 20_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """How one request went: a valid object or a failure, the repair turns used, the keys of its responses, and what all
+    """Outcome of one request: a valid object or a failure, the repair turns used, the keys of its responses, and what
+    all
     turns together took. `forms` counts what in the answer had another form than asked for, `drops` its items left
     out, each by kind."""
 
@@ -35,7 +36,7 @@ class Dialogue:
     drops: Mapping[str, int] = field(default_factory=dict)
 
     def items(self, key: str) -> list[dict[str, Any]]:
-        """The list under a key of the object; empty for a failure."""
+        """Return the list under a key of the object; empty for a failure."""
         return list(self.value[key]) if self.value is not None else []
 
 
@@ -46,7 +47,7 @@ def ask_objects(
     label: str,
     repair_turns: int = 1,
 ) -> list[Dialogue]:
-    """One dialogue per request, in order; `forms` are those of their answers. An answer that holds no fitting
+    """Return one dialogue per request, in order; `forms` are those of their answers. An answer that holds no fitting
     object is followed by a repair turn that names the reason, at most `repair_turns` times; then the dialogue
     is a failure `unparsable`, never an empty object.
 
@@ -77,7 +78,7 @@ def _is_unread(dialogue: Dialogue) -> bool:
 
 
 def _joined(dialogue: Dialogue, other: Dialogue) -> Dialogue:
-    """The dialogue with that of the next replica behind it: its object, or the first failure still."""
+    """Return the dialogue with that of the next replica behind it: its object, or the first failure still."""
     read = dialogue if other.value is None else other
     responses, usage = dialogue.responses + other.responses, dialogue.usage + other.usage
     return replace(read, responses=responses, usage=usage)

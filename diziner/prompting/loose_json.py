@@ -50,7 +50,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n(?=[^\s\]},])")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What stands at `start` of a text, up to `end`: a value with the repairs that it took, or a fault.
+    """Piece of a text from `start` to `end`: a value with the repairs that it took, or a fault.
 
     `elided` tells that it has dots or a <placeholder> for values, `walked` how many characters were gone through.
     """

@@ -137,7 +137,7 @@ def _read(text: str, form: Form) -> Reading:
 
 
 def _stands_alone(piece: Piece, form: Form) -> bool:
-    """Whether a piece says something by itself, though it is no object of the form asked for."""
+    """Return whether a piece says something by itself, though it is no object of the form asked for."""
     reading = None if piece.fault else form.together([piece.value])
     return reading is not None and form.weight(reading) > 0
 

@@ -35,7 +35,7 @@ def decoded(text: str) -> tuple[Piece, ...]:
 
 
 class _Fences:
-    """Where the fenced blocks of a text end; asked for rising positions."""
+    """Ends of the fenced blocks of a text; asked for rising positions."""
 
     def __init__(self, text: str) -> None:
         self._text, self._next = text, -1

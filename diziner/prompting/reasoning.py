@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Visible(NamedTuple):
-    """What of a text may hold the answer, and why the rest may not; an empty fault if nothing was left out."""
+    """Part of a text that may hold the answer, and why the rest may not; an empty fault if nothing was left out."""
 
     text: str
     fault: str

@@ -1,4 +1,4 @@
-"""One model call as data: everything that shapes the answer, its canonical key, and what came back."""
+"""Request to a model as data: everything that shapes the answer, its canonical key, and what came back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Which model is asked and how it decodes: the answer-shaping half of an annotator or supervisor.
+    """Model and its decoding: the half of an annotator's or supervisor's settings that shapes answers.
 
     `endpoint` names an entry of params `endpoints`. `revision` pins what the name alone does not (weights
     hash, snapshot date). `structured` is what the model can be held to: none | json_object | json_schema |
@@ -69,7 +69,7 @@ class Request:
     about: str = field(default="", compare=False)
 
     def canonical(self) -> dict[str, Any]:
-        """The request as a JSON object: every field but `about`, in plain types."""
+        """Return the request as a JSON object: every field but `about`, in plain types."""
         settings = self.settings
         return {
             "address": self.address,
@@ -94,16 +94,17 @@ class Request:
         return key_of(self.canonical())
 
     def next_replica(self) -> Request:
-        """The same request for another answer: 1000 replicas on, so that annotators that differ in it keep apart."""
+        """Return the same request for another answer: 1000 replicas on, so that annotators that differ in it keep
+        apart."""
         return replace(self, settings=replace(self.settings, replica=self.settings.replica + NEXT_REPLICA))
 
     def followed_by(self, *turns: Message) -> Request:
-        """The same conversation with more turns (a repair turn)."""
+        """Return the same conversation with more turns (a repair turn)."""
         return replace(self, messages=self.messages + turns)
 
 
 def key_of(canonical: Mapping[str, Any]) -> str:
-    """The key of a request in its canonical form, as kept in the store and in tapes.
+    """Return the key of a request in its canonical form, as kept in the store and in tapes.
 
     Errors: UserError for a request that is not JSON: settings `extra` with other values than JSON has, or text
     with half a surrogate pair.
@@ -121,7 +122,7 @@ def key_of(canonical: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a model answered. Token counts are the provider's; `cost_usd` is None where it names none.
+    """Answer of a model. Token counts are the provider's; `cost_usd` is None where it names none.
 
     `cached_tokens` are those of the prompt that the provider had at hand.
     """
@@ -137,7 +138,7 @@ class Response:
 
     @property
     def failure(self) -> Failure | None:
-        """Why this is no answer: truncated, refused or empty; None for an answer."""
+        """Reason why this is no answer: truncated, refused or empty; None for an answer."""
         if self.finish_reason == "length":
             return Failure("truncated", f"cut off after {self.completion_tokens} tokens")
         if self.finish_reason in {"content_filter", "refusal"}:
@@ -161,7 +162,7 @@ class Refusal:
 
     @property
     def failure(self) -> Failure:
-        """Why there is no answer."""
+        """Reason why there is no answer."""
         return Failure(self.code, self.detail)
 
 

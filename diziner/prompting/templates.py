@@ -14,7 +14,7 @@ PROMPTS = Path(__file__).parent.parent / "prompts"
 
 
 def render(name: str, **variables: Any) -> str:
-    """The template `<name>.md` filled in; surrounding blank lines removed.
+    """Return the template `<name>.md` filled in; surrounding blank lines removed.
 
     Errors: UserError with the file for a template that is not one, that needs a variable it does not get, or that
     does not use one that it gets: a prompt that silently ignores its input would be asked for nothing.
@@ -36,7 +36,7 @@ def render(name: str, **variables: Any) -> str:
 
 @cache
 def example_turns(name: str) -> tuple[Message, ...]:
-    """The example conversation in `<name>.md`: turns headed by lines `=== user` and `=== assistant`."""
+    """Return the example conversation in `<name>.md`: turns headed by lines `=== user` and `=== assistant`."""
     text = read_text(PROMPTS / f"{name}.md")
     turns = (part.partition("\n") for part in text.split("=== ")[1:])
     return tuple(Message(role.strip(), content.strip()) for role, _, content in turns)
@@ -44,7 +44,7 @@ def example_turns(name: str) -> tuple[Message, ...]:
 
 @cache
 def word_list(name: str) -> tuple[str, ...]:
-    """The words of `<name>.txt`, in lower case."""
+    """Return the words of `<name>.txt`, in lower case."""
     return tuple(read_text(PROMPTS / f"{name}.txt").casefold().split())
 
 

@@ -30,7 +30,7 @@ class Agreement:
     of_all: Mapping[str, float]
 
     def among(self, names: Collection[str]) -> float:
-        """Overall agreement of some of the annotators: the mean strict span F1 of their pairs, to 9 places as in files.
+        """Return the overall agreement of some annotators: the mean strict span F1 of their pairs, to 9 places.
 
         Rounds in which others took part are compared by it: without its worst annotator every pool agrees better.
         Fewer than two, or all of them: `overall`.
@@ -45,14 +45,14 @@ class Agreement:
 
 
 def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
-    """agreement.json (agreement.schema.json)."""
+    """Return agreement.json (agreement.schema.json)."""
     value: dict[str, Any] = rounded_finely(asdict(agreement))
     of_all: dict[str, Any] = value.pop("of_all")
     return value | of_all
 
 
 def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
-    """The Agreement of a checked agreement.json."""
+    """Return the Agreement of a checked agreement.json."""
     own = {field.name for field in fields(Agreement)}
     return Agreement(
         annotators=tuple(value["annotators"]),

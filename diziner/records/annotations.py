@@ -5,7 +5,7 @@ Positions are token positions, `[start, end)`. BIO2 tags exist only at the edges
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from diziner.common.files import read_jsonl
 from diziner.records.documents import Range
 
+LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
 OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
 
 
@@ -56,8 +57,17 @@ class Annotation:
     matched: Mapping[str, int] = field(default_factory=dict)
 
 
+def taking_part(annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Sequence[Annotation]]:
+    """Return the annotators that were asked, without those that the guideline leaves out."""
+    return {
+        name: rows
+        for name, rows in annotations.items()
+        if not all(row.failure is not None and row.failure.code == LEFT_OUT for row in rows)
+    }
+
+
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
-    """A row of an annotation file."""
+    """Return a row of an annotation file."""
     failure = annotation.failure
     return {
         "id": annotation.id,
@@ -73,7 +83,7 @@ def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
 
 
 def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
-    """The inverse of `annotation_to_json`."""
+    """Return the inverse of `annotation_to_json`."""
     return Annotation(
         row["id"],
         spans_from_json(row["spans"]),
@@ -88,10 +98,10 @@ def annotation_from_json(row: Mapping[str, Any]) -> Annotation:
 
 
 def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
-    """`[[start, end, type], ...]` as spans."""
+    """Return `[[start, end, type], ...]` as spans."""
     return tuple(Span(*span) for span in spans)
 
 
 def read_annotations(path: Path) -> list[Annotation]:
-    """The rows of an annotation file, checked, in file order."""
+    """Return the rows of an annotation file, checked, in file order."""
     return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]

@@ -63,7 +63,7 @@ class ErrorGroup:
 
 
 def hotspot_to_json(hotspot: Hotspot) -> dict[str, Any]:
-    """One row of hotspots.jsonl (hotspot.schema.json)."""
+    """Return one row of hotspots.jsonl (hotspot.schema.json)."""
     return {
         "id": hotspot.id,
         "document": hotspot.document,
@@ -77,7 +77,7 @@ def hotspot_to_json(hotspot: Hotspot) -> dict[str, Any]:
 
 
 def hotspot_from_json(value: Mapping[str, Any]) -> Hotspot:
-    """The Hotspot of a checked row of hotspots.jsonl."""
+    """Return the Hotspot of a checked row of hotspots.jsonl."""
     return Hotspot(
         id=value["id"],
         document=value["document"],

@@ -25,7 +25,7 @@ class Document:
 
 
 def document_row(document: Document) -> dict[str, object]:
-    """A document as a row of `document.schema.json`."""
+    """Return a document as a row of `document.schema.json`."""
     return {"id": document.id, "tokens": list(document.tokens), "text": document.text}
 
 

@@ -14,7 +14,8 @@ from diziner.records.documents import Document, Range
 def gold_rows(
     gold: Mapping[str, Sequence[Span]], characters: Mapping[str, Sequence[Range]] | None = None
 ) -> Iterator[dict[str, object]]:
-    """Gold by document id as rows of `gold.schema.json`, in the order of `gold`, with its `characters` where known."""
+    """Yield gold by document id as rows of `gold.schema.json`, in the order of `gold`, with its `characters` where
+    known."""
     for name, spans in gold.items():
         row: dict[str, object] = {"id": name, "spans": [[s.start, s.end, s.type] for s in spans]}
         if characters and name in characters:
@@ -23,7 +24,7 @@ def gold_rows(
 
 
 def read_gold(path: Path) -> dict[str, tuple[Span, ...]]:
-    """Gold spans by document id, in file order; a document without gold has no entry.
+    """Return gold spans by document id, in file order; a document without gold has no entry.
 
     Errors: UserError for a row that breaks `gold.schema.json`, a span that is not [start, end, type]
     with 0 <= start < end, and an id that occurs twice.
@@ -41,7 +42,7 @@ def read_gold(path: Path) -> dict[str, tuple[Span, ...]]:
 
 
 def gold_of(documents: Sequence[Document], path: Path) -> dict[str, tuple[Span, ...]]:
-    """Gold spans of all these documents, from a file, for supervision by gold.
+    """Return gold spans of all these documents, from a file, for supervision by gold.
 
     Errors: as `read_gold`, and UserError if a document has none.
     """

@@ -19,7 +19,7 @@ class EntityType:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the annotation is for: where documents come from, purpose, what counts, who uses the result."""
+    """Goal of the annotation: where documents come from, purpose, what counts, who uses the result."""
 
     documents: str
     purpose: str
@@ -29,7 +29,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What caused an instruction: the round's hotspots, their documents, the supervisor's responses."""
+    """Receipt of an instruction, what caused it: the round's hotspots, their documents, the supervisor's responses."""
 
     round: int
     status: str  # new | retained | modified

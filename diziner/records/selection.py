@@ -32,7 +32,7 @@ class Selection:
 
 
 def selection_to_json(selection: Selection) -> dict[str, Any]:
-    """selection.json."""
+    """Return selection.json."""
     return {
         "round": selection.round,
         "annotator": selection.annotator,
@@ -47,7 +47,7 @@ def selection_to_json(selection: Selection) -> dict[str, Any]:
 
 
 def selection_from_json(value: Mapping[str, Any]) -> Selection:
-    """The inverse of `selection_to_json`."""
+    """Return the inverse of `selection_to_json`."""
     return Selection(
         value["round"],
         value["annotator"],

@@ -11,7 +11,7 @@ from diziner.common.files import read_jsonl, write_jsonl
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one request behind an output took. `key` is the request's, `endpoint` and `model` say who was asked.
+    """Usage of one request behind an output. `key` is the request's, `endpoint` and `model` say who was asked.
 
     Token counts and `usd` are the provider's: the counts are None for a call that no response came back from, `usd`
     where the provider names no cost. `provenance` is what a local model's answer was computed with, empty where that
@@ -28,11 +28,11 @@ class Usage:
 
 
 def write_usage(path: Path, rows: Iterable[Usage]) -> None:
-    """Usage as JSON Lines, sorted by key, one for each request; without `provenance` where it is not recorded."""
+    """Write usage as JSON Lines, sorted by key, one row a request; without `provenance` where it is not recorded."""
     values = [asdict(row) for row in sorted({row.key: row for row in rows}.values(), key=lambda row: row.key)]
     write_jsonl(path, [{k: v for k, v in row.items() if v or k != "provenance"} for row in values])
 
 
 def read_usage(path: Path) -> list[Usage]:
-    """The rows of a usage file, checked, in file order."""
+    """Return the rows of a usage file, checked, in file order."""
     return [Usage(**row) for row in read_jsonl(path, "usage")]

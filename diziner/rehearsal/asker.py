@@ -1,4 +1,4 @@
-"""Asking without calling: what the store has is answered from it, the rest by scripted stand-ins, and counted."""
+"""Asker that calls nobody: what the store has is answered from it, the rest by scripted stand-ins, and counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEWEST = 5  # answers of a model before its history is believed
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one kind of work would send: `asked` requests, of these `calls` to a model, with their tokens.
+    """Plan of one kind of work: `asked` requests, of these `calls` to a model, with their tokens.
 
     `usd` is None where the model has no price.
     """
@@ -34,7 +34,7 @@ class Planned:
 
 @dataclass
 class History:
-    """How long a model's prompts and answers were so far, against how long they look."""
+    """Lengths of a model's prompts and answers so far, against how long they look."""
 
     requests: int = 0
     looked: int = 0
@@ -68,7 +68,7 @@ class Rehearser(StoreAsker):
                 history.completion += response.completion_tokens
 
     def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
-        """As `StoreAsker.ask`; what a call would have given is a stand-in's answer."""
+        """Answer like `StoreAsker.ask`; what a call would have given is a stand-in's answer."""
         keys = [request.key for request in requests]
         answers = self._found(keys)
         known = answers.keys() | self._rehearsed.keys()

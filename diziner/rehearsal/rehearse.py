@@ -1,4 +1,4 @@
-"""A benchmark's whole pipeline in memory, with an asker that calls nobody: what a run would ask, in its order."""
+"""Rehearsal of a benchmark's whole pipeline in memory: what a run would ask, in its order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
 from diziner.agreement.report import render_report
 from diziner.annotator.annotate import annotate
-from diziner.annotator.participation import taking_part
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline
@@ -17,6 +16,7 @@ from diziner.layout import Room
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
 from diziner.records.agreement import Agreement, agreement_from_json, agreement_to_json
+from diziner.records.annotations import taking_part
 from diziner.records.documents import Document, read_documents
 from diziner.records.gold import gold_of
 from diziner.records.guideline import Guideline

@@ -1,4 +1,4 @@
-"""One benchmark as JSON-able data: its headline figures, its rounds, its guideline through the rounds."""
+"""Benchmarks of the report as JSON-able data: headline figures, rounds, the guideline through the rounds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from diziner.settings import Settings
 
 
 def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:
-    """Everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
+    """Return everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
 
     `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on.
     """
@@ -64,7 +64,7 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
 
 
 def choice_check(files: RoomFiles) -> dict[str, Any] | None:
-    """The label-free choice held against gold, which it did not see: the chosen annotator's place by pilot F1 in
+    """Return the label-free choice held against gold, which it did not see: the chosen annotator's place by pilot F1 in
     its round among `of` annotators (ties share the better place), its F1 and the best one's. None without gold."""
     if not (files.selection and files.scores):
         return None

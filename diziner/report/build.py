@@ -1,4 +1,4 @@
-"""From the project's outputs to report.html."""
+"""Build of report.html from the project's outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All benchmarks as the data of one page, small enough to open at once."""
+"""Data of the whole report page, small enough to open at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def report_page(
     published: Mapping[str, Any] | None = None,
     most: int = MOST_BYTES,
 ) -> str:
-    """The page with as much in it as fits into `most` bytes of UTF-8.
+    """Return the page with as much in it as fits into `most` bytes of UTF-8.
 
     `texts` are the supervisor's answers at hand, by key.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
@@ -49,7 +49,7 @@ def report_data(
     limits: Limits,
     published: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the page shows, benchmarks by name. The same outputs give the same data."""
+    """Return what the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
     usage = chain.from_iterable(files.all_usage() for files in ordered)
     return {
@@ -67,7 +67,7 @@ def report_data(
 
 
 def _published(names: Sequence[str], published: Mapping[str, Any]) -> dict[str, Any]:
-    """Printed values by benchmark and column, each with its method; and what is to be said of them."""
+    """Return printed values by benchmark and column, each with its method; and what is to be said of them."""
     values = {name: published_of(name, published) for name in names}
     return {
         "heading": HEADING,

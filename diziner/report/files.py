@@ -1,4 +1,4 @@
-"""What the report shows, read from the rooms: outputs of every round, of the choice and of the scores."""
+"""Files that the report reads: outputs of every round, of the choice and of the scores."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ class RoomFiles:
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
 
     def all_usage(self) -> Iterator[Usage]:
-        """What every request behind these outputs took; one behind several outputs comes several times."""
+        """Yield what every request behind these outputs took; one behind several outputs comes several times."""
         for part in self.rounds:
             yield from chain(*part.usage.values(), part.refinement_usage)
         yield from chain(*self.usage.values())
 
     def supervisor_keys(self) -> set[str]:
-        """The keys of the supervisor's responses."""
+        """Return the keys of the supervisor's responses."""
         return {row.key for part in self.rounds for row in part.refinement_usage}
 
 
 def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFiles:
-    """A room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
+    """Return a room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
     choice and scores where they are there. Gold may be absent.
 
     Errors: UserError for a file that is damaged or missing beside others of its round.

@@ -16,7 +16,7 @@ _ALWAYS = {"goal", "instructions", "choices", "left_out"}
 def guideline_view(
     guideline: Guideline, before: Guideline | None, rounds: Mapping[str, Sequence[int]], limits: Limits
 ) -> list[dict[str, Any]]:
-    """The guideline's blocks of lines against `before` (None: round 0); types and example sentences, which
+    """Return the guideline's blocks of lines against `before` (None: round 0); types and example sentences, which
     refinement leaves alone, only where they changed.
 
     `rounds` maps a hotspot id to the rounds that have it, so that a receipt can lead there. A line's `status` is
@@ -37,7 +37,7 @@ def guideline_view(
 
 
 def types_view(guideline: Guideline) -> list[dict[str, Any]]:
-    """The types with their definitions."""
+    """Return the types with their definitions."""
     return [
         {
             "label": entry.label,
@@ -51,13 +51,13 @@ def types_view(guideline: Guideline) -> list[dict[str, Any]]:
 
 
 def receipts(blocks: Sequence[Mapping[str, Any]]) -> set[tuple[int | None, str]]:
-    """The hotspots that the receipts of `guideline_view` name, as (round, id)."""
+    """Return the hotspots that the receipts of `guideline_view` name, as (round, id)."""
     lines = [line for block in blocks for line in block["lines"] if line.get("receipt")]
     return {(number, name) for line in lines for name, number in line["receipt"]["hotspots"]}
 
 
 def _shown(block: Block, limits: Limits) -> list[LineChange]:
-    """The block's lines without the examples of an instruction that are over the limit."""
+    """Return the block's lines without the examples of an instruction that are over the limit."""
     shown: list[LineChange] = []
     examples = 0
     for line in block.lines:
@@ -92,5 +92,6 @@ def _receipt(receipt: Receipt, rounds: Mapping[str, Sequence[int]]) -> dict[str,
 
 
 def _latest_before(number: int, rounds: Sequence[int]) -> int | None:
-    """The round that a receipt's hotspot is of: the last one before the line was written; None if there is none."""
+    """Return the round that a receipt's hotspot is of: the last one before the line was written; None if there is
+    none."""
     return max((found for found in rounds if found < number), default=None)

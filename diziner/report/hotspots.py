@@ -20,14 +20,14 @@ Errors = dict[str, list[tuple[str, str, str, int]]]  # hotspot id -> (annotator,
 
 
 def chosen_hotspots(hotspots: Sequence[Hotspot], limit: int, named: Collection[str]) -> list[Hotspot]:
-    """The `limit` hotspots of highest score and those that a receipt names, in their own order; ties by id."""
+    """Return the `limit` hotspots of highest score and those that a receipt names, in their own order; ties by id."""
     ranked = sorted(hotspots, key=lambda hotspot: (-hotspot.score, hotspot.id))[:limit]
     kept = {hotspot.id for hotspot in ranked} | set(named)
     return [hotspot for hotspot in hotspots if hotspot.id in kept]
 
 
 def hotspot_errors(files: RoundFiles, types: Sequence[str]) -> Errors:
-    """Each annotator's disagreements with the consensus inside every hotspot, by error family and subtype."""
+    """Return each annotator's disagreements with the consensus inside every hotspot, by error family and subtype."""
     annotators = files.agreement["annotators"]
     corpus = encode(files.documents, {name: files.annotations[name] for name in annotators}, types)
     agreed = [Annotation(document.id, tuple(files.consensus[document.id])) for document in corpus.documents]
@@ -58,7 +58,7 @@ def hotspots_view(
     named: Collection[str],
     limits: Limits,
 ) -> dict[str, Any]:
-    """`hotspots` with the `documents` they lie in, and how many there are in `all`.
+    """Return `hotspots` with the `documents` they lie in, and how many there are in `all`.
 
     A document's tokens go from `from` to at most `context` tokens past its last hotspot, of `of` tokens; spans are
     `[start, end, index of type]` in the whole document's positions. An annotator that failed has null, and so has

@@ -1,4 +1,4 @@
-"""How much of a run goes into the page, so that it stays one file that opens at once."""
+"""Limits on how much of a run goes into the page, so that it stays one file that opens at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEPS = (
 
 
 def clipped(text: str, characters: int) -> str:
-    """The text, or its first characters and a mark.
+    """Return the text, or its first characters and a mark.
 
     >>> clipped("abcdef", 4)
     'abcd…'

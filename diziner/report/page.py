@@ -1,4 +1,4 @@
-"""The page itself: template, style, scripts and data in one HTML file that asks for nothing else."""
+"""Page of the report: template, style, scripts and data in one HTML file that asks for nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
 def page_of(data: dict[str, Any]) -> str:
-    """The HTML file with `data` in it. A strict policy allows the one style and the one script by their hashes."""
+    """Return the HTML file with `data` in it. A strict policy allows the one style and the one script by their
+    hashes."""
     script, style = _script(), _part("style.css")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
@@ -33,7 +34,7 @@ def page_of(data: dict[str, Any]) -> str:
 
 
 def embedded(data: object) -> str:
-    """JSON that cannot end its script element or be read as markup, whatever it holds.
+    """Return JSON that cannot end its script element or be read as markup, whatever it holds.
 
     >>> embedded({"text": "</script>"})
     '{"text":"\\\\u003c/script\\\\u003e"}'
@@ -47,7 +48,7 @@ def _script() -> str:
 
 
 def _module(name: str, text: str) -> str:
-    """A module as a function that is called at once, so that names stay its own: imports from files cannot work
+    """Return a module as a function that is called at once, so that names stay its own: imports from files cannot work
     in a file that stands alone."""
     exported = ", ".join(_EXPORT.findall(text))
     body = _EXPORT.sub("", _IMPORT.sub(r"const \1 = module_\2;", text))

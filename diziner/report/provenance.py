@@ -1,4 +1,4 @@
-"""What the answers of local models were computed with, as a note on the page."""
+"""Provenance of local models' answers, as a note on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One round of one benchmark as JSON-able data."""
+"""Rounds of the report as JSON-able data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from diziner.annotator.participation import LEFT_OUT
 from diziner.common.rounding import rounded
 from diziner.prices import Priced
-from diziner.records.annotations import Annotation, Span
+from diziner.records.annotations import LEFT_OUT, Annotation, Span
 from diziner.records.usage import Usage
 from diziner.report.files import RoundFiles
 from diziner.report.hotspots import hotspots_view
@@ -27,7 +26,7 @@ def round_view(
     endpoints: Endpoints,
     limits: Limits,
 ) -> dict[str, Any]:
-    """Figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
+    """Return figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
     agreement, confusion = files.agreement, files.confusion
     return {
         "number": files.number,
@@ -54,7 +53,7 @@ def round_view(
 def annotator_view(
     name: str, rows: Sequence[Annotation], usage: Sequence[Usage], endpoints: Endpoints, limits: Limits
 ) -> dict[str, Any]:
-    """What became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
+    """Return what became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
     failed = [row for row in rows if row.failure is not None]
     left_out = bool(rows) and all(row.failure and row.failure.code == LEFT_OUT for row in rows)
     drops: Counter[str] = Counter()
@@ -84,7 +83,7 @@ def refinement_view(
     endpoints: Endpoints,
     limits: Limits,
 ) -> dict[str, Any]:
-    """The record of a refinement, and the supervisor's answers in its own words, by the start of their key.
+    """Return the record of a refinement, and the supervisor's answers in its own words, by the start of their key.
 
     `texts` are the answers at hand, by key.
     """
@@ -110,5 +109,5 @@ _SAID = {"kept_previous": False, "goal_updated": False, "accepted": True, "stopp
 
 
 def _sparse(matrix: Sequence[Sequence[int]]) -> list[list[int]]:
-    """A matrix of counts as [row, column, count], zeros left out."""
+    """Return a matrix of counts as [row, column, count], zeros left out."""
     return [[i, j, count] for i, row in enumerate(matrix) for j, count in enumerate(row) if count]

@@ -25,7 +25,7 @@ _TARGETS = "a target is a benchmark, a dvc.yaml, or a stage such as data/conll20
 
 
 class State(Enum):
-    """What became of a stage before its command: nothing to do, outputs taken from the run-cache, or to be run."""
+    """State of a stage before its command: nothing to do, outputs taken from the run-cache, or to be run."""
 
     UNCHANGED = "unchanged"
     CACHED = "cached"
@@ -47,7 +47,7 @@ class StageError(Exception):
 
 
 def supported_version() -> bool:
-    """Whether the installed DVC is one that this module was written for."""
+    """Return whether the installed DVC is one that this module was written for."""
     return importlib.metadata.version("dvc").startswith(SUPPORTED)
 
 
@@ -79,7 +79,7 @@ class DvcGraph:
         ]
 
     def prepare(self, name: str, force: bool) -> State:
-        """What `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
+        """Return do what `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
 
         Errors: StageError.
         """
@@ -102,18 +102,18 @@ class DvcGraph:
                     stage.save(run_cache=_uses_run_cache(stage))
                     stage.commit()
                     return State.CACHED
-            # What a dependency is now is what the command is given: an edit made while it runs is not taken for it.
+            # Hash dependencies before the command starts, so that an edit made while it runs is seen next time.
             # Looking into the run-cache has saved it already, where a stage can be there.
             if force or not _can_hash(stage):
                 stage.save_deps()
             return State.RUN
 
     def dependencies(self, name: str) -> list[Path]:
-        """The files and folders that a stage depends on."""
+        """Return the files and folders that a stage depends on."""
         return [Path(dep.fs_path) for dep in self._stages[name].deps if dep.protocol == "local"]
 
     def finish(self, name: str) -> None:
-        """What `dvc repro` does after a stage's command: hash outputs, move them into the cache.
+        """Do what `dvc repro` does after a stage's command: hash outputs, move them into the cache.
 
         Errors: StageError.
         """
@@ -127,7 +127,7 @@ class DvcGraph:
         forget_staged()
 
     def foresee(self, name: str, force: bool) -> State:
-        """What `prepare` would answer if it were asked now, without touching a file.
+        """Return what `prepare` would answer if it were asked now, without touching a file.
 
         Errors: StageError.
         """
@@ -144,7 +144,7 @@ class DvcGraph:
             return State.CACHED if found else State.RUN
 
     def command(self, name: str) -> Command:
-        """The command of a stage."""
+        """Return the command of a stage."""
         from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs
 
         stage = self._stages[name]
@@ -155,7 +155,7 @@ class DvcGraph:
         return Command(tuple(lines), words, Path(stage.wdir), added)
 
     def lock_entry(self, name: str) -> tuple[Path, dict[str, str]] | None:
-        """The lock file of a stage and its block there; None for a .dvc file, which DVC writes itself.
+        """Return the lock file of a stage and its block there; None for a .dvc file, which DVC writes itself.
 
         Errors: StageError.
         """
@@ -172,7 +172,7 @@ class DvcGraph:
         return Path(lock.path), _blocks(to_lockfile(stage))
 
     def read_lock(self, path: Path) -> LockText:
-        """A lock file's text in blocks; a file that people wrote otherwise than DVC does is laid out anew."""
+        """Return a lock file's text in blocks; a file that people wrote otherwise than DVC does is laid out anew."""
         from dvc.utils.serialize import dumps_yaml, load_yaml
 
         if not path.exists():
@@ -187,7 +187,7 @@ class DvcGraph:
 
 @contextlib.contextmanager
 def open_graph(root: Path, targets: Sequence[str]) -> Iterator[DvcGraph]:
-    """The graph below `root`, holding DVC's lock on the project until the end.
+    """Open the graph below `root`, holding DVC's lock on the project until the end.
 
     Errors: UserError if another DVC command is at work there, a target is unknown or a pipeline file is wrong.
     """
@@ -241,7 +241,7 @@ def _errors() -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    """An error of DVC in one line, with its cause where that says more."""
+    """Return an error of DVC in one line, with its cause where that says more."""
     words = " ".join(str(error).split())
     cause = error.__cause__
     return f"{words} ({' '.join(str(cause).split())})" if cause and str(cause) not in words else words
@@ -258,7 +258,7 @@ def _can_hash(stage: Any) -> bool:
 
 
 def _blocks(entries: dict[str, Any]) -> dict[str, str]:
-    """The text of lock entries by stage name, as DVC writes them."""
+    """Return the text of lock entries by stage name, as DVC writes them."""
     from dvc.utils.serialize import dumps_yaml
 
     found = {}
@@ -269,7 +269,7 @@ def _blocks(entries: dict[str, Any]) -> dict[str, str]:
 
 
 def _unshared(value: Any) -> Any:
-    """A copy in which no container occurs twice."""
+    """Return a copy in which no container occurs twice."""
     if isinstance(value, dict):
         return {key: _unshared(item) for key, item in value.items()}
     return [_unshared(item) for item in value] if isinstance(value, list) else value

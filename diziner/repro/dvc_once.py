@@ -12,7 +12,8 @@ from typing import Any
 
 @contextlib.contextmanager
 def one_process() -> Iterator[None]:
-    """Within: no locks on single paths, as nobody else holds the project's; params.yaml is parsed once a version;
+    """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml is
+    parsed once a version;
     whether a stage can be in the run-cache, for which DVC hashes all its dependencies, is asked once, not four times.
     """
     import dvc.dependency.param

@@ -1,4 +1,4 @@
-"""The live table of a run: a row for each benchmark, a column for each round, and the stages under way."""
+"""Live table of a run: a row for each benchmark, a column for each round, and the stages under way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GONE_WELL = {"unchanged", "cached", "finished"}
 
 
 def column(step: Step) -> str:
-    """The column of a stage: `start`, a round such as `r1`, or `end`.
+    """Return the column of a stage: `start`, a round such as `r1`, or `end`.
 
     A refinement stands in the round it writes the guideline of.
 
@@ -40,7 +40,7 @@ def column(step: Step) -> str:
 
 
 def column_order(name: str) -> tuple[int, int]:
-    """Sorts columns from start to end, rounds by number."""
+    """Sort columns from start to end, rounds by number."""
     number = name.removeprefix("r")
     return (1, int(number)) if number.isdigit() else (0 if name == "start" else 2, 0)
 
@@ -88,7 +88,7 @@ class Grid(View):
             self._live.update(self.table(now), refresh=True)
 
     def table(self, now: float) -> Group:
-        """The table as it stands at the monotonic time `now`."""
+        """Return the table as it stands at the monotonic time `now`."""
         cells: dict[tuple[str, str], Counter[str]] = {}
         for step in self._steps:
             where = (step.group.rpartition("/")[2], column(step))

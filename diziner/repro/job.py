@@ -1,4 +1,4 @@
-"""One job, a stage's command, in the process that runs it: a fork of the server, or one that is started for it."""
+"""Job: a stage's command in the process that runs it, a fork of the server or one that is started for it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def spawn(job: Job) -> int:
 
 
 def main() -> None:
-    """`python -m diziner.repro.job FILE SERVER`: run the job written in FILE, until the process SERVER is gone."""
+    """Run the job written in FILE until the process SERVER is gone: `python -m diziner.repro.job FILE SERVER`."""
     note = Path(sys.argv[1])
     job = Job(**json.loads(note.read_text(encoding="utf-8")))
     note.unlink()

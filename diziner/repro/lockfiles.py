@@ -1,4 +1,4 @@
-"""dvc.lock files as text: one block a stage, sorted, replaced as a whole, so that none is ever seen half-written."""
+"""Lock files (dvc.lock) as text: one block a stage, sorted, replaced as a whole, so that none is seen half-written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LockText:
         self.blocks = {block[2 : block.index(":\n")] if ":\n" in block else block: block for block in blocks}
 
     def render(self) -> str:
-        """The whole file, blocks sorted by stage name."""
+        """Return the whole file, blocks sorted by stage name."""
         return f"{self.head}stages:\n{''.join(block for _, block in sorted(self.blocks.items()))}{self.tail}"
 
 

@@ -20,7 +20,7 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What a run came to: stages by what became of them; `signal` is what stopped it, if anything did."""
+    """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did."""
 
     unchanged: int = 0
     cached: int = 0

@@ -1,4 +1,4 @@
-"""In what order steps start: the longest chains first, and among equals the benchmark with the least under way."""
+"""Plan of a run: longest chains first, and among equals the benchmark with the least under way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Step:
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
-    """The steps sorted so that each comes after what it needs; ties by name. Needs outside `steps` count as done.
+    """Return the steps sorted so that each comes after what it needs; ties by name. Needs outside `steps` count as
+    done.
 
     Errors: ValueError for a cycle.
     """
@@ -54,7 +55,7 @@ def in_order(steps: Iterable[Step]) -> list[Step]:
 
 
 def dependents(steps: Iterable[Step]) -> dict[str, list[str]]:
-    """For each step the steps that need it, in the order given."""
+    """Return for each step the steps that need it, in the order given."""
     listed = list(steps)
     after: dict[str, list[str]] = {step.name: [] for step in listed}
     for step in listed:
@@ -65,7 +66,7 @@ def dependents(steps: Iterable[Step]) -> dict[str, list[str]]:
 
 
 def followers(name: str, after: Mapping[str, Sequence[str]]) -> set[str]:
-    """All steps that need a step, directly or through others."""
+    """Return all steps that need a step, directly or through others."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -76,7 +77,7 @@ def followers(name: str, after: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def heights(steps: Sequence[Step], seconds: Mapping[str, float] | None = None) -> dict[str, float]:
-    """The longest chain from each step to the end, itself included, in steps or in `seconds` by name."""
+    """Return the longest chain from each step to the end, itself included, in steps or in `seconds` by name."""
     after = dependents(steps)
     found: dict[str, float] = {}
     for step in reversed(in_order(steps)):
@@ -98,7 +99,7 @@ class Ready:
         self._busy: Counter[str] = Counter()
 
     def take(self) -> Step | None:
-        """The next step to start, None if none is ready now."""
+        """Return the next step to start, None if none is ready now."""
         if not self._free:
             return None
         name = min(self._free, key=lambda n: (-self._height[n], self._busy[self._steps[n].group], n))
@@ -107,7 +108,7 @@ class Ready:
         return self._steps[name]
 
     def done(self, name: str) -> None:
-        """A step that was taken is done: what waited only for it becomes ready."""
+        """Mark a step as done: what waited only for it becomes ready."""
         self._ended(name)
         for follower in self._after[name]:
             self._open[follower] -= 1
@@ -115,7 +116,7 @@ class Ready:
                 self._free.add(follower)
 
     def failed(self, name: str) -> list[str]:
-        """A step that was taken has failed; returns the steps that can no longer run, sorted."""
+        """Return a step that was taken has failed; returns the steps that can no longer run, sorted."""
         self._ended(name)
         lost = followers(name, self._after) & self._left
         self._left -= lost
@@ -126,12 +127,12 @@ class Ready:
         self._busy[self._steps[name].group] -= 1
 
     def __len__(self) -> int:
-        """How many steps are neither done nor failed nor lost."""
+        """Count the steps that are neither done nor failed nor lost."""
         return len(self._left)
 
 
 def seconds_left(left: Sequence[Step], seen: Mapping[str, Sequence[float]], jobs: int) -> float | None:
-    """How long the steps in `left` will take, `jobs` at once, by the mean of the seconds `seen` of their kind.
+    """Return how long the steps in `left` will take, `jobs` at once, by the mean of the seconds `seen` of their kind.
 
     Kinds not seen yet take the mean of all. None while nothing was seen.
     """

@@ -27,7 +27,7 @@ _PATIENCE_S = 1.0  # until the system has taken a thread that has ended off its 
 
 
 def load(names: Iterable[str]) -> None:
-    """Load modules; what cannot be loaded by itself is left to those who need it."""
+    """Load modules; those that fail to load are skipped, and fail where they are needed."""
     with _no_allocator_thread():
         for name in names:
             with contextlib.suppress(ImportError, AttributeError):

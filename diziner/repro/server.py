@@ -1,4 +1,4 @@
-"""The process that starts stage commands: by a fork of itself where the command is a stage script of ours.
+"""Fork server: starts stage commands, by a fork of itself where the command is a stage script of ours.
 
 A fork has Python and the libraries in memory that a fresh process would take seconds to load. The server learns
 what to load from the stages that ran. A job is forked only while the source code is what was loaded, else it gets a
@@ -35,7 +35,7 @@ _FORKS = sys.platform == "linux"
 
 
 def source_state() -> tuple[tuple[str, int, int, int], ...]:
-    """What changes when a source file or schema does: path, inode, time and size of each, sorted."""
+    """Return what changes when a source file or schema does: path, inode, time and size of each, sorted."""
     found = []
     for path in sorted(path for pattern in SOURCES for path in Path().glob(pattern)):
         with contextlib.suppress(FileNotFoundError):
@@ -144,7 +144,7 @@ def _kill_group(process: int) -> None:
 
 
 def main() -> None:
-    """`python -m diziner.repro.server FD PARENT`: serve the socket FD until the process PARENT is gone."""
+    """Serve the socket FD until the process PARENT is gone: `python -m diziner.repro.server FD PARENT`."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     # Only this process holds it: its end is seen at once.
     connection.set_inheritable(False)

@@ -1,4 +1,4 @@
-"""The threads of this process, as the system counts them: those that libraries started too, unknown to Python."""
+"""Threads of this process as the system counts them: those that libraries started too, unknown to Python."""
 
 from __future__ import annotations
 

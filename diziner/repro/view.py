@@ -1,4 +1,4 @@
-"""What people see of a run: plain lines, or a live table on a terminal."""
+"""View of a run for people: plain lines, or a live table on a terminal."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class View:
         self._jobs = 1
 
     def begin(self, steps: Sequence[Step], jobs: int) -> None:
-        """The run's stages are known."""
+        """Note the run's stages."""
         self._left = {step.name: step for step in steps}
         self._jobs = jobs
 
     def started(self, step: Step, log: Path) -> None:
-        """A stage's command has started; its output goes to `log`."""
+        """Note that a stage's command has started; its output goes to `log`."""
         self.say(f"started   {step.label}")
 
     def ended(self, step: Step, how: str, seconds: float | None) -> None:
-        """A stage has come to its end: unchanged, cached, finished, stopped or skipped."""
+        """Note a stage's end: unchanged, cached, finished, stopped or skipped."""
         self._left.pop(step.name, None)
         if how == "finished" and seconds is not None:
             self._seen[step.kind].append(seconds)
@@ -44,14 +44,14 @@ class View:
             self.say(f"{how:<9} {step.label}{took}")
 
     def failed(self, step: Step, why: str, log: Path | None) -> None:
-        """A stage has failed; the last lines of its output are shown."""
+        """Show that a stage has failed, with the last lines of its output."""
         self._left.pop(step.name, None)
         self.say(f"failed    {step.label}: {why}")
         for line in last_lines(log, LAST_LINES):
             self.say(f"    {line}")
 
     def tick(self) -> None:
-        """Time has passed."""
+        """Note that time has passed."""
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
@@ -63,7 +63,7 @@ class View:
         self.say(summary(outcome, len(self._left), time.monotonic() - self._began))
 
     def left(self) -> float | None:
-        """Seconds that the rest will take, by what was seen so far."""
+        """Return seconds that the rest will take, by what was seen so far."""
         return seconds_left(list(self._left.values()), self._seen, self._jobs)
 
     def __enter__(self) -> View:
@@ -72,11 +72,11 @@ class View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left open."""
+        """Close what is open."""
 
 
 def summary(outcome: Outcome, left: int, seconds: float) -> str:
-    """A run in one line."""
+    """Return a run in one line."""
     ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped
     total = ended + len(outcome.failures) + len(outcome.skipped) + left
     if outcome.unchanged == total:
@@ -88,7 +88,7 @@ def summary(outcome: Outcome, left: int, seconds: float) -> str:
 
 
 def last_lines(log: Path | None, count: int) -> list[str]:
-    """The last lines of a stage's output, without what a progress line has overwritten."""
+    """Return the last lines of a stage's output, without what a progress line has overwritten."""
     if log is None or not log.exists():
         return []
     with log.open("rb") as file:
@@ -99,7 +99,7 @@ def last_lines(log: Path | None, count: int) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people.
+    """Return seconds for people.
 
     >>> duration(75), duration(7500), duration(4.4)
     ('1 min 15 s', '2 h 05 min', '4 s')

@@ -1,4 +1,4 @@
-"""The other end of `diziner.repro.server`: hands it jobs, hears of their ends, stops them."""
+"""Client of the fork server: hands it jobs, hears of their ends, stops them."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class Workers:
         self._send({"job": asdict(job)})
 
     def fileno(self) -> int | None:
-        """What becomes readable when a job has ended, for `select`; None before the first job."""
+        """Return what becomes readable when a job has ended, for `select`; None before the first job."""
         return self._socket.fileno() if self._socket else None
 
     def ended(self) -> Iterator[Ended]:
-        """The jobs that have ended since the last call. Waits for news if there are none.
+        """Yield the jobs that have ended since the last call. Waits for news if there are none.
 
         Errors: DizinerError if the server is gone, and its jobs with it.
         """

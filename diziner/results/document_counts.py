@@ -27,7 +27,7 @@ class PredictionCounts(NamedTuple):
 
 
 def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, float | None]:
-    """The figures of metrics/final that follow from counts, rounded; all None for no documents (no gold).
+    """Return the figures of metrics/final that follow from counts, rounded; all None for no documents (no gold).
 
     `f1_low` and `f1_high`: 95 % document bootstrap of `samples` resamples; `gain`: F1 of selected minus F1 of
     initial, with the bounds of its paired interval.
@@ -46,7 +46,7 @@ def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, flo
 
 
 def counts_to_text(counts: PredictionCounts) -> str:
-    """The file: sums of the selected predictions, then a line for each document: [correct, predicted, gold]."""
+    """Return the file: sums of the selected predictions, then a line for each document: [correct, predicted, gold]."""
     sums = dict(zip(_SUMS, map(int, counts.selected.counts.sum(axis=0)), strict=True))
     head = {"documents": len(counts.selected.ids), **sums}
     blocks = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(head.items())]
@@ -60,7 +60,7 @@ def counts_to_text(counts: PredictionCounts) -> str:
 
 
 def counts_from_json(value: Mapping[str, Any]) -> PredictionCounts:
-    """The file's counts, already checked by its schema.
+    """Return the file's counts, already checked by its schema.
 
     Errors: ValueError if the two predictions are not of the same documents, counts cannot be counts (more
     correct than predicted or gold), or the sums are not those of the documents.

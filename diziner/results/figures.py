@@ -25,7 +25,7 @@ CORRELATION = {
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """What figures are made of: scores.json, selection.json, the selected predictions, tokens of all answers."""
+    """Sources of figures: scores.json, selection.json, the selected predictions, tokens of all answers."""
 
     scores: Mapping[str, Any]
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Figure:
 
 
 def _drop_share(final: Final) -> float:
-    """Answered mentions that could not be used, of all answered."""
+    """Return answered mentions that could not be used, of all answered."""
     dropped = sum(sum(row.drops.values()) for row in final.predictions)
     used = sum(len(row.spans) for row in final.predictions)
     return float(rounded(dropped / (dropped + used))) if dropped + used else 0.0

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diziner.annotator.participation import taking_part
 from diziner.common.rounding import rounded
-from diziner.records.annotations import Annotation, Span
+from diziner.records.annotations import Annotation, Span, taking_part
 from diziner.results.document_counts import PredictionCounts
 from diziner.results.figures import Final, figures_of
 from diziner.results.validity import Point, correlations, oracle
@@ -19,7 +18,7 @@ Gold = Mapping[str, Sequence[Span]]
 
 
 def score_predictions(gold: Gold, predictions: Sequence[Annotation]) -> Scores | None:
-    """Strict scores over the predicted documents that have gold; a failed document counts as nothing found.
+    """Return strict scores over the predicted documents that have gold; a failed document counts as nothing found.
 
     None if no predicted document has gold.
     """
@@ -28,7 +27,7 @@ def score_predictions(gold: Gold, predictions: Sequence[Annotation]) -> Scores |
 
 
 def count_predictions(gold: Gold, selected: Sequence[Annotation], initial: Sequence[Annotation]) -> PredictionCounts:
-    """Counts of every test document that has gold, by both guidelines; no documents if none has."""
+    """Return counts of every test document that has gold, by both guidelines; no documents if none has."""
     after, before = _spans(gold, selected), _spans(gold, initial)
     reference = {name: gold[name] for name in after}
     return PredictionCounts(document_counts(reference, after), document_counts(reference, before))
@@ -43,7 +42,7 @@ def final_scores(
     samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """scores.json: everything that gold says, which nothing label-free reads.
+    """Return scores.json: everything that gold says, which nothing label-free reads.
 
     `selected` and `initial` are the predictions on the test documents by the selected and by round 0's guideline;
     `pilot` maps round -> annotator -> annotations, `agreement` the same to mean agreement. `validity` says whether
@@ -80,7 +79,8 @@ def final_metrics(
     selected: Sequence[Annotation],
     tokens: int | None = None,
 ) -> dict[str, Any]:
-    """The headline figures (metrics/final/<benchmark>.json): the same keys for every benchmark, null without gold.
+    """Return the headline figures (metrics/final/<benchmark>.json): the same keys for every benchmark, null without
+    gold.
 
     `tokens` are those of all answers behind the benchmark's outputs; None if an answer is not at hand.
     """
@@ -94,7 +94,7 @@ def _spans(gold: Gold, predictions: Sequence[Annotation]) -> dict[str, tuple[Spa
 def points_of(
     agreement: Mapping[int, Mapping[str, float]], pilot: Mapping[int, Mapping[str, float | None]]
 ) -> list[Point]:
-    """A point for each annotator and round that has gold, in order."""
+    """Return a point for each annotator and round that has gold, in order."""
     return [
         Point(number, name, value, f1)
         for number, own in sorted(agreement.items())

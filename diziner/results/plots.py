@@ -1,4 +1,4 @@
-"""The data of DVC's plots (metrics/plots/*.json): small tables of plain rows, sorted."""
+"""Data of DVC's plots (metrics/plots/*.json): small tables of plain rows, sorted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONE = "none"  # the type of no entity
 
 
 def agreement_rows(agreement: Mapping[str, Mapping[int, float]]) -> Rows:
-    """Overall agreement per round: `agreement` maps benchmark -> round -> mean pairwise strict span F1."""
+    """Return the overall agreement per round: `agreement` maps benchmark -> round -> mean pairwise strict span F1."""
     return [
         {"benchmark": name, "round": number, "agreement": rounded(value)}
         for name, rounds in sorted(agreement.items())
@@ -25,7 +25,7 @@ def agreement_rows(agreement: Mapping[str, Mapping[int, float]]) -> Rows:
 def choice_rows(
     name: str, agreement: Mapping[int, Mapping[str, float]], pilot: Mapping[int, Mapping[str, float | None]]
 ) -> Rows:
-    """F1 against agreement: a row for each annotator and round of one benchmark, on the same pilot documents.
+    """Return F1 against agreement: a row for each annotator and round of one benchmark, on the same pilot documents.
 
     `agreement` maps round -> annotator -> mean agreement with the others, `pilot` the same to F1 against gold,
     None without gold: no row.
@@ -39,7 +39,7 @@ def choice_rows(
 
 
 def confusion_rows(name: str, gold: Mapping[str, Sequence[Span]], predictions: Iterable[Annotation]) -> Rows:
-    """Types of one benchmark's test mentions, gold against prediction, counted over mentions with equal bounds.
+    """Return types of one benchmark's test mentions, gold against prediction, counted over mentions with equal bounds.
 
     A mention that only one side has, with exactly these bounds, is of type `none` on the other side.
     """
@@ -57,7 +57,7 @@ def confusion_rows(name: str, gold: Mapping[str, Sequence[Span]], predictions: I
 
 
 def cost_rows(rows: Iterable[Mapping[str, Any]]) -> Rows:
-    """F1 against cost: a row for each benchmark of the summary that has both a score and its tokens."""
+    """Return F1 against cost: a row for each benchmark of the summary that has both a score and its tokens."""
     return [
         {key: row[key] for key in ("benchmark", "annotator", "f1", "tokens", "usd")}
         for row in rows

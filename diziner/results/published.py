@@ -21,7 +21,8 @@ class Published:
 
 
 def published_of(benchmark: str, published: Mapping[str, Any]) -> dict[str, Published]:
-    """A benchmark's published values: `diziner_readme`, `diziner_paper`, `supervisor`, and the best earlier work,
+    """Return a benchmark's published values: `diziner_readme`, `diziner_paper`, `supervisor`, and the best earlier
+    work,
     `best_zero_shot` and `best_supervised` (of equals the one named first). What nobody printed is absent."""
     found: dict[str, Published] = {}
     for method in published["methods"]:
@@ -35,7 +36,7 @@ def published_of(benchmark: str, published: Mapping[str, Any]) -> dict[str, Publ
 
 
 def published_columns(benchmarks: Iterable[str], published: Mapping[str, Any]) -> list[Column]:
-    """The table for a terminal: a line for each benchmark."""
+    """Return the table for a terminal: a line for each benchmark."""
     names = list(benchmarks)
     values = [published_of(name, published) for name in names]
     columns = [Column("benchmark", tuple(names))]
@@ -52,7 +53,7 @@ def published_columns(benchmarks: Iterable[str], published: Mapping[str, Any]) -
 
 
 def published_notes(benchmarks: Iterable[str], published: Mapping[str, Any]) -> list[str]:
-    """Where the values come from, and what is odd about some of them."""
+    """Return where the values come from, and what is odd about some of them."""
     names = list(benchmarks)
     used = {value.source for name in names for value in published_of(name, published).values()}
     sources = [f"source: {text}" for key, text in published["sources"].items() if key in used]

@@ -1,4 +1,4 @@
-"""The headline figures of one round (metrics/rounds/<benchmark>-r<k>.json)."""
+"""Headline figures of one round (metrics/rounds/<benchmark>-r<k>.json)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diziner.records.annotations import Annotation
 
 
 def round_metrics(analysis: Analysis, annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Any]:
-    """Agreement and the shares of what was lost on the way; the same keys in every file, label-free.
+    """Return agreement and the shares of what was lost on the way; the same keys in every file, label-free.
 
     `drop_share`: answered mentions that could not be used, of all answered. `failed_share`, `repair_share`:
     of all (annotator, document) pairs.
@@ -41,6 +41,6 @@ def _share(part: int, whole: int) -> float:
 
 
 def _mean_of_pairs(matrix: Sequence[Sequence[float]]) -> float:
-    """Mean over pairs of different annotators; 1.0 for a single annotator, who disagrees with nobody."""
+    """Return the mean over pairs of different annotators; 1.0 for a single annotator, who disagrees with nobody."""
     values = [value for i, row in enumerate(matrix) for j, value in enumerate(row) if i < j]
     return mean(values) if values else 1.0

@@ -1,4 +1,4 @@
-"""All benchmarks' headline figures in one file, and the check of every score against the field's reference scorer."""
+"""Summary of all benchmarks' headline figures in one file, checked against the field's reference scorer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def check_with_seqeval(
 def summarise(
     metrics: Mapping[str, Mapping[str, Any]], usd: Mapping[str, float | None] | None = None
 ) -> dict[str, Any]:
-    """summary.json: `benchmarks`, a row of headline figures for each, by name; and the figures that DVC compares.
+    """Return summary.json: `benchmarks`, a row of headline figures for each, by name; and the figures that DVC
+    compares.
 
     These, at most 25 with 18 benchmarks, are `f1` by benchmark, `mean` (over the benchmarks that have the figure;
     `documents` and `scored` say over what) and `usd`, the cost of all benchmarks, None if that of one is unknown.
@@ -80,7 +81,7 @@ def summarise(
 def forecast_report(
     metrics: Mapping[str, Mapping[str, Any]], points: Mapping[str, Sequence[Point]], level: float = 0.8
 ) -> dict[str, Any]:
-    """forecast.json: test F1 forecast from agreement, each benchmark by the others, and how often it held.
+    """Return forecast.json: test F1 forecast from agreement, each benchmark by the others, and how often it held.
 
     What a corpus without gold could be told about its F1. `coverage` is the share of benchmarks whose F1 is in its
     interval, None without forecasts (fewer than four benchmarks with gold).

@@ -13,7 +13,7 @@ _NOTE_WIDTH = 120
 
 
 def table(summary: Mapping[str, Any], width: int) -> str:
-    """The table and what its columns mean; the mean has its own line, where there is more than one benchmark."""
+    """Return the table and what its columns mean; the mean has its own line, where there is more than one benchmark."""
     rows = list(summary["benchmarks"])
     if not rows:
         return "no benchmark has been run\n"
@@ -48,7 +48,7 @@ def table(summary: Mapping[str, Any], width: int) -> str:
 
 
 def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], width: int) -> str:
-    """Published values of these benchmarks, under their own heading."""
+    """Return published values of these benchmarks, under their own heading."""
     text, _ = fitted_table(published_columns(benchmarks, published), width)
     return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
 

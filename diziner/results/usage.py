@@ -1,4 +1,4 @@
-"""What the answers behind outputs took: tokens by model, and US dollars."""
+"""Usage of models behind outputs: tokens by model, and US dollars."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ModelUsage:
 
 
 def by_model(rows: Iterable[Usage]) -> list[ModelUsage]:
-    """Usage by endpoint and model, sorted; a request that is behind several outputs counts once."""
+    """Return usage by endpoint and model, sorted; a request that is behind several outputs counts once."""
     distinct = {row.key: row for row in rows}
     groups: dict[tuple[str, str], list[Usage]] = {}
     for key in sorted(distinct):
@@ -43,14 +43,14 @@ def by_model(rows: Iterable[Usage]) -> list[ModelUsage]:
 
 
 def tokens_of(models: Sequence[ModelUsage]) -> int | None:
-    """Prompt and completion tokens together; None if some request has no response."""
+    """Return prompt and completion tokens together; None if some request has no response."""
     if any(own.known < own.answers for own in models):
         return None
     return sum(own.prompt_tokens + own.completion_tokens for own in models)
 
 
 def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Priced]) -> float | None:
-    """The cost: the provider's word where there is one, else by the endpoints' price tables.
+    """Return the cost: the provider's word where there is one, else by the endpoints' price tables.
 
     None as soon as the cost of one response is not known, so that a sum never looks complete when it is not: a
     request without response, or a model that was not billed and has no price.

@@ -1,4 +1,4 @@
-"""Is agreement worth following? Its correlation with F1, the oracle's choice, and F1 forecast from agreement."""
+"""Validity of agreement as a guide: its correlation with F1, the oracle's choice, F1 forecast from agreement."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Forecast:
 
 
 def correlations(points: Sequence[Point]) -> tuple[float | None, float | None]:
-    """Pearson's r and Spearman's rho of agreement with F1 over points (method section 9, figure 2).
+    """Return Pearson's r and Spearman's rho of agreement with F1 over points (method section 9, figure 2).
 
     None for both with fewer than three points, or where either does not vary.
 
@@ -63,7 +63,7 @@ def ranks(values: Sequence[Fraction]) -> list[Fraction]:
 
 
 def oracle(points: Sequence[Point]) -> Point | None:
-    """What gold labels would choose: the point of the highest pilot F1; ties to the earlier round, then by name.
+    """Return what gold labels would choose: the point of the highest pilot F1; ties to the earlier round, then by name.
 
     An upper bound for comparison, never a result: the reference's published selection used it (D3).
     """
@@ -73,7 +73,7 @@ def oracle(points: Sequence[Point]) -> Point | None:
 def forecasts(
     points: Mapping[str, Sequence[Point]], finals: Mapping[str, tuple[float, float]], level: float = 0.8
 ) -> dict[str, Forecast]:
-    """Forecast F1 of each benchmark from its agreement, calibrated on the other benchmarks alone.
+    """Return forecast F1 of each benchmark from its agreement, calibrated on the other benchmarks alone.
 
     `points` maps benchmark -> pilot points, `finals` benchmark -> (mean agreement of the selected annotator,
     its test F1). The estimate is a least-squares line through the other benchmarks' points. The interval is
@@ -110,11 +110,11 @@ class _Sums(NamedTuple):
     xy: Fraction
 
     def without(self, other: _Sums) -> _Sums:
-        """The sums of the points that `other` does not have."""
+        """Return the sums of the points that `other` does not have."""
         return _Sums(*map(operator.sub, self, other))
 
     def line(self, x: Fraction) -> Fraction:
-        """The line's value at `x`; the mean of y where x does not vary."""
+        """Return the line's value at `x`; the mean of y where x does not vary."""
         spread = self.n * self.xx - self.x * self.x
         slope = (self.n * self.xy - self.x * self.y) / spread if spread else _ZERO
         return (self.y - slope * self.x) / self.n + slope * x
@@ -130,7 +130,7 @@ def _added(sums: Iterable[_Sums]) -> _Sums:
 
 
 def _pearson(xs: Sequence[Fraction], ys: Sequence[Fraction]) -> float | None:
-    """Pearson's r, rounded once before its root; None where either does not vary."""
+    """Return Pearson's r, rounded once before its root; None where either does not vary."""
     n, x, y = len(xs), sum(xs), sum(ys)
     across = n * sum(map(operator.mul, xs, ys)) - x * y
     spread = (n * sum(map(operator.mul, xs, xs)) - x * x) * (n * sum(map(operator.mul, ys, ys)) - y * y)

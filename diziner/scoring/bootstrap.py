@@ -1,4 +1,4 @@
-"""Uncertainty of micro F1 over documents: bootstrap intervals, paired differences, Holm's correction.
+"""Bootstrap of micro F1 over documents: intervals, paired differences, Holm's correction.
 
 Documents, not spans, are resampled: spans of one document are not independent. Needs numpy.
 """
@@ -65,7 +65,7 @@ def document_counts(gold: SpansById, predicted: SpansById) -> DocumentCounts:
 
 
 def document_bootstrap(counts: Counts, samples: int = 1000, *, seed: int) -> Interval:
-    """Percentile bootstrap interval (95 %) of micro F1 over `counts` of shape (documents, 3).
+    """Return percentile bootstrap interval (95 %) of micro F1 over `counts` of shape (documents, 3).
 
     Each of `samples` resamples draws as many documents as there are, with replacement. A resample
     without any span has F1 1.0, as everywhere. One document gives an interval of zero width.
@@ -82,7 +82,7 @@ def document_bootstrap(counts: Counts, samples: int = 1000, *, seed: int) -> Int
 
 
 def paired_bootstrap(counts_a: Counts, counts_b: Counts, samples: int = 1000, *, seed: int) -> PairedDifference:
-    """Bootstrap the difference in micro F1 of two predictions for the SAME documents, row by row.
+    """Return bootstrap the difference in micro F1 of two predictions for the SAME documents, row by row.
 
     Both are resampled with the same documents, so what is hard for both cancels. The p-value inverts the
     percentile interval: twice the smaller share of resamples with difference <= 0 or >= 0, with one added
@@ -112,7 +112,7 @@ def paired_bootstrap(counts_a: Counts, counts_b: Counts, samples: int = 1000, *,
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Holm's step-down adjustment of a family of p-values, in the order given; empty in, empty out.
+    """Return Holm's step-down adjustment of a family of p-values, in the order given; empty in, empty out.
 
     With p(1) <= ... <= p(m): adjusted p(k) = max over j <= k of min(1, (m - j + 1) p(j)). Rejecting where
     the adjusted value is below alpha keeps the family-wise error rate below alpha, whatever the dependence.

@@ -21,7 +21,7 @@ class BoundaryPairs(NamedTuple):
 
 
 def count_type_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
-    """The most pairs (gold, predicted) of equal type that share a token, each span in one pair at most."""
+    """Return the most pairs (gold, predicted) of equal type that share a token, each span in one pair at most."""
     return maximum_matching(
         [
             [place for place, span in enumerate(gold) if span.type == guess.type and _overlap(span, guess)]
@@ -31,7 +31,7 @@ def count_type_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
 
 
 def count_boundary_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> BoundaryPairs:
-    """Pairs, types ignored, of the one-to-one pairing of greatest weight, exact + 0.5 x partial.
+    """Return pairs, types ignored, of the one-to-one pairing of greatest weight, exact + 0.5 x partial.
 
     Equal boundaries can all be paired first: a pairing that instead gives both ends of an exact pair a
     partial partner each earns 0.5 + 0.5 for them, no more than the 1 of joining them. The rest can only
@@ -47,7 +47,7 @@ def count_boundary_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> Bou
 
 
 def maximum_matching(edges: Sequence[Sequence[int]]) -> int:
-    """Size of a maximum matching of a bipartite graph; `edges[i]` are the right nodes of left node i.
+    """Return size of a maximum matching of a bipartite graph; `edges[i]` are the right nodes of left node i.
 
     Kuhn's algorithm, O(left nodes x edges): from each left node, search a path to a free right node that
     alternates between unmatched and matched edges, and swap the two kinds along it.

@@ -1,4 +1,4 @@
-"""Several published scoring protocols over one stored prediction.
+"""Scoring protocols: several published ones over one stored prediction.
 
 Published F1 values of zero-shot NER are not one quantity: some count mentions, some distinct strings. Each
 protocol here scores the same spans as one of them does, so that like is compared with like. All give
@@ -53,7 +53,7 @@ class Protocol:
 
     @property
     def section(self) -> str:
-        """What docs/protocols.md says about it: the scorer's docstring after its first line."""
+        """Text of docs/protocols.md about it: the scorer's docstring after its first line."""
         return inspect.cleandoc(self.scorer.__doc__ or "").partition("\n\n")[2]
 
 
@@ -72,7 +72,7 @@ def protocol(
     pooled: bool = False,
     credit: Callable[[Sequence[Span], Sequence[Span]], Counts] | None = None,
 ) -> Callable[[Scorer], Scorer]:
-    """Register the decorated scorer as a protocol that is built in; see `Protocol`."""
+    """Return register the decorated scorer as a protocol that is built in; see `Protocol`."""
 
     def register(scorer: Scorer) -> Scorer:
         PROTOCOLS[name] = Protocol(name, title, scorer, unit, correct, used_by, reads_tokens, pooled, credit)
@@ -115,7 +115,7 @@ def score_protocols(
     used_by='our headline; seqeval `mode="strict"`; SemEval-2013 task 9.1 "strict"',
 )
 def strict(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """The headline: units are distinct (document, start, end, type); correct = |gold ∩ predicted|.
+    """Return the headline: units are distinct (document, start, end, type); correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, start, end, type)
 
@@ -139,7 +139,7 @@ def strict(documents: Documents, gold: SpansById, predicted: SpansById) -> Score
     used_by="seqeval's default, conlleval, most fine-tuned models",
 )
 def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """seqeval without `mode="strict"`, which decodes as conlleval does: equal to `strict` on stored spans.
+    """Return seqeval without `mode="strict"`, which decodes as conlleval does: equal to `strict` on stored spans.
 
         as strict, on spans decoded as conlleval decodes them
 
@@ -167,7 +167,7 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
     used_by='nervaluate "exact"',
 )
 def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|.
+    """Return units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, start, end)
 
@@ -195,7 +195,7 @@ def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Sco
     used_by='SemEval-2013 "type"; nervaluate "ent_type"',
 )
 def type_overlap(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """MUC "type" (SemEval-2013 task 9.1): units are spans; the type must be right, the boundaries overlap.
+    """Return MUC "type" (SemEval-2013 task 9.1): units are spans; the type must be right, the boundaries overlap.
 
         correct = the most pairs (gold span, predicted span) of one document that have equal types and share a token,
                   each span in one pair at most
@@ -217,7 +217,7 @@ def type_overlap(documents: Documents, gold: SpansById, predicted: SpansById) ->
 
 
 def _halves(gold: Sequence[Span], predicted: Sequence[Span]) -> Counts:
-    """Counted in halves, credit is a whole number, and the ratios stay the same."""
+    """Return counted in halves, credit is a whole number, and the ratios stay the same."""
     gold, predicted = sorted(set(gold)), sorted(set(predicted))
     pairs = count_boundary_pairs(gold, predicted)
     return 2 * pairs.exact + pairs.partial, 2 * len(predicted), 2 * len(gold)
@@ -232,7 +232,7 @@ def _halves(gold: Sequence[Span], predicted: Sequence[Span]) -> Counts:
     credit=_halves,
 )
 def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """MUC "partial" (SemEval-2013 task 9.1): units are spans, types ignored, half credit for an overlap.
+    """Return MUC "partial" (SemEval-2013 task 9.1): units are spans, types ignored, half credit for an overlap.
 
         credit = COR + 0.5 PAR,   P = credit / predicted,   R = credit / gold
 
@@ -266,7 +266,7 @@ def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> 
     reads_tokens=True,
 )
 def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """UniversalNER: units are distinct (document, type, string); correct = |gold ∩ predicted|.
+    """Return UniversalNER: units are distinct (document, type, string); correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, type, normalise(string))
 
@@ -298,7 +298,7 @@ def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) 
     reads_tokens=True,
 )
 def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """GNER: as `set_of_strings`, with the type normalised like the string; correct = |gold ∩ predicted|.
+    """Return GNER: as `set_of_strings`, with the type normalised like the string; correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, normalise(type), normalise(string))
 
@@ -329,7 +329,7 @@ def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById
     reads_tokens=True,
 )
 def multiset_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """GoLLIE: units are (document, type, string), unnormalised, as often as mentioned, wherever it stands.
+    """Return GoLLIE: units are (document, type, string), unnormalised, as often as mentioned, wherever it stands.
 
         correct = sum over (document, type, string) of the smaller of both counts
 
@@ -357,7 +357,7 @@ def multiset_of_strings(documents: Documents, gold: SpansById, predicted: SpansB
     pooled=True,
 )
 def reference(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """The DiZiNER authors' scorer: units are distinct (start, end, type) WITHOUT the document (method D2).
+    """Return the DiZiNER authors' scorer: units are distinct (start, end, type) WITHOUT the document (method D2).
 
         correct = |G ∩ P|,   G and P sets of (first character, last character, type) WITHOUT the document
 
@@ -396,7 +396,7 @@ def _total(spans: SpansById) -> int:
 
 
 def _character_spans(document: Document, spans: Iterable[Span]) -> list[tuple[int, int, str]]:
-    """(first character, one past the last, type) in the tokens joined by one space."""
+    """Return (first character, one past the last, type) in the tokens joined by one space."""
     starts = list(accumulate((len(token) + 1 for token in document.tokens), initial=0))
     return [(starts[span.start], starts[span.end] - 1, span.type) for span in spans]
 

@@ -45,13 +45,13 @@ class Ratios(NamedTuple):
     below: Counts
 
     def values(self) -> NDArray[np.float64]:
-        """The values, each rounded once."""
+        """Return the values, each rounded once."""
         found: NDArray[np.float64] = self.above / self.below
         return found
 
 
 def f1_ratios(totals: Counts) -> Ratios:
-    """F1 of each row of (correct, predicted, gold)."""
+    """Return F1 of each row of (correct, predicted, gold)."""
     import numpy as np
 
     spans = totals[:, 1] + totals[:, 2]
@@ -59,6 +59,6 @@ def f1_ratios(totals: Counts) -> Ratios:
 
 
 def exact_f1(counts: Counts) -> Fraction:
-    """F1 of all rows of (correct, predicted, gold) together, as a fraction."""
+    """Return F1 of all rows of (correct, predicted, gold) together, as a fraction."""
     above, below = f1_ratios(counts.sum(axis=0)[None])
     return Fraction(int(above[0]), int(below[0]))

@@ -1,4 +1,4 @@
-"""How sure a difference in F1 is: a randomization test on paired documents, a normal approximation otherwise.
+"""Significance of a difference in F1: a randomization test on paired documents, a normal approximation otherwise.
 
 The bootstrap (`diziner.scoring.bootstrap`) gives the interval. It is not used for the verdict: on few documents its
 p-values are too small. The randomization test (Yeh 2000, approximate randomization) is exact: if nothing but
@@ -28,7 +28,7 @@ _TAILS = 1.959964  # standard errors from the middle to a bound of a 95 % interv
 
 
 def randomization_p_value(new: Counts, old: Counts, samples: int, *, seed: int) -> float:
-    """Two-sided p-value of the difference in micro F1 of two predictions for the same documents, row by row.
+    """Return two-sided p-value of the difference in micro F1 of two predictions for the same documents, row by row.
 
     `new` and `old` hold (correct, predicted, gold), shape (documents, 3). Share of patterns of swaps whose
     difference is at least the observed one: all patterns where at most 13 documents differ, else `samples`
@@ -71,7 +71,7 @@ def _at_least(observed: Fraction, new: Counts, old: Counts) -> int:
 
 
 def unpaired_p_value(change: float, error: float) -> float:
-    """Two-sided p-value of a difference with that standard error, by the normal distribution.
+    """Return two-sided p-value of a difference with that standard error, by the normal distribution.
 
     No error at all: 1.0 for no difference, else 0.0; 0.0 also beyond 14 standard errors (p below 1e-43). Summed in
     decimals, since the C library's erfc differs in its last bits between machines.
@@ -93,12 +93,12 @@ def unpaired_p_value(change: float, error: float) -> float:
 
 
 def standard_error(low: float, high: float) -> float:
-    """The standard error that a 95 % interval stands for."""
+    """Return the standard error that a 95 % interval stands for."""
     return (high - low) / (2 * _TAILS)
 
 
 def bounds(change: float, error: float) -> tuple[float, float]:
-    """The 95 % interval around a difference with that standard error."""
+    """Return the 95 % interval around a difference with that standard error."""
     return change - _TAILS * error, change + _TAILS * error
 
 

@@ -71,7 +71,7 @@ def strict_span_scores(gold: SpansById, predicted: SpansById) -> Scores:
 
 
 def score_counts(correct: int, predicted: int, gold: int) -> Score:
-    """Precision, recall and F1 of counts. 0/0 is 0.0; nothing predicted and nothing in gold is 1.0."""
+    """Return precision, recall and F1 of counts. 0/0 is 0.0; nothing predicted and nothing in gold is 1.0."""
     if predicted == gold == 0:
         return Score(1.0, 1.0, 1.0, correct=0, predicted=0, gold=0)
     return Score(

@@ -16,7 +16,7 @@ _DETERMINER_BEFORE = re.compile(r"(?<!\w)(?:the|an?|this|that|its|their|his|her)
 
 
 def annotate(reading: Reading, model: str, seed: int, knowledge: Knowledge | None = None) -> list[tuple[str, str]]:
-    """The (surface string, type) pairs that a scripted model answers, in document order.
+    """Return the (surface string, type) pairs that a scripted model answers, in document order.
 
     Every error is decided by a hash of model, seed, document and candidate against a rate, so the same
     request gives the same answer. A type confusion is decided per string, not per document: it is a belief.
@@ -39,7 +39,7 @@ def annotate(reading: Reading, model: str, seed: int, knowledge: Knowledge | Non
 
 
 def _span(candidate: Candidate, reading: Reading, habits: Habits, seed: int) -> tuple[int, int] | None:
-    """The span answered for a candidate, None if it is left out."""
+    """Return the span answered for a candidate, None if it is left out."""
     if candidate.ruled:
         return candidate.start, candidate.end
     key = (habits.identity, seed, reading.document, candidate.start, candidate.end)
@@ -56,7 +56,7 @@ def _span(candidate: Candidate, reading: Reading, habits: Habits, seed: int) -> 
 
 
 def _slips(candidate: Candidate, document: str) -> list[tuple[int, int]]:
-    """Wrong boundaries that come naturally: first or last word dropped, the determiner taken in."""
+    """Return wrong boundaries that come naturally: first or last word dropped, the determiner taken in."""
     start, end = candidate.start, candidate.end
     inner = list(re.finditer(r"\S+", document[start:end]))
     slips = []

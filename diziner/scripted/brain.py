@@ -1,4 +1,4 @@
-"""The text a scripted model gives to one chat request: pure, a function of its arguments alone."""
+"""Answer text of a scripted model to one chat request: pure, a function of its arguments alone."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(
 def _annotation(
     messages: Sequence[Message], model: str, seed: int, schema: Mapping[str, Any], knowledge: Knowledge | None
 ) -> dict[str, Any]:
-    """An object with `entities`; whatever else the schema requires is filled as it comes."""
+    """Return an object with `entities`; whatever else the schema requires is filled as it comes."""
     filler = Filler(schema, Findings((), ()))
     entities = filler.resolved(schema.get("properties", {}).get("entities", {}))
     item = filler.resolved(entities.get("items", {}))
@@ -65,7 +65,7 @@ def _annotation(
 
 
 def _schema_shown(messages: Sequence[Message]) -> Mapping[str, Any] | None:
-    """The last JSON Schema of an object written out in the messages, starting at the head of a line."""
+    """Return the last JSON Schema of an object written out in the messages, starting at the head of a line."""
     decoder = json.JSONDecoder()
     found = None
     for message in messages:

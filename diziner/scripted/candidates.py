@@ -1,4 +1,4 @@
-"""Where a document may have mentions: what the prompt names, what is known of the text, how words look."""
+"""Candidate mentions of a document: what the prompt names, what is known of the text, how words look."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Word(NamedTuple):
 
 
 def candidates(reading: Reading, known: Sequence[tuple[str, str]] | None, heeds: bool = True) -> tuple[Candidate, ...]:
-    """The candidates of a document, free of overlaps, in document order.
+    """Return the candidates of a document, free of overlaps, in document order.
 
     `known` are the (string, type) of a text that is known, in order; then what only looks like a mention is
     not firm. Strings of the prompt and known ones come first, the longest of them first; looks come last.
@@ -78,7 +78,7 @@ def candidates(reading: Reading, known: Sequence[tuple[str, str]] | None, heeds:
 
 
 def words(document: str) -> Iterator[Word]:
-    """The words of a document, whether it is tokenised or not."""
+    """Yield the words of a document, whether it is tokenised or not."""
     opens, joined = True, False
     for match in re.finditer(r"\S+", document):
         raw = match[0]
@@ -103,7 +103,7 @@ def _abbreviated(text: str) -> bool:
 
 
 def looking_like_mentions(document: str) -> list[Candidate]:
-    """Runs of capitalised words and words with digits or symbols; doubtful ones are not firm."""
+    """Return runs of capitalised words and words with digits or symbols; doubtful ones are not firm."""
     found: list[Candidate] = []
     run: list[Word] = []
     links: list[Word] = []

@@ -1,4 +1,4 @@
-"""Decisions that look random and are functions of their key: no state, no clock, equal on every machine."""
+"""Pseudo-random decisions that are functions of their key: no state, no clock, equal on every machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Option = TypeVar("Option")
 
 
 def fraction(*key: object) -> float:
-    """A number in [0, 1), uniform over keys. The order of the parts matters; parts are told apart."""
+    """Return a number in [0, 1), uniform over keys. The order of the parts matters; parts are told apart."""
     text = "\x1f".join(str(part) for part in key)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     # 53 bits are what a float holds; more could round up to 1.0.
@@ -18,7 +18,7 @@ def fraction(*key: object) -> float:
 
 
 def choose(options: Sequence[Option], *key: object) -> Option:
-    """One of the options, uniform over keys. Errors: ValueError where there is none."""
+    """Return one of the options, uniform over keys. Errors: ValueError where there is none."""
     if not options:
         raise ValueError("nothing to choose from")
     return options[int(fraction(*key) * len(options))]

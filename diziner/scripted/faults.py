@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a model: rates of faults, and what each does to an answer."""
+"""Faults between a client and a model: their rates, and what each does to an answer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Faults:
             raise UserError(f"faults: rates add up to {total:g}; allowed: at most 1")
 
     def strike(self, seed: int, body: str, attempt: int) -> str | None:
-        """The fault of a request, or None: a function of the seed, the body and how often it was asked."""
+        """Return the fault of a request, or None: a function of the seed, the body and how often it was asked."""
         left = fraction("fault", seed, body, attempt)
         for name in KINDS:
             left -= getattr(self, name)
@@ -90,7 +90,7 @@ class Choice:
 
 
 def spoiled(content: str, fault: str | None) -> Choice:
-    """The choice that a fault makes of a sound answer (JSON text); faults of the exchange leave it sound."""
+    """Return the choice that a fault makes of a sound answer (JSON text); faults of the exchange leave it sound."""
     match fault:
         case "truncated":
             return Choice(content[: len(content) // 2], "length")
@@ -115,7 +115,7 @@ def spoiled(content: str, fault: str | None) -> Choice:
 
 
 def _wrong(value: object) -> object:
-    """A value of another JSON type."""
+    """Return a value of another JSON type."""
     return {"value": value} if isinstance(value, list | str) else [value]
 
 

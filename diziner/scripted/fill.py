@@ -1,4 +1,4 @@
-"""A value for any JSON Schema, made by walking it, with strings out of a supervisor's findings."""
+"""Filler of JSON Schemas: a value for any schema, with strings out of a supervisor's findings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Filler:
         self._numbers: dict[str, int] = {}
 
     def value(self, schema: Schema | bool | None = None, name: str = "", depth: int = 0) -> Any:
-        """A value of `schema`, which is the root schema or a part of it; `name` is the key it will have.
+        """Return a value of `schema`, which is the root schema or a part of it; `name` is the key it will have.
 
         Errors: UserError naming the key, where no value can be made.
         """
@@ -73,7 +73,7 @@ class Filler:
                 return None
 
     def resolved(self, schema: Schema | bool) -> Schema:
-        """The schema with references followed and `allOf` merged; `true` is any value."""
+        """Return the schema with references followed and `allOf` merged; `true` is any value."""
         merged: dict[str, Any] = {} if isinstance(schema, bool) else dict(schema)
         while "$ref" in merged or "allOf" in merged:
             parts = merged.pop("allOf", [])
@@ -93,7 +93,7 @@ class Filler:
         return self.value(merge(rest, resolved[0]), name, depth)
 
     def _member(self, members: Sequence[Any]) -> Any:
-        """The type in question where the enum is of type names, else the first member."""
+        """Return the type in question where the enum is of type names, else the first member."""
         finding = self._finding()
         wanted = (finding.type or "no entity") if finding else None
         return wanted if wanted in members else members[0]

@@ -1,4 +1,4 @@
-"""What a scripted supervisor takes from a request: spans in question, and how most annotators read them."""
+"""Findings of a scripted supervisor in a request: spans in question, and how most annotators read them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Finding:
     source: str = ""
 
     def instruction(self) -> str:
-        """The finding as one line of guidance, in words that scripted annotators follow."""
+        """Return the finding as one line of guidance, in words that scripted annotators follow."""
         quoted = f"“{self.span}”" if '"' in self.span else f'"{self.span}"'
         if self.type is None:
             return f"Never label {quoted}: it is no entity."
@@ -102,7 +102,7 @@ def _marked(text: str, names: Names) -> list[Finding]:
 
 
 def _read(span: str, value: str, names: Names) -> dict[str, str]:
-    """The entities of a reading: string -> type; empty for "no entity"."""
+    """Return the entities of a reading: string -> type; empty for "no entity"."""
     marks = {}
     for part in value.split("; "):
         bounded = _WITH_TEXT.match(part.strip())
@@ -113,7 +113,7 @@ def _read(span: str, value: str, names: Names) -> dict[str, str]:
 
 
 def _cases(text: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """(span, its readings with how many annotators gave each) in order; none where a span is only mentioned."""
+    """Yield (span, its readings with how many annotators gave each) in order; none where a span is only mentioned."""
     cases: list[tuple[str, list[tuple[str, int]]]] = []
     latest: list[list[tuple[str, int]]] = []
     for line in text.splitlines():
@@ -154,7 +154,7 @@ def _ruled(text: str, names: Names) -> list[Finding]:
 
 
 def _type(value: str, names: Names) -> str:
-    """The type in a consensus value, "" for no entity. BIO2 tags count as their types."""
+    """Return the type in a consensus value, "" for no entity. BIO2 tags count as their types."""
     value = re.sub(r"\(.*", "", value).strip(" \"'`*._")
     tags = [tag for tag in value.split() if tag.startswith(("B-", "I-"))]
     if tags:
@@ -166,7 +166,7 @@ def _type(value: str, names: Names) -> str:
 
 
 def _abbreviated(label: str, types: Sequence[str]) -> str | None:
-    """The one type whose name begins with a label, or else has its letters in order: PER, person."""
+    """Return the one type whose name begins with a label, or else has its letters in order: PER, person."""
     letters = label.casefold()
     beginning = [name for name in types if name.casefold().startswith(letters)]
     in_order = re.compile(".*".join(map(re.escape, letters)))

@@ -1,4 +1,4 @@
-"""Instructions as a scripted annotator understands them: which type a line gives to a quoted string."""
+"""Guidance as a scripted annotator understands it: which type an instruction gives to a quoted string."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Names:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, text: str) -> str | None:
-        """The type that a text names, by name or alias, whatever its case, with _ for spaces or without."""
+        """Return the type that a text names, by name or alias, whatever its case, with _ for spaces or without."""
         return self._by_form.get(_form(text))
 
     @cached_property
@@ -52,7 +52,7 @@ class _Mention(NamedTuple):
 
 
 def rulings(line: str, names: Names) -> dict[str, str | None]:
-    """What one line rules: quoted string -> type, or None for "no entity"; {} where it rules nothing.
+    """Return what one line rules: quoted string -> type, or None for "no entity"; {} where it rules nothing.
 
     `Label "Chicago" as location`            -> location
     `"Chicago" is not a person but a location` -> location

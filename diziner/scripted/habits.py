@@ -1,4 +1,4 @@
-"""The scripted annotators: how often each one errs, and in which way."""
+"""Habits of the scripted annotators: how often each one errs, and in which way."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _NAME = re.compile(rf"{PREFIX}(?P<profile>[a-z]+)(?P<variant>-[a-z0-9-]+)?")
 
 
 def habits_of(model: str) -> Habits:
-    """The habits behind a model name.
+    """Return the habits behind a model name.
 
     A provider's prefix is ignored (`openai/scripted-shy`). A suffix makes another annotator with the same
     rates and errors of its own (`scripted-shy-2`), save that every twin equals `scripted-careful`.

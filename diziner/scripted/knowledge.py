@@ -1,4 +1,4 @@
-"""World knowledge of scripted annotators: sentences whose mentions they have heard of, though not all.
+"""Knowledge of scripted annotators: sentences whose mentions they have heard of, though not all.
 
 Only for rehearsals: it is made of the shipped samples, gold included, and is asked for by an environment
 variable. Real annotators never come near it.
@@ -34,7 +34,7 @@ class Knowledge:
 
     @classmethod
     def of(cls, sentences: Mapping[str, Sequence[tuple[str, str]]]) -> Knowledge:
-        """Knowledge of sentences: text -> (string, type) in text order.
+        """Return knowledge of sentences: text -> (string, type) in text order.
 
         One mention in twenty, rounded up and chosen by hash, is forgotten: any corpus with a mention is known
         imperfectly.
@@ -50,7 +50,7 @@ class Knowledge:
         return cls(texts)
 
     def mentions(self, text: str, types: Collection[str]) -> Mentions | None:
-        """The known mentions of a text whose types are among `types`; None where the text is not known.
+        """Return the known mentions of a text whose types are among `types`; None where the text is not known.
 
         A text is also unknown where it has mentions, but none of these types: another scheme is meant.
         """
@@ -63,7 +63,7 @@ class Knowledge:
 
 @cache
 def knowledge_in(data: Path) -> Knowledge:
-    """Knowledge of the samples below a data directory (`*/sample.txt`).
+    """Return knowledge of the samples below a data directory (`*/sample.txt`).
 
     Labels become the readable names of the `guideline.yaml` beside a sample; without one they stay.
     A directory is read once in a process.
@@ -81,7 +81,7 @@ def knowledge_in(data: Path) -> Knowledge:
 
 
 def knowledge_from_environment() -> Knowledge | None:
-    """Knowledge of the data directory that DIZINER_SCRIPTED_KNOWLEDGE names; None where it is unset."""
+    """Return knowledge of the data directory that DIZINER_SCRIPTED_KNOWLEDGE names; None where it is unset."""
     directory = os.environ.get(VARIABLE)
     return knowledge_in(Path(directory)) if directory else None
 

@@ -1,4 +1,4 @@
-"""The OpenAI chat-completions protocol without sockets: a request's body in, a reply out."""
+"""Protocol of OpenAI's chat completions without sockets: a request's body in, a reply out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reply:
 
 
 def error(status: int, message: str, code: str | None, **headers: str) -> Reply:
-    """A reply with an error object as OpenAI's; header names are given with `_` for `-`."""
+    """Return a reply with an error object as OpenAI's; header names are given with `_` for `-`."""
     kind = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error"}.get(
         status, "invalid_request_error"
     )
@@ -38,13 +38,13 @@ def error(status: int, message: str, code: str | None, **headers: str) -> Reply:
 
 
 def models() -> Reply:
-    """The list of models, by their plain names."""
+    """Return the list of models, by their plain names."""
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in MODELS]
     return Reply(200, {"object": "list", "data": rows})
 
 
 def fingerprint_of(body: Mapping[str, Any]) -> str:
-    """A digest of a request body, whatever the order of its keys."""
+    """Return a digest of a request body, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -56,7 +56,7 @@ def complete(
     seed: int,
     knowledge: Knowledge | None = None,
 ) -> Reply:
-    """Reply to one chat-completions request.
+    """Return reply to one chat-completions request.
 
     `key` is the bearer token, "" without one: any but `faults.bad_key` is welcome. `attempt` counts requests
     with this body, from 0, so that a retry may meet another fate. The request's own `seed` adds to `seed`.
@@ -138,7 +138,7 @@ def _seed(body: Mapping[str, Any]) -> int:
 
 
 def _within_limit(body: Mapping[str, Any], choice: Choice) -> Choice:
-    """The choice, cut where the request allows fewer tokens."""
+    """Return the choice, cut where the request allows fewer tokens."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if not isinstance(limit, int) or choice.content is None or _tokens(choice.content) <= limit:
         return choice
@@ -174,7 +174,7 @@ def _completion(
 
 
 def _answering(choice: Choice) -> dict[str, Any] | None:
-    """The message of a choice, in its form."""
+    """Return the message of a choice, in its form."""
     message: dict[str, Any] = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
     match choice.form:
         case "parts":
@@ -189,5 +189,5 @@ def _answering(choice: Choice) -> dict[str, Any] | None:
 
 
 def _tokens(text: str) -> int:
-    """Tokens by length: four characters each, rounded up."""
+    """Return tokens by length: four characters each, rounded up."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)

@@ -1,4 +1,4 @@
-"""What a scripted annotator takes from a prompt. Only markers are relied upon, never the wording.
+"""Reading of a prompt by a scripted annotator. Only markers are relied upon, never the wording.
 
 The markers: `<document>`, `<instructions>`, type lines `- name: definition` followed by lines `yes: "a", "b"`
 and `no: "c"`, entities in JSON (`"text": ..., "type": ...`), and brackets (`[string|type]`).
@@ -74,12 +74,12 @@ def read(messages: Sequence[Message], types: Sequence[str]) -> Reading:
 
 
 def has_document(messages: Sequence[Message]) -> bool:
-    """Whether a user message holds a document."""
+    """Return whether a user message holds a document."""
     return any(message["role"] == "user" and sections(message["content"], "document") for message in messages)
 
 
 def sections(text: str, tag: str) -> list[str]:
-    """What stands between `<tag>` and `</tag>`: where one opens a line, only those that do.
+    """Return what stands between `<tag>` and `</tag>`: where one opens a line, only those that do.
 
     So a sentence that talks about the markers is not taken for a section.
     """
@@ -89,7 +89,7 @@ def sections(text: str, tag: str) -> list[str]:
 
 
 def type_names(lines: Iterable[str], types: Sequence[str]) -> Names:
-    """The type names of the type lines, with their labels in parentheses as aliases.
+    """Return the type names of the type lines, with their labels in parentheses as aliases.
 
     With `types`, these names alone; else those of the first list of type lines, in order.
     """

@@ -11,7 +11,7 @@ Schema = Mapping[str, Any]
 
 
 def kind_of(schema: Schema) -> str:
-    """The type a value gets: the first non-null one named, else what the keywords suggest, else string."""
+    """Return the type a value gets: the first non-null one named, else what the keywords suggest, else string."""
     named = schema.get("type")
     if isinstance(named, list):
         return next((kind for kind in named if kind != "null"), "null")
@@ -27,7 +27,7 @@ def kind_of(schema: Schema) -> str:
 
 
 def number_of(schema: Schema, kind: str) -> float:
-    """The smallest allowed multiple of the step, for integers; for others the middle of the range."""
+    """Return the smallest allowed multiple of the step, for integers; for others the middle of the range."""
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     step = schema.get("multipleOf", 1 if kind == "integer" else None)
@@ -46,7 +46,7 @@ def number_of(schema: Schema, kind: str) -> float:
 
 
 def pointed(root: Schema, reference: str) -> Schema:
-    """The part of a schema that a local reference (`#/$defs/name`) points to."""
+    """Return the part of a schema that a local reference (`#/$defs/name`) points to."""
     part: Any = root
     if not reference.startswith("#"):
         raise UserError(f"scripted supervisor: reference {reference!r}; only references within the schema are allowed")

@@ -59,7 +59,7 @@ class ScriptedServer:
 
     @property
     def base_url(self) -> str:
-        """What clients call the API base: `http://127.0.0.1:PORT/v1`."""
+        """API base for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
     def __enter__(self) -> ScriptedServer:
@@ -75,7 +75,7 @@ class ScriptedServer:
         self._thread.join()
 
     def reply_to(self, body: bytes, key: str) -> Reply:
-        """The reply to one chat request, after its latency."""
+        """Return the reply to one chat request, after its latency."""
         try:
             value = json.loads(body)
         except ValueError:
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(models() if self.path in _MODELS else error(404, f"No such address: GET {self.path}", None))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are counted, not logged."""
+        """Log nothing: requests are counted."""
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")

@@ -1,4 +1,4 @@
-"""How strings of a prompt are compared, quoted and found in a document."""
+"""Strings of a prompt: how they are compared, quoted and found in a document."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”|«([^»\n]+)»')
 
 
 def normal(text: str) -> str:
-    """The form in which two surface strings are the same: one space between words, case folded."""
+    """Return the form in which two surface strings are the same: one space between words, case folded."""
     return " ".join(text.split()).casefold()
 
 
 def quotations(line: str) -> list[str]:
-    """The quoted strings of a line that are short enough to be mentions, in order."""
+    """Return the quoted strings of a line that are short enough to be mentions, in order."""
     return [found for match in QUOTED.finditer(line) if (found := quoted(match))]
 
 
 def quoted(match: re.Match[str]) -> str:
-    """The string inside a match of `QUOTED`, or "" where it is blank or too long for a mention."""
+    """Return the string inside a match of `QUOTED`, or "" where it is blank or too long for a mention."""
     text = next(group for group in match.groups() if group is not None).strip()
     return text if 0 < len(text.split()) <= MOST_WORDS else ""
 
 
 def occurrences(string: str, document: str) -> Iterator[tuple[int, int]]:
-    """Character offsets `[start, end)` of a string in a document: whole words, any white space between them.
+    """Yield character offsets `[start, end)` of a string in a document: whole words, any white space between them.
 
     White space may also be absent, since a text may be its tokens joined or the same text as printed.
     """

@@ -24,7 +24,7 @@ _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")  # letters, two of which are a fla
 
 
 def may_begin(token: str, at: int) -> bool:
-    """Whether a mention may begin at character `at` of a token: beside a mark, never within a word.
+    """Return whether a mention may begin at character `at` of a token: beside a mark, never within a word.
 
     >>> [may_begin("d'Orange", 2), may_begin("#Oslo", 1), may_begin("England", 3), may_begin("3.5", 2)]
     [True, True, False, False]
@@ -33,7 +33,7 @@ def may_begin(token: str, at: int) -> bool:
 
 
 def may_end(token: str, at: int) -> bool:
-    """Whether a mention may end before character `at` of a token: beside a mark, or where a suffix is joined.
+    """Return whether a mention may end before character `at` of a token: beside a mark, or where a suffix is joined.
 
     It is taken for granted that the mention begins where a word does, as `may_begin` says.
 
@@ -52,12 +52,12 @@ def may_end(token: str, at: int) -> bool:
 
 
 def _is_whole(token: str, at: int) -> bool:
-    """Whether nothing that can be seen stands before or after."""
+    """Return whether nothing that can be seen stands before or after."""
     return not _visible(token[:at]) or not _visible(token[at:])
 
 
 def _divides(token: str, at: int) -> bool:
-    """Whether the border would cut what is read as one character."""
+    """Return whether the border would cut what is read as one character."""
     before, after = token[at - 1], token[at]
     if unicodedata.category(after).startswith("M") or _CONTINUES.match(after):
         return True
@@ -88,7 +88,7 @@ def _beside_mark(token: str, at: int, begins: bool) -> bool:
 
 
 def _run(text: str) -> int:
-    """How many letters and digits a text begins with; many for a script in which one character can be a name."""
+    """Return how many letters and digits a text begins with; many for a script in which one character can be a name."""
     match = re.match(r"[^\W_]*", text)
     length = match.end() if match else 0
     return 2 if length == 1 and _JOINING.match(text) else length
@@ -100,5 +100,5 @@ def _visible(text: str) -> str:
 
 @cache
 def is_mark(character: str) -> bool:
-    """Whether a character is punctuation or a symbol."""
+    """Return whether a character is punctuation or a symbol."""
     return unicodedata.category(character)[0] in "PS"

@@ -78,7 +78,7 @@ def without_invisible(text: str) -> str:
 
 @cache
 def is_invisible(character: str) -> bool:
-    """Whether a character has no shape of its own: format and control characters, variation selectors.
+    """Return whether a character has no shape of its own: format and control characters, variation selectors.
 
     >>> [is_invisible(c) for c in ("\\u200b", "\\xad", "\\ufe0f", " ", "a")]
     [True, True, True, False, False]
@@ -92,7 +92,8 @@ def is_invisible(character: str) -> bool:
 
 @cache
 def is_removable(character: str) -> bool:
-    """Whether a combining mark is folded away: accents and vowel points, not the vowels of Indic scripts or Thai."""
+    """Return whether a combining mark is folded away: accents and vowel points, not the vowels of Indic scripts or
+    Thai."""
     return bool(_ACCENTS.match(character) or _POINTS.match(character))
 
 
@@ -174,7 +175,7 @@ def _add(text: str, offset: int, table: _Table, pieces: list[str], first: list[i
 
 
 def _escapes(text: str, without: str) -> list[tuple[int, int, str]]:
-    """Escapes of the Penn Treebank and of HTML: where they stand and what they mean."""
+    """Return escapes of the Penn Treebank and of HTML: where they stand and what they mean."""
     found = []
     for match in _ESCAPE.finditer(text):
         written = match.group()
@@ -188,7 +189,7 @@ def _escapes(text: str, without: str) -> list[tuple[int, int, str]]:
 
 
 class _Table(dict[str, str]):
-    """What each character folds to, worked out when it first occurs."""
+    """Table of what each character folds to, worked out when it first occurs."""
 
     def __init__(self, without: str) -> None:
         super().__init__()
@@ -206,7 +207,7 @@ def _table(without: str) -> _Table:
 
 @cache
 def _kinds_of(character: str) -> frozenset[str]:
-    """The kinds of folding that change a character."""
+    """Return the kinds of folding that change a character."""
     return frozenset(kind for kind in KINDS if _folded(character, kind) != _folded(character, ""))
 
 

@@ -1,4 +1,4 @@
-"""From answered strings to token spans: where in a document a model's entity stands."""
+"""Matching of answered strings to token spans: where in a document a model's entity stands."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def match_answers(
     occurrences: Literal["all", "ordered"] = "all",
     matching: Matching = "lenient",
 ) -> Matches:
-    """Locate `answers`, pairs of (surface string, label), as token spans of `document`.
+    """Return locate `answers`, pairs of (surface string, label), as token spans of `document`.
 
     A string matches a run of whole tokens whose characters, whitespace aside, equal its own: `U.N.`
     matches the token `U.N.` and the tokens `U . N .`; `Ann` never matches in `Annual`. Where an exact
@@ -128,13 +128,13 @@ def _why_not(view: TokenView, surface: str, located: Located) -> str:
 
 
 def _unique_by_folded(types: Sequence[str]) -> dict[str, str]:
-    """Folded label -> label, without the folded labels that several types share."""
+    """Return folded label -> label, without the folded labels that several types share."""
     shared = Counter(fold(label) for label in dict.fromkeys(types))
     return {fold(label): label for label in types if shared[fold(label)] == 1}
 
 
 def _next_free(found: Sequence[Span], claimed: set[Span], cursor: int) -> list[Span]:
-    """The occurrence an answer consumes, as a list of one, or an empty list if none is left."""
+    """Return the occurrence an answer consumes, as a list of one, or an empty list if none is left."""
     extents = {(span.start, span.end) for span in claimed}
     free = [span for span in found if (span.start, span.end) not in extents]
     clear = [span for span in free if not any(span.start < end and start < span.end for start, end in extents)]

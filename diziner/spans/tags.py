@@ -1,4 +1,4 @@
-"""The one codec between BIO2 tags and spans."""
+"""Codec between BIO2 tags and spans, the only one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tags_to_spans(tags: Sequence[str]) -> tuple[Span, ...]:
 
 
 def ill_formed(tags: Sequence[str]) -> int:
-    """How many `I-` tags `tags_to_spans` repairs by opening a span: 0 for valid BIO2. Same errors."""
+    """Count the `I-` tags that `tags_to_spans` repairs by opening a span: 0 for valid BIO2. Same errors."""
     return sum(repaired for _, _, _, repaired in _runs(tags))
 
 

@@ -78,7 +78,7 @@ class TokenView:
         return fold(" ".join(self._document.text.split()))
 
     def locate(self, surface: str, lenient: bool) -> Located:
-        """The places of the first form of `surface` that is found.
+        """Return the places of the first form of `surface` that is found.
 
         Runs of whole tokens: as it stands, then folded, then both again without punctuation around it. `lenient`
         first looks for it as it stands inside tokens, and as a last resort folds all that `fold_deep` does.
@@ -91,16 +91,16 @@ class TokenView:
         return self._last_resort((surface, bare)) if lenient else Located()
 
     def characters(self, span: Span) -> Range:
-        """The characters of a span's tokens, from the first of them to the last."""
+        """Return the characters of a span's tokens, from the first of them to the last."""
         return self.offsets[span.start][0], self.offsets[span.end - 1][1]
 
     def contains(self, surface: str) -> bool:
-        """Whether the text has the string anywhere, also inside tokens, in any of its plain forms."""
+        """Return whether the text has the string anywhere, also inside tokens, in any of its plain forms."""
         forms = (" ".join(form.split()) for form in (surface, strip_punctuation(surface)))
         return any(form and fold(form) in self._flat for form in forms)
 
     def _plainly(self, form: str, lenient: bool) -> Located | None:
-        """The places of one form without deep folding."""
+        """Return the places of one form without deep folding."""
         squeezed = squeeze(form)
         if ranges := self._exact.find(squeezed):
             return Located(ranges)
@@ -146,13 +146,13 @@ class _Joined:
         self._ends = dict(zip(reversed(offsets[1:]), range(len(parts), 0, -1), strict=False))
 
     def replaced(self, text: str) -> _Joined:
-        """The same tokens in another form of equal length."""
+        """Return the same tokens in another form of equal length."""
         other = object.__new__(_Joined)
         other.text, other._starts, other._ends = text, self._starts, self._ends
         return other
 
     def find(self, needle: str) -> list[Range]:
-        """The runs of whole tokens that make up the needle."""
+        """Return the runs of whole tokens that make up the needle."""
         found: list[Range] = []
         at = self.text.find(needle) if needle else -1
         while at != -1:
@@ -191,7 +191,7 @@ class _DeepView:
         return list(accumulate((len(token) + 1 for token in self._tokens), initial=0))[:-1]
 
     def find(self, form: str) -> list[_Hit]:
-        """The matches of a string that begin and end where a mention may."""
+        """Return the matches of a string that begin and end where a mention may."""
         needle = deep_text(form)
         return [hit for at in _occurrences(self._text, needle) if (hit := self._hit(at, at + len(needle)))]
 
@@ -227,5 +227,5 @@ def _is_inside(rest: str) -> bool:
 
 
 def _look(text: str) -> str:
-    """What is left of a string without the differences that nobody sees or that plain matching overlooks."""
+    """Return what is left of a string without the differences that nobody sees or that plain matching overlooks."""
     return squeeze_fold(without_invisible(text))

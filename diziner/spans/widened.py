@@ -48,6 +48,6 @@ def widened_in(documents: Sequence[Document], annotations: Sequence[Annotation])
 
 
 def counted(found: Iterable[Widened]) -> dict[str, object]:
-    """Their number, and the first few of them."""
+    """Return their number, and the first few of them."""
     every = list(found)
     return {"count": len(every), "examples": [each._asdict() for each in every[:EXAMPLES]]}

@@ -28,7 +28,7 @@ class _Tokens(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What one file has of a document: a row, and the document itself if the file has texts."""
+    """Source of a document in one file: a row, and the document itself if the file has texts."""
 
     row: Annotation
     document: Document | None
@@ -55,7 +55,7 @@ def with_common_tokens(
 
 
 def widened_of(file: LabelledFile, ids: Collection[str]) -> dict[str, object]:
-    """How many of these documents' spans have more in their tokens than was given or answered, with examples."""
+    """Return how many of these documents' spans have more in their tokens than was given or answered, with examples."""
     texts = file.documents or {}
     rows = (row for row in file.annotations if row.id in ids and row.id in texts)
     return counted(each for row in rows for each in widened_spans(texts[row.id], row.spans, row.characters))
@@ -83,7 +83,7 @@ def _common_tokens(sources: Sequence[_Source], text: Document | None) -> _Tokens
 
 
 def _places(source: _Source, base: Sequence[str]) -> list[Range]:
-    """Where a row's spans stand among the document's letters: its characters that are no white space."""
+    """Return where a row's spans stand among the document's letters: its characters that are no white space."""
     row, document, _ = source
     if document is not None and row.characters:
         before = [0, *accumulate(not character.isspace() for character in document.text)]
@@ -99,7 +99,7 @@ def _ranges(tokens: Sequence[str]) -> tuple[Range, ...]:
 
 
 def _file(file: LabelledFile, common: Mapping[str, _Tokens]) -> LabelledFile:
-    """The file with other tokens for some documents, and its spans as positions in these."""
+    """Return the file with other tokens for some documents, and its spans as positions in these."""
     rows = [_row(_source(file, row), common[row.id]) if row.id in common else row for row in file.annotations]
     lost = sum(len(old.spans) - len(new.spans) for old, new in zip(file.annotations, rows, strict=True))
     documents = file.documents and {name: _document(each, common.get(name)) for name, each in file.documents.items()}

@@ -69,7 +69,7 @@ def read_plain(path: Path) -> LabelledFile:
 
 
 def read_texts(path: Path) -> dict[str, Document]:
-    """The documents of a file by id, whether it has labels or not; ids as in `LabelledFile`.
+    """Return the documents of a file by id, whether it has labels or not; ids as in `LabelledFile`.
 
     Errors: UserError as `read_plain`, but for labels, which are not looked at.
     """
@@ -157,7 +157,7 @@ def _has_spans_only(path: Path) -> bool:
 
 
 def _first_row(path: Path) -> Mapping[str, Any]:
-    """The first row of JSON Lines; empty where it is none, about which the reader has more to say."""
+    """Return the first row of JSON Lines; empty where it is none, about which the reader has more to say."""
     line = next((line for _, line in text_lines(path) if line.strip()), "")
     try:
         value = json.loads(line)
@@ -167,7 +167,7 @@ def _first_row(path: Path) -> Mapping[str, Any]:
 
 
 def _failures_of(path: Path) -> dict[str, object]:
-    """What rows of JSON Lines that the reader found good have under `failure`, by place."""
+    """Return what rows of JSON Lines that the reader found good have under `failure`, by place."""
     return {
         f"{path}:{number}": json.loads(line).get("failure") for number, line in text_lines(path) if '"failure"' in line
     }
@@ -182,7 +182,7 @@ def _failure(value: object, where: str) -> Failure | None:
 
 
 def _layout(path: Path) -> Layout:
-    """The columns of a parquet file, ids and failures included; other kinds are left to their readers."""
+    """Return the columns of a parquet file, ids and failures included; other kinds are left to their readers."""
     if path.suffix == ".parquet" and path.is_file():
         import pyarrow
         import pyarrow.parquet

@@ -1,4 +1,4 @@
-"""Whether labelled files are of the same documents, and the tokens of those."""
+"""Match of labelled files: are they of the same documents, and the tokens of those."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def require_same_documents(files: Sequence[LabelledFile]) -> None:
 
 
 def common_documents(files: Sequence[LabelledFile]) -> frozenset[str]:
-    """The ids that every file has.
+    """Return the ids that every file has.
 
     Errors: UserError if there are none.
     """
@@ -56,7 +56,8 @@ def common_documents(files: Sequence[LabelledFile]) -> frozenset[str]:
 def joined_documents(
     files: Sequence[LabelledFile], texts: tuple[Path, Mapping[str, Document]] | None, wanted: Collection[str]
 ) -> dict[str, Document] | None:
-    """The documents of these ids from all files that have tokens, and from a file of `texts`; None if none has any.
+    """Return the documents of these ids from all files that have tokens, and from a file of `texts`; None if none has
+    any.
 
     Errors: UserError for a document with other tokens in one file than in another, one without tokens, and
     a span that is outside its document.

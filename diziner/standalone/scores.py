@@ -1,4 +1,4 @@
-"""Every scoring protocol in detail: micro score, score per type, counts per document, intervals."""
+"""Scores by every protocol in detail: micro score, score per type, counts per document, intervals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ProtocolScores:
 
 
 def chosen_protocols(text: str) -> tuple[str, ...]:
-    """Protocols from `all` (those that are built in) or names with commas between them.
+    """Return protocols from `all` (those that are built in) or names with commas between them.
 
     In the order of `PROTOCOLS`, then those of plug-ins as named. Errors: UserError for an unknown name.
 
@@ -82,7 +82,8 @@ def protocol_scores(
 
 
 def scores_to_json(name: str, scores: ProtocolScores, samples: int, seed: int) -> dict[str, Any]:
-    """A protocol's name, score, counts, types, and 95 % document bootstrap interval (None for a pooled protocol)."""
+    """Return a protocol's name, score, counts, types, and 95 % document bootstrap interval (None for a pooled
+    protocol)."""
     interval = None if scores.counts is None else document_bootstrap(scores.counts, samples, seed=seed)
     return {
         "name": protocol_named(name).title,
@@ -94,7 +95,8 @@ def scores_to_json(name: str, scores: ProtocolScores, samples: int, seed: int) -
 
 
 def difference_to_json(first: ProtocolScores, second: ProtocolScores, samples: int, seed: int) -> dict[str, Any]:
-    """F1 of the first prediction minus F1 of the second: paired 95 % interval, p-value of a randomization test."""
+    """Return F1 of the first prediction minus F1 of the second: paired 95 % interval, p-value of a randomization
+    test."""
     if first.counts is None or second.counts is None:
         change = first.micro.f1 - second.micro.f1
         return {"difference": change, "low": None, "high": None, "p_value": None}
@@ -103,7 +105,7 @@ def difference_to_json(first: ProtocolScores, second: ProtocolScores, samples: i
 
 
 def _by_type(gold: Spans, predicted: Spans) -> dict[str, tuple[dict[str, list[Span]], dict[str, list[Span]]]]:
-    """Gold and predicted spans of each type, by name, in the documents where either side has one."""
+    """Return gold and predicted spans of each type, by name, in the documents where either side has one."""
     found: dict[str, tuple[dict[str, list[Span]], dict[str, list[Span]]]] = {}
     for side, spans in enumerate((gold, predicted)):
         for id_, row in spans.items():
@@ -125,7 +127,7 @@ def _document_counts(
 
 
 def json_text(value: object) -> str:
-    """JSON with sorted keys, floats at 6 places, two spaces, a newline at the end. Never NaN.
+    """Return JSON with sorted keys, floats at 6 places, two spaces, a newline at the end. Never NaN.
 
     >>> print(json_text({"b": -0.0000001, "a": (1, 2 / 3)}), end="")
     {

@@ -1,4 +1,4 @@
-"""Phase 4 in code: what the supervisor decided is applied to the guideline, within its limits."""
+"""Application of the supervisor's decisions to the guideline, within its limits (phase 4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DROPPED = "dropped"  # how every outcome begins that leaves the guideline as it 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What phase 4 decided about one candidate: add, merge (with `target`, whose text becomes `text`),
+    """Decision of phase 4 about one candidate: add, merge (with `target`, whose text becomes `text`),
     replace (`target` gives way) or drop. `parent` puts an added one below a top-level instruction."""
 
     candidate: str
@@ -37,7 +37,7 @@ class Integrated:
 
 
 def numbered(candidates: Sequence[Candidate], guideline: Guideline) -> list[Candidate]:
-    """Candidates with ids of the next round: C2.1, C2.2 for common ones, S2.1, S2.2 for specific ones; an id
+    """Return candidates with ids of the next round: C2.1, C2.2 for common ones, S2.1, S2.2 for specific ones; an id
     that a person has used is passed over."""
     used = {instruction.id for instruction in all_instructions(guideline)}
     counts = {"C": 0, "S": 0}
@@ -59,7 +59,7 @@ def integrate(
     max_words: int,
     max_change: float | None = None,
 ) -> Integrated:
-    """The guideline of the next round: everything that stood is kept unless a decision names it.
+    """Return the guideline of the next round: everything that stood is kept unless a decision names it.
 
     A candidate without a decision is added. A decision that names an instruction that does not exist, or one
     of another annotator, falls back to adding. An outcome is: added, added below ID, merged into ID,
@@ -106,7 +106,7 @@ def _applied(
     changed: Mapping[str, int],
     guideline: Guideline,
 ) -> tuple[list[Instruction] | None, str, str]:
-    """The block after a decision (None: as it was), the outcome, and the id of the instruction it changes."""
+    """Return the block after a decision (None: as it was), the outcome, and the id of the instruction it changes."""
     new = candidate.instruction
     places = {instruction.id: position for position, instruction in enumerate(block)}
     target = decision.target or candidate.replaces
@@ -141,7 +141,7 @@ def _applied(
 
 
 def _shown_words(blocks: Mapping[str | None, Sequence[Instruction]]) -> int:
-    """The most words of instructions that one annotator is shown."""
+    """Return the most words of instructions that one annotator is shown."""
     own = [words_of(entries) for name, entries in blocks.items() if name is not None]
     return words_of(blocks[None]) + max(own, default=0)
 

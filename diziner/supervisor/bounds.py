@@ -1,4 +1,4 @@
-"""What a new instruction must keep to, checked in code: a limit that is only asked for is no limit (D17)."""
+"""Bounds on new instructions, checked in code: a limit that is only asked for is no limit (D17)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def within_limits(
     foreign: frozenset[str] = frozenset(),
     rejected: Sequence[str] = (),
 ) -> tuple[list[Candidate], list[Cut]]:
-    """Candidates that may go on, in order, and what was cut, each with the reason.
+    """Return candidates that may go on, in order, and what was cut, each with the reason.
 
     Cut are examples that are long enough to give a document away or name no type of the scheme, and
     candidates that name neither a type nor a string of their disagreements (nobody could follow such a line),
@@ -75,13 +75,14 @@ def within_limits(
 
 
 def foreign_words(text: str, foreign: frozenset[str]) -> str:
-    """Why a text is no answer to its own case: it takes over words of the worked examples. Empty if it does not."""
+    """Return why a text is no answer to its own case: it takes over words of the worked examples. Empty if it does
+    not."""
     found = [word for word in dict.fromkeys(_words(text)) if word in foreign]
     return f"takes over from the worked examples: {', '.join(found)}" if found else ""
 
 
 def foreign_to(guideline: Guideline, shown: Iterable[str], words: Iterable[str]) -> frozenset[str]:
-    """Those of `words` (the worked examples' own) that neither the guideline nor the disagreements contain."""
+    """Return those of `words` (the worked examples' own) that neither the guideline nor the disagreements contain."""
     own = [guideline.goal.documents, guideline.goal.purpose, guideline.goal.types, guideline.goal.use]
     own += [text for t in guideline.types for text in (t.name, t.definition, *t.positive, *t.negative)]
     own += [text for top in guideline.common for text in _all_texts(top)]
@@ -91,7 +92,7 @@ def foreign_to(guideline: Guideline, shown: Iterable[str], words: Iterable[str])
 
 
 def contradiction(candidate: Candidate, guideline: Guideline, beside: Iterable[Instruction] = ()) -> str:
-    """Why a candidate cannot stand beside what binds the same annotator: the same text annotated otherwise.
+    """Return why a candidate cannot stand beside what binds the same annotator: the same text annotated otherwise.
 
     The instruction that it replaces does not count. Empty if there is none.
     """
@@ -112,12 +113,12 @@ def contradiction(candidate: Candidate, guideline: Guideline, beside: Iterable[I
 
 
 def words_of(instructions: Iterable[Instruction]) -> int:
-    """Words of instructions with their children and examples, as annotators are shown them."""
+    """Return words of instructions with their children and examples, as annotators are shown them."""
     return sum(len(text.split()) for top in instructions for text in _all_texts(top))
 
 
 def folded(text: str) -> str:
-    """A text as it is compared: case, spacing and a full stop at the end do not count."""
+    """Return a text as it is compared: case, spacing and a full stop at the end do not count."""
     return " ".join(text.casefold().split()).rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Phase 2: what is particular to one annotator; all annotators are asked about at once."""
+"""Diagnosis (phase 2): what is particular to one annotator; all annotators are asked about at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diziner.supervisor.phases import Question, Supervisor, shown
 def diagnose(
     supervisor: Supervisor, evidence: Evidence, patterns: Sequence[str]
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """Each diagnosis by annotator, and the needs that go on. `patterns` are named as dealt with elsewhere.
+    """Return each diagnosis by annotator, and the needs that go on. `patterns` are named as dealt with elsewhere.
 
     Annotators of the coalition are left alone unless `specific_for_all`; so are those without disagreement.
     """

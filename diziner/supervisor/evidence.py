@@ -1,4 +1,4 @@
-"""What the supervisor is shown of a round: its disagreements, in the type names that annotators know."""
+"""Evidence that the supervisor is shown of a round: its disagreements, in the type names that annotators know."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Evidence:
     gold: bool = False
 
     def texts(self) -> list[str]:
-        """Every text of a document that the supervisor may be shown."""
+        """Return every text of a document that the supervisor may be shown."""
         groups = [*self.groups, *(group for entries in self.by_annotator.values() for group in entries)]
         return [example.context for group in groups for example in group.examples]
 
@@ -35,7 +35,7 @@ class Evidence:
 def evidence_from_json(
     value: Mapping[str, Any], report: str, types: Sequence[EntityType], gold: bool = False
 ) -> Evidence:
-    """From a checked disagreements.json and the report beside it.
+    """Make evidence from a checked disagreements.json and the report beside it.
 
     In groups, labels are replaced by the types' names and O by "no entity": annotators know no labels.
     """

@@ -1,4 +1,4 @@
-"""Between two rounds: which guideline the next one builds on, who takes part, whether refinement goes on."""
+"""History of rounds: which guideline the next one builds on, who takes part, whether refinement goes on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from diziner.supervisor.settings import SupervisorSettings
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """What a refinement begins with.
+    """State that a refinement begins with.
 
     `guideline` is the base (its `round` is the round before, also where an earlier round's guideline is taken
     up again), `agreement` the overall agreement under it of those who go on, `accepted` False if the round before
@@ -33,7 +33,7 @@ class StartingPoint:
 def starting_point(
     guideline: Guideline, agreement: Agreement, record: Mapping[str, Any] | None, settings: SupervisorSettings
 ) -> StartingPoint:
-    """From a round's guideline, its agreement and the record of the refinement that led to it (None for round 0).
+    """Decide it by a round's guideline, its agreement and the record of the refinement that led to it (None: round 0).
     All of it is label-free.
 
     Agreement of different documents says little: `accept: agreement` wants one fixed pilot set, and the other
@@ -64,13 +64,13 @@ def starting_point(
 
 
 def base_to_json(start: StartingPoint, settings: SupervisorSettings) -> dict[str, Any]:
-    """What the next step needs to take this one back; the guideline itself only where that can happen."""
+    """Return what the next step needs to take this one back; the guideline itself only where that can happen."""
     keep = settings.accept == "agreement"
     return {"agreement": start.agreement, "guideline": guideline_to_json(start.guideline) if keep else None}
 
 
 def _worst(mean: Mapping[str, float], settings: SupervisorSettings) -> str:
-    """The annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
+    """Return the annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
     if settings.drop_worst_margin is None or len(mean) <= settings.drop_worst_keep:
         return ""
     exact = {name: as_written(value) for name, value in mean.items()}

@@ -1,4 +1,4 @@
-"""Phase 3: findings become instructions, for everyone or for one annotator; the goal may be rewritten."""
+"""Instructions (phase 3): written from findings, for everyone or for one annotator; the goal may be rewritten."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from diziner.supervisor.phases import Question, Supervisor
 
 
 def new_instructions(supervisor: Supervisor, findings: Sequence[Finding]) -> list[Candidate]:
-    """The instructions that the supervisor writes for the findings, each with its receipt, not yet numbered."""
+    """Return the instructions that the supervisor writes for the findings, each with its receipt, not yet numbered."""
     settings = supervisor.settings
     one = settings.batch == "one"
     chunks: list[tuple[Finding, ...]]
@@ -48,7 +48,7 @@ def new_instructions(supervisor: Supervisor, findings: Sequence[Finding]) -> lis
 
 
 def new_goal(supervisor: Supervisor, findings: Sequence[Finding]) -> Goal:
-    """The goal, changed only as a whole and only with text in every section."""
+    """Return the goal, changed only as a whole and only with text in every section."""
     question = Question("\n".join(finding.text for finding in findings), 1)
     value = supervisor.ask("goal", [question])[0].value
     before = supervisor.guideline.goal

@@ -1,4 +1,4 @@
-"""Phase 4: the supervisor decides how the new instructions join those that stand."""
+"""Integration (phase 4): the supervisor decides how the new instructions join those that stand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diziner.supervisor.phases import Question, Supervisor, instruction_lines
 
 
 def decide(supervisor: Supervisor, candidates: Sequence[Candidate]) -> dict[str, Decision]:
-    """A decision for each candidate that the supervisor spoke about, by id; not asked where there is nothing
+    """Return a decision for each candidate that the supervisor spoke about, by id; not asked where there is nothing
     to weigh."""
     guideline, one = supervisor.guideline, supervisor.settings.batch == "one"
     chunks: list[list[Candidate]] = []

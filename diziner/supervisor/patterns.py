@@ -1,4 +1,4 @@
-"""Phase 1: what the annotators disagree about, and why."""
+"""Patterns (phase 1): what the annotators disagree about, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from diziner.supervisor.phases import Question, Supervisor, shown
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an instruction should settle: text for the prompt, what caused it, whom it concerns."""
+    """Finding that an instruction should settle: text for the prompt, what caused it, whom it concerns."""
 
     text: str
     groups: tuple[ErrorGroup, ...]
@@ -25,7 +25,7 @@ class Finding:
 def find_patterns(
     supervisor: Supervisor, evidence: Evidence, foreign: frozenset[str]
 ) -> tuple[list[dict[str, Any]], list[Finding], list[Cut]]:
-    """The patterns as answered, the findings that go on, and what was cut because it only repeats the worked
+    """Return the patterns as answered, the findings that go on, and what was cut because it only repeats the worked
     examples (`foreign`: their words)."""
     settings = supervisor.settings
     one = settings.batch == "one"

@@ -1,4 +1,4 @@
-"""The supervisor's questions: every phase is a prompt, a schema and the context that all phases share."""
+"""Phases of refinement: each a prompt, a schema and the context that all phases share."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Supervisor:
     usage: list[Usage] = field(default_factory=list)
 
     def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
-        """All questions of a phase at once; one dialogue per question, failures included."""
+        """Return all questions of a phase at once; one dialogue per question, failures included."""
         requests = [self._request(phase, question) for question in questions]
         # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
         ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
@@ -78,7 +78,7 @@ class Supervisor:
         return dialogues
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
-        """An unreadable answer leaves the guideline as it was; an unreachable supervisor must not."""
+        """Raise for an unreachable supervisor; an unreadable answer leaves the guideline as it was."""
         outages = [d.failure for d in dialogues if d.failure is not None and d.failure.code in OUTAGES]
         if outages:
             raise ProviderError(
@@ -115,18 +115,19 @@ class Supervisor:
 
 
 def shown(groups: Sequence[ErrorGroup]) -> str:
-    """Groups of disagreements as the supervisor sees them."""
+    """Return groups of disagreements as the supervisor sees them."""
     return render("supervisor/disagreements.v1", groups=groups, limit=EXAMPLES_SHOWN)
 
 
 def instruction_lines(instruction: Instruction) -> list[str]:
-    """An instruction and its children as prompt lines, each with its id."""
+    """Return an instruction and its children as prompt lines, each with its id."""
     lines = [f"- {instruction.id}: {instruction.text}"]
     return lines + [f"  - {child.id}: {child.text}" for child in instruction.children]
 
 
 def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] | None:
-    """The phase's schema as sent: with its bounds for grammars; for hosted models without, and in the strict subset."""
+    """Return the phase's schema as sent: with its bounds for grammars; for hosted models without, and in the strict
+    subset."""
     if structured not in {"json_schema", "grammar"}:
         return None
     bounds = frozenset() if structured == "grammar" else _BOUNDS

@@ -1,4 +1,4 @@
-"""A round's refinement: patterns, diagnoses, instructions and goal, integration (method section 8)."""
+"""Refinement of a round: patterns, diagnoses, instructions and goal, integration (method section 8)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Refinement:
 def refine(
     start: StartingPoint, evidence: Evidence, settings: SupervisorSettings, asker: Asker, label: str
 ) -> Refinement:
-    """The guideline of the next round, from where this round leaves off and its disagreements; no labels are seen.
+    """Return the guideline of the next round, from where this round leaves off and its disagreements; no labels are
+    seen.
 
     Cumulative: goal and instructions of the round are the supervisor's starting point, and stand unless a
     decision of phase 4 names them. Where no phase yields anything usable, or refinement has ended, the guideline
@@ -72,7 +73,7 @@ def refine(
 
 
 def _record(start: StartingPoint, settings: SupervisorSettings, supervisor: Supervisor) -> dict[str, Any]:
-    """The record of a refinement that changes nothing."""
+    """Return the record of a refinement that changes nothing."""
     return {
         "round": start.guideline.round + 1,
         "agreement": start.agreement,

@@ -1,4 +1,4 @@
-"""The supervisor's settings (params `supervisor`): its model, how much it sees at once, and its limits."""
+"""Supervisor settings (params `supervisor`): its model, how much it sees at once, and its limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diziner.prompting.request import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """How the supervisor works; every limit is enforced in code, not only asked for.
+    """Settings of the supervisor; every limit is enforced in code, not only asked for.
 
     `batch`: all (each phase sees everything in one call) or one (one disagreement, principle or candidate
     a call, for small models). A round brings at most `max_patterns` patterns, `max_common` new common
@@ -45,7 +45,7 @@ class SupervisorSettings:
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:
-    """From params `supervisor`, already checked by its schema."""
+    """Make settings from params `supervisor`, already checked by its schema."""
     model = dict(entry["model"])
     if "stop" in model:
         model["stop"] = tuple(model["stop"])

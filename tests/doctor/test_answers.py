@@ -8,14 +8,16 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doctor_place import Clinic, make_clinic, make_template, require_permissions, unprivileged
 
-from diziner.common.files import write_jsonl
+from diziner.llm.rows import Reply
 from diziner.llm.store import ResponseStore
+from diziner.llm.tape import provenance_of, read_tape, write_tape
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 TAPE = Path("data/conll2003/tape.jsonl")
@@ -141,8 +143,8 @@ def make_a_folder(path: Path) -> None:
 TAPES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-100]), f"{TAPE}:"),
     "edited": (edit(lambda rows: rows[-1]["request"].update(seed=7)), "the key does not fit the request"),
-    "no response": (edit(lambda rows: rows[-1].pop("response")), "not a tape row"),
-    "no object": (edit(lambda rows: rows.append(5)), "not a tape row"),
+    "no response": (edit(lambda rows: rows[-1].pop("response")), "not a row of this tape: has provenance, usage"),
+    "no object": (edit(lambda rows: rows.append(5)), "not a row of this tape: not an object"),
     "no provenance": (edit(lambda rows: rows.pop(0)), f"{TAPE}:1: not a tape"),
     "no UTF-8": (lambda path: path.write_bytes(b"\xff" + path.read_bytes()), "not UTF-8"),
     "empty": (lambda path: path.write_bytes(b""), f"{TAPE}:1: not a tape"),
@@ -185,7 +187,7 @@ def test_the_store_is_counted_also_while_another_process_writes_to_it(clinic: Cl
     assert clinic.findings("--strict", own_process=True)["answers store"]["facts"]["responses"] == 40
     store.put(asked(40), Response("yes", "stop"))
     facts = clinic.findings("--strict", own_process=True)["answers store"]["facts"]
-    assert (facts["responses"], facts["layout"]) == (41, 1)
+    assert (facts["responses"], facts["layout"]) == (41, 2)
     store.close()
     assert clinic.findings("--strict", own_process=True)["answers store"]["facts"]["responses"] == 41
     assert [path.name for path in (clinic.folder / ".responses").iterdir()] == ["responses.sqlite"]
@@ -249,8 +251,7 @@ def test_a_store_that_is_locked_is_not_waited_for(clinic: Clinic) -> None:
 
 def provenance(clinic: Clinic, **values: Any) -> None:
     path = clinic.folder / TAPE
-    head, *rows = (json.loads(line) for line in path.read_text().splitlines())
-    write_jsonl(path, [{**head, **values}, *rows])
+    write_tape(path, {**provenance_of(path), **values}, read_tape(path))
 
 
 def test_another_runtime_than_the_recordings_is_a_note(clinic: Clinic) -> None:
@@ -277,14 +278,15 @@ def test_the_recordings_processor_is_compared_where_answers_name_it(clinic: Clin
     def recorded_on(*processors: str) -> dict[str, Any]:
         """The finding when the first answers name these, all others the last of them."""
 
-        def change(rows: list[Any]) -> None:
-            answers = [row for row in rows if "response" in row]
-            for position, row in enumerate(answers):
-                processor = processors[min(position, len(processors) - 1)]
-                told = f"xllamacpp 1 on CPU; {processor}; kernels X; 2 threads"
-                row["response"]["fingerprint"] = told if processor else "b0-unknown"
+        def told(position: int, reply: Reply) -> Reply:
+            processor = processors[min(position, len(processors) - 1)]
+            fingerprint = f"xllamacpp 1 on CPU; {processor}; kernels X; 2 threads"
+            assert isinstance(reply, Response)
+            return replace(reply, fingerprint=fingerprint if processor else "b0-unknown")
 
-        edit(change)(clinic.folder / TAPE)
+        path = clinic.folder / TAPE
+        rows = [(key, request, told(n, reply)) for n, (key, request, reply) in enumerate(read_tape(path))]
+        write_tape(path, provenance_of(path), rows)
         return clinic.findings("--strict")["recording processor"]
 
     plain = recorded_on("")

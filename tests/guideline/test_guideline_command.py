@@ -151,7 +151,7 @@ def test_responses_may_lie_in_the_tape_alone(room: Path) -> None:
     shutil.rmtree(".responses")
     assert problems() == []
     edited(room / "tape.jsonl", lambda text: text.rsplit("\n", 2)[0] + "\n{\n")
-    assert any(re.search(r"tape\.jsonl:\d+: not JSON", problem) for problem in problems())
+    assert any(re.search(r"tape\.jsonl:\d+: not a row of this tape: not JSON", problem) for problem in problems())
 
 
 def test_rounds_that_gold_supervised_have_their_hotspots_in_its_folder(room: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from diziner.layout import Room, store_path
 from diziner.llm.access import AGAIN
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
+from diziner.llm.tape import read_tape, write_tape
+from diziner.prompting.request import Response
 from diziner.records.usage import read_usage
 from diziner.rehearsal.rehearse import rehearse
 from diziner.scripted.faults import Faults
@@ -161,20 +164,44 @@ def test_responses_move_between_stores(project: Project, tmp_path: Path) -> None
 def test_an_import_says_where_it_differs_and_replaces_nothing(project: Project, tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
     project.diziner("responses", "export", str(file))
-    lines = file.read_text().splitlines()
-    row = json.loads(lines[-1])
-    row["response"]["text"] = '{"entities": [ ]}'
-    file.write_text("\n".join([*lines[:-1], json.dumps(row)]) + "\n")
+    *rows, (key, request, answer) = read_tape(file)
+    assert isinstance(answer, Response)
+    write_tape(file, {}, [*rows, (key, request, replace(answer, text='{"entities": [ ]}'))])
     assert (
         "1 differ from those kept here before, which stay" in project.diziner("responses", "import", str(file)).stdout
     )
     assert "none altered" in project.diziner("responses", "verify").stdout
 
 
+def test_of_an_edited_export_nothing_is_taken(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    project.diziner("responses", "export", str(file))
+    *lines, last = file.read_text().splitlines()
+    row = json.loads(last)
+    row["response"]["text"] = '{"entities": [ ]}'
+    file.write_text("\n".join([*lines, json.dumps(row)]) + "\n")
+    shutil.rmtree(project.folder / ".responses")
+    done = project.diziner("responses", "import", str(file), check=False)
+    assert done.returncode == 2
+    assert f"{file}:{len(lines) + 1}: {row['key'][:12]}: not a row of this tape: its digest is another" in done.stderr
+    assert not (project.folder / ".responses").exists()
+
+
+def test_an_export_may_be_compressed(project: Project, tmp_path: Path) -> None:
+    plain, small = tmp_path / "answers.jsonl", tmp_path / "answers.jsonl.zst"
+    for file in (plain, small):
+        project.diziner("responses", "export", str(file))
+    assert small.stat().st_size < plain.stat().st_size / 8
+    assert read_tape(small) == read_tape(plain)
+    shutil.rmtree(project.folder / ".responses")
+    count = len(read_tape(plain))
+    assert f"{count} of {count} responses were new" in project.diziner("responses", "import", str(small)).stdout
+
+
 def test_verify_finds_an_altered_response_and_stages_do_not_ask_around_it(project: Project) -> None:
     store = project.folder / ".responses/responses.sqlite"
     connection = sqlite3.connect(store)
-    connection.execute("UPDATE responses SET response = replace(response, 'entities', 'Entities')")
+    connection.execute("UPDATE responses SET reply = replace(reply, 'entities', 'Entities')")
     connection.commit()
     connection.close()
     for done in (project.diziner("responses", "verify", check=False), project.stage(*ANNOTATE, check=False)):
@@ -192,7 +219,11 @@ def test_gc_takes_only_what_no_output_names(project: Project) -> None:
     assert "6 of" in found
     assert "scripted:scripted-shy 6" in found
     assert "--delete" in found
-    assert "6 removed" in project.diziner("responses", "gc", "--delete").stdout
+    assert "they cost USD 0.0" in found
+    kept = project.diziner("responses", "gc", "--delete").stdout
+    assert "not removed: they cost USD 0.0" in kept
+    assert "add --yes" in kept
+    assert "6 removed; they cost USD 0.0" in project.diziner("responses", "gc", "--delete", "--yes").stdout
     assert "0 of" in project.diziner("responses", "gc").stdout
     (project.folder / str(ANNOTATIONS).replace("annotations", "usage")).unlink()
     unfinished = project.diziner("responses", "gc", "--delete", check=False)

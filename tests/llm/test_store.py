@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import earlier_stores
 import pytest
+from doctor_place import require_permissions, unprivileged
+from earlier_stores import earlier
 
 from diziner.common.errors import UserError
+from diziner.llm.deltas import zstd
 from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
-from diziner.llm.store import ResponseStore, keep
+from diziner.llm.rows import row_digest
+from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 ANSWER = Response('{"entities": []}', "stop", "model-1-0824", "fp_1", 10, 4, 0.25)
@@ -108,16 +116,36 @@ def execute(sql: str) -> Callable[[Path], None]:
     return change
 
 
+def digested(sql: str) -> Callable[[Path], None]:
+    """The change, with digests that fit: as an error of ours would write it."""
+
+    def change(path: Path) -> None:
+        execute(sql)(path)
+        connection = sqlite3.connect(path)
+        connection.create_function("row_digest", 2, row_digest)
+        connection.execute("UPDATE responses SET digest = row_digest(key, reply)")
+        connection.commit()
+        connection.close()
+
+    return change
+
+
 DAMAGE = {
     "header": damage_header,
     "pages": damage_pages,
     "cut in half": cut_in_half,
     "empty": emptied,
-    "no JSON": execute("UPDATE responses SET response = '{', digest = NULL"),
-    "other fields": execute("UPDATE responses SET response = '{\"a\": 1}', digest = NULL"),
-    "a list": execute("UPDATE responses SET response = '[]', digest = NULL"),
-    "edited text": execute("UPDATE responses SET response = replace(response, 'entities', 'Entities')"),
-    "not text": execute("UPDATE responses SET response = CAST(x'ff' AS TEXT), digest = NULL"),
+    "no JSON": digested("UPDATE responses SET reply = '{'"),
+    "other fields": digested("UPDATE responses SET reply = '{\"a\": 1}'"),
+    "a list": digested("UPDATE responses SET reply = '[]'"),
+    "no text": digested("UPDATE responses SET reply = replace(reply, '\"stop\"', '7')"),
+    "less than nothing": digested("UPDATE responses SET reply = replace(reply, '0.25', '-100')"),
+    "edited text": execute("UPDATE responses SET reply = replace(reply, 'entities', 'Entities')"),
+    "another's reply": execute(
+        "UPDATE responses SET (reply, digest) = (SELECT reply, digest FROM responses r WHERE r.key > responses.key)"
+        " WHERE key < (SELECT max(key) FROM responses)"
+    ),
+    "not text in UTF-8": execute("UPDATE responses SET reply = CAST(x'ff' AS TEXT)"),
 }
 
 
@@ -139,7 +167,11 @@ def test_verify_finds_a_request_that_was_edited(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     assert store.verify() == 1
     store.close()
-    execute("UPDATE responses SET request = replace(request, 'Müller', 'Miller')")(store.path)
+    other = zstd.compress(json.dumps(asked(1).canonical()).encode())
+    connection = sqlite3.connect(store.path)
+    connection.execute("UPDATE responses SET request = ?", (other,))
+    connection.commit()
+    connection.close()
     with pytest.raises(UserError, match=f"the key {asked().key} does not fit its request"):
         store.verify()
 
@@ -152,16 +184,6 @@ def test_a_newer_layout_is_refused(store: ResponseStore) -> None:
         store.get([asked().key])
 
 
-def test_a_store_without_digests_and_accounts_is_taken_over(store: ResponseStore) -> None:
-    store.put(asked(), ANSWER)
-    store.close()
-    for sql in ("ALTER TABLE responses DROP COLUMN digest", "DROP TABLE spending", "DROP TABLE reservations"):
-        execute(sql)(store.path)
-    assert store.get([asked().key]) == {asked().key: ANSWER}
-    store.put(asked(1), ANSWER)
-    assert store.verify() == 2
-
-
 def test_a_locked_store_is_said_to_be(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     other = sqlite3.connect(store.path)
@@ -171,6 +193,86 @@ def test_a_locked_store_is_said_to_be(store: ResponseStore) -> None:
     other.rollback()
     other.close()
     store.put(asked(1), ANSWER)
+
+
+def test_a_held_lock_is_said_at_once(store: ResponseStore, capsys: pytest.CaptureFixture[str]) -> None:
+    patient = ResponseStore(store.path, busy_s=60.0)
+    patient.put(asked(), ANSWER)
+    other = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+
+    said: list[str] = []
+
+    def let_go_once_it_is_said() -> None:
+        while not said:
+            said.extend(line for line in [capsys.readouterr().err] if line)
+            time.sleep(0.01)
+        other.rollback()
+
+    waiting = threading.Thread(target=let_go_once_it_is_said)
+    waiting.start()
+    patient.put(asked(1), ANSWER)
+    waiting.join()
+    assert said == [f"waiting: another process holds {store.path}\n"]
+    assert patient.verify() == 2
+
+
+def test_errors_of_who_asks_are_no_damage(store: ResponseStore) -> None:
+    store.put(asked(), ANSWER)
+    with pytest.raises(sqlite3.Error, match=r"(?i)binding"):
+        store.read(lambda c: c.execute("SELECT ?", ({},)))  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        store.put_rows([("k", {"a": {1}}, ANSWER)])
+
+    def imports() -> None:
+        raise ImportError("no such module")
+
+    with pytest.raises(ImportError):
+        store.apply([lambda connection: imports()])
+    with pytest.raises(sqlite3.IntegrityError):
+        store.apply([lambda c: c.execute("INSERT INTO claims VALUES (NULL, NULL, NULL, NULL, NULL)")])
+    assert store.get([asked().key]) == {asked().key: ANSWER}
+
+
+READ = """
+import sys
+from pathlib import Path
+from diziner.common.errors import UserError
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+store = ResponseStore(Path(sys.argv[1]))
+request = Request("openai", ModelSettings("here", "model-1"), (Message("user", "new"),))
+print(len(store.get(sys.argv[2:])), store.verify())
+try:
+    store.put(request, Response("a", "stop"))
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_store_that_cannot_be_written_to_is_read(tmp_path: Path, layout: int) -> None:
+    require_permissions(tmp_path)
+    path = tmp_path / "shelf" / "store.sqlite"
+    key = asked().key
+    if layout == 1:
+        earlier(path, 5)
+        key = earlier_stores.asked(0).key
+    else:
+        store = ResponseStore(path)
+        store.put_rows([(asked(n).key, asked(n).canonical(), ANSWER) for n in range(5)])
+        store.close()
+    for beside in path.parent.iterdir():
+        beside.chmod(0o444)
+    path.parent.chmod(0o555)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    words = [sys.executable, "-c", READ, str(path), key]
+    done = subprocess.run(words, capture_output=True, text=True, preexec_fn=unprivileged)
+    assert done.stdout.startswith("1 5\n"), done.stderr
+    if layout == 2:
+        assert f"{path}: the response store cannot be written to, so no model can be asked" in done.stdout
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+    path.parent.chmod(0o755)
 
 
 def test_a_folder_in_the_stores_place_is_the_users_error(tmp_path: Path) -> None:
@@ -201,6 +303,8 @@ def test_sums_and_reservations(store: ResponseStore) -> None:
 WRITER = """
 import sys, pathlib
 from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.llm.deltas import zstd
+from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
 store = ResponseStore(pathlib.Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):

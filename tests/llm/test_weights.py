@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,46 @@ def test_other_bytes_than_pinned_are_refused_and_nothing_is_left() -> None:
     with pytest.raises(ProviderError, match=f"SHA-256 is {hashlib.sha256(b''.join(PARTS)).hexdigest()}, expected 00"):
         fetch("m", entry("00" * 32), lambda line: None)
     assert not list(weights_folder().glob("*")) and not list(weights_folder().glob(".*"))
+
+
+def test_a_file_of_ones_own_is_held_against_its_name() -> None:
+    """Also where it is laid aside for another later on, of the same size."""
+    data = b"".join(PARTS)
+    weights = entry(hashlib.sha256(data).hexdigest())
+    path = weights_folder() / f"{hashlib.sha256(data).hexdigest()}.gguf"
+    path.parent.mkdir(parents=True)
+    for wrong in (b"a text file\n", b"", b"S" + data[1:]):
+        path.write_bytes(wrong)
+        for use in (lambda: fetch("m", weights, lambda line: None), lambda: weights_file("m", weights)):
+            with pytest.raises(UserError, match=f"not the weights of m: .*{hashlib.sha256(wrong).hexdigest()[:12]}…"):
+                use()
+        assert path.read_bytes() == wrong  # it is the user's
+    path.write_bytes(data)
+    for _ in range(2):
+        assert weights_file("m", weights) == path
+    path.write_bytes(b"S" + data[1:])
+    with pytest.raises(UserError, match="not the weights of m"):
+        weights_file("m", weights)
+
+
+def test_weights_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = entry(hashlib.sha256(b"".join(PARTS)).hexdigest())
+    [path] = fetch("m", weights, lambda line: None)
+    os.utime(path, (1e9, 1e9))  # written some time ago
+    read: list[str] = []
+    real = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        read.append(name)
+        return real(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    for _ in range(3):
+        weights_file("m", weights)
+    assert len(read) == 1
+    next((weights_folder().parent / "digests").iterdir()).write_text("{")
+    weights_file("m", weights)
+    assert len(read) == 2
 
 
 def test_a_source_that_is_gone_is_named(shelf: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from diziner.common.errors import UserError
-from diziner.llm.store import ResponseStore, keep
+from diziner.llm.store import ResponseStore
+from diziner.llm.tables import keep
 from diziner.llm.writer import Writer
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 

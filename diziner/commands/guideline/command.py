@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do the action."""
+    """Run the chosen action."""
     if options.action == "verify":
         verify(options.benchmarks)
         return

@@ -1,4 +1,4 @@
-"""Guidelines as people name them on the command line: a file, BENCHMARK:ROUND, or either at a git revision."""
+"""Names of guidelines on the command line: a file, BENCHMARK:ROUND, or either at a git revision."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Named:
 
 
 def named(word: str) -> Named:
-    """An argument of the command line, read before the command goes to the project's root."""
+    """Return an argument of the command line, read before the command goes to the project's root."""
     return Named(word, given_path(word))
 
 
 def named_guideline(given: Named) -> Guideline:
-    """The guideline that a word of the command line means.
+    """Return the guideline that a word of the command line means.
 
     A file of that name comes first, then BENCHMARK:ROUND, then what is at a revision: as git keeps it, or, for
     those that a supervisor wrote, as DVC does. Errors: UserError saying which of these it is not.
@@ -53,7 +53,7 @@ def named_guideline(given: Named) -> Guideline:
 
 
 def _at(revision: str, path: Path) -> str:
-    """The text of a file of the project at a revision; `path` is from the project's root.
+    """Return the text of a file of the project at a revision; `path` is from the project's root.
 
     Errors: UserError for a revision that does not exist, and a file that neither git nor DVC has there.
     """

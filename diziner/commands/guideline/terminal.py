@@ -1,4 +1,4 @@
-"""A guideline's change on a terminal: two columns where there is room, else one below the other."""
+"""Change of a guideline on a terminal: two columns where there is room, else one below the other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = {"-": "31", "+": "32", "dim": "2", "head": "1"}
 
 
 def change_text(change: GuidelineChange, width: int, colour: bool = False, everything: bool = False) -> str:
-    """Rows of at most `width` columns; words taken out stand as [-word-], new ones as {+word+}.
+    """Return rows of at most `width` columns; words taken out stand as [-word-], new ones as {+word+}.
 
     Instructions are shown all, of other blocks only what changed, unless `everything` is wanted.
     """
@@ -72,7 +72,7 @@ def _marked(edits: Sequence[Edit], status: str = MODIFIED) -> list[Piece]:
 
 
 def _visible(text: str, mark: str) -> str:
-    """Where white space is all that changed, signs for it."""
+    """Return where white space is all that changed, signs for it."""
     return re.sub(r"\s", "␣", text.replace("\n", "⏎")) if mark != "=" and text.isspace() else text
 
 
@@ -92,7 +92,7 @@ def _indented(pieces: Sequence[Piece], depth: int, width: int) -> list[Row]:
 
 
 def _wrapped(pieces: Sequence[Piece], width: int) -> list[Row]:
-    """Pieces broken at spaces, and within words that are longer than a row."""
+    """Return pieces broken at spaces, and within words that are longer than a row."""
     words: list[Row] = [[]]
     for style, text in pieces:
         for part in re.split(r"(\s+)", text):
@@ -118,7 +118,7 @@ def _wrapped(pieces: Sequence[Piece], width: int) -> list[Row]:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Count the columns of a terminal that a text takes."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
 

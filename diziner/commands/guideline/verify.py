@@ -1,4 +1,4 @@
-"""A benchmark's guidelines against everything that their receipts name, as it lies on disk."""
+"""Verification of a benchmark's guidelines against all that their receipts name, as it lies on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from diziner.settings import Settings
 
 @dataclass
 class Verdict:
-    """What was found about one benchmark: problems, a line each, and how much was checked."""
+    """Findings about one benchmark: problems, a line each, and how much was checked."""
 
     benchmark: str
     problems: list[str] = field(default_factory=list)
@@ -113,7 +113,8 @@ def _answered(keys: list[str], room: Room, verdict: Verdict) -> Collection[str]:
 
 
 def _base(record: Mapping[str, Any], room: Room, number: int, verdict: Verdict) -> Guideline | None:
-    """The guideline that a round's was refined from, where the record keeps it: a round may have been taken back."""
+    """Return the guideline that a round's was refined from, where the record keeps it: a round may have been taken
+    back."""
     kept = record["base"]["guideline"]
     where = f"{room.round(number) / 'refinement.json'}: base.guideline"
     try:
@@ -135,7 +136,7 @@ def _selected_problems(room: Room) -> Iterator[str]:
 
 
 def _first_difference(text: str, other: str) -> int:
-    """The number of the first line, from 1, in which two texts differ."""
+    """Return the number of the first line, from 1, in which two texts differ."""
     lines, others = text.split("\n"), other.split("\n")
     same = (number for number, (a, b) in enumerate(zip(lines, others, strict=False), 1) if a != b)
     return next(same, min(len(lines), len(others)) + 1)

@@ -1,4 +1,4 @@
-"""A guideline's change in words that every output shares, for pull requests, and as data."""
+"""Wording of a guideline's change that every output shares, for pull requests, and as data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARKUP = {"=": "{}", "-": "<del>{}</del>", "+": "<ins>{}</ins>"}
 
 
 def headline(change: GuidelineChange) -> str:
-    """Which two versions, and how many lines of each status."""
+    """Return which two versions, and how many lines of each status."""
     counts = change.counts()
     found = ", ".join(f"{counts[name]} {name}" for name in (NEW, MODIFIED, REMOVED, "moved", RETAINED) if counts[name])
     names = " → ".join(f"{g.benchmark} round {g.round}" for g in (change.before, change.after))
@@ -31,14 +31,14 @@ def headline(change: GuidelineChange) -> str:
 
 
 def title(block: Block) -> str:
-    """What a block is called."""
+    """Return what a block is called."""
     if block.part != "instructions":
         return _TITLES[block.part]
     return f"Instructions for {block.annotator}" if block.annotator else "Instructions for everyone"
 
 
 def label(line: Line) -> str:
-    """What stands before a line's text: `C1.1 `, `PER `, `purpose: `, `mark: `."""
+    """Return what stands before a line's text: `C1.1 `, `PER `, `purpose: `, `mark: `."""
     if line.kind in _KINDS:
         return _KINDS[line.kind]
     if line.kind in {"goal", "choice"}:
@@ -47,19 +47,19 @@ def label(line: Line) -> str:
 
 
 def joint_label(change: LineChange) -> str:
-    """The label of both versions, `C1.2 → C2.1 ` where they differ."""
+    """Return the label of both versions, `C1.2 → C2.1 ` where they differ."""
     before, after = (label(line) if line else "" for line in (change.before, change.after))
     return f"{before.rstrip(': ')} → {after}" if before and after and before != after else after or before
 
 
 def caused_by(change: LineChange) -> str:
-    """The receipt of a line that is new or modified in words; "" for other lines and for those of people."""
+    """Return the receipt of a line that is new or modified in words; "" for other lines and for those of people."""
     receipt = change.after.receipt if change.after and change.status in {NEW, MODIFIED} else None
     return _receipt(receipt) if receipt else ""
 
 
 def change_json(change: GuidelineChange, sources: Sequence[str]) -> dict[str, Any]:
-    """Everything about a change as data; `sources` are the two versions as they were named."""
+    """Return everything about a change as data; `sources` are the two versions as they were named."""
     return {
         "before": _version(change.before, sources[0]),
         "after": _version(change.after, sources[1]),
@@ -73,7 +73,7 @@ def change_json(change: GuidelineChange, sources: Sequence[str]) -> dict[str, An
 
 
 def change_markdown(change: GuidelineChange) -> str:
-    """For a pull request's comment: the lines that changed, block by block, words in <del> and <ins>."""
+    """Render for a pull request's comment: the lines that changed, block by block, words in <del> and <ins>."""
     lines = [f"**{escaped(headline(change))}**"]
     for block in (block for block in change.blocks if block.changed):
         lines += ["", f"**{escaped(title(block))}**", ""]
@@ -86,13 +86,13 @@ def change_markdown(change: GuidelineChange) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as markdown that shows as it is, on one line: no markup, no HTML, no mention of a user."""
+    """Return text as markdown that shows as it is, on one line: no markup, no HTML, no mention of a user."""
     line = re.sub(r"\s", " ", printable(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", line).replace("@", "@\u200b")
 
 
 def printable(text: str) -> str:
-    """Text without characters that steer a terminal or turn the direction of writing."""
+    """Return text without characters that steer a terminal or turn the direction of writing."""
     return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text)
 
 
