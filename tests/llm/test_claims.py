@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from diziner.storage import claims
+from diziner.llm import claims
 
 from diziner.llm.claims import Claimant
 from diziner.llm.store import ResponseStore
