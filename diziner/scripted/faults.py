@@ -116,7 +116,7 @@ def spoiled(content: str, fault: str | None) -> Choice:
 
 def _wrong(value: object) -> object:
     """Return a value of another JSON type."""
-    return {"value": value} if isinstance(value, list | str) else [value]
+    return 1 if isinstance(value, list | str) else [value]
 
 
 def _with_invention(answer: Mapping[str, Any]) -> Mapping[str, Any]:

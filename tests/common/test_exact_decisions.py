@@ -158,7 +158,7 @@ def test_means_that_are_equal_are_a_tie() -> None:
 def agreement(mean: dict[str, float], overall: float) -> Agreement:
     names = tuple(sorted(mean))
     unit = tuple(tuple(1.0 if a == b else overall for b in names) for a in names)
-    return Agreement(names, 6, {"strict_span_f1": unit}, mean, overall, mean, names[:1], 1.0, 1.0)
+    return Agreement(names, 6, {"strict_span_f1": unit}, mean, overall, mean, names[:1], {})
 
 
 def test_selection_takes_ties_by_order_and_name() -> None:
@@ -174,7 +174,7 @@ def test_agreement_among_some_is_the_mean_of_decimals() -> None:
     names = ("a", "b", "c", "d")
     pairs = {("a", "b"): 0.1, ("a", "c"): 0.2, ("b", "c"): 0.3}
     matrix = tuple(tuple(pairs.get((a, b), pairs.get((b, a), 1.0)) for b in names) for a in names)
-    whole = Agreement(names, 1, {"strict_span_f1": matrix}, {}, 0.5, {}, (), 1.0, 1.0)
+    whole = Agreement(names, 1, {"strict_span_f1": matrix}, {}, 0.5, {}, (), {})
     assert whole.among({"a", "b", "c"}) == 0.2
 
 

@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from diziner.llm import claims
 
+from diziner.llm import claims
 from diziner.llm.claims import Claimant
 from diziner.llm.store import ResponseStore
 
