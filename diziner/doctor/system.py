@@ -69,10 +69,10 @@ def check_processor(subject: Subject) -> Iterator[Finding]:
 
 
 def check_blas(subject: Subject) -> Iterator[Finding]:
-    """Yield the libraries of linear algebra that NumPy brings, and the kernel that each chose."""
+    """Yield the libraries of linear algebra in this process, NumPy's first, and the kernel that each chose."""
     libraries = _blas()
-    for library in libraries:
-        yield Finding("processor", "BLAS", "ok", _library(library), facts=library)
+    for number, library in enumerate(libraries, 1):
+        yield Finding("processor", "BLAS" if number == 1 else f"BLAS {number}", "ok", _library(library), facts=library)
     if not libraries:
         yield Finding("processor", "BLAS", "note", "none that threadpoolctl knows", facts={})
 
