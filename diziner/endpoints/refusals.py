@@ -86,7 +86,7 @@ def refusal_in(status: int, body: str) -> Refusal | None:
     """Return the refusal that a reply's status and body state; None for everything else.
 
     >>> refusal_in(413, "<html>too large</html>")
-    Refusal(code='too_long', detail='HTTP 413: <html>too large</html>', status=413)
+    Refusal(code='too_long', detail='<html>too large</html>', status=413)
     >>> refusal_in(401, '{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}')
     """
     if status in (401, 402, 404):
