@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from earlier_stores import GUIDELINE, answer, asked, earlier
 
 from diziner.common.errors import UserError
-from diziner.llm.rows import Reply, Row, row_digest
+from diziner.llm.rows import Row, row_digest
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape, write_export, write_tape
-from diziner.prompting.request import Refusal, Response
+from diziner.prompting.request import Refusal, Reply, Response
 
 COUNT = 120
 Change = Callable[[Path, random.Random], None]
@@ -250,9 +250,9 @@ def main() -> None:
         for file, damage, seed in cases(count):
             found = outcome(Path(name), rows, file, damage, seed)
             counts.setdefault(f"{file}, {damage}", Counter())[found] += 1
-    for kind, found in counts.items():
-        sys.stdout.write(f"{kind:<40}{', '.join(f'{name} {number}' for name, number in sorted(found.items()))}\n")
-    wrong = sum(number for found in counts.values() for name, number in found.items() if name.startswith("WRONG"))
+    for kind, by_name in counts.items():
+        sys.stdout.write(f"{kind:<40}{', '.join(f'{name} {number}' for name, number in sorted(by_name.items()))}\n")
+    wrong = sum(number for by_name in counts.values() for name, number in by_name.items() if name.startswith("WRONG"))
     sys.stdout.write(f"{count} damaged: {wrong} with a wrong answer, row or message\n")
     raise SystemExit(wrong > 0)
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from projects import ROOT
 
@@ -47,7 +47,10 @@ def gold_of(path: Path) -> list[Gold]:
     ]
 
 
-def strict_f1(gold: Sequence[Gold], occurrences, matching: Matching) -> float:
+Occurrences = Literal["all", "ordered"]
+
+
+def strict_f1(gold: Sequence[Gold], occurrences: Occurrences, matching: Matching) -> float:
     """Strict F1 of an annotator that answers with the strings of all gold mentions."""
     types = sorted({span.type for each in gold for span in each.spans})
     predicted = {}
@@ -127,7 +130,9 @@ def _bare(text: str) -> str:
 
 
 def main() -> None:
-    ways = [(how, matching) for how in ("all", "ordered") for matching in ("plain", "lenient")]
+    hows: tuple[Occurrences, ...] = ("all", "ordered")
+    matchings: tuple[Matching, ...] = ("plain", "lenient")
+    ways = [(how, matching) for how in hows for matching in matchings]
     heads = "".join(f"{' '.join(way):>17}" for way in ways)
     sys.stdout.write(f"{'benchmark':22}{'mentions':>9}{heads}  matches of strings that are no mention\n")
     for path in real_test_files():

@@ -51,7 +51,7 @@ class Project:
     def dvc(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/dvc", *words, check=check)
 
-    def stage(self, name: str, *words: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def stage(self, name: str, *words: str, check: bool = True, **environment: Any) -> subprocess.CompletedProcess[str]:
         return self.run(".venv/bin/python", "-m", f"stages.{name}", *words, check=check, **environment)
 
     def diziner(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

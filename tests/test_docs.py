@@ -118,9 +118,9 @@ def test_pieces_of_settings_load_as_they_are_written(page: str, tmp_path: Path) 
             if not re.search(rf"^{key}:", text, re.MULTILINE):
                 text += section
             elif entries:
-                text = re.sub(rf"^{key}:.*\n", lambda own, added=entries: own[0] + added, text, flags=re.MULTILINE)
+                text = re.sub(rf"^({key}:.*\n)", "\\1" + entries.replace("\\", r"\\"), text, flags=re.MULTILINE)
             else:
-                text = re.sub(rf"^{key}:.*$", lambda _, whole=head: whole, text, flags=re.MULTILINE)
+                text = re.sub(rf"^{key}:.*$", head.replace("\\", r"\\"), text, flags=re.MULTILINE)
         path = tmp_path / "params.yaml"
         path.write_text(text, encoding="utf-8")
         settings = load_settings(path)

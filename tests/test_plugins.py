@@ -121,8 +121,8 @@ def test_an_annotator_of_a_plug_in_labels_and_an_edit_runs_it_again(
     assert refused.returncode != 0
     assert "plug-in ner-extras 1.0" in refused.stdout + refused.stderr
     assert "run `diziner data link`" in refused.stdout + refused.stderr
-    copy.run(*WORDS, "diziner", "data", "link", **environment)
-    copy.run(*WORDS, "diziner", "repro", **environment)
+    copy.run(*WORDS, "diziner", "data", "link", check=True, **environment)
+    copy.run(*WORDS, "diziner", "repro", check=True, **environment)
     path = copy.folder / "data/conll2003/rounds/r0/annotations/places.jsonl"
     spans = {tuple(span) for line in path.read_text().splitlines() for span in json.loads(line)["spans"]}
     assert spans and {label for _, _, label in spans} == {"LOC"}
@@ -131,11 +131,11 @@ def test_an_annotator_of_a_plug_in_labels_and_an_edit_runs_it_again(
     assert using == {"annotate", "predict"}
 
     # Nothing to do; then an edit in the plug-in, which plain `dvc repro` sees as well.
-    again = copy.run(*WORDS, "diziner", "repro", **environment)
+    again = copy.run(*WORDS, "diziner", "repro", check=True, **environment)
     assert "1 ran" in again.stderr + again.stdout  # code_digests alone
     module = packages / "ner_extras/annotators.py"
     module.write_text(module.read_text().replace("names[t])", '"PER")'))
-    copy.run(*WORDS, "dvc", "repro", "-q", "data/conll2003/dvc.yaml:annotate", **environment)
+    copy.run(*WORDS, "dvc", "repro", "-q", "data/conll2003/dvc.yaml:annotate", check=True, **environment)
     spans = {tuple(span) for line in path.read_text().splitlines() for span in json.loads(line)["spans"]}
     assert spans and {label for _, _, label in spans} == {"PER"}
 
@@ -143,12 +143,12 @@ def test_an_annotator_of_a_plug_in_labels_and_an_edit_runs_it_again(
 def test_a_labelling_by_a_plug_in_is_of_its_code(project: tuple[Project, Path, dict[str, str]]) -> None:
     copy, packages, environment = project
     (copy.folder / "in.txt").write_text("Ada saw Oslo.\n")
-    words = (*WORDS, "diziner", "label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "places")
-    words = (*words, "--in", "in.txt", "--out", "labels")
-    copy.run(*words, **environment)
+    label = ("label", "--guideline", "data/conll2003/guideline.yaml", "--annotator", "places")
+    words = (*WORDS, "diziner", *label, "--in", "in.txt", "--out", "labels")
+    copy.run(*words, check=True, **environment)
     [shard] = (copy.folder / "labels").glob("**/*.jsonl")
     assert json.loads(shard.read_text())["spans"] == [[2, 3, "LOC"]]
-    assert "1 of them there before" in copy.run(*words, **environment).stdout
+    assert "1 of them there before" in copy.run(*words, check=True, **environment).stdout
     module = packages / "ner_extras/annotators.py"
     module.write_text(module.read_text() + "# An edit.\n")
     refused = copy.run(*words, check=False, **environment)
@@ -194,11 +194,11 @@ def test_a_source_of_a_plug_in_is_loaded_by_the_stage(project: tuple[Project, Pa
         folder.mkdir(parents=True)
         for number in range(count):
             (folder / f"{split}{number:02}.txt").write_text(f"Letter {number} of {split} went to Oslo.")
-    copy.stage("corpus", "conll2003", **environment)
+    copy.stage("corpus", "conll2003", check=True, **environment)
     rows = [json.loads(line) for line in (copy.folder / "data/conll2003/corpus/test.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["test00", "test01", "test02"]
-    copy.run(*WORDS, "diziner", "data", "link", **environment)
-    copy.run(*WORDS, "dvc", "repro", "-q", "code_digests", **environment)
+    copy.run(*WORDS, "diziner", "data", "link", check=True, **environment)
+    copy.run(*WORDS, "dvc", "repro", "-q", "code_digests", check=True, **environment)
     assert "plug-in ner-extras 1.0" in digest_file(copy, "corpus")
     # Not installed: the card's source is no longer known.
     gone = copy.stage("corpus", "conll2003", check=False)

@@ -121,7 +121,7 @@ def features() -> list[str]:
 
 
 def main() -> None:
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     found = {
         "tiny": digests(lambda: minilm.encode(encoder_from(tiny_tensors()), tiny_documents())),

@@ -34,7 +34,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
-    def run_in_executor(self, executor: Any, function: Any, *arguments: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]  # typeshed's own is generic over the arguments
+        self, executor: Any, function: Any, *arguments: Any
+    ) -> Any:
         future = super().run_in_executor(executor, function, *arguments)
         self._virtual.threads += 1
         future.add_done_callback(self._thread_done)

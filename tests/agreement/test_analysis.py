@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -50,8 +51,11 @@ def bank(**tags: str) -> Analysis:
     return analyse([BANK], answers(**{name: [line] for name, line in tags.items()}), TYPES)
 
 
+Round = tuple[list[Document], dict[str, list[Annotation]]]
+
+
 @st.composite
-def rounds(draw: st.DrawFn) -> tuple[list[Document], dict[str, list[Annotation]]]:
+def rounds(draw: st.DrawFn) -> Round:
     """Random documents and annotators with failures, such that every pair has a document in common."""
     lengths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
     documents = [
@@ -74,7 +78,7 @@ def rounds(draw: st.DrawFn) -> tuple[list[Document], dict[str, list[Annotation]]
 
 @settings(max_examples=80)
 @given(rounds(), st.sampled_from([0.0, 50.0, 80.0, 100.0]))
-def test_every_disagreement_is_counted_once(given_round, percentile: float) -> None:
+def test_every_disagreement_is_counted_once(given_round: Round, percentile: float) -> None:
     documents, rows = given_round
     analysis = analyse(documents, rows, TYPES, AnalysisSettings(percentile=percentile))
     totals = analysis.totals
@@ -118,7 +122,7 @@ def test_every_disagreement_is_counted_once(given_round, percentile: float) -> N
 
 @settings(max_examples=50)
 @given(rounds(), st.randoms(use_true_random=False))
-def test_order_changes_nothing(given_round, shuffler: random.Random) -> None:
+def test_order_changes_nothing(given_round: Round, shuffler: random.Random) -> None:
     documents, rows = given_round
     names = shuffler.sample(list(rows), len(rows))
     shuffled = {name: shuffler.sample(rows[name], len(rows[name])) for name in names}
@@ -131,7 +135,7 @@ def test_order_changes_nothing(given_round, shuffler: random.Random) -> None:
 
 @settings(max_examples=50)
 @given(rounds())
-def test_values_are_finite_and_hotspots_lie_apart(given_round) -> None:
+def test_values_are_finite_and_hotspots_lie_apart(given_round: Round) -> None:
     documents, rows = given_round
     analysis = analyse(documents, rows, TYPES)
     agreement = analysis.agreement
@@ -229,7 +233,7 @@ def test_a_zero_is_never_hot_unless_asked_for() -> None:
 def test_full_agreement_has_no_hotspots() -> None:
     analysis = bank(one="O B-ORG I-ORG I-ORG O O", two="O B-ORG I-ORG I-ORG O O")
     agreement = analysis.agreement
-    assert analysis.hotspots == analysis.groups == ()
+    assert not analysis.hotspots and not analysis.groups
     assert agreement.overall == agreement.of_all["fleiss_kappa"] == agreement.of_all["krippendorff_alpha"] == 1.0
     assert all(value == 1.0 for matrix in agreement.pairs.values() for row in matrix for value in row)
 
@@ -289,7 +293,7 @@ def test_a_failure_is_no_vote() -> None:
     assert analysis.consensus["d1"] == ()
     (hotspot,) = analysis.hotspots
     assert hotspot.labels == {"four": ("O",), "one": ("B-LOC",)}
-    assert analysis.agreement.pairs["strict_span_f1"][2] == (pytest.approx(1.0),) * 4
+    assert analysis.agreement.pairs["strict_span_f1"][2] == pytest.approx((1.0,) * 4)
     assert analysis.bias["two"].agreement_rate == 1.0
     assert analysis.columns["answered"] == [4] * 6 + [2] * 3
 
@@ -377,7 +381,7 @@ def test_kinds_of_hotspots() -> None:
         ),
     ],
 )
-def test_what_is_refused(change, message: str) -> None:
+def test_what_is_refused(change: Callable[[dict[str, list[Annotation]]], None], message: str) -> None:
     documents = [document("d0", "a b"), document("d1", "c d")]
     rows = answers(one=["B-PER O", "O O"], two=["O O", "O O"])
     change(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -35,14 +36,16 @@ from diziner.spans.tags import spans_to_tags
 
 close = pytest.approx
 HALF = Fraction(1, 2)
+TagLists = dict[str, list[tuple[str, ...] | None]]
+Made = tuple[Corpus, TagLists]
 
 
-def fractions(matrix: list[list[float | str]]) -> list[list[Fraction]]:
+def fractions(matrix: Sequence[Sequence[float | str]]) -> list[list[Fraction]]:
     """Numbers as they are written."""
     return [[Fraction(str(value)) for value in row] for row in matrix]
 
 
-def tag_lists(documents: list[Document], rows: dict[str, list[Annotation]]) -> dict[str, list[tuple[str, ...] | None]]:
+def tag_lists(documents: list[Document], rows: dict[str, list[Annotation]]) -> TagLists:
     by_id = {document.id: len(document.tokens) for document in documents}
     return {
         name: [None if row.failure else spans_to_tags(row.spans, by_id[row.id]) for row in own]
@@ -51,13 +54,13 @@ def tag_lists(documents: list[Document], rows: dict[str, list[Annotation]]) -> d
 
 
 @pytest.fixture(scope="module", params=[(4, 0.0), (18, 0.0), (3, 0.2)], ids=["4 types", "18 types", "failures"])
-def made(request: pytest.FixtureRequest):
+def made(request: pytest.FixtureRequest) -> Made:
     types, failing = request.param
     documents, rows, labels = make_corpus(30, 5, types, failing=failing, seed=types)
     return encode(documents, rows, labels), tag_lists(documents, rows)
 
 
-def test_codes_are_the_codec_of_the_project(made) -> None:
+def test_codes_are_the_codec_of_the_project(made: Made) -> None:
     corpus, tags = made
     lookup = [*corpus.tags, None]
     for name, own in zip(corpus.annotators, corpus.codes, strict=True):
@@ -77,7 +80,7 @@ def test_patterns_restore_the_matrix() -> None:
     assert len(np.unique(found, axis=1).T) == found.shape[1]
 
 
-def test_pairs_equal_the_loops(made) -> None:
+def test_pairs_equal_the_loops(made: Made) -> None:
     corpus, tags = made
     ours = pair_measures(span_matches(corpus), contingency_tables(find_patterns(corpus.codes, corpus.missing)))
     assert tuple(ours) == tuple(PAIR_MEASURES)
@@ -95,7 +98,7 @@ def test_pairs_equal_the_loops(made) -> None:
         assert (matrix.diagonal() == 1.0).all()
 
 
-def test_token_agreement_equals_sklearn(made) -> None:
+def test_token_agreement_equals_sklearn(made: Made) -> None:
     from sklearn.metrics import cohen_kappa_score, f1_score
 
     corpus, tags = made
@@ -107,7 +110,7 @@ def test_token_agreement_equals_sklearn(made) -> None:
         assert ours["cohens_kappa"][first, second] == close(cohen_kappa_score(left, right), abs=1e-12)
 
 
-def test_measures_of_the_set_equal_their_definitions(made) -> None:
+def test_measures_of_the_set_equal_their_definitions(made: Made) -> None:
     corpus, tags = made
     patterns = find_patterns(corpus.codes, corpus.missing)
     counts = label_mass(patterns.codes, np.ones(len(tags)), corpus.missing).astype(np.int64)
@@ -151,14 +154,14 @@ def test_fleiss_example_of_the_literature() -> None:
     assert fleiss_kappa(np.array(table).T, np.ones(10, np.int64)) == close(0.210, abs=5e-4)
 
 
-def _weights(corpus: Corpus, kind: str = "span_f1"):
+def _weights(corpus: Corpus, kind: str = "span_f1") -> tuple[list[Fraction], tuple[str, ...]]:
     f1 = exact_span_f1(span_matches(corpus))
     tables = contingency_tables(find_patterns(corpus.codes, corpus.missing))
     weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), AnalysisSettings(weights=kind))
     return weights, coalition_of(corpus.annotators, weights, HALF)
 
 
-def test_token_measures_equal_the_loops(made) -> None:
+def test_token_measures_equal_the_loops(made: Made) -> None:
     corpus, tags = made
     weights, coalition = _weights(corpus, "hybrid")
     by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))
@@ -173,7 +176,7 @@ def test_token_measures_equal_the_loops(made) -> None:
     assert (table <= 1).all()
 
 
-def test_vote_equals_the_loops(made) -> None:
+def test_vote_equals_the_loops(made: Made) -> None:
     corpus, tags = made
     weights, _ = _weights(corpus)
     by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))

@@ -17,7 +17,7 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
-from diziner.prompting.request import ModelSettings, Request, Response
+from diziner.prompting.request import ModelSettings, Outcome, Reply, Request, Response
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document
 from diziner.records.guideline import Example, Guideline, Instruction
@@ -38,7 +38,7 @@ class Recorded(StoreAsker):
         super().__init__(ResponseStore(path / "store.sqlite"), {"local": Endpoint("local", "local")})
         self._answers = [Response(a, "stop") if isinstance(a, str) else a for a in answers]
 
-    def ask(self, requests: list[Request], label: str) -> list[Response | Failure]:  # type: ignore[override]
+    def ask(self, requests: list[Request], label: str) -> list[Outcome]:  # type: ignore[override]
         for request in requests:
             self.store.put(request, self._answers.pop(0))
         return super().ask(requests, label)
@@ -135,7 +135,7 @@ def test_no_answer_is_a_typed_failure_never_an_empty_annotation(
 class RecordedTape(Recorded):
     """As Recorded, but failures are found too, as on a tape: nothing is called."""
 
-    def _found(self, keys: list[str]) -> dict[str, Response]:  # type: ignore[override]
+    def _found(self, keys: list[str]) -> dict[str, Reply]:  # type: ignore[override]
         return self.store.get(keys, failures=True)
 
 

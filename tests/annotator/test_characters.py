@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.pipeline.prediction import predict
-from diziner.prompting.request import ModelSettings, Request, Response
-from diziner.records.annotations import Failure, Span, annotation_from_json, annotation_to_json
+from diziner.prompting.request import ModelSettings, Outcome, Request, Response
+from diziner.records.annotations import Span, annotation_from_json, annotation_to_json
 from diziner.records.documents import Document
 from diziner.records.guideline import Guideline
 from diziner.records.selection import Selection, Voter
@@ -43,7 +44,7 @@ class Answering(StoreAsker):
             for model, own in answers.items()
         }
 
-    def ask(self, requests: list[Request], label: str) -> list[Response | Failure]:  # type: ignore[override]
+    def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
         for request in requests:
             self.store.put(request, Response(self._answers[request.settings.model], "stop"))
         return super().ask(requests, label)
@@ -62,7 +63,14 @@ def test_a_row_says_which_characters_were_answered(guideline: Guideline, tmp_pat
 
 
 def test_rows_of_earlier_versions_have_no_characters() -> None:
-    row = {"id": "d", "spans": [[0, 1, "LOC"]], "failure": None, "drops": {}, "repairs": 0, "responses": []}
+    row: dict[str, object] = {
+        "id": "d",
+        "spans": [[0, 1, "LOC"]],
+        "failure": None,
+        "drops": {},
+        "repairs": 0,
+        "responses": [],
+    }
     check(row, "annotation", "row")
     assert annotation_from_json(row).characters == ()
 

@@ -16,7 +16,8 @@ from perf.synthetic import make_corpus
 from diziner.agreement import analysis as analysis_module
 from diziner.agreement import consensus as consensus_module
 from diziner.agreement.analysis import analyse
-from diziner.agreement.columns import find_patterns
+from diziner.agreement.columns import find_patterns, normalised
+from diziner.agreement.disagreement import COLUMNS, pattern_measures
 from diziner.agreement.exact_measures import BOUND, ExactMeasures
 from diziner.agreement.pairwise import exact_span_f1, span_matches
 from diziner.agreement.percentiles import reach
@@ -113,14 +114,14 @@ def test_an_analysis_decides_the_same_under_any_order_of_summation(
     corpus = make_corpus(25, annotators, types, failing=failing, seed=types)
     chosen = AnalysisSettings(weights=weights)
     expected = decided(analyse(*corpus, chosen))
-    measures, mass = analysis_module.pattern_measures, consensus_module.normalised
+    measures, mass = pattern_measures, normalised
     for seed in range(5):
         noise_of = Disturbed(seed)
         monkeypatch.setattr(
             analysis_module,
             "pattern_measures",
             lambda *given, noise_of=noise_of: type(measures(*given))(
-                *(noise_of.moved(getattr(measures(*given), name), 0.99 * BOUND) for name in analysis_module.COLUMNS)
+                *(noise_of.moved(getattr(measures(*given), name), 0.99 * BOUND) for name in COLUMNS)
             ),
         )
         monkeypatch.setattr(
@@ -191,7 +192,7 @@ def test_a_share_of_exactly_the_allowed_size_passes(failed: int, documents: int,
     answers = AnswerSettings(max_failed_share=allowed)
     rows = [Annotation(str(n), failure=Failure("timeout", "slow") if n < failed else None) for n in range(documents)]
     refuse_too_many_failures(rows, answers, "here")
-    report = Report("0", documents, failed, 0, 0, {}, {"timeout": failed}, {"timeout": ("0", "slow")}, "")
+    report = Report("0", documents, 0, 0, {}, {"timeout": failed}, {"timeout": ("0", "slow")}, "", 0)
     refuse_labelling([report], answers, "here")
     one_more = [*rows[:-1], Annotation("x", failure=Failure("timeout", "slow"))]
     with pytest.raises(ProviderError):
@@ -297,8 +298,10 @@ def _forecast_by_definition(
 
     def line(names: list[str], at: Fraction) -> Fraction:
         pairs = [(exact(p.agreement), exact(p.f1)) for name in names for p in own[name]]
-        mx, my = (sum(column) / Fraction(len(pairs)) for column in zip(*pairs, strict=True))
-        slope = sum((x - mx) * (y - my) for x, y in pairs) / sum((x - mx) ** 2 for x, _ in pairs)
+        mx = sum((x for x, _ in pairs), Fraction(0)) / len(pairs)
+        my = sum((y for _, y in pairs), Fraction(0)) / len(pairs)
+        both = sum(((x - mx) * (y - my) for x, y in pairs), Fraction(0))
+        slope = both / sum(((x - mx) * (x - mx) for x, _ in pairs), Fraction(0))
         return my + slope * (at - mx)
 
     made = {}

@@ -12,7 +12,8 @@ from projects import ROOT
 from diziner.corpora.card import load_card
 from diziner.corpora.check import check_benchmark
 from diziner.corpora.counts import type_counts
-from diziner.corpora.prepare import CorpusSettings, prepare
+from diziner.corpora.prepare import prepare
+from diziner.corpora.settings import CorpusSettings
 from diziner.corpora.sources import load_source
 
 # The benchmarks, not rooms of the user's own.

@@ -16,7 +16,8 @@ from diziner.common.files import read_json, write_text
 from diziner.corpora.card import Card, load_card
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.pins import Pins, pinned_sets, pins_text, pool_digest, read_pins
-from diziner.corpora.prepare import CorpusSettings, prepare
+from diziner.corpora.prepare import prepare
+from diziner.corpora.settings import CorpusSettings
 from diziner.records.documents import Document
 
 POOL = [Document(f"d{number}", (f"w{number}", "x"), f"w{number} x") for number in range(8)]
@@ -58,7 +59,7 @@ def test_the_digest_knows_the_documents_and_not_their_order() -> None:
         (pins((("d3", "d1"), ("d0", "t0"))), {}, "round 1: 't0' is a test document"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(given: Pins, options: dict[str, int], message: str) -> None:
+def test_what_cannot_be_meant_is_one_line(given: Pins, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
         sets(given, **options)
     assert str(error.value).startswith("data/b/pilots.yaml: ")

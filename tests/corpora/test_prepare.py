@@ -14,8 +14,8 @@ from diziner.common.errors import UserError
 from diziner.common.files import check, dump_line, write_jsonl
 from diziner.corpora.card import Card, Counts, Licence, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
-from diziner.corpora.pilot import Method
-from diziner.corpora.prepare import CorpusSettings, Prepared, prepare
+from diziner.corpora.prepare import Prepared, prepare
+from diziner.corpora.settings import CorpusSettings, Method
 from diziner.records.annotations import Span
 from diziner.records.documents import Document, document_row, read_documents
 from diziner.records.gold import gold_rows, read_gold

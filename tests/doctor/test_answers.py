@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from doctor_place import Clinic, make_clinic, make_template, require_permissions, unprivileged
 
-from diziner.llm.rows import Reply
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import provenance_of, read_tape, write_tape
-from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.prompting.request import Message, ModelSettings, Reply, Request, Response
 
 TAPE = Path("data/conll2003/tape.jsonl")
 MODEL = "smollm2-135m-instruct-q4_1"

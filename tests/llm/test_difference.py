@@ -13,11 +13,11 @@ from projects import Project, copy_project
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.llm.ask import REPAIR, StoreAsker
+from diziner.llm.ask import StoreAsker
 from diziner.llm.difference import difference
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, write_tape
-from diziner.prompting.request import Message, ModelSettings, Request, Response
+from diziner.prompting.request import REPAIR, Message, ModelSettings, Request, Response
 from diziner.prompting.templates import render
 
 SETTINGS = ModelSettings("here", "m", revision="1", max_tokens=1024, structured="grammar")
@@ -312,12 +312,11 @@ def test_the_first_line_says_what_differs_from_the_recording(
 
 
 def test_the_supervisors_first_line_says_it_too_and_labelling_does_without(replaying: Project, tmp_path: Path) -> None:
-    cache = {"DIZINER_CACHE": str(tmp_path)}
     for name in ("qwen_few_shot", "qwen_plain", "smollm_few_shot"):
-        replaying.stage("annotate", "conll2003", "--annotator", name, "--round", "0", **cache)
+        replaying.stage("annotate", "conll2003", "--annotator", name, "--round", "0", DIZINER_CACHE=str(tmp_path))
     replaying.stage("disagree", "conll2003", "--round", "0")
     put_back = change(replaying, "params.yaml", lambda text: text.replace("max_tokens: 1024", "max_tokens: 512"))
-    done = replaying.stage("refine", "conll2003", "--round", "1", check=False, **cache)
+    done = replaying.stage("refine", "conll2003", "--round", "1", check=False, DIZINER_CACHE=str(tmp_path))
     put_back()
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
@@ -335,7 +334,8 @@ def test_the_supervisors_first_line_says_it_too_and_labelling_does_without(repla
         "letters.txt",
     )
     python = str(replaying.folder / ".venv/bin/python")
-    done = replaying.run(python, "-m", "diziner", *words, "--out", str(tmp_path / "labels"), check=False, **cache)
+    command = (python, "-m", "diziner", *words, "--out", str(tmp_path / "labels"))
+    done = replaying.run(*command, check=False, DIZINER_CACHE=str(tmp_path))
     assert done.returncode == 2
     assert "error: the weights of qwen2.5-coder-1.5b-instruct-q4_k_m are not on this machine" in done.stderr
     assert "tape" not in done.stderr

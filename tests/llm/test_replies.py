@@ -67,9 +67,9 @@ FAILURE_FORMS = {
     "a network error": (reply("network_error", content=""), "unavailable", "network_error"),
     "message null": (without_message({"index": 0, "message": None}), "unavailable", "a choice without a message"),
     "no message": (without_message({"index": 0, "finish_reason": "stop"}), "unavailable", "without a message"),
-    "a choice that is none": ({**completion(), "choices": [None]}, "unavailable", "holds no choice"),
-    "no choice": ({**completion(), "choices": []}, "unavailable", "holds no choice"),
-    "choices null": ({**completion(), "choices": None}, "unavailable", "holds no choice"),
+    "a choice that is none": (completion() | {"choices": [None]}, "unavailable", "holds no choice"),
+    "no choice": (completion() | {"choices": []}, "unavailable", "holds no choice"),
+    "choices null": (completion() | {"choices": None}, "unavailable", "holds no choice"),
     "an error with status 200": ({"error": {"message": "Overloaded", "code": 503}}, "unavailable", "Overloaded"),
     "an error in words": ({"error": "model is loading"}, "unavailable", "model is loading"),
     "an empty object": ({}, "unavailable", "holds no choice"),
@@ -125,7 +125,8 @@ ODD_NUMBERS: list[Any] = [-100, -1e-9, float("nan"), float("inf"), 1e300, 10**22
 @pytest.mark.parametrize("odd", ODD_NUMBERS, ids=repr)
 @pytest.mark.parametrize("name", ["cost", "prompt_tokens", "completion_tokens", "prompt_tokens_details"])
 def test_a_number_that_cannot_be_true_is_no_number_and_loses_no_answer(tmp_path: Path, name: str, odd: Any) -> None:
-    body = completion(ANSWER, **{name: {"cached_tokens": odd} if name == "prompt_tokens_details" else odd})
+    usage: dict[str, Any] = {name: {"cached_tokens": odd} if name == "prompt_tokens_details" else odd}
+    body = completion(ANSWER, **usage)
     with listening((200, {}, body)) as (base_url, _):
         prices = {"m": {"input": 1.0, "output": 1.0}}
         endpoint = Endpoint("web", "hosted", api_base=base_url, prices=prices)

@@ -19,7 +19,7 @@ from doctor_place import require_permissions, unprivileged
 from earlier_stores import earlier
 
 from diziner.common.errors import UserError
-from diziner.llm.deltas import zstd
+from diziner.llm import deltas
 from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
 from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
@@ -167,7 +167,7 @@ def test_verify_finds_a_request_that_was_edited(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     assert store.verify() == 1
     store.close()
-    other = zstd.compress(json.dumps(asked(1).canonical()).encode())
+    other = deltas.zstd.compress(json.dumps(asked(1).canonical()).encode())  # type: ignore[attr-defined]
     connection = sqlite3.connect(store.path)
     connection.execute("UPDATE responses SET request = ?", (other,))
     connection.commit()
@@ -220,7 +220,7 @@ def test_a_held_lock_is_said_at_once(store: ResponseStore, capsys: pytest.Captur
 def test_errors_of_who_asks_are_no_damage(store: ResponseStore) -> None:
     store.put(asked(), ANSWER)
     with pytest.raises(sqlite3.Error, match=r"(?i)binding"):
-        store.read(lambda c: c.execute("SELECT ?", ({},)))  # type: ignore[dict-item]
+        store.read(lambda c: c.execute("SELECT ?", ({},)))
     with pytest.raises(TypeError, match="not JSON serializable"):
         store.put_rows([("k", {"a": {1}}, ANSWER)])
 
@@ -303,7 +303,6 @@ def test_sums_and_reservations(store: ResponseStore) -> None:
 WRITER = """
 import sys, pathlib
 from diziner.prompting.request import Message, ModelSettings, Request, Response
-from diziner.llm.deltas import zstd
 from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
 store = ResponseStore(pathlib.Path(sys.argv[1]))

@@ -21,6 +21,7 @@ from diziner.guideline.file import load_guideline
 from diziner.layout import Room, room_named
 from diziner.llm.access import asker_for
 from diziner.llm.ask import StoreAsker
+from diziner.llm.rows import fingerprint_of, is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, read_tape, write_tape
 from diziner.prompting.request import Request
@@ -43,9 +44,9 @@ def main() -> None:
         asked = _requests(room, settings, options.annotator, number)
         rows += _answers(asked[::-1] if options.reverse else asked, settings, options.threads)
     before = {key: response for key, _, response in read_tape(options.against or room.tape)}
-    same = [before[key].text == response.text for key, _, response in rows if key in before]
+    same = [is_same_answer(before[key], reply) for key, _, reply in rows if key in before]
     sys.stdout.write(f"{sum(same)} of {len(same)} answers are the same; {len(rows) - len(same)} had none before\n")
-    for provenance in sorted({response.fingerprint for _, _, response in rows}):
+    for provenance in sorted({fingerprint_of(reply) for _, _, reply in rows}):
         sys.stdout.write(f"computed by {provenance}\n")
     if options.to:
         write_tape(options.to, {}, rows)

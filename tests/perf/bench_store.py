@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench_llm import Figures
+from bench_llm import Figures  # type: ignore[import-not-found]  # a script beside this one
 
 from diziner.llm.store import ResponseStore
 from diziner.llm.writer import Writer

@@ -24,8 +24,8 @@ from portable.variations import Variation, child_environment, variations
 
 ROOT = Path(__file__).parents[2]
 BASELINE = Variation("baseline")
-# What stages read or write: no code, which comes from the project itself.
-COPIED = ("data", "metrics", "params.yaml")
+# What stages read or write, and the digests of the code: the code that runs is the project's own.
+COPIED = ("data", "metrics", "params.yaml", "stages")
 
 
 def main() -> None:

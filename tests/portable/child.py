@@ -111,7 +111,7 @@ def drawn(room: Any, raw: Any) -> list[list[str]]:
 
 def kernels() -> list[str]:
     """The BLAS kernels that this process runs."""
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
     return sorted({f"{each.get('architecture', each['internal_api'])}, {each['num_threads']} threads" for each in blas})
@@ -119,7 +119,7 @@ def kernels() -> list[str]:
 
 def features() -> list[str]:
     """The features beyond its baseline that NumPy uses in this process."""
-    from numpy._core import _multiarray_umath as umath
+    umath = importlib.import_module("numpy._core._multiarray_umath")
 
     return [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
 

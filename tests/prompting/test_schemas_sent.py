@@ -84,7 +84,7 @@ class Recorder:
         return [Response(self.text, "stop") for _ in requests]
 
 
-VARIABLES = {
+VARIABLES: dict[str, dict[str, Any]] = {
     "patterns": {"one": False, "limit": 2, "coalition": [], "standing": True, "gold": False},
     "diagnosis": {"limit": 2, "patterns": []},
     "instructions": {"one": 0, "limit": 2, "annotator": None, "standing": True, "no_entity": "no entity"},

@@ -43,6 +43,10 @@ class Seen:
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def dialog(self, shown: Any) -> None:
+        self.dialogs.append(shown.message)
+        shown.dismiss()
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -62,7 +66,7 @@ def visit(browser: Any) -> Iterator[Any]:
         contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context}))
         page = contexts[-1].new_page()
         page.set_default_timeout(5000)
-        page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", seen.dialog)
         page.on("console", lambda message: seen.console.append(message.text))
         page.on("pageerror", lambda error: seen.console.append(str(error)))
         page.on("request", lambda request: seen.requests.append(request.url))
@@ -117,8 +121,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     guideline = replace(
         full.rounds[1].guideline, common=(line,), goal=replace(full.rounds[1].guideline.goal, use=texts[0])
     )
+    former = full.rounds[1].refinement
+    assert former is not None
     record = {
-        **full.rounds[1].refinement,
+        **former,
         "patterns": [
             {
                 "name": texts[1],

@@ -47,6 +47,7 @@ def test_figures_are_the_outputs_own(room: Made) -> None:
     files, said = room
     view = benchmark_view(files, said, SETTINGS, Limits())
     assert [r["figures"]["agreement"] for r in view["rounds"]] == [r.metrics["agreement"] for r in files.rounds]
+    assert files.scores is not None
     assert view["figures"]["f1"] == files.scores["selected"]["micro"]["f1"]
     assert view["scored"] == 12
     for part, shown in zip(files.rounds, view["rounds"], strict=True):
@@ -325,6 +326,7 @@ def test_a_vote_of_the_coalition_is_named(room: Made) -> None:
     files, said = room
     settings = {"endpoint": "scripted", "model": "m"}
     voters = {name: {"weight": 0.5, "settings": settings} for name in ("annotator-01", "annotator-00")}
+    assert files.selection is not None
     voted = replace(files, selection={**files.selection, "voters": voters})
     view = benchmark_view(voted, said, SETTINGS, Limits())
     assert view["selection"]["voters"] == ["annotator-00", "annotator-01"]

@@ -125,7 +125,8 @@ def python_job(project: Project, name: str, module: str, *words: str, **environm
 
 def ended(workers: Workers) -> tuple[str, int, int]:
     """The name and exit code of a job that has ended, and how many threads kept it from being forked."""
-    assert select.select([workers.fileno()], [], [], 120)[0], "no news"
+    ready = workers.fileno()
+    assert ready is not None and select.select([ready], [], [], 120)[0], "no news"
     [news] = workers.ended()
     return news.name, news.code, len(news.threads)
 

@@ -131,7 +131,8 @@ def workers(root: Path) -> Iterator[Workers]:
 def ended(workers: Workers, count: int = 1) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     while len(found) < count:
-        assert select.select([workers.fileno()], [], [], 60)[0], "no news"
+        news = workers.fileno()
+        assert news is not None and select.select([news], [], [], 60)[0], "no news"
         found += [(job.name, job.code) for job in workers.ended()]
     return found
 

@@ -12,10 +12,10 @@ from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.spans.folding import KINDS, deep_text, fold_deep
-from diziner.spans.matching import Matches, match_answers
+from diziner.spans.matching import Matches, Matching, match_answers
 
 
-def matched(text: str, *answers: str, matching="lenient") -> Matches:
+def matched(text: str, *answers: str, matching: Matching = "lenient") -> Matches:
     document = Document("d", tuple(text.split(" ")), text)
     return match_answers(document, [(answer, "X") for answer in answers], ["X"], matching=matching)
 
@@ -222,7 +222,9 @@ ALPHABET = "aAée\u0301İıi.-'#@&;\u200b\u00adمَـقসে서울に東ー`/(1
 
 
 @given(st.lists(st.text(ALPHABET.replace(" ", ""), min_size=1, max_size=5), min_size=1, max_size=6), st.data())
-def test_every_answer_is_accounted_for_and_its_characters_lie_in_its_tokens(tokens: list[str], data) -> None:
+def test_every_answer_is_accounted_for_and_its_characters_lie_in_its_tokens(
+    tokens: list[str], data: st.DataObject
+) -> None:
     text = " ".join(tokens)
     answers = data.draw(st.lists(st.text(ALPHABET, max_size=6), max_size=4))
     matches = match_answers(Document("d", tuple(tokens), text), [(answer, "X") for answer in answers], ["X"])
@@ -235,7 +237,7 @@ def test_every_answer_is_accounted_for_and_its_characters_lie_in_its_tokens(toke
 
 
 @given(st.lists(st.text(ALPHABET.replace(" ", ""), min_size=1, max_size=5), min_size=1, max_size=6), st.data())
-def test_lenient_matching_finds_what_plain_matching_finds_exactly(tokens: list[str], data) -> None:
+def test_lenient_matching_finds_what_plain_matching_finds_exactly(tokens: list[str], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(tokens) - 1))
     end = data.draw(st.integers(start + 1, len(tokens)))
     document = Document("d", tuple(tokens), " ".join(tokens))

@@ -28,6 +28,7 @@ from diziner.standalone.files import read_plain
 from diziner.standalone.scores import chosen_protocols, difference_to_json, protocol_scores
 
 Run = Callable[..., str]
+Spans = tuple[Span, ...]
 NEED_TOKENS = {name for name, protocol in PROTOCOLS.items() if protocol.reads_tokens}
 
 DOCUMENTS = [
@@ -44,16 +45,16 @@ def jsonl(path: str, rows: list[dict[str, Any]]) -> str:
     return path
 
 
-def triples(spans: tuple[Span, ...]) -> list[list[object]]:
+def triples(spans: Spans) -> list[list[object]]:
     return [[span.start, span.end, span.type] for span in spans]
 
 
-def as_spans(path: str, labels: list[tuple[Span, ...]]) -> str:
+def as_spans(path: str, labels: list[Spans]) -> str:
     rows = zip(DOCUMENTS, labels, strict=True)
     return jsonl(path, [{"id": d.id, "tokens": list(d.tokens), "spans": triples(spans)} for d, spans in rows])
 
 
-def as_tags(path: str, labels: list[tuple[Span, ...]]) -> str:
+def as_tags(path: str, labels: list[Spans]) -> str:
     rows = zip(DOCUMENTS, labels, strict=True)
     return jsonl(
         path,
@@ -64,7 +65,7 @@ def as_tags(path: str, labels: list[tuple[Span, ...]]) -> str:
     )
 
 
-def as_characters(path: str, labels: list[tuple[Span, ...]]) -> str:
+def as_characters(path: str, labels: list[Spans]) -> str:
     rows = []
     for document, spans in zip(DOCUMENTS, labels, strict=True):
         texts = [(" ".join(document.tokens[span.start : span.end]), span.type) for span in spans]
@@ -74,7 +75,7 @@ def as_characters(path: str, labels: list[tuple[Span, ...]]) -> str:
     return jsonl(path, rows)
 
 
-def as_columns(path: str, labels: list[tuple[Span, ...]]) -> str:
+def as_columns(path: str, labels: list[Spans]) -> str:
     blocks = [
         "".join(f"{token} _ {tag}\n" for token, tag in zip(d.tokens, spans_to_tags(spans, len(d.tokens)), strict=True))
         for d, spans in zip(DOCUMENTS, labels, strict=True)
@@ -83,20 +84,20 @@ def as_columns(path: str, labels: list[tuple[Span, ...]]) -> str:
     return path
 
 
-def annotations(labels: list[tuple[Span, ...]]) -> list[Annotation]:
+def annotations_of(labels: list[Spans]) -> list[Annotation]:
     return [Annotation(d.id, spans) for d, spans in zip(DOCUMENTS, labels, strict=True)]
 
 
-def as_annotations(path: str, labels: list[tuple[Span, ...]]) -> str:
-    return jsonl(path, [annotation_to_json(row) for row in annotations(labels)])
+def as_annotations(path: str, labels: list[Spans]) -> str:
+    return jsonl(path, [annotation_to_json(row) for row in annotations_of(labels)])
 
 
-def as_gold(path: str, labels: list[tuple[Span, ...]]) -> str:
+def as_gold(path: str, labels: list[Spans]) -> str:
     return jsonl(path, [{"id": d.id, "spans": triples(spans)} for d, spans in zip(DOCUMENTS, labels, strict=True)])
 
 
-def as_labelled(path: str, labels: list[tuple[Span, ...]]) -> str:
-    write_rows(Path(path), DOCUMENTS, annotations(labels))
+def as_labelled(path: str, labels: list[Spans]) -> str:
+    write_rows(Path(path), DOCUMENTS, annotations_of(labels))
     return path
 
 
@@ -215,7 +216,7 @@ def test_a_failed_document_counts_as_nothing_found(diziner: Run, form: Callable[
 
 def test_a_failure_in_parquet_is_seen(tmp_path: Path) -> None:
     failed = Annotation("b", failure=Failure("timeout", "no answer"))
-    write_rows(tmp_path / "p.parquet", DOCUMENTS, [*annotations(GOLD)[:1], failed, *annotations(GOLD)[2:]])
+    write_rows(tmp_path / "p.parquet", DOCUMENTS, [*annotations_of(GOLD)[:1], failed, *annotations_of(GOLD)[2:]])
     assert [row.failure for row in read_plain(tmp_path / "p.parquet").annotations] == [None, failed.failure, None]
 
 
@@ -227,7 +228,7 @@ def test_what_was_mended_is_counted(diziner: Run) -> None:
 
 
 def test_documents_of_some_files_only(diziner: Run) -> None:
-    as_gold("gold.jsonl", GOLD), jsonl("p.jsonl", [annotation_to_json(row) for row in annotations(GUESS)[:2]])
+    as_gold("gold.jsonl", GOLD), jsonl("p.jsonl", [annotation_to_json(row) for row in annotations_of(GUESS)[:2]])
     words = ("score", "--gold", "gold.jsonl", "--pred", "p.jsonl")
     line = diziner(*words, code=2)
     assert line.startswith("p.jsonl lacks 1 of the 3 documents of gold.jsonl: 'c'; ") and "--common" in line
@@ -351,9 +352,9 @@ WORDS = st.lists(st.sampled_from(("the", "The", "Hague", "hague", ".")), min_siz
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(WORDS, SPANS, SPANS, SPANS), min_size=1, max_size=4))
-def test_details_add_up_under_every_protocol(rows: list[tuple[list[str], Any, Any, Any]]) -> None:
+def test_details_add_up_under_every_protocol(rows: list[tuple[list[str], Spans, Spans, Spans]]) -> None:
     documents = {f"d{n}": Document(f"d{n}", tuple(row[0]), " ".join(row[0])) for n, row in enumerate(rows)}
-    gold, first, second = ({f"d{n}": row[side] for n, row in enumerate(rows)} for side in (1, 2, 3))
+    gold, first, second = ({f"d{n}": row[1:][side] for n, row in enumerate(rows)} for side in range(3))
     expected = score_protocols(documents.values(), gold, first, list(PROTOCOLS))
     for name in PROTOCOLS:
         ours, other = (protocol_scores(name, documents, gold, side) for side in (first, second))
