@@ -1,4 +1,4 @@
-"""What the doctor's tests share: a small project that is in order, and the command run in it."""
+"""Shared by the doctor's tests: a small project that is in order, and the command run in it."""
 
 from __future__ import annotations
 

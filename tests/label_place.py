@@ -1,4 +1,4 @@
-"""What tests of `diziner label` share: a folder with settings and an input, and the command run on it."""
+"""Shared by tests of `diziner label`: a folder with settings and an input, and the command run on it."""
 
 from __future__ import annotations
 

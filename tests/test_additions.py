@@ -1,4 +1,4 @@
-"""What it takes to build something in: files touched by hand in a copy of the project, where all that follows is made.
+"""Effort to build something in: files touched by hand in a copy of the project, where all that follows is made.
 
 Each addition is made as CONTRIBUTING.md says; then the pages and schemas are made, the tests that go through every
 measure, protocol, source and figure run in the copy, and the files that differ are counted.

@@ -1,4 +1,4 @@
-"""What docs/reference.md says of this implementation, where no other test shows it."""
+"""Statements of docs/reference.md on this implementation, where no other test shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where answers stand in the text: rows, tallies and votes keep the characters that were answered."""
+"""Characters of answers in the text: rows, tallies and votes keep the characters that were answered."""
 
 from __future__ import annotations
 

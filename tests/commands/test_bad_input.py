@@ -1,4 +1,4 @@
-"""What people mistype: one line that names the place, what was given and what is allowed; exit 2; nothing written."""
+"""Mistyped input: one line that names the place, what was given and what is allowed; exit 2; nothing written."""
 
 from __future__ import annotations
 

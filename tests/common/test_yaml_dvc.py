@@ -1,4 +1,4 @@
-"""What `dvc exp run -S` writes into params.yaml is read by DVC and by us, or a one-line error says how to write it."""
+"""Settings that `dvc exp run -S` writes: DVC and we can read them, or a one-line error says how to write them."""
 
 from __future__ import annotations
 

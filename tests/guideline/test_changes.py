@@ -1,4 +1,4 @@
-"""What changed between two guidelines: every line, every word, on terminals of any width and in markdown."""
+"""Changes between two guidelines: every line, every word, on terminals of any width and in markdown."""
 
 from __future__ import annotations
 

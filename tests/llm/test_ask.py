@@ -1,4 +1,4 @@
-"""What answers took: tokens and US dollars, each request once, never a sum that looks complete when it is not."""
+"""Costs of answers: tokens and US dollars, each request once, never a sum that looks complete when it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What computed a local model's answer: kept with it, carried by usage, told by the report, never a reason to stop."""
+"""Provenance of a local model's answer: kept with it, carried by usage, told by the report, never a reason to stop."""
 
 from __future__ import annotations
 

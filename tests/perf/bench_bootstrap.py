@@ -1,4 +1,4 @@
-"""How often the bootstrap's 95 % intervals cover the truth: `python tests/perf/bench_bootstrap.py`.
+"""Coverage of the truth by the bootstrap's 95 % intervals: `python tests/perf/bench_bootstrap.py`.
 
 Documents differ in difficulty, so that spans of one document are correlated; the truth is F1 over a million of them.
 Prints coverage by number of documents, of one prediction's F1 and of the difference between two.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from projects import ROOT, Project, copy_project
 
@@ -88,6 +89,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, server: ScriptedServer) ->
     assert project.counts() == (DOCUMENTS, DOCUMENTS)
     yield project
     project.shell(START.replace("start --jobs 2", "stop --kill"))
+    for process in psutil.process_iter(["cmdline"]):  # a worker that was not at work does not hear of it
+        if str(project.folder) in " ".join(process.info["cmdline"] or ()):
+            process.kill()
     assert not list(project.home.iterdir()), "root may write to a folder without leave, so it has to be looked at"
 
 

@@ -1,4 +1,4 @@
-"""What `diziner repro` shares with stock DVC: the same lock files, and each takes over where the other stopped."""
+"""Contract of `diziner repro` with stock DVC: the same lock files, and each takes over where the other stopped."""
 
 from __future__ import annotations
 

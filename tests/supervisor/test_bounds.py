@@ -1,4 +1,4 @@
-"""What the supervisor may not do, whatever it answers: limits, preservation, contradictions, taking back."""
+"""Limits on the supervisor, whatever it answers: limits, preservation, contradictions, taking back."""
 
 from __future__ import annotations
 

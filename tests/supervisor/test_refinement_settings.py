@@ -1,4 +1,4 @@
-"""What the settings of refinement do in a run: who is left out, what is taken back, when it stops, who predicts."""
+"""Settings of refinement in a run: who is left out, what is taken back, when it stops, who predicts."""
 
 from __future__ import annotations
 
