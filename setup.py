@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say to setuptools: the files of a project go into the wheel from where they stand."""
+"""Build step beyond pyproject.toml: the files of a project go into the wheel from where they stand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BuildWithSkeleton(build_py):
         return [*super()._get_data_files(), self._skeleton()]
 
     def get_data_files_without_manifest(self) -> DataFiles:
-        """What a source distribution holds besides modules."""
+        """Return what a source distribution holds besides modules."""
         return [*super().get_data_files_without_manifest(), self._skeleton()]
 
     def _skeleton(self) -> tuple[str, str, str, list[str]]:

@@ -60,7 +60,7 @@ class Settings:
 
     @property
     def source(self) -> str:
-        """Where benchmarks are loaded from."""
+        """Source that benchmarks are loaded from."""
         return str(self.raw["corpus"]["source"])
 
     @property

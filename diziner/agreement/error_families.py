@@ -69,7 +69,7 @@ def _marked(span: NDArray[np.int32], tokens: NDArray[np.intp]) -> Mask:
 
 
 def subtype_name(group: int, types: Sequence[str]) -> tuple[str, str]:
-    """Return family and subtype of a group code.
+    """Return the family and subtype of a group code.
 
     >>> subtype_name(1, ("LOC", "PER")), subtype_name(5, ("LOC", "PER")), subtype_name(11, ("LOC", "PER"))
     (('O_to_Ent', 'O_to_LOC'), ('Ent_to_Ent', 'LOC_to_PER'), ('Span_Error', 'PER_bounds'))

@@ -59,7 +59,7 @@ SET_MEASURES: dict[str, SetMeasure] = {}
 def pair_measure(
     name: str, title: str, low: int = 0, mean_as: str | None = None
 ) -> Callable[[PairFunction], PairFunction]:
-    """Return register the decorated function as a measure of pairs; see `PairMeasure`."""
+    """Register the decorated function as a measure of pairs; see `PairMeasure`."""
 
     def register(function: PairFunction) -> PairFunction:
         PAIR_MEASURES[name] = PairMeasure(name, title, function, low, mean_as)
@@ -69,7 +69,7 @@ def pair_measure(
 
 
 def set_measure(name: str, title: str, low: int = -1) -> Callable[[SetFunction], SetFunction]:
-    """Return register the decorated function as a measure of the set; see `SetMeasure`."""
+    """Register the decorated function as a measure of the set; see `SetMeasure`."""
 
     def register(function: SetFunction) -> SetFunction:
         SET_MEASURES[name] = SetMeasure(name, title, function, low)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from diziner.agreement.analysis import Analysis, annotator_errors
 from diziner.agreement.error_families import FAMILIES
 from diziner.agreement.hotspots import KINDS
+from diziner.common.words import counted
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.documents import Document
 
@@ -115,10 +116,6 @@ def _overview(analysis: Analysis, documents: Sequence[Document]) -> Iterator[str
     )
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
@@ -142,14 +139,14 @@ def _families(groups: Sequence[ErrorGroup]) -> Iterator[str]:
     for family in FAMILIES:
         own = [group for group in groups if group.family == family]
         if own:
-            yield f"## {family}: {_counted(sum(group.tokens for group in own), 'token')}"
+            yield f"## {family}: {counted(sum(group.tokens for group in own), 'token')}"
             yield ""
             for group in own:
                 yield from _group(group)
 
 
 def _group(group: ErrorGroup) -> Iterator[str]:
-    size = f"{_counted(group.tokens, 'token')} in {_counted(group.mentions, 'mention')}"
+    size = f"{counted(group.tokens, 'token')} in {counted(group.mentions, 'mention')}"
     yield f"### {group.subtype}: {size}"
     yield ""
     for number, example in enumerate(group.examples, 1):

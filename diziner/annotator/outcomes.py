@@ -67,13 +67,23 @@ def ways_on(codes: Iterable[str], again: str) -> str:
 def tally(
     annotator: AnnotatorSettings, annotations: Sequence[Annotation], documents: Sequence[Document]
 ) -> dict[str, Any]:
-    """Count over documents (schemas/tally.schema.json).
+    """Count over documents (schemas/tally.schema.json): as `counts_over`, with what the model was held to
+    (`structured`) and the documents that took a repair turn (`repaired`)."""
+    return {
+        "structured": annotator.model.structured,
+        "documents": len(annotations),
+        "repaired": sum(row.repairs > 0 for row in annotations),
+        **counts_over(annotations, documents),
+    }
 
-    `structured` is what the model was held to, `repaired` the documents that took a repair turn, `failures`
-    the documents without annotation by cause, `mentions` those used, `drops` the answered ones that were not,
-    by reason, `forms` what in answers had another form than asked for, by kind. `matched`: used answers that differ
-    from the text, by what was overlooked to find them; `widened`: mentions whose tokens have more in them than was
-    answered, with examples.
+
+def counts_over(annotations: Sequence[Annotation], documents: Sequence[Document]) -> dict[str, Any]:
+    """Count what became of documents and answers: for tallies of a round, and for the shards of a labelling.
+
+    `failures`: the documents without annotation by cause, `mentions` those used, `drops` the answered ones that were
+    not, by reason, `forms` what in answers had another form than asked for, by kind. `matched`: used answers that
+    differ from the text, by what was overlooked to find them; `widened`: mentions whose tokens have more in them than
+    was answered, with examples.
     """
     failures = Counter(row.failure.code for row in annotations if row.failure is not None)
     drops: Counter[str] = Counter()
@@ -84,9 +94,6 @@ def tally(
         forms.update(row.forms)
         matched.update(row.matched)
     return {
-        "structured": annotator.model.structured,
-        "documents": len(annotations),
-        "repaired": sum(row.repairs > 0 for row in annotations),
         "failures": dict(sorted(failures.items())),
         "mentions": sum(len(row.spans) for row in annotations),
         "drops": dict(sorted(drops.items())),

@@ -1,1 +1,1 @@
-"""What `diziner` can do: one module a command, with `arguments(parser)` and `run(options)`."""
+"""Commands of `diziner`: one module a command, with `arguments(parser)` and `run(options)`."""

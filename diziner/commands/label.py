@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from diziner.common.errors import UserError
+from diziner.common.words import listed
 from diziner.guideline.file import load_guideline
 from diziner.labelling.forecast import Forecast, forecast
 from diziner.labelling.input_files import files_of
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     recipe = recipe_digest(guideline, annotator, settings.answers, asker, options.format)
     job = Job(guideline, annotator, settings, options.out, options.format, recipe)
     if files.ignored:
-        _say(sys.stderr, f"{options.source}: not read, being of other kinds: {_few(files.ignored)}")
+        _say(sys.stderr, f"{options.source}: not read, being of other kinds: {listed(files.ignored)}")
     if options.dry:
         _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
         return
@@ -129,7 +129,7 @@ def _summary(done: Done, out: Path) -> str:
 
 
 def _workers(options: argparse.Namespace, job: Job) -> int:
-    """Return as many as asked for, or cores, but never more than calls may be in flight."""
+    """Return as many workers as asked for, or cores, but never more than calls may be in flight."""
     if options.engine == "local":
         if options.workers is not None:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
@@ -154,10 +154,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return number
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _say(stream: TextIO, text: str) -> None:

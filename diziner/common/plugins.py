@@ -11,11 +11,13 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from diziner.common.errors import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
 
 Kind = TypeVar("Kind")
 
@@ -104,6 +106,8 @@ def _entry(group: Group, name: str, built_in: Iterable[str]) -> EntryPoint:
 @cache
 def _entries(group: Group) -> dict[str, list[EntryPoint]]:
     """Return the entry points of a group by name; an installation that is seen twice counts once."""
+    from importlib.metadata import entry_points  # 20 ms that only those with plug-ins in their settings need
+
     by_name: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=group.name):
         by_name.setdefault(entry.name, {}).setdefault(_who(entry), entry)

@@ -83,7 +83,7 @@ def _item(place: Any, step: str | int, path: Sequence[str | int]) -> Any:
 
 
 def _entry(node: Any, step: str | int, path: Sequence[str | int]) -> tuple[Any, Any]:
-    """Return key and value of a mapping's entry; for a list's item, no key."""
+    """Return the key and value of a mapping's entry; for a list's item, no key."""
     if isinstance(step, int):
         return None, node.value[step]
     for key, value in node.value:
@@ -149,7 +149,7 @@ def _unshared(value: Any) -> Any:
 
 
 def _checked(text: str, expected: Any, path: Sequence[str | int]) -> str:
-    """Return whatever a text's style, the result is what was asked for, to DVC as well, or nothing is changed."""
+    """Check that the result is what was asked for, to DVC too, whatever the text's style; else nothing is changed."""
     try:
         right = parse_yaml(text, _dotted(path)) == expected
     except UserError:

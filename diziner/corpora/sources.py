@@ -60,7 +60,7 @@ _SPLIT_FILE = {**_TEXT, "description": "Below <local_dir>/<name>/."}
 def source(
     name: str, options: Mapping[str, Any], required: Sequence[str], has_layout: bool = True
 ) -> Callable[[Callable[[Origin, str], Iterable[Table]]], Callable[[Origin, str], Iterable[Table]]]:
-    """Return register the decorated function as a source that is built in; see `Source`."""
+    """Register the decorated function as a source that is built in; see `Source`."""
 
     def register(tables: Callable[[Origin, str], Iterable[Table]]) -> Callable[[Origin, str], Iterable[Table]]:
         SOURCES[name] = Source(tables, options, tuple(required), has_layout)

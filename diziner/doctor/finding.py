@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diziner.common.errors import DizinerError
+from diziner.common.words import counted
 
 State = Literal["ok", "note", "problem"]
 
@@ -48,25 +49,6 @@ def reason(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "note"), counted(2, "note")
-    ('1 note', '2 notes')
-    """
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def listed(words: list[str], most: int = 5) -> str:
-    """Return the first words, and how many more there are.
-
-    >>> listed(["a", "b", "c"], 2)
-    'a, b and 1 more'
-    """
-    more = len(words) - most
-    return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def amount(size: int) -> str:

@@ -6,7 +6,8 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-from diziner.doctor.finding import Finding, counted
+from diziner.common.words import counted
+from diziner.doctor.finding import Finding
 from diziner.doctor.subject import Subject
 
 _LIMIT_S = 20.0

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from diziner.common.words import listed
 from diziner.doctor.dvc import FOLDER
-from diziner.doctor.finding import Finding, listed
+from diziner.doctor.finding import Finding
 from diziner.doctor.subject import Subject
 
 _LOCK = FOLDER / "tmp" / "lock"

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.doctor.finding import Finding, State, listed
+from diziner.common.words import listed
+from diziner.doctor.finding import Finding, State
 from diziner.doctor.subject import Subject
 
 LOCK = "requirements.lock"

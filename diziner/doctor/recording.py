@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from diziner.doctor.finding import Finding, State, counted, listed
+from diziner.common.words import counted, listed
+from diziner.doctor.finding import Finding, State
 from diziner.doctor.packages import installed
 from diziner.doctor.subject import Subject
 from diziner.doctor.weights import digests, folder_of_weights, held, verified

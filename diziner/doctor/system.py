@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diziner.doctor.finding import Finding, counted
+from diziner.common.words import counted
+from diziner.doctor.finding import Finding
 from diziner.doctor.subject import Subject, project_table
 
 # Variables that choose kernels or threads; how many threads add up a sum can change its last bits.

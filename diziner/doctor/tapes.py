@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diziner.doctor.finding import Finding, counted, listed, reason
+from diziner.common.words import counted, listed
+from diziner.doctor.finding import Finding, reason
 from diziner.doctor.subject import Subject
 from diziner.layout import Room
 

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
+from diziner.common.words import counted
 from diziner.doctor.examine import number
-from diziner.doctor.finding import Finding, counted
+from diziner.doctor.finding import Finding
 
 _WIDTH = 80
 _STATE = 9  # "problem" and two blanks, after an indent of 2

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from diziner.doctor.finding import Finding, amount, counted, reason
+from diziner.common.words import counted
+from diziner.doctor.finding import Finding, amount, reason
 from diziner.doctor.subject import Subject
 from diziner.endpoints.local import ADDRESS as LOCAL_ADDRESS
 

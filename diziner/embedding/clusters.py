@@ -70,7 +70,7 @@ def cluster(vectors: Vectors, size: int, seed: int) -> Clusters:
 
 
 def _starting_centres(vectors: Vectors, size: int, source: random.Random) -> Ints:
-    """Return k-means++: each next centre is a document, drawn by its distance to the nearest one so far."""
+    """Choose as k-means++ does: each next centre is a document, drawn by its distance to the nearest one so far."""
     count = vectors.shape[0]
     chosen = [source.randrange(count)]
     distance = np.full(count, 1 << (2 * BITS), np.int64)

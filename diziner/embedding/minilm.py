@@ -122,7 +122,7 @@ def _attention(attend: Reals, documents: int) -> Reals:
 
 
 def _normalise(rows: Reals, norm: Norm) -> Reals:
-    """Return layer normalisation, in place."""
+    """Normalise rows, in place: layer normalisation."""
     to_grid(rows, BEFORE_NORM)
     rows -= rows.sum(axis=1, keepdims=True) / rows.shape[1]
     variance = sum_of_squares(rows, norm.bits) / rows.shape[1]

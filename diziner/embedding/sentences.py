@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +67,8 @@ def check_minilm(weights: Mapping[str, Mapping[str, Any]], where: str) -> None:
 
 def _stem(files: Mapping[str, str]) -> bytes:
     """Return what vectors depend on beside the text: weights, arithmetic, and the package that splits texts."""
+    from importlib.metadata import version
+
     code = [hashlib.sha256((Path(__file__).parent / name).read_bytes()).hexdigest() for name in _ARITHMETIC]
     return "\n".join([*(files[name] for name in (MODEL, TOKENIZER)), *code, version("tokenizers"), ""]).encode()
 

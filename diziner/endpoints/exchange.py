@@ -1,4 +1,4 @@
-"""What a call sent back, byte for byte: kept beside litellm, which reads known forms only and fails on others.
+"""Exchange of a call: what was sent back, byte for byte, since litellm reads known forms only and fails on others.
 
 litellm finds the address, the key and the parameters of a provider; what it makes of a chat completion is not used.
 A completion with content in parts or numbers of another type is a traceback in it, so it is given one that holds

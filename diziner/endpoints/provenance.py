@@ -1,4 +1,4 @@
-"""What a local model's answer was computed with. It is kept as the answer's fingerprint, as hosted models have one.
+"""Provenance of a local model's answer: what computed it. Kept as its fingerprint, as hosted models have one.
 
 The same weights, prompt and seed give other answers with another runtime, other kernels or another number of threads:
 floating-point sums come out otherwise in the last bits, and a model's next token can hang on them (docs/models.md).

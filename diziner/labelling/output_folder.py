@@ -7,18 +7,18 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from diziner.annotator.outcomes import counts_over
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
 from diziner.records.annotations import Annotation, annotation_to_json
 from diziner.records.documents import Document, document_row
-from diziner.spans.widened import counted, widened_in
+from diziner.spans.widened import counted
 
 MANIFEST = "manifest.json"
 REJECTED = "rejected.jsonl"
@@ -54,32 +54,19 @@ class Report:
 def report_on(name: str, documents: Sequence[Document], annotations: Sequence[Annotation], path: Path) -> Report:
     """Return the report on a shard that was written to `path`."""
     first: dict[str, tuple[str, str]] = {}
-    failures: Counter[str] = Counter()
-    drops: Counter[str] = Counter()
-    forms: Counter[str] = Counter()
-    matched: Counter[str] = Counter()
     for annotation in annotations:
-        drops.update(annotation.drops)
-        forms.update(annotation.forms)
-        matched.update(annotation.matched)
         if annotation.failure is not None:
-            failures[annotation.failure.code] += 1
             first.setdefault(annotation.failure.code, (annotation.id, annotation.failure.detail))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Report(
-        name,
-        len(annotations),
-        sum(len(annotation.spans) for annotation in annotations),
-        sum(annotation.repairs for annotation in annotations),
-        dict(sorted(drops.items())),
-        dict(sorted(failures.items())),
-        first,
-        digest,
-        path.stat().st_size,
-        dict(sorted(forms.items())),
-        dict(sorted(matched.items())),
-        counted(widened_in(documents, annotations)),
+        name=name,
+        documents=len(annotations),
+        repairs=sum(annotation.repairs for annotation in annotations),
+        first=first,
+        sha256=digest,
+        bytes=path.stat().st_size,
+        **counts_over(annotations, documents),
     )
 
 

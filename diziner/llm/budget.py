@@ -1,4 +1,4 @@
-"""What happens around a call: money is set aside before it; its answer, its cost and its model are recorded after."""
+"""Budget around a call: money is set aside before it; its answer, its cost and its model are recorded after."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Claimant:
         self._name = ""
 
     def claim(self, connection: sqlite3.Connection, key: str) -> bool:
-        """Return claim a request within a transaction; False while another live process has it."""
+        """Claim a request within a transaction; return False while another live process has it."""
         self._live()
         held = connection.execute("SELECT owner, host, boot, since FROM claims WHERE key = ?", (key,)).fetchone()
         if held is not None and held[0] != self._name and not self._lapsed(*held):

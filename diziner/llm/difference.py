@@ -1,4 +1,4 @@
-"""What sets a request that a tape has no answer to apart from the recorded request nearest to it, in words."""
+"""Difference, in words, of a request that a tape has no answer to from the recorded request nearest to it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class Pacer:
         self._free = 0.0
 
     def book(self, amount: float, now: float) -> float:
-        """Return book an amount; returns the seconds to wait until it may go. `now` is a clock's reading in seconds."""
+        """Book an amount and return the seconds to wait until it may go. `now` is a clock's reading in seconds."""
         start = max(self._free, now)
         self._free = start + amount * self._seconds_each
         return start - now

@@ -65,7 +65,7 @@ class SharedPacer(Pacer):
         self._file = file.open("a+b", buffering=0)
 
     def book(self, amount: float, now: float) -> float:
-        """Return do what `Pacer` does."""
+        """Do what `Pacer` does."""
         with self._read():
             return super().book(amount, now)
 

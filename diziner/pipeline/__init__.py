@@ -1,1 +1,1 @@
-"""What stages share: arguments, selection, prediction, and the code behind each stage."""
+"""Code that stages share: arguments, selection, prediction, and the code behind each stage."""

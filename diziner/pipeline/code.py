@@ -18,6 +18,7 @@ from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.version import VERSION
+from diziner.common.words import listed
 from diziner.layout import has_library, laid_version
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -84,7 +85,7 @@ def check_code(script: str) -> None:
         laid = laid_version(root)
         remedy = "diziner init --upgrade" if laid != VERSION else refresh
         raise UserError(
-            f"{file}: is of other code than diziner {VERSION} here has: {_few(other)}; "
+            f"{file}: is of other code than diziner {VERSION} here has: {listed(other, 1)}; "
             f"run `{remedy}`, then the pipeline"
         )
 
@@ -112,10 +113,6 @@ def with_always(pipeline: str, plug_ins: bool) -> str:
 def stage_scripts() -> dict[str, Path]:
     """Return the stage scripts of the project in the current folder, by name."""
     return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
-
-
-def _few(names: list[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _digest(path: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, read_text
 from diziner.common.version import VERSION
+from diziner.common.words import listed
 from diziner.layout import MARK, PIPELINE, ROOT_PIPELINE, has_library, laid_version, project_root, rooms
 from diziner.pipeline.code import ALWAYS, DIGESTS, with_always
 from diziner.pipeline.skeleton import managed, mark, project_files
@@ -82,8 +83,7 @@ def _refuse(folder: Path, target: Path, staging: Path) -> None:
         raise UserError(f"{folder}: is a file; name a new or an empty folder")
     held = sorted(path.name for path in target.iterdir() if path.name not in {*_NO_MATTER, staging.name})
     if held and not _is_whole(staging):
-        others = f" and {len(held) - 1} more" if len(held) > 1 else ""
-        raise UserError(f"{folder}: is not empty: it holds {held[0]}{others}; name a new or an empty folder")
+        raise UserError(f"{folder}: is not empty: it holds {listed(held, 1)}; name a new or an empty folder")
 
 
 def _project_around(target: Path) -> Path | None:

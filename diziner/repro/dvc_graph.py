@@ -79,7 +79,7 @@ class DvcGraph:
         ]
 
     def prepare(self, name: str, force: bool) -> State:
-        """Return do what `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
+        """Do what `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
 
         Errors: StageError.
         """

@@ -1,4 +1,4 @@
-"""What DVC does again and again, done once: for one process that has the project to itself. Private to DVC, as
+"""DVC's repeated work done once, for one process that has the project to itself. Private to DVC, as
 `diziner.repro.dvc_graph` is; what comes out is the same.
 """
 

@@ -116,7 +116,7 @@ class Ready:
                 self._free.add(follower)
 
     def failed(self, name: str) -> list[str]:
-        """Return a step that was taken has failed; returns the steps that can no longer run, sorted."""
+        """Mark a step as failed and return the steps that can no longer run, sorted."""
         self._ended(name)
         lost = followers(name, self._after) & self._left
         self._left -= lost

@@ -65,7 +65,7 @@ def document_counts(gold: SpansById, predicted: SpansById) -> DocumentCounts:
 
 
 def document_bootstrap(counts: Counts, samples: int = 1000, *, seed: int) -> Interval:
-    """Return percentile bootstrap interval (95 %) of micro F1 over `counts` of shape (documents, 3).
+    """Return the percentile bootstrap interval (95 %) of micro F1 over `counts` of shape (documents, 3).
 
     Each of `samples` resamples draws as many documents as there are, with replacement. A resample
     without any span has F1 1.0, as everywhere. One document gives an interval of zero width.
@@ -82,7 +82,7 @@ def document_bootstrap(counts: Counts, samples: int = 1000, *, seed: int) -> Int
 
 
 def paired_bootstrap(counts_a: Counts, counts_b: Counts, samples: int = 1000, *, seed: int) -> PairedDifference:
-    """Return bootstrap the difference in micro F1 of two predictions for the SAME documents, row by row.
+    """Bootstrap the difference in micro F1 of two predictions for the SAME documents, row by row.
 
     Both are resampled with the same documents, so what is hard for both cancels. The p-value inverts the
     percentile interval: twice the smaller share of resamples with difference <= 0 or >= 0, with one added

@@ -47,7 +47,7 @@ def count_boundary_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> Bou
 
 
 def maximum_matching(edges: Sequence[Sequence[int]]) -> int:
-    """Return size of a maximum matching of a bipartite graph; `edges[i]` are the right nodes of left node i.
+    """Return the size of a maximum matching of a bipartite graph; `edges[i]` are the right nodes of left node i.
 
     Kuhn's algorithm, O(left nodes x edges): from each left node, search a path to a free right node that
     alternates between unmatched and matched edges, and swap the two kinds along it.

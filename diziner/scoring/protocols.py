@@ -72,7 +72,7 @@ def protocol(
     pooled: bool = False,
     credit: Callable[[Sequence[Span], Sequence[Span]], Counts] | None = None,
 ) -> Callable[[Scorer], Scorer]:
-    """Return register the decorated scorer as a protocol that is built in; see `Protocol`."""
+    """Register the decorated scorer as a protocol that is built in; see `Protocol`."""
 
     def register(scorer: Scorer) -> Scorer:
         PROTOCOLS[name] = Protocol(name, title, scorer, unit, correct, used_by, reads_tokens, pooled, credit)
@@ -139,7 +139,7 @@ def strict(documents: Documents, gold: SpansById, predicted: SpansById) -> Score
     used_by="seqeval's default, conlleval, most fine-tuned models",
 )
 def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return seqeval without `mode="strict"`, which decodes as conlleval does: equal to `strict` on stored spans.
+    """Score as seqeval does without `mode="strict"`, decoding as conlleval does: equal to `strict` on stored spans.
 
         as strict, on spans decoded as conlleval decodes them
 
@@ -167,7 +167,7 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
     used_by='nervaluate "exact"',
 )
 def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|.
+    """Score boundaries: units are distinct (document, start, end), types ignored; correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, start, end)
 
@@ -195,7 +195,7 @@ def boundary(documents: Documents, gold: SpansById, predicted: SpansById) -> Sco
     used_by='SemEval-2013 "type"; nervaluate "ent_type"',
 )
 def type_overlap(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return MUC "type" (SemEval-2013 task 9.1): units are spans; the type must be right, the boundaries overlap.
+    """Score MUC "type" (SemEval-2013 task 9.1): units are spans; the type must be right, the boundaries overlap.
 
         correct = the most pairs (gold span, predicted span) of one document that have equal types and share a token,
                   each span in one pair at most
@@ -217,7 +217,7 @@ def type_overlap(documents: Documents, gold: SpansById, predicted: SpansById) ->
 
 
 def _halves(gold: Sequence[Span], predicted: Sequence[Span]) -> Counts:
-    """Return counted in halves, credit is a whole number, and the ratios stay the same."""
+    """Count in halves: credit is a whole number then, and the ratios stay the same."""
     gold, predicted = sorted(set(gold)), sorted(set(predicted))
     pairs = count_boundary_pairs(gold, predicted)
     return 2 * pairs.exact + pairs.partial, 2 * len(predicted), 2 * len(gold)
@@ -232,7 +232,7 @@ def _halves(gold: Sequence[Span], predicted: Sequence[Span]) -> Counts:
     credit=_halves,
 )
 def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return MUC "partial" (SemEval-2013 task 9.1): units are spans, types ignored, half credit for an overlap.
+    """Score MUC "partial" (SemEval-2013 task 9.1): units are spans, types ignored, half credit for an overlap.
 
         credit = COR + 0.5 PAR,   P = credit / predicted,   R = credit / gold
 
@@ -266,7 +266,7 @@ def muc_partial(documents: Documents, gold: SpansById, predicted: SpansById) -> 
     reads_tokens=True,
 )
 def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return UniversalNER: units are distinct (document, type, string); correct = |gold ∩ predicted|.
+    """Score as UniversalNER does: units are distinct (document, type, string); correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, type, normalise(string))
 
@@ -298,7 +298,7 @@ def set_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) 
     reads_tokens=True,
 )
 def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return GNER: as `set_of_strings`, with the type normalised like the string; correct = |gold ∩ predicted|.
+    """Score as GNER does: as `set_of_strings`, with the type normalised like the string; correct = |gold ∩ predicted|.
 
         correct = |G ∩ P|,   G and P sets of (document, normalise(type), normalise(string))
 
@@ -329,7 +329,7 @@ def word_aligned_set(documents: Documents, gold: SpansById, predicted: SpansById
     reads_tokens=True,
 )
 def multiset_of_strings(documents: Documents, gold: SpansById, predicted: SpansById) -> Score:
-    """Return GoLLIE: units are (document, type, string), unnormalised, as often as mentioned, wherever it stands.
+    """Score as GoLLIE does: units are (document, type, string), unnormalised, as often as mentioned, wherever.
 
         correct = sum over (document, type, string) of the smaller of both counts
 

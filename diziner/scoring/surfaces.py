@@ -22,7 +22,7 @@ def surfaces(documents: Mapping[str, Document], spans: Mapping[str, Sequence[Spa
 
 
 def normalise(text: str) -> str:
-    """Return lower-case, delete ASCII punctuation, delete the words a, an and the, collapse whitespace.
+    """Lower-case, delete ASCII punctuation, delete the words a, an and the, collapse whitespace.
 
     The SQuAD answer normalisation, which UniversalNER and GNER apply. It can leave the empty string
     ("The", "..."), which those scorers count like any other, and so do ours.

@@ -56,7 +56,7 @@ def complete(
     seed: int,
     knowledge: Knowledge | None = None,
 ) -> Reply:
-    """Return reply to one chat-completions request.
+    """Return the reply to one chat-completions request.
 
     `key` is the bearer token, "" without one: any but `faults.bad_key` is welcome. `attempt` counts requests
     with this body, from 0, so that a retry may meet another fate. The request's own `seed` adds to `seed`.

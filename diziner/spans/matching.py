@@ -50,7 +50,7 @@ def match_answers(
     occurrences: Literal["all", "ordered"] = "all",
     matching: Matching = "lenient",
 ) -> Matches:
-    """Return locate `answers`, pairs of (surface string, label), as token spans of `document`.
+    """Locate `answers`, pairs of (surface string, label), as token spans of `document`.
 
     A string matches a run of whole tokens whose characters, whitespace aside, equal its own: `U.N.`
     matches the token `U.N.` and the tokens `U . N .`; `Ann` never matches in `Annual`. Where an exact
