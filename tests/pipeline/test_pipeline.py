@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 from projects import Project
+
+from diziner.llm.store import ResponseStore
 
 BENCHMARKS = ("conll2003", "mit_movie")
 
@@ -143,9 +144,11 @@ def test_gold_never_reaches_what_must_be_label_free(copy_reproduced: Callable[..
 
 def asked(project: Project) -> dict[str, str]:
     """The model of every request answered so far, by key."""
-    with sqlite3.connect(f"file:{project.folder / '.responses/responses.sqlite'}?mode=ro", uri=True) as store:
-        rows = store.execute("SELECT key, request FROM responses").fetchall()
-    return {key: json.loads(request)["model"] for key, request in rows}
+    store = ResponseStore(project.folder / ".responses/responses.sqlite")
+    try:
+        return {key: request["model"] for key, request, _ in store.rows()}
+    finally:
+        store.close()
 
 
 def test_a_line_for_one_annotator_asks_that_annotator_alone_and_without_it_nobody(reproduced: Project) -> None:
