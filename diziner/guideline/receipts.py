@@ -10,6 +10,15 @@ from diziner.records.guideline import Guideline, Instruction, Receipt
 
 
 @dataclass(frozen=True, slots=True)
+class Causes:
+    """Hotspots and documents that the receipt of a new line may name: those of the patterns that it settles."""
+
+    patterns: tuple[str, ...]
+    hotspots: Collection[str]
+    documents: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RoundEvidence:
     """Evidence of a round that receipts may name: hotspot id -> its document, and the ids of the pilot documents."""
 
@@ -23,6 +32,8 @@ def receipt_problems(
     evidence: Mapping[int, RoundEvidence],
     responses: Collection[str],
     stopped: bool = False,
+    causes: Mapping[str, Causes] | None = None,
+    waited: Collection[str] = (),
 ) -> list[str]:
     """Return everything that is wrong with the receipts of a round's guideline, a sentence each; [] if they hold.
 
@@ -30,7 +41,8 @@ def receipt_problems(
     with it), `evidence` the rounds that are known, `responses` the request keys that have an answer. A line that
     was new in its round may name that round's predecessor only; one that was modified names all its causes, of
     any round before. What would lie in a round that is not in `evidence` is not held against it. `stopped`: the
-    guideline was carried over as it was, receipts included, because refinement had ended.
+    guideline was carried over as it was, receipts included, because refinement had ended. `causes`: by id of a new
+    line, what its own patterns rest on. `waited`: texts of lines that a limit kept out of an earlier round.
     """
     known = {line.id: line for line in all_instructions(before)} if before else {}
     problems = []
@@ -39,7 +51,10 @@ def receipt_problems(
             if before is not None and not _same(known.get(line.id), line):
                 problems.append(f"{line.id}: has no receipt and is not a line of the guideline before")
             continue
-        found = [*_status(line, line.receipt, guideline.round, None if before is None else known, stopped)]
+        late = line.text in waited
+        found = [*_status(line, line.receipt, guideline.round, None if before is None else known, stopped, late)]
+        if line.receipt.status == "new" and (own := (causes or {}).get(line.id)) and not late:
+            found += _own(line.receipt, own)
         found += _causes(line.receipt, evidence, responses)
         problems += [f"{line.id}: {problem}" for problem in found]
     return problems
@@ -52,7 +67,12 @@ def named_responses(guideline: Guideline) -> list[str]:
 
 
 def _status(
-    line: Instruction, receipt: Receipt, number: int, known: Mapping[str, Instruction] | None, stopped: bool
+    line: Instruction,
+    receipt: Receipt,
+    number: int,
+    known: Mapping[str, Instruction] | None,
+    stopped: bool,
+    late: bool = False,
 ) -> Iterator[str]:
     if not 1 <= receipt.round <= number:
         yield f"its receipt is of round {receipt.round}; allowed: 1 to {number}"
@@ -61,7 +81,7 @@ def _status(
         return
     if receipt.status == "retained" and receipt.round == number:
         yield f"is said to be retained, but its receipt is of round {number} itself"
-    elif receipt.status != "retained" and receipt.round != number:
+    elif receipt.status != "retained" and receipt.round != number and not late:
         yield f"is said to be {receipt.status} in round {number}, but its receipt is of round {receipt.round}"
     if known is None:
         return
@@ -74,6 +94,16 @@ def _status(
         yield "is said to be retained and differs from the guideline before"
     elif receipt.status == "modified" and _same(old, line):
         yield "is said to be modified and is as in the guideline before"
+
+
+def _own(receipt: Receipt, own: Causes) -> Iterator[str]:
+    whose = f"of none of the patterns that it settles ({', '.join(own.patterns)})"
+    for name in receipt.hotspots:
+        if name not in own.hotspots:
+            yield f"hotspot {name} is {whose}"
+    for name in receipt.documents:
+        if name not in own.documents:
+            yield f"document {name} is {whose}"
 
 
 def _causes(receipt: Receipt, evidence: Mapping[int, RoundEvidence], responses: Collection[str]) -> Iterator[str]:

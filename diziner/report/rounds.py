@@ -13,6 +13,7 @@ from diziner.records.usage import Usage
 from diziner.report.files import RoundFiles
 from diziner.report.hotspots import hotspots_view
 from diziner.report.limits import Limits, clipped
+from diziner.results.refinement_counts import refinement_metrics
 from diziner.results.usage import usage_totals
 
 Endpoints = Mapping[str, Priced]  # for their prices
@@ -95,6 +96,7 @@ def refinement_view(
         "cut": record.get("cut", []),
         "outcomes": record.get("outcomes", {}),
         "phases": record.get("phases", []),
+        "counts": refinement_metrics(record),
         "rejected": list(record.get("rejected", ())),
         "left_out": list(record.get("left_out", ())),
         **{key: bool(record.get(key, usual)) for key, usual in _SAID.items()},

@@ -14,7 +14,8 @@ from diziner.supervisor.bounds import Candidate, Cut
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What the phases came to: patterns and diagnoses as answered, how many instructions were `written`, the
-    `candidates` that go on (numbered), what was `cut`, the goal, and the decisions of phase 4."""
+    `candidates` that go on (numbered), what was `cut`, the goal, and the decisions of phase 4. `findings`: by id of a
+    pattern or need, whose it is (`annotator`, None for all) and the ids of the kinds of disagreement it explains."""
 
     patterns: Sequence[Mapping[str, Any]]
     diagnoses: Mapping[str, Any]
@@ -23,4 +24,5 @@ class Proposal:
     cut: Sequence[Cut]
     goal: Goal
     decisions: Mapping[str, Decision]
-    changes: Sequence[Change] = field(default=())
+    changes: Sequence[Change] = ()
+    findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -135,6 +135,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         "diagnoses": {texts[2]: {"summary": texts[1], "needs": [{"kind": texts[0], "need": texts[2]}]}},
         "cut": [{"text": texts[1], "reason": texts[2]}],
+        "written": 2,
+        "waiting": [],
         "outcomes": {line.id: texts[2]},
         "rejected": texts,
         "responses": ["key"],

@@ -9,7 +9,7 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_json, read_jsonl, read_text
 from diziner.guideline.file import all_instructions, dump_guideline, guideline_from_json, load_guideline
-from diziner.guideline.receipts import RoundEvidence, named_responses, receipt_problems
+from diziner.guideline.receipts import Causes, RoundEvidence, named_responses, receipt_problems
 from diziner.layout import Room, store_path
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
@@ -50,14 +50,17 @@ def verify_room(room: Room, settings: Settings) -> Verdict:
             verdict.problems.append(str(error))
     refined = {number: guideline for number, guideline in found.items() if number}
     answered = _answered([key for g in refined.values() for key in named_responses(g)], room, verdict)
+    waited: set[str] = set()
     for number, guideline in refined.items():
         try:
             record = read_json(room.round(number) / "refinement.json", "refinement")
         except UserError as error:
             verdict.problems.append(str(error))
-            record = {"base": {"guideline": None}, "stopped": False}
+            record = {"base": {"guideline": None}, "stopped": False, "findings": {}, "addresses": {}, "waiting": []}
         before = _base(record, room, number, verdict) or found.get(number - 1)
-        problems = receipt_problems(guideline, before, evidence, answered, record["stopped"])
+        causes = _causes(record, room, number, settings.evidence.folder)
+        problems = receipt_problems(guideline, before, evidence, answered, record["stopped"], causes, waited)
+        waited |= {entry["instruction"]["text"] for entry in record["waiting"]}
         verdict.problems += [f"{room.guideline(number)}: {problem}" for problem in problems]
         verdict.receipts += sum(line.receipt is not None for line in all_instructions(guideline))
     verdict.problems += _selected_problems(room)
@@ -91,6 +94,31 @@ def _evidence(room: Room, number: int, folder: str) -> RoundEvidence:
         return RoundEvidence(dict(_hotspots_of(value)), documents)
     rows = read_jsonl(room.round(number) / "hotspots.jsonl", "hotspot")
     return RoundEvidence({row["id"]: row["document"] for row in rows}, documents)
+
+
+def _causes(record: Mapping[str, Any], room: Room, number: int, folder: str) -> dict[str, Causes]:
+    """Return what the receipts of a round's new lines may name, by id, where the record says what they settle."""
+    if not record["addresses"]:
+        return {}
+    value = read_json(room.evidence(folder, number - 1) / "disagreements.json", "disagreements")
+    causes = {}
+    for line, patterns in record["addresses"].items():
+        examples = [
+            example
+            for pattern in patterns
+            for group in _groups_of(record["findings"][pattern], value)
+            for example in group["examples"]
+        ]
+        hotspots, documents = ({example[key] for example in examples} for key in ("hotspot", "document"))
+        causes[line] = Causes(tuple(patterns), hotspots, documents)
+    return causes
+
+
+def _groups_of(finding: Mapping[str, Any], disagreements: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the kinds of disagreement that a pattern or need explains; their ids count from 1 behind a letter."""
+    name = finding["annotator"]
+    groups = disagreements["groups"] if name is None else disagreements["annotators"][name]
+    return [groups[int(group[1:]) - 1] for group in finding["groups"]]
 
 
 def _hotspots_of(disagreements: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -122,6 +122,7 @@ export function refinementView(view) {
     el("p", { class: "note" }, `The supervisor, ${view.benchmark.supervisor}, gave ${counted(record.responses, "answer")} (${whole(record.usage.prompt_tokens)} tokens read, ${whole(record.usage.completion_tokens)} written; cost: ${money(record.usage)}). Of the words that stood, ${share(record.changed_share)} changed.`),
     record.patterns.length ? el("div", null, el("h3", null, "Patterns it saw"), record.patterns.map(patternView)) : el("p", { class: "empty" }, "It found no pattern."),
     diagnosesView(record.diagnoses),
+    el("p", null, countsText(record.counts)),
     outcomesView(record, view),
     record.cut.length
       ? el("div", null, el("h3", null, "Cut, and why"), el("ul", { class: "cuts" }, record.cut.map((entry) => el("li", null, el("del", null, quoted(entry.text)), el("span", { class: "reason" }, quoted(entry.reason))))))
@@ -167,6 +168,13 @@ function diagnosesView(diagnoses) {
     el("h3", null, "What it says of annotators"),
     el("dl", { class: "terms" }, names.map((name) => [el("dt", null, name), el("dd", null, quoted(text(diagnoses[name].summary ?? diagnoses[name])), (diagnoses[name].needs || []).map((n) => el("p", null, el("b", null, quoted(text(n.kind ?? "need"))), ": ", quoted(text(n.need ?? n)))))])),
   );
+}
+
+// What became of what the supervisor wrote, in one sentence: nothing is left out unseen.
+function countsText(counts) {
+  const more = [["dropped", counts.dropped], ["waiting for the next round", counts.waiting], ["cut", counts.cut], ["examples cut", counts.examples_cut]];
+  const said = more.filter(([, count]) => count).map(([word, count]) => `, ${word} ${count}`);
+  return `Wrote ${counts.written}, kept ${counts.kept}${said.join("")}.`;
 }
 
 function outcomesView(record, view) {

@@ -22,4 +22,7 @@ def propose(supervisor: Supervisor, start: StartingPoint, evidence: Evidence) ->
     goal = new_goal(supervisor, patterns) if settings.update_goal and settings.show_goal else guideline.goal
     decisions, changes, unread = decide(supervisor, candidates)
     said = [{"id": f.id, **f.said, "groups": list(f.groups)} for f in patterns]
-    return Proposal(said, diagnoses, written, candidates, [*unknown, *over, *cut, *unread], goal, decisions, changes)
+    findings = {f.id: {"annotator": f.annotator, "groups": list(f.groups)} for f in (*patterns, *needs)}
+    return Proposal(
+        said, diagnoses, written, candidates, [*unknown, *over, *cut, *unread], goal, decisions, changes, findings
+    )
