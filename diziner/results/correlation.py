@@ -36,10 +36,10 @@ class Correlation(NamedTuple):
 CORRELATIONS: dict[str, Correlation] = {
     "pearson": Correlation("Pearson"),
     "spearman": Correlation("Spearman", of_ranks=True),
-    # Deviations from the mean of an annotator: does its F1 follow its agreement from round to round?
-    "within_annotator": Correlation("within annotator", group=lambda point: point.annotator),
     # Deviations from the mean of a round: are annotators that agree more the better ones? What the choice asks.
     "within_round": Correlation("within round", group=lambda point: point.round),
+    # Deviations from the mean of an annotator: does its F1 follow its agreement from round to round?
+    "within_annotator": Correlation("within annotator", group=lambda point: point.annotator),
 }
 
 

@@ -44,18 +44,23 @@ def published_mean(report: Mapping[str, Any], published: Mapping[str, Any] | Non
 
 
 def headline(report: Mapping[str, Any], published: Mapping[str, Any] | None) -> str:
+    """Return question and answer in one line."""
+    return f"{QUESTION} {answer(report, published)}"
+
+
+def answer(report: Mapping[str, Any], published: Mapping[str, Any] | None) -> str:
     """Return the answer in one sentence, beside the paper's where it has one.
 
-    >>> headline(correlation_report({}), None)
-    'Does agreement predict F1? Not defined: no benchmark has gold for four points (annotators x rounds) that differ.'
+    >>> answer(correlation_report({}), None)
+    'Not defined: no benchmark has gold for four points (annotators x rounds) that differ.'
     """
     means = report["mean"]
     pearson = means["pearson"]
     if pearson is None:
-        return f"{QUESTION} Not defined: no benchmark has gold for four points (annotators x rounds) that differ."
+        return "Not defined: no benchmark has gold for four points (annotators x rounds) that differ."
     n, theirs = pearson["benchmarks"], published_mean(report, published)
     over = f"mean over {n} benchmarks" if n > 1 else f"on {_only(report)}"
-    text = f"{QUESTION} Pearson's r {with_interval(_shown(report, 'pearson'))}, {over}"
+    text = f"Pearson's r {with_interval(_shown(report, 'pearson'))}, {over}"
     if theirs is not None:
         same = "" if theirs.benchmarks == n else f", {theirs.benchmarks} of them"
         text += f" (paper{same}: {theirs.value:.3f})"
