@@ -97,9 +97,9 @@ def correlation_notes(report: Mapping[str, Any], published: Mapping[str, Any] | 
     notes = [
         "A point is an annotator in a round: its mean agreement with the others against its F1, on the same pilot "
         f"documents. Intervals: {report['resamples']} resamples of these documents; of the mean: over benchmarks. "
-        "Fewer than four points, or points that do not differ: not defined. within annotator, within round: of what "
-        "differs from the mean of the annotator, or of the round. With few documents, agreement and F1 are noisy, and "
-        "noise weakens a correlation.",
+        "Fewer than four points, or points that do not differ: not defined. Within a round, within an annotator: of "
+        "what differs from the mean of the round, or of the annotator. With few documents, agreement and F1 are noisy, "
+        "and noise weakens a correlation.",
     ]
     undefined = [
         f"{name} {CORRELATIONS[kind].title} {own[kind]['undefined']}"

@@ -8,13 +8,16 @@ import { whisker } from "./charts.js";
 export function correlation({ correlation: data }) {
   if (!data) return null;
   const { question, answer, kinds, rows, mean, paper, notes } = data;
-  const drawn = (own, title) =>
-    own && own.value !== null
-      ? el("span", { class: "with" }, whisker(own.value, own.low, own.high, `${title} ${figure(own.value)} ${interval(own.low, own.high)}`, -1), el("span", null, figure(own.value), el("small", null, interval(own.low, own.high)), own.undefined ? el("small", null, `${own.undefined} resamples without`) : null))
-      : el("span", { class: "faint" }, "not defined");
+  const text = (own) => el("span", { class: "whole" }, figure(own.value), el("small", null, interval(own.low, own.high)));
+  // The first alone is drawn: the page is no wider.
+  const shown = (own, title, first) => {
+    if (!own || own.value === null) return el("span", { class: "faint" }, "not defined");
+    if (!first) return text(own);
+    return el("span", { class: "with" }, whisker(own.value, own.low, own.high, `${title} ${figure(own.value)} ${interval(own.low, own.high)}`, -1), text(own));
+  };
   // The paper's column stands beside the one that it is to be compared with.
-  const columns = kinds.flatMap(([kind, title]) => [
-    { head: `${title} [95 %]`, cell: (own) => drawn(own[kind], title) },
+  const columns = kinds.flatMap(([kind, title], i) => [
+    { head: `${title} [95 %]`, cell: (own) => shown(own[kind], title, i === 0) },
     ...(paper && paper.kind === kind ? [{ head: "the paper's", cell: (own, name) => figure(name === null ? paper.mean : paper.values[name]) }] : []),
   ]);
   const heads = ["benchmark", "points", ...columns.map(({ head }) => head)];
