@@ -26,16 +26,19 @@ _NORMAL = 1.959964
 
 
 class Correlation(NamedTuple):
-    """A kind of correlation: whether of ranks, and within which group of points, None for all together."""
+    """A kind of correlation: whether of ranks, within which group of points (None: all together), of which points."""
 
     title: str
     of_ranks: bool = False
     group: Callable[[Point], Hashable] | None = None
+    without_lowest: bool = False
 
 
 CORRELATIONS: dict[str, Correlation] = {
     "pearson": Correlation("Pearson"),
     "spearman": Correlation("Spearman", of_ranks=True),
+    # One annotator far below the others makes a line of any cloud: does the answer hang on it?
+    "without_lowest": Correlation("without lowest", without_lowest=True),
     # Deviations from the mean of a round: are annotators that agree more the better ones? What the choice asks.
     "within_round": Correlation("within round", group=lambda point: point.round),
     # Deviations from the mean of an annotator: does its F1 follow its agreement from round to round?
@@ -68,18 +71,30 @@ def correlations(points: Sequence[Point]) -> dict[str, float | None]:
     >>> correlations(points[:3])["pearson"] is None
     True
     """
-    agreement, f1 = [as_written(p.agreement) for p in points], [as_written(p.f1) for p in points]
-    return {
-        name: within(ranks(agreement), ranks(f1), groups) if kind.of_ranks else within(agreement, f1, groups)
-        for name, kind in CORRELATIONS.items()
-        for groups in [groups_of(points, kind)]
-    }
+    found = {}
+    for name, kind in CORRELATIONS.items():
+        used = [points[place] for place in places_of(points, kind)]
+        x, y = [as_written(point.agreement) for point in used], [as_written(point.f1) for point in used]
+        found[name] = within(*((ranks(x), ranks(y)) if kind.of_ranks else (x, y)), groups_of(used, kind))
+    return found
 
 
 def groups_of(points: Sequence[Point], kind: Correlation) -> list[int]:
     """Return the number of each point's group, from 0 in order of appearance."""
     numbers: dict[Hashable, int] = {}
     return [numbers.setdefault(kind.group(point) if kind.group else None, len(numbers)) for point in points]
+
+
+def places_of(points: Sequence[Point], kind: Correlation) -> list[int]:
+    """Return which points are used: all, or those without the annotator of the lowest mean agreement over its rounds,
+    of equals the first by name."""
+    if not kind.without_lowest or not points:
+        return list(range(len(points)))
+    own: dict[str, list[Fraction]] = {}
+    for point in points:
+        own.setdefault(point.annotator, []).append(as_written(point.agreement))
+    lowest = min(sorted(own), key=lambda name: sum(own[name], Fraction(0)) / len(own[name]))
+    return [place for place, point in enumerate(points) if point.annotator != lowest]
 
 
 def ranks(values: Sequence[Fraction]) -> list[Fraction]:

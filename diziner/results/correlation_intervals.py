@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from diziner.common.rounding import rounded
-from diziner.results.correlation import CORRELATIONS, LEAST_FREE, correlations, groups_of
+from diziner.results.correlation import CORRELATIONS, LEAST_FREE, correlations, groups_of, places_of
 from diziner.results.pilot_counts import RoundCounts
 from diziner.results.validity import Point
 from diziner.scoring.resampling import Draws
@@ -80,8 +80,12 @@ def resampled_correlations(agreement: Floats, f1: Floats, points: Sequence[Point
     x, y = (np.rint(np.where(whole[:, None], values, 0.0) * _UNIT).astype(np.int64) for values in (agreement, f1))
     found = {}
     for name, kind in CORRELATIONS.items():
-        one, other = (_doubled_ranks(x), _doubled_ranks(y)) if kind.of_ranks else (x, y)
-        found[name] = np.where(whole, _within(one, other, groups_of(points, kind)), np.nan)
+        places = places_of(points, kind)
+        one, other = x[:, places], y[:, places]
+        if kind.of_ranks:
+            one, other = _doubled_ranks(one), _doubled_ranks(other)
+        groups = groups_of([points[place] for place in places], kind)
+        found[name] = np.where(whole, _within(one, other, groups), np.nan)
     return found
 
 

@@ -11,6 +11,11 @@ from diziner.common.tables import Column
 from diziner.results.correlation import CORRELATIONS, Mean, mean_over_benchmarks
 
 QUESTION = "Does agreement predict F1?"
+_PHRASES = {
+    "without_lowest": "without the annotator that agrees least",
+    "within_round": "within rounds",
+    "within_annotator": "within annotators",
+}
 
 
 def correlation_report(validity: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -64,11 +69,11 @@ def answer(report: Mapping[str, Any], published: Mapping[str, Any] | None) -> st
     if theirs is not None:
         same = "" if theirs.benchmarks == n else f", {theirs.benchmarks} of them"
         text += f" (paper{same}: {theirs.value:.3f})"
-    parts = [
-        f"{CORRELATIONS[kind].title} {with_interval(_shown(report, kind))}"
-        for kind in ("within_round", "within_annotator")
-        if means[kind] is not None
-    ]
+    parts = []
+    for kind, phrase in _PHRASES.items():
+        if means[kind] is not None:
+            own = means[kind]["benchmarks"]
+            parts.append(f"{phrase} {with_interval(_shown(report, kind))}" + (f" on {own}" if own != n else ""))
     return "; ".join([text, *parts]) + "."
 
 
@@ -78,9 +83,9 @@ def correlation_columns(report: Mapping[str, Any], published: Mapping[str, Any] 
     many = len(rows) > 1
     columns = [
         Column("benchmark", (*rows, *(["mean"] if many else []))),
-        Column("points", (*(str(own["points"]) for own in rows.values()), *([""] if many else [])), 3),
+        Column("points", (*(str(own["points"]) for own in rows.values()), *([""] if many else [])), 6),
     ]
-    importance = {"pearson": 0, "spearman": 2, "within_round": 4, "within_annotator": 5}
+    importance = {"pearson": 0, "spearman": 2, "within_round": 4, "within_annotator": 5, "without_lowest": 3}
     for kind, correlation in CORRELATIONS.items():
         cells = [with_interval(own[kind]) for own in rows.values()] + ([with_interval(means[kind])] if many else [])
         columns.append(Column(f"{correlation.title} [95 %]", tuple(cells), importance[kind]))
@@ -97,9 +102,10 @@ def correlation_notes(report: Mapping[str, Any], published: Mapping[str, Any] | 
     notes = [
         "A point is an annotator in a round: its mean agreement with the others against its F1, on the same pilot "
         f"documents. Intervals: {report['resamples']} resamples of these documents; of the mean: over benchmarks. "
-        "Fewer than four points, or points that do not differ: not defined. Within a round, within an annotator: of "
-        "what differs from the mean of the round, or of the annotator. With few documents, agreement and F1 are noisy, "
-        "and noise weakens a correlation.",
+        "Fewer than four points, or points that do not differ: not defined. Without lowest: Pearson's r without the "
+        "annotator that agrees least over its rounds. Within a round, within an annotator: of what differs from the "
+        "mean of the round, or of the annotator. With few documents, agreement and F1 are noisy, and noise weakens a "
+        "correlation.",
     ]
     undefined = [
         f"{name} {CORRELATIONS[kind].title} {own[kind]['undefined']}"

@@ -23,7 +23,7 @@ from diziner.common.yamlfile import read_yaml
 from diziner.layout import CORRELATION, PUBLISHED
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.results import correlation, correlation_intervals
-from diziner.results.correlation import CORRELATIONS, correlations, mean_over_benchmarks
+from diziner.results.correlation import CORRELATIONS, correlations, mean_over_benchmarks, places_of
 from diziner.results.correlation_intervals import documents_by_rounds, estimates, resampled_correlations
 from diziner.results.correlation_report import correlation_report, headline, published_mean
 from diziner.results.final_scores import points_of
@@ -84,6 +84,8 @@ def test_correlations_worked_by_hand() -> None:
     assert found["within_annotator"] == -1.0
     # In every round b is 0.5 above a in agreement and 0.7 above it in F1.
     assert found["within_round"] == 1.0
+    # Annotator a agrees least, and three points are left.
+    assert found["without_lowest"] is None
     # Sums of squares 0.415 and 0.775, of products 0.485: between annotators 0.525, within them -0.04.
     assert found["pearson"] == pytest.approx(0.485 / (0.415 * 0.775) ** 0.5)
     # Ranks 1 2 3 4 5 6 and 3 2 1 6 5 4: 1 - 6 * 16 / 210.
@@ -91,6 +93,22 @@ def test_correlations_worked_by_hand() -> None:
     assert correlations(cloud[:3])["pearson"] is None
     assert correlations([Point(0, str(n), 0.5, n / 10) for n in range(6)])["pearson"] is None
     assert correlations([]) == dict.fromkeys(CORRELATIONS)
+
+
+def test_one_annotator_far_below_the_others_is_told_apart() -> None:
+    """Three good ones without any relation, and one that is bad at everything: the line is all its doing."""
+    cloud = [
+        Point(0, name, x, y) for name, x, y in [("a", 0.7, 0.7), ("b", 0.8, 0.8), ("c", 0.7, 0.8), ("d", 0.8, 0.7)]
+    ]
+    low = [Point(0, "low", 0.1, 0.1)]
+    found = correlations([*cloud, *low])
+    assert found["pearson"] is not None and found["pearson"] > 0.95
+    assert found["without_lowest"] == 0.0
+    # By its mean over its rounds, of equals the first by name; it leaves with all its points.
+    rounds = [*cloud, *[Point(1, p.annotator, p.agreement, p.f1) for p in cloud], Point(0, "low", 0.75, 0.1)]
+    assert places_of(rounds, CORRELATIONS["without_lowest"]) == [1, 2, 3, 5, 6, 7, 8]
+    rounds.append(Point(1, "low", 0.6, 0.1))
+    assert places_of(rounds, CORRELATIONS["without_lowest"]) == list(range(8))
 
 
 @given(clouds)
@@ -367,7 +385,9 @@ def test_the_command_answers_in_a_line_and_by_benchmark(
     assert "predict" not in said(), "a run of an earlier version has no such file"
     report = report_of(conll2003=0.25)
     write_json(tmp_path / CORRELATION, report)
-    assert "r 0.250, on conll2003; within round 0.250" in said() and "paper" not in said("--correlation")
+    line = " ".join(said().split())
+    assert "r 0.250, on conll2003; without the annotator that agrees least 0.250; within rounds 0.250" in line
+    assert "paper" not in said("--correlation")
     (tmp_path / PUBLISHED).write_bytes((ROOT / PUBLISHED).read_bytes())
     assert "(paper: 0.839)" in said() and "Published values" not in said()
     assert "Spearman [95 %]" in said("--correlation") and "Spearman" not in said()
