@@ -21,6 +21,7 @@ PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
 FORECAST = METRICS / "forecast.json"
+CORRELATION = METRICS / "correlation.json"
 GATES = METRICS / "gates.yaml"
 PLOTS = METRICS / "plots"
 PUBLISHED = DATA / "published.yaml"

@@ -6,11 +6,12 @@ import sys
 
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json
-from diziner.layout import FORECAST, PLOTS, SUMMARY, rooms
+from diziner.layout import CORRELATION, FORECAST, PLOTS, SUMMARY, rooms
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.annotations import read_annotations
 from diziner.records.documents import read_documents
 from diziner.records.gold import read_gold
+from diziner.results.correlation_report import correlation_report
 from diziner.results.final_scores import points_of
 from diziner.results.plots import Rows, agreement_rows, choice_rows, confusion_rows, cost_rows
 from diziner.results.summary import check_with_seqeval, forecast_report, summarise
@@ -21,7 +22,7 @@ from diziner.settings import load_settings
 def main() -> None:
     stage_arguments(__file__, __doc__)
     settings = load_settings()
-    metrics, usd, agreement, points = {}, {}, {}, {}
+    metrics, usd, agreement, points, validity = {}, {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
     for room in rooms():
         name, gold = room.name, read_gold(room.gold)
@@ -32,7 +33,9 @@ def main() -> None:
         usd[name] = usd_of(models, settings.endpoints)
         found = {number: read_json(room.round(number) / "agreement.json", "agreement") for number in settings.rounds}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
-        pilot = {int(number): own for number, own in read_json(room.scores)["pilot"].items()}
+        scores = read_json(room.scores)
+        validity[name] = scores["validity"]
+        pilot = {int(number): own for number, own in scores["pilot"].items()}
         means = {number: own["mean"] for number, own in found.items()}
         plots["choice"] += choice_rows(name, means, pilot)
         points[name] = points_of(means, pilot)
@@ -42,6 +45,9 @@ def main() -> None:
     plots |= {"agreement": agreement_rows(agreement), "cost": cost_rows(summary["benchmarks"])}
     for name, rows in plots.items():
         write_json(PLOTS / f"{name}.json", rows)
+    correlation = correlation_report(validity)
+    check(correlation, "correlation", str(CORRELATION))
+    write_json(CORRELATION, correlation)
     write_json(FORECAST, forecast_report(metrics, points))
     write_json(SUMMARY, summary)
     sys.stdout.write(f"{len(metrics)} benchmarks, every score as seqeval strict IOB2 gives it; see `diziner summary`\n")

@@ -11,9 +11,9 @@ from typing import Any
 
 from diziner.common.files import read_json
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import PUBLISHED, SUMMARY
+from diziner.layout import CORRELATION, PUBLISHED, SUMMARY
 from diziner.results.published import published_of
-from diziner.results.summary_table import published_table, table
+from diziner.results.summary_table import correlation_line, correlation_table, published_table, table
 
 _UNBOUNDED = 10_000  # characters of what is no terminal
 
@@ -21,6 +21,7 @@ _UNBOUNDED = 10_000  # characters of what is no terminal
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--published", action="store_true", help="published values of these benchmarks, below")
+    parser.add_argument("--correlation", action="store_true", help="of agreement with F1 by benchmark, below")
     parser.add_argument("--json", action="store_true", help="JSON, with everything")
     parser.epilog = "example: diziner summary --published"
 
@@ -32,13 +33,21 @@ def run(options: argparse.Namespace) -> None:
     """
     summary = read_json(SUMMARY, "summary")
     names = [row["benchmark"] for row in summary["benchmarks"]]
-    published = read_yaml(PUBLISHED, "published") if options.published else None
+    # A run of an earlier version has no correlations, an own project may have no published values.
+    correlation = read_json(CORRELATION, "correlation") if options.correlation or CORRELATION.is_file() else None
+    published = read_yaml(PUBLISHED, "published") if options.published or PUBLISHED.is_file() else None
     if options.json:
-        sys.stdout.write(json.dumps(_joined(summary, names, published), indent=2, sort_keys=True) + "\n")
+        shown = _joined(summary, names, published if options.published else None)
+        shown |= {} if correlation is None else {"correlation": correlation}
+        sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
     sys.stdout.write(table(summary, width))
-    if published is not None and names:
+    if correlation is not None and names:
+        sys.stdout.write(correlation_line(correlation, published, width))
+        if options.correlation:
+            sys.stdout.write(correlation_table(correlation, published, width))
+    if options.published and published is not None and names:
         sys.stdout.write(published_table(names, published, width))
 
 

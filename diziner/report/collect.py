@@ -11,6 +11,7 @@ from diziner.agreement.hotspots import KINDS
 from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
 from diziner.agreement.report import FAMILY_MEANINGS, KIND_NAMES
 from diziner.report.benchmarks import benchmark_view
+from diziner.report.correlation import correlation_view
 from diziner.report.files import RoomFiles
 from diziner.report.limits import STEPS, Limits
 from diziner.report.page import page_of
@@ -61,6 +62,7 @@ def report_data(
         "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],
         "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
         "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
+        "correlation": correlation_view(ordered, published),
         "computed": provenance_note(computed_with(usage, settings.local_endpoints)),
         "published": None if published is None else _published([f.card.name for f in ordered], published),
     }

@@ -13,7 +13,18 @@ READS = ("report/page",)
 
 _FOLDER = Path(__file__).parent / "page"
 # Each module stands after those it imports from.
-SCRIPTS = ("dom", "format", "charts", "overview", "hotspots", "matrices", "guideline", "benchmark", "main")
+SCRIPTS = (
+    "dom",
+    "format",
+    "charts",
+    "correlation",
+    "overview",
+    "hotspots",
+    "matrices",
+    "guideline",
+    "benchmark",
+    "main",
+)
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:function|const) (\w+))", re.MULTILINE)
 # Also half surrogate pairs: JSON can hold them, UTF-8 cannot.

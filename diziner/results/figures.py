@@ -19,7 +19,7 @@ CORRELATION = {
     "minimum": -1,
     "maximum": 1,
     "description": "of agreement with F1 over annotators and rounds, on pilot documents; null without gold or with "
-    "fewer than three points",
+    "fewer than four points; metrics/correlation.json has its interval",
 }
 
 
@@ -104,8 +104,8 @@ FIGURES: tuple[Figure, ...] = (
             "description": "mean agreement of the chosen annotator in the chosen round",
         },
     ),
-    Figure("pearson", lambda final: final.part("validity", "pearson"), CORRELATION),
-    Figure("spearman", lambda final: final.part("validity", "spearman"), CORRELATION),
+    Figure("pearson", lambda final: final.part("validity", "correlations", "pearson", "value"), CORRELATION),
+    Figure("spearman", lambda final: final.part("validity", "correlations", "spearman", "value"), CORRELATION),
     Figure("drop_share", _drop_share, SHARE),
     Figure("failed_share", _failed_share, SHARE, in_summary=True),
     Figure(

@@ -8,9 +8,11 @@ from typing import Any
 
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span, taking_part
+from diziner.results.correlation_intervals import estimates
 from diziner.results.document_counts import PredictionCounts
 from diziner.results.figures import Final, figures_of
-from diziner.results.validity import Point, correlations, oracle
+from diziner.results.pilot_counts import count_round
+from diziner.results.validity import Point, oracle
 from diziner.scoring.bootstrap import document_bootstrap, document_counts, paired_bootstrap
 from diziner.scoring.strict import SCORED, STRICT_PROTOCOL, Scores, strict_span_scores
 
@@ -46,23 +48,32 @@ def final_scores(
 
     `selected` and `initial` are the predictions on the test documents by the selected and by round 0's guideline;
     `pilot` maps round -> annotator -> annotations, `agreement` the same to mean agreement. `validity` says whether
-    agreement was worth following on the pilot documents: its correlation with F1 over annotators and rounds, and
-    what an oracle that sees gold would have chosen, which is no result of the method.
+    agreement was worth following on the pilot documents: its correlations with F1 over annotators and rounds, each
+    an `Estimate`, and what an oracle that sees gold would have chosen, which is no result of the method.
     """
+    asked = {number: taking_part(annotators) for number, annotators in sorted(pilot.items())}
     pilot_f1 = {
         number: {
             name: rounded(found.micro.f1) if (found := score_predictions(gold, rows)) else None
-            for name, rows in sorted(taking_part(annotators).items())
+            for name, rows in sorted(annotators.items())
         }
-        for number, annotators in sorted(pilot.items())
+        for number, annotators in asked.items()
     }
+    points = points_of(agreement, pilot_f1)
+    best = oracle(points)
+    counts = [count_round(number, gold, annotators) for number, annotators in asked.items()]
     scores: dict[str, Any] = {
         "protocol": STRICT_PROTOCOL,
         "scored": SCORED,
         "selected": _detail(score_predictions(gold, selected)),
         "initial": _detail(score_predictions(gold, initial)),
         "pilot": {str(number): own for number, own in pilot_f1.items()},
-        "validity": _validity(points_of(agreement, pilot_f1)),
+        "validity": {
+            "points": len(points),
+            "resamples": samples,
+            "correlations": estimates(points, counts, samples, seed),
+            "oracle": None if best is None else rounded(asdict(best)),
+        },
         "interval": None,
         "gain": None,
     }
@@ -101,17 +112,6 @@ def points_of(
         for name, value in sorted(own.items())
         if (f1 := pilot.get(number, {}).get(name)) is not None
     ]
-
-
-def _validity(points: Sequence[Point]) -> dict[str, Any]:
-    pearson, spearman = correlations(points)
-    best = oracle(points)
-    return {
-        "points": len(points),
-        "pearson": None if pearson is None else rounded(pearson),
-        "spearman": None if spearman is None else rounded(spearman),
-        "oracle": None if best is None else rounded(asdict(best)),
-    }
 
 
 def _detail(scores: Scores | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diziner.common.tables import Column, fitted_table
+from diziner.results.correlation_report import QUESTION, correlation_columns, correlation_notes, headline
 from diziner.results.published import HEADING, published_columns, published_notes
 
 _NOTE_WIDTH = 120
@@ -51,6 +52,20 @@ def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], wid
     """Return published values of these benchmarks, under their own heading."""
     text, _ = fitted_table(published_columns(benchmarks, published), width)
     return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
+
+
+def correlation_line(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
+    """Return the answer to whether agreement predicts F1, wrapped."""
+    return _wrapped([headline(report, published)], width)
+
+
+def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
+    """Return correlations of agreement with F1 by benchmark, under their own heading."""
+    text, left_out = fitted_table(correlation_columns(report, published), width)
+    notes = correlation_notes(report, published)
+    if left_out:
+        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    return f"\n{_wrapped([QUESTION], width)}\n{text}{_wrapped(notes, width)}"
 
 
 def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:

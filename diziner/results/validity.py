@@ -1,4 +1,4 @@
-"""Validity of agreement as a guide: its correlation with F1, the oracle's choice, F1 forecast from agreement."""
+"""Validity of agreement as a guide: points of agreement and F1, the oracle's choice, F1 forecast from agreement."""
 
 from __future__ import annotations
 
@@ -31,35 +31,6 @@ class Forecast:
     estimate: Fraction
     low: Fraction
     high: Fraction
-
-
-def correlations(points: Sequence[Point]) -> tuple[float | None, float | None]:
-    """Return Pearson's r and Spearman's rho of agreement with F1 over points (method section 9, figure 2).
-
-    None for both with fewer than three points, or where either does not vary.
-
-    >>> points = [Point(0, "a", 0.1, 0.2), Point(0, "b", 0.2, 0.3), Point(0, "c", 0.4, 0.9)]
-    >>> pearson, spearman = correlations(points)
-    >>> round(pearson, 3), spearman
-    (0.98, 1.0)
-    >>> correlations(points[:2])
-    (None, None)
-    """
-    agreement, f1 = [as_written(p.agreement) for p in points], [as_written(p.f1) for p in points]
-    if len(points) < 3:
-        return None, None
-    return _pearson(agreement, f1), _pearson(ranks(agreement), ranks(f1))
-
-
-def ranks(values: Sequence[Fraction]) -> list[Fraction]:
-    """Rank from 1; equal values share the mean of their ranks.
-
-    >>> [str(rank) for rank in ranks([Fraction(1, 2), Fraction(1, 10), Fraction(1, 2)])]
-    ['5/2', '1', '5/2']
-    """
-    order = sorted(values)
-    first = {value: order.index(value) for value in set(order)}
-    return [first[value] + Fraction(order.count(value) + 1, 2) for value in values]
 
 
 def oracle(points: Sequence[Point]) -> Point | None:
@@ -127,11 +98,3 @@ def _sums(points: Sequence[Point]) -> _Sums:
 
 def _added(sums: Iterable[_Sums]) -> _Sums:
     return _Sums(*(sum(column, _ZERO) for column in zip(*sums, strict=True)))
-
-
-def _pearson(xs: Sequence[Fraction], ys: Sequence[Fraction]) -> float | None:
-    """Return Pearson's r, rounded once before its root; None where either does not vary."""
-    n, x, y = len(xs), sum(xs), sum(ys)
-    across = n * sum(map(operator.mul, xs, ys)) - x * y
-    spread = (n * sum(map(operator.mul, xs, xs)) - x * x) * (n * sum(map(operator.mul, ys, ys)) - y * y)
-    return math.copysign(math.sqrt(across * across / spread), across) if spread else None

@@ -33,7 +33,8 @@ from diziner.labelling.totals import refuse_too_many_failures as refuse_labellin
 from diziner.pipeline.selection import select
 from diziner.records.agreement import Agreement
 from diziner.records.annotations import Annotation, Failure
-from diziner.results.validity import Point, correlations, forecasts
+from diziner.results.correlation import correlations
+from diziner.results.validity import Point, forecasts
 from diziner.scoring import resampling
 from diziner.scoring import significance as noise
 from diziner.supervisor.history import _worst
@@ -278,7 +279,8 @@ def test_correlations_do_not_hang_on_the_order_of_points() -> None:
         cloud = [cloud[number] for number in np.random.default_rng(len(cloud)).permutation(len(cloud))]
         assert correlations(cloud) == expected
     line = [Point(0, str(n), n / 10, n / 5) for n in range(5)]
-    assert correlations(line) == (1.0, 1.0)
+    found = correlations(line)
+    assert (found["pearson"], found["spearman"], found["within_round"]) == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("names", [5, 10, 35])

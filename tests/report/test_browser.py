@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import ROOT
 from viewer_rooms import make_room, make_round, settings_for
 
+from diziner.common.yamlfile import read_yaml
+from diziner.layout import PUBLISHED
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document
 from diziner.records.guideline import Example, Instruction, Receipt
 from diziner.report.collect import report_page
+from diziner.report.files import RoomFiles
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -180,6 +184,38 @@ def test_the_overview_says_n_protocol_and_intervals(report: Path, visit: Any) ->
     assert labels[0] == "round" and "agreement (strict span F1)" in labels
     page.click("#plots figure:first-of-type summary")
     assert page.locator("#plots figure:first-of-type table tbody tr").count() == 2
+
+
+def test_the_overview_answers_whether_agreement_predicts_f1(visit: Any, tmp_path: Path) -> None:
+    """Two benchmarks with gold, of which the paper has one, and one without: its correlations are not defined."""
+    rooms: list[RoomFiles] = []
+    texts: dict[str, str] = {}
+    for number, name in enumerate(("conll2003", "letters", "unlabelled")):
+        own, said = make_room(name, annotators=3, rounds=2, documents=8, seed=number, gold=name != "unlabelled")
+        rooms.append(own)
+        texts |= said
+    published = read_yaml(ROOT / PUBLISHED, "published")
+    file = tmp_path / "page.html"
+    file.write_text(report_page(rooms, texts, settings_for(3, 2), published), encoding="utf-8")
+    page = visit(file)
+    place = page.locator("#correlation")
+    assert place.locator("h2").text_content() == "Does agreement predict F1?"
+    assert re.search(r"mean over 2 benchmarks \(paper, 1 of them: 0\.839\)", place.locator(".lead").text_content())
+    heads = place.locator("thead th").all_text_contents()
+    assert heads[:4] == ["benchmark", "points", "Pearson [95 %]", "the paper's"] and len(heads) == 8
+    rows = [row.locator("th, td").all_text_contents() for row in place.locator("tbody tr").all()]
+    assert [row[0] for row in rows] == ["conll2003", "letters", "unlabelled", "mean"]
+    assert [row[3] for row in rows] == ["0.839", "–", "–", "0.839"]
+    assert rows[2][1] == "0" and set(rows[2][2:3] + rows[2][4:]) == {"not defined"}
+    assert rooms[0].scores is not None
+    own = rooms[0].scores["validity"]["correlations"]["pearson"]
+    shown = f"{own['value']:.3f}[{own['low']:.3f}, {own['high']:.3f}]".replace("-", "−")
+    assert rows[0][2].startswith(shown)
+    # Dots stand on a line from -1 to 1.
+    dot = place.locator("tbody tr").first.locator("svg .dot").first
+    assert float(dot.get_attribute("cx")) == pytest.approx(2 + 43 * (own["value"] + 1))
+    place.locator("a:text-is('letters')").click()
+    page.wait_for_selector("main h1:text-is('letters')")
 
 
 def test_a_run_that_was_not_computed_alike_is_warned_of(report: Path, visit: Any, tmp_path: Path) -> None:

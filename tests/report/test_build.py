@@ -408,3 +408,19 @@ def test_published_values_stand_apart(room: Made) -> None:
     values = data["published"]["rows"]["conll2003"]
     assert values and all(0 <= value <= 100 and method for value, method in values.values())
     assert "published" not in json.dumps(data["benchmarks"])
+
+
+def test_the_answer_to_whether_agreement_predicts_f1_is_that_of_the_scores(room: Made) -> None:
+    files, said = room
+    published = yaml.safe_load((ROOT / "data/published.yaml").read_text(encoding="utf-8"))
+    named = replace(files, card=replace(files.card, name="conll2003"))
+    view = report_data([named], said, SETTINGS, Limits(), published)["correlation"]
+    assert files.scores is not None
+    assert view["rows"] == {"conll2003": {"points": 6, **files.scores["validity"]["correlations"]}}
+    assert view["paper"] == {"kind": "pearson", "values": {"conll2003": 0.839}, "mean": 0.839}
+    assert view["answer"].startswith("Pearson's r") and "(paper: 0.839)" in view["answer"]
+    alone = report_data([files], said, SETTINGS, Limits(), published)["correlation"]
+    assert alone["paper"] is None and "paper" not in alone["answer"]
+    earlier = replace(files, scores={**files.scores, "validity": {"points": 6, "pearson": 0.5, "spearman": 0.5}})
+    for without in (replace(files, scores=None), earlier):
+        assert report_data([without], said, SETTINGS, Limits())["correlation"] is None

@@ -10,6 +10,7 @@ from diziner.records.agreement import Agreement
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document
 from diziner.records.selection import Voter
+from diziner.results.correlation import CORRELATIONS
 from diziner.results.final_scores import final_metrics, final_scores
 from diziner.results.summary import check_with_seqeval, forecast_report, summarise
 from diziner.results.summary_table import table
@@ -65,7 +66,8 @@ def test_scores_count_a_failed_document_as_nothing_found() -> None:
     assert scores["gain"]["difference"] == pytest.approx(0.1)
     assert scores["pilot"] == {"0": {"x": 0.4}, "1": {"x": 0.5}}
     assert scores["validity"] == {
-        "points": 2, "pearson": None, "spearman": None,
+        "points": 2, "resamples": 200,
+        "correlations": {key: {"value": None, "low": None, "high": None, "undefined": 0} for key in CORRELATIONS},
         "oracle": {"round": 1, "annotator": "x", "agreement": 0.5, "f1": 0.5},
     }  # fmt: skip
     metrics = final_metrics(scores, SELECTION, AFTER)

@@ -5,14 +5,15 @@ import { el, svg, plain } from "./dom.js";
 const MARGIN = { top: 14, right: 18, bottom: 44, left: 52 };
 const TICKS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
-/** A dot with its interval on a line from 0 to 1. */
-export function whisker(value, low, high, label) {
-  const at = (x) => 2 + 86 * x;
+/** A dot with its interval on a line from `least` to 1, with a tick at 0 where it goes below. */
+export function whisker(value, low, high, label, least = 0) {
+  const at = (x) => 2 + (86 * (x - least)) / (1 - least);
   const bar = low === null || low === undefined ? null : svg("line", { x1: at(low), x2: at(high), y1: 8, y2: 8, class: "bar" });
   return svg(
     "svg",
     { viewBox: "0 0 90 16", class: "glyph", role: "img", "aria-label": label },
     svg("line", { x1: 2, x2: 88, y1: 8, y2: 8, class: "axis" }),
+    least < 0 ? svg("line", { x1: at(0), x2: at(0), y1: 2, y2: 14, class: "axis" }) : null,
     bar,
     svg("circle", { cx: at(value), cy: 8, r: 3.4, class: "dot" }),
   );

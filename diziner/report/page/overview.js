@@ -3,6 +3,7 @@
 import { el, computedNote, details, section, table } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
 import { figureOf, sparkline, whisker } from "./charts.js";
+import { correlation } from "./correlation.js";
 
 export function overview(data) {
   const run = data.benchmarks.filter((b) => b.rounds.length);
@@ -11,6 +12,7 @@ export function overview(data) {
     el("p", { class: "lead" }, headline(data, run)),
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
+    correlation(data),
     run.length ? section("plots", "Agreement and scores", el("div", { class: "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
   ];
 }
