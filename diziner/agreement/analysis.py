@@ -114,7 +114,7 @@ def analyse(
     blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
     measures = by_pattern.of(patterns.index)
     if reference is None:
-        consensus = vote(patterns, weights, corpus.offsets)
+        consensus = vote(patterns, weights, corpus.offsets, settings.consensus)
     else:
         rows = [Annotation(document.id, tuple(reference[document.id])) for document in documents]
         consensus = encode(documents, {"reference": rows}, types).codes[0]
