@@ -120,7 +120,8 @@ def analyse(
         consensus = encode(documents, {"reference": rows}, types).codes[0]
     disagreements = find_disagreements(corpus, consensus)
     named = "" if reference is None else GOLD
-    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named)
+    whole = settings.readings == "mentions"
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole)
     hotspots = hotspot_records(corpus, blocks, measures, consensus)
     everybody = range(len(corpus.annotators))
     shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))
