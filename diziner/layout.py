@@ -214,6 +214,9 @@ class Room:
         refined = [self.refinement_usage(number) for number in numbers if number]
         return asked + refined + [self.prediction_usage(name) for name in GUIDELINES]
 
+    def refinement_metrics(self, number: int) -> Path:
+        return METRICS / "rounds" / f"{self.name}-r{number}.refinement.json"
+
     def round_metrics(self, number: int) -> Path:
         return METRICS / "rounds" / f"{self.name}-r{number}.json"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from diziner.common.errors import run_main
-from diziner.common.files import check, read_json, read_text, write_json
+from diziner.common.files import check, read_json, write_json
 from diziner.guideline.file import load_guideline, save_guideline
 from diziner.layout import room_named
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.agreement import agreement_from_json
 from diziner.records.usage import write_usage
+from diziner.results.refinement_counts import refinement_line, refinement_metrics
 from diziner.settings import load_settings
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
@@ -26,7 +29,7 @@ def main() -> None:
     shown = room.evidence(folder, number - 1)
     guideline = load_guideline(room.guideline(number - 1))
     disagreements = read_json(shown / "disagreements.json", "disagreements")
-    evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
+    evidence = evidence_from_json(disagreements, guideline.types, folder == "gold")
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
     refinement = refine(
@@ -40,6 +43,8 @@ def main() -> None:
     save_guideline(room.guideline(number), refinement.guideline)
     write_json(room.round(number) / "refinement.json", refinement.record)
     write_usage(room.refinement_usage(number), refinement.usage)
+    write_json(room.refinement_metrics(number), refinement_metrics(refinement.record))
+    sys.stdout.write(f"note: {room.name} round {number}: {refinement_line(refinement.record)}\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.spans.matching import match_answers
 from diziner.spans.tags import ill_formed, spans_to_tags
-from diziner.supervisor.evidence import Evidence
+from diziner.supervisor.evidence import Evidence, Leaning
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.refine import Refinement, refine
 from diziner.supervisor.settings import SupervisorSettings
@@ -60,7 +60,8 @@ def evidence() -> Evidence:
         "d1:0-1", "d1", 0, 1, "lithium", "«lithium» toxicity", "chemical", (), (("disease", NAMES),), "minor"
     )
     group = ErrorGroup("Ent_to_Ent", "chemical_to_disease", 3, 2, (example,))
-    return Evidence((group,), dict.fromkeys(NAMES, (group,)), NAMES[:1], "# Report\n«lithium» toxicity")
+    leanings = dict.fromkeys(NAMES, Leaning(0.5, 0.9, 1, {"disease": 1}))
+    return Evidence((group,), dict.fromkeys(NAMES, (group,)), NAMES[:1], leanings)
 
 
 def refined(guideline: Guideline, asker: StoreAsker, **settings: Any) -> Refinement:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
     """Return disagreements.json (disagreements.schema.json): what the supervisor is shown of a round.
 
-    The groups of all annotators together, and each annotator's own against the consensus.
+    The groups of all annotators together, each annotator's own against the consensus, and each one's leanings.
     """
     value: dict[str, Any] = rounded_finely(
         {
@@ -24,6 +24,16 @@ def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
             "annotators": {
                 name: [asdict(group) for group in annotator_errors(analysis, name)]
                 for name in analysis.agreement.annotators
+            },
+            "leanings": {
+                name: {
+                    "agreement": analysis.agreement.mean[name],
+                    "like_consensus": bias.agreement_rate,
+                    "over_tagging": bias.over_tagging,
+                    "types": bias.type_bias,
+                    "failed": analysis.failed[name],
+                }
+                for name, bias in analysis.bias.items()
             },
         }
     )

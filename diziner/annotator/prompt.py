@@ -8,6 +8,7 @@ from typing import Any
 
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.guideline.file import worked_examples
+from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
 from diziner.prompting.templates import render
@@ -36,8 +37,8 @@ def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool 
         f"annotator/{annotator.prompt}",
         goal=guideline.goal if show_goal else None,
         types=guideline.types,
-        common=guideline.common,
-        specific=guideline.specific.get(annotator.name, ()),
+        common=with_names(guideline.common, guideline.types),
+        specific=with_names(guideline.specific.get(annotator.name, ()), guideline.types),
     )
     if annotator.style == "plain":
         return (Message("user", task),)

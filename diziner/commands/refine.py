@@ -68,7 +68,7 @@ def _conflicts(room: Room, number: int) -> list[Conflict]:
     if not path.exists():
         raise UserError(f"{path}: not there yet: run `dvc repro {room.folder}/dvc.yaml` first")
     types = load_guideline(room.guideline(0)).types
-    return conflicts_of(evidence_from_json(read_json(path, "disagreements"), "", types).groups)
+    return conflicts_of(evidence_from_json(read_json(path, "disagreements"), types).groups)
 
 
 def _shown(conflict: Conflict, before: Sequence[Choice]) -> str:

@@ -12,13 +12,14 @@ from diziner.common.yamlfile import dump_yaml, read_yaml, write_yaml
 from diziner.records.annotations import Span
 from diziner.records.guideline import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
 from diziner.spans.brackets import parse_brackets
+from diziner.spans.marked import parse_marked
 
 
 def load_guideline(path: Path) -> Guideline:
     """Read and check a guideline.
 
     Errors: UserError naming the file and the key: schema violations, labels, names or instruction ids used
-    twice, examples with a label that no type has.
+    twice, examples with brackets that cannot be read or a label that no type has.
     """
     return guideline_from_json(read_yaml(path, "guideline"), str(path))
 
@@ -34,9 +35,9 @@ def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
             for entry in raw["types"]
         ),
         examples=tuple(raw["examples"]),
-        common=tuple(_instruction(entry) for entry in raw["instructions"]["common"]),
+        common=tuple(instruction_from_json(entry) for entry in raw["instructions"]["common"]),
         specific={
-            name: tuple(_instruction(entry) for entry in entries)
+            name: tuple(instruction_from_json(entry) for entry in entries)
             for name, entries in raw["instructions"]["specific"].items()
         },
         choices=tuple(Choice(**entry) for entry in raw.get("choices", ())),
@@ -74,8 +75,10 @@ def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
         ],
         "examples": list(guideline.examples),
         "instructions": {
-            "common": [_plain(i) for i in guideline.common],
-            "specific": {name: [_plain(i) for i in guideline.specific[name]] for name in sorted(guideline.specific)},
+            "common": [instruction_to_json(i) for i in guideline.common],
+            "specific": {
+                name: [instruction_to_json(i) for i in guideline.specific[name]] for name in sorted(guideline.specific)
+            },
         },
     }
     if guideline.choices:
@@ -115,13 +118,14 @@ def known_ids(guideline: Guideline, annotator: str | None = None) -> list[str]:
     return [instruction.id for instruction in block]
 
 
-def _instruction(raw: Mapping[str, Any]) -> Instruction:
+def instruction_from_json(raw: Mapping[str, Any]) -> Instruction:
+    """Make an instruction, its children included, from a mapping that fits the schema."""
     receipt = raw.get("receipt")
     return Instruction(
         id=raw["id"],
         text=raw["text"],
         examples=tuple(Example(**entry) for entry in raw.get("examples", ())),
-        children=tuple(_instruction(entry) for entry in raw.get("children", ())),
+        children=tuple(instruction_from_json(entry) for entry in raw.get("children", ())),
         receipt=Receipt(**{**receipt, **_tuples(receipt)}) if receipt else None,
     )
 
@@ -130,15 +134,16 @@ def _tuples(receipt: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {key: tuple(receipt.get(key, ())) for key in ("hotspots", "documents", "responses")}
 
 
-def _plain(instruction: Instruction) -> dict[str, Any]:
+def instruction_to_json(instruction: Instruction) -> dict[str, Any]:
+    """Return an instruction as the file has it, with keys in reading order and nothing empty."""
     value: dict[str, Any] = {"id": instruction.id, "text": instruction.text}
     if instruction.examples:
         value["examples"] = [
-            {key: text for key in ("text", "annotation", "explanation") if (text := getattr(example, key))}
+            {key: text for key in ("text", "annotation", "explanation", "error") if (text := getattr(example, key))}
             for example in instruction.examples
         ]
     if instruction.children:
-        value["children"] = [_plain(child) for child in instruction.children]
+        value["children"] = [instruction_to_json(child) for child in instruction.children]
     if receipt := instruction.receipt:
         value["receipt"] = {
             "round": receipt.round,
@@ -159,6 +164,21 @@ def _check(guideline: Guideline, where: str) -> None:
         for span in spans:
             if span.type not in labels:
                 raise UserError(f"{where}: examples[{number}]: label {span.type}; allowed: {', '.join(labels)}")
+    for instruction in all_instructions(guideline):
+        for number, example in enumerate(instruction.examples):
+            _check_example(example, labels, f"{where}: instruction {instruction.id}: examples[{number}]")
+
+
+def _check_example(example: Example, labels: Sequence[str], where: str) -> None:
+    if example.annotation:
+        return
+    try:
+        _, marks = parse_marked(example.text)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    for mark in marks:
+        if mark.type not in labels:
+            raise UserError(f"{where}: label {mark.type}; allowed: {', '.join(labels)}")
 
 
 def _unique(values: Sequence[str], what: str) -> None:

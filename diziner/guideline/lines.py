@@ -68,9 +68,10 @@ def _instructions(instructions: Sequence[Instruction], depth: int = 0) -> list[L
     for entry in instructions:
         lines.append(Line("instruction", entry.id, entry.text, depth, (entry.text,), entry.receipt))
         for example in entry.examples:
-            text = f"{example.text} → {example.annotation or '(nothing)'}"
+            text = f"{example.text} → {example.annotation}" if example.annotation else example.text
             text += f" ({example.explanation})" if example.explanation else ""
-            parts = (example.text, example.annotation, example.explanation)
+            text += f" wrong: {example.error}" if example.error else ""
+            parts = (example.text, example.annotation, example.explanation, example.error)
             lines.append(Line("example", entry.id, text, depth + 1, parts))
         lines += _instructions(entry.children, depth + 1)
     return lines

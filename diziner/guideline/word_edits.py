@@ -53,3 +53,16 @@ def common_words(before: str, after: str) -> float:
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     # The bound costs little and settles most pairs.
     return matcher.ratio() if matcher.quick_ratio() >= _FOREIGN else 0.0
+
+
+def changed_words(before: str, after: str) -> int:
+    """Return how many words really differ between two texts: of each stretch that was changed the longer side.
+
+    >>> changed_words("Mark a city as location.", "Mark every city as location, too.")
+    2
+    >>> changed_words("", "three more words")
+    3
+    """
+    old, new = (re.findall(r"[^\W_]+", text.casefold()) for text in (before, after))
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return sum(max(j - i, n - k) for operation, i, j, k, n in codes if operation != "equal")

@@ -13,7 +13,7 @@ from diziner.prompting.request import Message
 PROMPTS = Path(__file__).parent.parent / "prompts"
 
 
-def render(name: str, **variables: Any) -> str:
+def render(name: str, /, **variables: Any) -> str:
     """Return the template `<name>.md` filled in; surrounding blank lines removed.
 
     Errors: UserError with the file for a template that is not one, that needs a variable it does not get, or that

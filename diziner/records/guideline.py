@@ -40,11 +40,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An example below an instruction: the text, how it is annotated, and why."""
+    """An example below an instruction: how a text is annotated, why, and (`error`) what was wrongly marked in it.
+
+    `text` has its mentions in brackets by label, none where it holds no mention (`diziner.spans.marked`):
+    `said 25-year-old [Amina Muhammad|PER]`. Where `annotation` is given, `text` is plain and it says in a word what is
+    marked there: a type's name, or "no entity".
+    """
 
     text: str
-    annotation: str
+    annotation: str = ""
     explanation: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

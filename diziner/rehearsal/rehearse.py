@@ -7,7 +7,6 @@ from pathlib import Path
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
-from diziner.agreement.report import render_report
 from diziner.annotator.annotate import annotate
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
@@ -58,8 +57,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         by_gold = settings.evidence.folder == "gold" and number in settings.evidence.gold_rounds
         if by_gold:
             analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
-        report = render_report(analysis, documents)
-        evidence = evidence_from_json(disagreements_to_json(analysis), report, guideline.types, by_gold)
+        evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
     selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):

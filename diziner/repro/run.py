@@ -20,7 +20,7 @@ from diziner.repro.job import Job
 from diziner.repro.lockfiles import LockFiles
 from diziner.repro.outcome import Failure, Outcome
 from diziner.repro.plan import Ready, Step
-from diziner.repro.view import View
+from diziner.repro.view import View, notes
 from diziner.repro.workers import Workers, stage_script
 
 LOGS = Path(".dvc") / "tmp" / "diziner"
@@ -160,6 +160,8 @@ class _Run:
             return
         self.outcome.ran += 1
         self._view.ended(step, "finished", seconds)
+        for note in notes(self._log(step)):
+            self._view.say(f"    {note}")
         self._ready.done(step.name)
 
     def _keep(self, step: Step) -> None:

@@ -98,6 +98,11 @@ def last_lines(log: Path | None, count: int) -> list[str]:
     return [line for line in lines if line.strip()][-count:]
 
 
+def notes(log: Path) -> list[str]:
+    """Return the lines of a stage's output that are for people: those that begin with "note: "."""
+    return [line.removeprefix("note: ") for line in last_lines(log, 1000) if line.startswith("note: ")]
+
+
 def duration(seconds: float) -> str:
     """Return seconds for people.
 

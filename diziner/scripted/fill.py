@@ -16,6 +16,9 @@ _GUIDANCE = frozenset({"text", "instruction", "instruction_text", "instructions"
 _REFERENCES = frozenset({"replaces", "covered_by", "target", "parent"})
 _SPANS = frozenset({"span", "mention"})
 _TYPES = frozenset({"type", "entity_type", "annotation"})
+_CANDIDATE = "candidate"  # what a decision is about
+# Lists of what stands and would be changed: a scripted supervisor leaves it.
+_UNTOUCHED = frozenset({"standing"})
 _MOST_GUIDANCE = 5
 # Optional lists below this depth stay empty, or a schema that refers to itself would not end.
 _DEPTH = 6
@@ -42,6 +45,7 @@ class Filler:
         self._position = 0
         self._in_guidance = False
         self._in_example = False
+        self._bracketed = False
         self._numbers: dict[str, int] = {}
 
     def value(self, schema: Schema | bool | None = None, name: str = "", depth: int = 0) -> Any:
@@ -53,7 +57,7 @@ class Filler:
         if "const" in plain:
             return plain["const"]
         if "enum" in plain:
-            return self._member(plain["enum"])
+            return self._member(plain["enum"], name)
         for key in ("anyOf", "oneOf"):
             if key in plain:
                 return self._alternative(plain, key, name, depth)
@@ -92,16 +96,21 @@ class Filler:
             resolved.sort(key=lambda option: kind_of(option) in {"object", "array"})
         return self.value(merge(rest, resolved[0]), name, depth)
 
-    def _member(self, members: Sequence[Any]) -> Any:
-        """Return the type in question where the enum is of type names, else the first member."""
+    def _member(self, members: Sequence[Any], name: str) -> Any:
+        """Return the member that the finding in question speaks of: its type, its section, the one annotator that it
+        is about; else the first. Decisions go through the candidates in order."""
+        if name == _CANDIDATE:
+            return members[self._position % len(members)]
         finding = self._finding()
-        wanted = (finding.type or "no entity") if finding else None
-        return wanted if wanted in members else members[0]
+        wanted = (finding.type or "no entity", finding.source, finding.whom) if finding else ()
+        return next((value for value in wanted if value and value in members), members[0])
 
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required = set(schema.get("required", ()))
         keys = [key for key in properties if key in required] + sorted(required - properties.keys())
+        # Examples that do not say their annotation in a field of its own have it in brackets in their text.
+        self._bracketed = self._in_example and _TYPES.isdisjoint(required)
         other = schema.get("additionalProperties", True)
         result = {key: self.value(properties.get(key, other), key, depth + 1) for key in keys}
         spare = [key for key in properties if key not in result]
@@ -120,17 +129,35 @@ class Filler:
         # Examples below a line of guidance are about the same finding: only the outer list goes through them.
         outer = not self._in_guidance and item is not False and self._is_guidance(item, name)
         if outer and wanted:
-            wanted = max(wanted, min(len(self._findings.spans), _MOST_GUIDANCE))
+            chosen = self._chosen()
+            wanted = max(wanted, len(chosen))
+        if name in _UNTOUCHED and not fewest:
+            wanted = 0
+        elif candidates := self.resolved(item).get("properties", {}).get(_CANDIDATE, {}).get("enum"):
+            wanted = len(candidates)
         around = self._in_guidance, self._in_example
         self._in_guidance, self._in_example = self._in_guidance or outer, self._in_guidance
         result: list[Any] = []
+        begun = self._position
         for index in range(min(wanted, schema.get("maxItems", wanted))):
             part = heads[index] if index < len(heads) else item
+            if outer and index < len(chosen):
+                self._position = begun + chosen[index]
             result.append(self.value(part, name, depth + 1))
             self._distinguish(result, schema, part)
             self._position += outer
         self._in_guidance, self._in_example = around
         return result
+
+    def _chosen(self) -> list[int]:
+        """Return places of the findings that get a line each: of everyone's and of each annotator's the first few."""
+        counts: dict[str, int] = {}
+        places = []
+        for place, finding in enumerate(self._findings.spans):
+            counts[finding.whom] = counts.get(finding.whom, 0) + 1
+            if counts[finding.whom] <= self._findings.most.get(bool(finding.whom), _MOST_GUIDANCE):
+                places.append(place)
+        return places
 
     def _distinguish(self, values: list[Any], schema: Schema, part: Schema) -> None:
         """Make the last value unlike the others where a schema asks for it."""
@@ -175,7 +202,8 @@ class Filler:
             types = ", ".join(self._findings.types) or "the given types"
             return f"Check each mention against the definitions of {types}."
         if name in _SPANS or (name == "text" and self._in_example):
-            return finding.span
+            marked = self._bracketed and finding.type
+            return f"[{finding.span}|{finding.type}]" if marked else finding.span
         if name in _TYPES:
             return finding.type or "no entity"
         if name in _GUIDANCE:

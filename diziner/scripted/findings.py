@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from diziner.scripted.chance import choose
 from diziner.scripted.guidance import Names
@@ -29,6 +29,8 @@ _RULED = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"\s*[-*•]\s+(?P<id>\S+):\s")
+_LIMIT = re.compile(r"^- At most (\d+) (?:instructions? to everyone|to each single (annotator))", re.MULTILINE)
+_SECTION = re.compile(r"## (?P<id>\w+)(?:, annotator (?P<whom>.+?))?: ")
 # A reading with other bounds than the span in question: `ORG "Bank of England"`.
 _WITH_TEXT = re.compile(r'(?P<type>[^"]+?)\s+"(?P<text>[^"]+)"')
 _NOTHING = frozenset({"", "o", "none", "no", "no entity", "not an entity", "outside", "-"})
@@ -36,12 +38,13 @@ _NOTHING = frozenset({"", "o", "none", "no", "no entity", "not an entity", "outs
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A span and its reading: a type, or None for "no entity". `source` is the id of the list item it
-    stands in, "" outside lists."""
+    """A span and its reading: a type, or None for "no entity". `source` is the id of the list item or of the section
+    (`## P1: …`) that it stands in, "" outside; `whom` the one annotator that the section is about, "" for all."""
 
     span: str
     type: str | None
     source: str = ""
+    whom: str = ""
 
     def instruction(self) -> str:
         """Return the finding as one line of guidance, in words that scripted annotators follow."""
@@ -53,10 +56,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that a supervisor's request says: findings in order of mention, and the type names it knows."""
+    """All that a supervisor's request says: findings in order of mention, the type names it knows, and the most lines
+    that it asks for, to everyone (False) and to one annotator (True), where it says so."""
 
     spans: tuple[Finding, ...]
     types: tuple[str, ...]
+    most: Mapping[bool, int] = field(default_factory=dict)
 
 
 def findings_in(messages: Sequence[Message]) -> Findings:
@@ -76,10 +81,33 @@ def findings_in(messages: Sequence[Message]) -> Findings:
     last = last.replace('\\"', '"')
     findings = _marked(last, names) or _ruled(last, names)
     types = names.types or tuple(dict.fromkeys(f.type for f in findings if f.type))
-    return Findings(tuple(findings), types)
+    most = {bool(found[2]): int(found[1]) for found in _LIMIT.finditer(last)}
+    return Findings(tuple(findings), types, most)
 
 
 def _marked(text: str, names: Names) -> list[Finding]:
+    findings: dict[tuple[str, str], Finding] = {}
+    for source, whom, part in _sections(text):
+        for finding in _marked_in(part, names):
+            findings.setdefault((whom, finding.span), replace(finding, source=source, whom=whom))
+    return list(findings.values())
+
+
+def _sections(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the parts of a text by its headings of the second level: id, the annotator it names, text."""
+    source = whom = ""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(("# ", "## ")):
+            yield source, whom, "\n".join(lines)
+            heading = _SECTION.match(line)
+            source, whom = (heading["id"], heading["whom"] or "") if heading else ("", "")
+            lines = []
+        lines.append(line)
+    yield source, whom, "\n".join(lines)
+
+
+def _marked_in(text: str, names: Names) -> list[Finding]:
     votes: dict[str, Counter[str]] = {}
     for span, readings in _cases(text):
         votes.setdefault(span, Counter())

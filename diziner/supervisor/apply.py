@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from diziner.common.exact import as_written
 from diziner.guideline.file import all_instructions
+from diziner.guideline.word_edits import changed_words
 from diziner.records.guideline import Guideline, Instruction, Receipt
 from diziner.supervisor.bounds import Candidate, contradiction, folded, words_of
+from diziner.supervisor.outline import Outline
 
 DROPPED = "dropped"  # how every outcome begins that leaves the guideline as it was
+WAITS = "waits"  # how every outcome begins of a candidate that is kept for the next round
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Decision of phase 4 about one candidate: add, merge (with `target`, whose text becomes `text`),
-    replace (`target` gives way) or drop. `parent` puts an added one below a top-level instruction."""
+    replace (`target` gives way) or drop. An added one stands below the line `parent`, or behind the line `after`
+    ("first": before all others; empty: behind all others). Both may name a candidate of the same block."""
 
     candidate: str
     action: str = "add"
     target: str = ""
     parent: str = ""
     text: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Decision of phase 4 about a line that stands: retire it, or place it below `parent` or behind `after`."""
+
+    line: str
+    action: str  # retire | place
+    parent: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Integrated:
-    """The next round's guideline; what became of each candidate, by id; the share of the words of standing
-    instructions that was changed (0.0 where none stood)."""
+    """The next round's guideline; what became of each candidate, and of each standing line that a decision names, by
+    id; the share of the words of standing instructions that was changed (0.0 where none stood); the candidates that
+    wait for the next round."""
 
     guideline: Guideline
     outcomes: Mapping[str, str]
     changed_share: float
+    waiting: tuple[Candidate, ...] = ()
 
 
 def numbered(candidates: Sequence[Candidate], guideline: Guideline) -> list[Candidate]:
@@ -52,98 +70,191 @@ def numbered(candidates: Sequence[Candidate], guideline: Guideline) -> list[Cand
     return named
 
 
+def shown_words(guideline: Guideline) -> int:
+    """Return the most words of instructions that one annotator is shown, examples included."""
+    own = [words_of(entries) for entries in guideline.specific.values()]
+    return words_of(guideline.common) + max(own, default=0)
+
+
+def words_that_stand(guideline: Guideline) -> int:
+    """Return words of all instructions, examples included; limits of change are shares of them."""
+    return words_of([*guideline.common, *(line for block in guideline.specific.values() for line in block)])
+
+
 def integrate(
     guideline: Guideline,
     candidates: Sequence[Candidate],
     decisions: Mapping[str, Decision],
-    max_words: int,
+    max_words: int | None = None,
     max_change: float | None = None,
+    changes: Sequence[Change] = (),
 ) -> Integrated:
     """Return the guideline of the next round: everything that stood is kept unless a decision names it.
 
-    A candidate without a decision is added. A decision that names an instruction that does not exist, or one
-    of another annotator, falls back to adding. An outcome is: added, added below ID, merged into ID,
-    replaced ID, or dropped with the reason: decided so; the text stands already; ID is a person's line (no
-    receipt), which only people change; it contradicts an example that stands; ID was changed by another
-    candidate before; more than the share `max_change` of the words that stood would be changed; more than
-    `max_words` words of instructions would be shown to an annotator.
+    A candidate without a decision is added; so is one whose decision names a line that does not exist, belongs to
+    another annotator, is a person's (no receipt) or was changed by another candidate before. Standing lines are
+    retired first, placed last. Change is counted in words that differ. Where it would exceed the share `max_change`
+    of the words that stood, a line is not retired, a merge becomes an addition, and a replacement waits for the next
+    round; so does what would show an annotator more than `max_words` words of instructions. Limits of None do not bind.
+
+    An outcome is: added, added below ID, merged into ID, replaced ID, retired, placed, kept with the reason, waits with
+    the reason, or dropped with the reason: decided so; the text stands already; it contradicts an example that stands.
     """
-    blocks: dict[str | None, list[Instruction]] = {None: [_retained(i) for i in guideline.common]}
-    for name, entries in guideline.specific.items():
-        blocks[name] = [_retained(instruction) for instruction in entries]
-    stood = words_of([*guideline.common, *(i for entries in guideline.specific.values() for i in entries)])
-    changed: dict[str, int] = {}
-    outcomes: dict[str, str] = {}
-    for candidate in candidates:
-        block = blocks.get(candidate.annotator, [])
-        decision = decisions.get(candidate.instruction.id, Decision(candidate.instruction.id))
-        after, outcome, target = _applied(block, candidate, decision, changed, guideline)
-        cost = words_of([i for i in block if i.id == target])
-        if after is None:
-            outcomes[candidate.instruction.id] = outcome
-        elif max_change is not None and sum(changed.values()) + cost > as_written(max_change) * stood and target:
-            outcomes[candidate.instruction.id] = f"{DROPPED}: over the change limit"
-        elif _shown_words({**blocks, candidate.annotator: after}) > max_words:
-            outcomes[candidate.instruction.id] = f"{DROPPED}: over the length limit"
+    work = _Integration(guideline, candidates, max_words, max_change)
+    for change in changes:
+        if change.action == "retire":
+            work.retire(change.line)
+    # What goes below another candidate comes when that one has its place.
+    beside = {candidate.instruction.id for candidate in candidates}
+    for late in (False, True):
+        for candidate in candidates:
+            decision = decisions.get(candidate.instruction.id, Decision(candidate.instruction.id))
+            if ({decision.parent, decision.after} & beside != set()) == late:
+                work.take(candidate, decision)
+    for change in changes:
+        if change.action == "place":
+            work.place(change)
+    return work.result()
+
+
+@dataclass
+class _Integration:
+    """Lines as they stand in the middle of an integration, and what has become of whom."""
+
+    guideline: Guideline
+    candidates: Sequence[Candidate]
+    max_words: int | None
+    max_change: float | None
+    blocks: dict[str | None, Outline] = field(init=False)
+    changed: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    waiting: list[Candidate] = field(default_factory=list)
+    stood: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        entries: dict[str | None, Sequence[Instruction]] = {None: self.guideline.common}
+        entries.update(self.guideline.specific)
+        self.blocks = {name: Outline([_retained(line) for line in block]) for name, block in entries.items()}
+        self.stood = words_that_stand(self.guideline)
+
+    def take(self, candidate: Candidate, decision: Decision) -> None:
+        name, block = candidate.instruction.id, self.blocks.get(candidate.annotator, Outline())
+        if decision.action == "drop":
+            self.outcomes[name] = DROPPED
+            return
+        target, refused = self._target(block, candidate, decision)
+        merges = bool(target) and decision.action == "merge"
+        cost = self._cost(block.line(target), candidate, decision.text if merges else "") if target else 0
+        if target and self._over_change(cost):
+            if not merges:
+                self._wait(candidate, "over the change limit")
+                return
+            target, refused, merges = "", f"the merge into {target} is over the change limit", False
+        text = decision.text if merges else candidate.instruction.text
+        if any(folded(line.text) == folded(text) for line in block.lines() if line.id != target):
+            self.outcomes[name] = f"{DROPPED}: already there"
+            return
+        if clash := contradiction(replace(candidate, replaces=target), self.guideline):
+            self.outcomes[name] = f"{DROPPED}: {clash}"
+            return
+        after, outcome = _applied(block, candidate, decision, target, merges)
+        if self._over_words(candidate.annotator, after):
+            self._wait(candidate, "over the length limit")
+            return
+        self.blocks[candidate.annotator] = after
+        self.outcomes[name] = f"{outcome}: {refused}" if refused else outcome
+        if target:
+            self.changed[target] = cost
+
+    def retire(self, name: str) -> None:
+        owner, line = self._standing(name)
+        if line is None or name in self.changed:
+            return
+        cost = words_of([replace(line, children=())])
+        if line.receipt is None:
+            self.outcomes[name] = "kept: a person's line"
+        elif self._over_change(cost):
+            self.outcomes[name] = "kept: over the change limit"
         else:
-            blocks[candidate.annotator] = after
-            outcomes[candidate.instruction.id] = outcome
-            if target:
-                changed[target] = cost
-    refined = replace(
-        guideline,
-        round=guideline.round + 1,
-        common=tuple(blocks.pop(None)),
-        specific={name: tuple(entries) for name, entries in blocks.items() if name and entries},
-    )
-    return Integrated(refined, outcomes, sum(changed.values()) / stood if stood else 0.0)
+            self.blocks[owner] = self.blocks[owner].without(name)
+            self.outcomes[name] = "retired"
+            self.changed[name] = cost
+
+    def place(self, change: Change) -> None:
+        owner, line = self._standing(change.line)
+        if line is None:
+            return
+        moved = self.blocks[owner].moved(change.line, change.parent, change.after)
+        if moved is not None:
+            self.blocks[owner] = moved
+            self.outcomes.setdefault(change.line, "placed")
+
+    def result(self) -> Integrated:
+        blocks = {name: tuple(block.tops) for name, block in self.blocks.items()}
+        refined = replace(
+            self.guideline,
+            round=self.guideline.round + 1,
+            common=blocks.pop(None),
+            specific={name: entries for name, entries in blocks.items() if name and entries},
+        )
+        share = sum(self.changed.values()) / self.stood if self.stood else 0.0
+        ordered = {c.instruction.id: self.outcomes[c.instruction.id] for c in self.candidates}
+        return Integrated(refined, ordered | self.outcomes, min(share, 1.0), tuple(self.waiting))
+
+    def _target(self, block: Outline, candidate: Candidate, decision: Decision) -> tuple[str, str]:
+        """Return the line that gives way or is merged into, and why the one that was named does not."""
+        named = decision.target or candidate.replaces
+        wanted = decision.action in {"merge", "replace"} or bool(candidate.replaces)
+        if not wanted or not named or (decision.action == "merge" and not decision.text):
+            return "", ""
+        line = block.line(named)
+        if line is None or named in {c.instruction.id for c in self.candidates}:
+            return "", f"{named} is no line that stands" if named not in self.changed else f"{named} was changed before"
+        if line.receipt is None:
+            return "", f"{named} is a person's line"
+        if named in self.changed:
+            return "", f"{named} was changed before"
+        return named, ""
+
+    def _cost(self, line: Instruction | None, candidate: Candidate, text: str) -> int:
+        if line is None:
+            return 0
+        examples = [part for e in line.examples for part in (e.text, e.annotation, e.explanation, e.error)]
+        gone = 0 if text else sum(len(part.split()) for part in examples)
+        return changed_words(line.text, text or candidate.instruction.text) + gone
+
+    def _over_change(self, cost: int) -> bool:
+        if self.max_change is None:
+            return False
+        return sum(self.changed.values()) + cost > as_written(self.max_change) * Fraction(self.stood)
+
+    def _wait(self, candidate: Candidate, reason: str) -> None:
+        self.outcomes[candidate.instruction.id] = f"{WAITS}: {reason}"
+        self.waiting.append(candidate)
+
+    def _standing(self, name: str) -> tuple[str | None, Instruction | None]:
+        return next(
+            ((owner, line) for owner, block in self.blocks.items() if (line := block.line(name)) is not None),
+            (None, None),
+        )
+
+    def _over_words(self, owner: str | None, block: Outline) -> bool:
+        blocks = {name: outline.tops for name, outline in {**self.blocks, owner: block}.items()}
+        own = [words_of(tops) for name, tops in blocks.items() if name is not None]
+        return self.max_words is not None and words_of(blocks[None]) + max(own, default=0) > self.max_words
 
 
 def _applied(
-    block: Sequence[Instruction],
-    candidate: Candidate,
-    decision: Decision,
-    changed: Mapping[str, int],
-    guideline: Guideline,
-) -> tuple[list[Instruction] | None, str, str]:
-    """Return the block after a decision (None: as it was), the outcome, and the id of the instruction it changes."""
-    new = candidate.instruction
-    places = {instruction.id: position for position, instruction in enumerate(block)}
-    target = decision.target or candidate.replaces
-    merges = decision.action == "merge" and target in places and bool(decision.text)
-    replaces = (decision.action == "replace" or bool(candidate.replaces)) and target in places
-    target = target if merges or replaces else ""
-    text = decision.text if merges else new.text
-    standing = {folded(i.text) for top in block for i in (top, *top.children) if i.id != target}
-    clash = contradiction(replace(candidate, replaces=target), guideline)
-    if decision.action == "drop":
-        return None, DROPPED, ""
-    if folded(text) in standing:
-        return None, f"{DROPPED}: already there", ""
-    if clash:
-        return None, f"{DROPPED}: {clash}", ""
-    if target and block[places[target]].receipt is None:
-        return None, f"{DROPPED}: {target} is a person's line", ""
-    if target in changed:
-        return None, f"{DROPPED}: {target} was changed before", ""
-    after = list(block)
-    if merges:
-        after[places[target]] = _modified(block[places[target]], text, new)
-        return after, f"merged into {target}", target
-    if replaces:
-        after[places[target]] = replace(new, children=block[places[target]].children)
-        return after, f"replaced {target}", target
-    if decision.parent in places:
-        parent = block[places[decision.parent]]
-        after[places[decision.parent]] = replace(parent, children=(*parent.children, new))
-        return after, f"added below {decision.parent}", ""
-    return [*after, new], "added", ""
-
-
-def _shown_words(blocks: Mapping[str | None, Sequence[Instruction]]) -> int:
-    """Return the most words of instructions that one annotator is shown."""
-    own = [words_of(entries) for name, entries in blocks.items() if name is not None]
-    return words_of(blocks[None]) + max(own, default=0)
+    block: Outline, candidate: Candidate, decision: Decision, target: str, merges: bool
+) -> tuple[Outline, str]:
+    new, old = candidate.instruction, block.line(target)
+    if old is not None and merges:
+        return block.with_line(target, _modified(old, decision.text, new)), f"merged into {target}"
+    if old is not None:
+        return block.with_line(target, replace(new, children=old.children)), f"replaced {target}"
+    if decision.parent and (parent := block.top_of(decision.parent)) is not None:
+        return block.below(parent, new), f"added below {parent}"
+    return block.beside(new, decision.after), "added"
 
 
 def _retained(instruction: Instruction) -> Instruction:
@@ -162,7 +273,8 @@ def _modified(old: Instruction, text: str, new: Instruction) -> Instruction:
         "modified",
         *(_joined(before, cause, name) for name in ("hotspots", "documents", "responses")),
     )
-    return replace(old, text=text, examples=old.examples + new.examples, receipt=receipt or before)
+    examples = tuple(dict.fromkeys([*old.examples, *new.examples]))
+    return replace(old, text=text, examples=examples, receipt=receipt or before)
 
 
 def _joined(before: Receipt | None, cause: Receipt, name: str) -> tuple[str, ...]:

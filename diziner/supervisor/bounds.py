@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from diziner.common.errors import UserError
+from diziner.guideline.instruction_examples import plain_text, with_labels
 from diziner.records.guideline import EntityType, Example, Guideline, Instruction
+from diziner.spans.marked import parse_marked
 from diziner.supervisor.evidence import NO_ENTITY
 from diziner.supervisor.settings import SupervisorSettings
+
+LONGEST_LINE = 200  # words; no instruction that a person could follow is longer
+_COPY = 5  # words from which a part of a definition is a copy of it
+
+Reading = str | tuple[tuple[str, str], ...]  # an annotation in a word, or mentions with their labels
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A new instruction of phase 3. `annotator` is None for a common one; `replaces` is an id or empty;
-    `spans` are the strings of the disagreements that caused it."""
+    """A new instruction of phase 3. `annotator` is None for a common one; `replaces` is an id or empty; `addresses`
+    are the ids of the patterns and needs that it settles, where phases name them."""
 
     instruction: Instruction
     annotator: str | None = None
     replaces: str = ""
-    spans: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A text of the supervisor that goes no further, and why."""
+    """A text of the supervisor that goes no further, and why; `of` is the instruction that a cut example belongs to."""
 
     text: str
     reason: str
+    of: str = ""
 
 
 def within_limits(
@@ -36,40 +46,41 @@ def within_limits(
     settings: SupervisorSettings,
     foreign: frozenset[str] = frozenset(),
     rejected: Sequence[str] = (),
+    beside: Sequence[Candidate] = (),
 ) -> tuple[list[Candidate], list[Cut]]:
     """Return candidates that may go on, in order, and what was cut, each with the reason.
 
-    Cut are examples that are long enough to give a document away or name no type of the scheme, and
-    candidates that name neither a type nor a string of their disagreements (nobody could follow such a line),
-    that take over words of the worked examples (`foreign`), that were tried and taken back (`rejected`), that
-    contradict an example that stands, repeat an earlier candidate, or are over a limit of number.
+    Examples are cut that are longer than `max_example_words`, whose brackets cannot be read or that name no type of the
+    scheme. Candidates are cut that are empty, longer than `LONGEST_LINE` words, only repeat a definition, another
+    candidate or what was tried and taken back (`rejected`), replace a line that is not theirs to replace, take over
+    words of the worked examples (`foreign`), contradict an example, or are over a limit of number. `beside` are
+    candidates that go on already. Limits of None do not bind. What is cut here is what the prompts announce.
     """
     kept: list[Candidate] = []
     cut: list[Cut] = []
-    seen: set[tuple[str | None, str]] = set()
-    count: dict[str | None, int] = {}
+    seen = {(other.annotator, folded(other.instruction.text)) for other in beside}
+    count = Counter(other.annotator for other in beside)
     tried = {folded(text) for text in rejected}
-    names = {t.name.casefold() for t in guideline.types} | {NO_ENTITY}
     for raw in candidates:
-        candidate, examples_cut = _with_fit_examples(raw, names, settings.max_example_words)
+        candidate, examples_cut = _with_fit_examples(raw, guideline.types, settings.max_example_words)
         cut += examples_cut
         group, text = candidate.annotator, folded(candidate.instruction.text)
         limit = settings.max_common if group is None else settings.max_specific
+        bound = (other.instruction for other in (*beside, *kept) if other.annotator in {None, group})
         reason = (
-            _unfollowable(text, candidate, guideline.types)
+            _unfit(candidate.instruction.text, guideline.types)
+            or _not_replaceable(candidate, guideline)
             or foreign_words(_all_text(candidate.instruction), foreign)
             or ("was tried and taken back" if text in tried else "")
-            or contradiction(
-                candidate, guideline, (other.instruction for other in kept if other.annotator in {None, group})
-            )
+            or contradiction(candidate, guideline, bound)
             or ("repeats another" if (group, text) in seen else "")
-            or ("over the limit" if count.get(group, 0) >= limit else "")
+            or (f"over the limit of {limit}" if limit is not None and count[group] >= limit else "")
         )
         if reason:
             cut.append(Cut(candidate.instruction.text, reason))
             continue
         seen.add((group, text))
-        count[group] = count.get(group, 0) + 1
+        count[group] += 1
         kept.append(candidate)
     return kept, cut
 
@@ -94,21 +105,22 @@ def foreign_to(guideline: Guideline, shown: Iterable[str], words: Iterable[str])
 def contradiction(candidate: Candidate, guideline: Guideline, beside: Iterable[Instruction] = ()) -> str:
     """Return why a candidate cannot stand beside what binds the same annotator: the same text annotated otherwise.
 
-    The instruction that it replaces does not count. Empty if there is none.
+    The line that it replaces does not count; nor does the same mention in another text: that is a contrast, and
+    welcome. Empty if there is none.
     """
     standing = [*guideline.common, *guideline.specific.get(candidate.annotator or "", ()), *beside]
-    readings: dict[str, tuple[str, str]] = {}
+    readings: dict[str, tuple[Reading, str]] = {}
     for top in standing:
-        if not candidate.replaces or top.id != candidate.replaces:  # ids are given later: new ones have none yet
-            for entry in (top, *top.children):
+        for entry in (top, *top.children):
+            if not candidate.replaces or entry.id != candidate.replaces:  # new ones have no id yet
                 for example in entry.examples:
-                    readings.setdefault(folded(example.text), (folded(example.annotation), entry.id))
+                    readings.setdefault(folded(plain_text(example)), (_reading(example), entry.id))
     for example in candidate.instruction.examples:
-        text, annotation = folded(example.text), folded(example.annotation)
-        before, where = readings.setdefault(text, (annotation, ""))
-        if before != annotation:
+        reading = _reading(example)
+        before, where = readings.setdefault(folded(plain_text(example)), (reading, ""))
+        if before != reading and type(before) is type(reading):
             place = f"contradicts {where}" if where else "contradicts itself"
-            return f"{place}: {example.text!r} is {before} there and {annotation} here"
+            return f"{place}: {plain_text(example)!r} is {_said(before)} there and {_said(reading)} here"
     return ""
 
 
@@ -122,23 +134,66 @@ def folded(text: str) -> str:
     return " ".join(text.casefold().split()).rstrip(".")
 
 
-def _with_fit_examples(candidate: Candidate, names: set[str], max_words: int) -> tuple[Candidate, list[Cut]]:
+def _with_fit_examples(
+    candidate: Candidate, types: Sequence[EntityType], max_words: int | None
+) -> tuple[Candidate, list[Cut]]:
+    names = {t.name.casefold() for t in types} | {NO_ENTITY}
     kept: list[Example] = []
     cut: list[Cut] = []
     for example in candidate.instruction.examples:
-        if len(example.text.split()) > max_words:
-            cut.append(Cut(example.text, f"an example of more than {max_words} words"))
-        elif example.annotation.casefold() not in names:
-            cut.append(Cut(example.text, f"an example annotated as {example.annotation!r}, which is no type"))
+        try:
+            text = example.text if example.annotation else with_labels(example.text, types)
+        except UserError as error:
+            cut.append(Cut(example.text, f"an example that cannot be read: {error}", candidate.instruction.text))
+            continue
+        fit = replace(example, text=text)
+        if max_words is not None and len(plain_text(fit).split()) > max_words:
+            cut.append(Cut(example.text, f"an example of more than {max_words} words", candidate.instruction.text))
+        elif example.annotation and example.annotation.casefold() not in names:
+            reason = f"an example annotated as {example.annotation!r}, which is no type"
+            cut.append(Cut(example.text, reason, candidate.instruction.text))
         else:
-            kept.append(example)
+            kept.append(fit)
     return replace(candidate, instruction=replace(candidate.instruction, examples=tuple(kept))), cut
 
 
-def _unfollowable(text: str, candidate: Candidate, types: Sequence[EntityType]) -> str:
-    names = [name for t in types for name in (t.name, t.label)]
-    named = any(folded(string) in text for string in (*names, *candidate.spans) if len(string) > 1)
-    return "" if named else "names no type and no string of the disagreement"
+def _unfit(text: str, types: Sequence[EntityType]) -> str:
+    words = text.split()
+    if not words:
+        return "is empty"
+    if len(words) > LONGEST_LINE:
+        return f"is longer than {LONGEST_LINE} words"
+    said = folded(text)
+    for t in types:
+        own = {folded(t.definition), folded(f"{t.name}: {t.definition}"), folded(f"{t.label}: {t.definition}")}
+        if said in own or (len(words) >= _COPY and said in folded(t.definition)):
+            return f"repeats the definition of {t.name}"
+    return ""
+
+
+def _not_replaceable(candidate: Candidate, guideline: Guideline) -> str:
+    if not candidate.replaces:
+        return ""
+    block = guideline.common if candidate.annotator is None else guideline.specific.get(candidate.annotator, ())
+    lines = [line for top in block for line in (top, *top.children)]
+    allowed = ", ".join(line.id for line in lines if line.receipt) or "none"
+    found = next((line for line in lines if line.id == candidate.replaces), None)
+    if found is None:
+        return f"replaces {candidate.replaces}, which is no line of the same annotators; there are: {allowed}"
+    return "" if found.receipt else f"replaces {candidate.replaces}, a person's line; it may replace: {allowed}"
+
+
+def _reading(example: Example) -> Reading:
+    if example.annotation:
+        return folded(example.annotation)
+    plain, marks = parse_marked(example.text)
+    return tuple((folded(plain[mark.start : mark.end]), mark.type) for mark in marks)
+
+
+def _said(reading: Reading) -> str:
+    if isinstance(reading, str):
+        return reading
+    return ", ".join(f"[{text}|{kind}]" for text, kind in reading) or "no mention"
 
 
 def _all_text(instruction: Instruction) -> str:
@@ -149,7 +204,10 @@ def _all_texts(top: Instruction) -> list[str]:
     return [
         text
         for entry in (top, *top.children)
-        for text in (entry.text, *(part for e in entry.examples for part in (e.text, e.annotation, e.explanation)))
+        for text in (
+            entry.text,
+            *(part for e in entry.examples for part in (e.text, e.annotation, e.explanation, e.error)),
+        )
     ]
 
 

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from diziner.records.disagreements import ErrorExample, ErrorGroup
-from diziner.records.guideline import EntityType
+from diziner.records.guideline import EntityType, Receipt
 
 NO_ENTITY = "no entity"  # how prompts write that a string is left unmarked
 EXAMPLES_SHOWN = 3  # per group of disagreements; the report for large models shows more
 
 
 @dataclass(frozen=True, slots=True)
+class Leaning:
+    """Departure of one annotator from the consensus: its mean `agreement` with the others (strict span F1), the share
+    of its tokens labelled like the consensus, entity tokens more or fewer than the consensus, in all and by type
+    name, and how many documents it did not answer."""
+
+    agreement: float
+    like_consensus: float
+    over_tagging: int
+    types: Mapping[str, int]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """One round's disagreements: groups over all annotators, each annotator's own against the consensus,
-    the coalition, and the report (markdown, with the benchmark's labels). `gold`: the consensus in all of it is
-    gold labels, for an ablation."""
+    """One round's disagreements: groups over all annotators, each annotator's own against the consensus and its
+    leaning, and the coalition. `gold`: the consensus in all of it is gold labels, for an ablation."""
 
     groups: tuple[ErrorGroup, ...]
     by_annotator: Mapping[str, tuple[ErrorGroup, ...]]
     coalition: tuple[str, ...]
-    report: str
+    leanings: Mapping[str, Leaning] = field(default_factory=dict)
     gold: bool = False
 
     def texts(self) -> list[str]:
@@ -32,21 +44,38 @@ class Evidence:
         return [example.context for group in groups for example in group.examples]
 
 
-def evidence_from_json(
-    value: Mapping[str, Any], report: str, types: Sequence[EntityType], gold: bool = False
-) -> Evidence:
-    """Make evidence from a checked disagreements.json and the report beside it.
+def evidence_from_json(value: Mapping[str, Any], types: Sequence[EntityType], gold: bool = False) -> Evidence:
+    """Make evidence from a checked disagreements.json.
 
-    In groups, labels are replaced by the types' names and O by "no entity": annotators know no labels.
+    Labels are replaced by the types' names and O by "no entity": annotators know no labels.
     """
     rename = _renaming(types)
     return Evidence(
         tuple(_group(entry, rename) for entry in value["groups"]),
         {name: tuple(_group(entry, rename) for entry in entries) for name, entries in value["annotators"].items()},
         tuple(value["coalition"]),
-        report,
+        {name: _leaning(entry, {t.label: t.name for t in types}) for name, entry in value["leanings"].items()},
         gold,
     )
+
+
+def receipt_of(
+    number: int, groups: Iterable[ErrorGroup], responses: Iterable[str], shown: int = EXAMPLES_SHOWN
+) -> Receipt:
+    """Return the receipt of a new line of round `number`: hotspots and documents of the first `shown` examples of the
+    groups that caused it, and the keys of the supervisor's answers that led to it."""
+    examples = [example for group in groups for example in group.examples[:shown]]
+    return Receipt(
+        round=number,
+        status="new",
+        hotspots=tuple(dict.fromkeys(example.hotspot for example in examples if example.hotspot)),
+        documents=tuple(dict.fromkeys(example.document for example in examples)),
+        responses=tuple(dict.fromkeys(responses)),
+    )
+
+
+def _leaning(value: Mapping[str, Any], names: Mapping[str, str]) -> Leaning:
+    return Leaning(**{**value, "types": {names.get(label, label): count for label, count in value["types"].items()}})
 
 
 def _group(value: Mapping[str, Any], rename: Callable[[str], str]) -> ErrorGroup:

@@ -8,9 +8,16 @@ from fractions import Fraction
 from typing import Any
 
 from diziner.common.exact import as_written
-from diziner.guideline.file import all_instructions, guideline_from_json, guideline_to_json
+from diziner.guideline.file import (
+    all_instructions,
+    guideline_from_json,
+    guideline_to_json,
+    instruction_from_json,
+    instruction_to_json,
+)
 from diziner.records.agreement import Agreement
 from diziner.records.guideline import Guideline
+from diziner.supervisor.bounds import Candidate
 from diziner.supervisor.settings import SupervisorSettings
 
 
@@ -21,6 +28,7 @@ class StartingPoint:
     `guideline` is the base (its `round` is the round before, also where an earlier round's guideline is taken
     up again), `agreement` the overall agreement under it of those who go on, `accepted` False if the round before
     was taken back. `rejected` are texts of instructions that were tried and taken back. `stopped`: refinement ended.
+    `waiting` are candidates that a limit kept out of the round before.
     """
 
     guideline: Guideline
@@ -28,6 +36,7 @@ class StartingPoint:
     accepted: bool = True
     rejected: tuple[str, ...] = ()
     stopped: bool = False
+    waiting: tuple[Candidate, ...] = ()
 
 
 def starting_point(
@@ -53,7 +62,8 @@ def starting_point(
         calm = settings.stop_below is not None and abs(
             as_written(overall) - as_written(record["agreement"])
         ) < as_written(settings.stop_below)
-        start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm)
+        waiting = tuple(candidate_from_json(entry) for entry in record["waiting"])
+        start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm, waiting=waiting)
     # From round 1 on: round 0 says how annotators read the text without any guidance (method section 9).
     if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings)):
         left_out = tuple(sorted({*start.guideline.left_out, worst}))
@@ -67,6 +77,22 @@ def base_to_json(start: StartingPoint, settings: SupervisorSettings) -> dict[str
     """Return what the next step needs to take this one back; the guideline itself only where that can happen."""
     keep = settings.accept == "agreement"
     return {"agreement": start.agreement, "guideline": guideline_to_json(start.guideline) if keep else None}
+
+
+def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
+    """Return a waiting candidate as the record keeps it, for the next round."""
+    return {
+        "annotator": candidate.annotator,
+        "replaces": candidate.replaces,
+        "addresses": list(candidate.addresses),
+        "instruction": instruction_to_json(candidate.instruction),
+    }
+
+
+def candidate_from_json(value: Mapping[str, Any]) -> Candidate:
+    """Return a waiting candidate of a checked record."""
+    instruction = instruction_from_json(value["instruction"])
+    return Candidate(instruction, value["annotator"], value["replaces"], tuple(value["addresses"]))
 
 
 def _worst(mean: Mapping[str, float], settings: SupervisorSettings) -> str:

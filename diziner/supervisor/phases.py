@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from diziner.common.errors import ProviderError
 from diziner.common.files import schema_of, validator, without_keywords
+from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
 from diziner.prompting.parse import Form
@@ -16,7 +19,7 @@ from diziner.prompting.strict import strict, unstrict
 from diziner.prompting.templates import example_turns, render
 from diziner.records.annotations import OUTAGES
 from diziner.records.disagreements import ErrorGroup
-from diziner.records.guideline import Guideline, Instruction
+from diziner.records.guideline import EntityType, Example, Goal, Guideline, Instruction
 from diziner.records.usage import Usage
 from diziner.supervisor.evidence import EXAMPLES_SHOWN
 from diziner.supervisor.settings import SupervisorSettings
@@ -55,27 +58,46 @@ class Supervisor:
     responses: list[str] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
 
+    @property
+    def version(self) -> str:
+        """Version of prompts and schemas: v1 for one case a call, v2 for a phase in one call."""
+        return "v1" if self.settings.batch == "one" else "v2"
+
     def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
         """Return all questions of a phase at once; one dialogue per question, failures included."""
-        requests = [self._request(phase, question) for question in questions]
+        return self._asked(phase, [self._request(phase, question) for question in questions], questions)
+
+    def ask_to_mend(self, phase: str, question: Question, value: Mapping[str, Any], faults: Sequence[str]) -> Dialogue:
+        """Return the answer to a repair turn behind an answer (`value`) in which something cannot be taken."""
+        given = json.dumps(value, ensure_ascii=False)
+        reasons = render(f"supervisor/mend.{self.version}", phase=phase, faults=faults)
+        request = self._request(phase, question).followed_by(Message("assistant", given), Message("user", reasons))
+        return self._asked(f"{phase}, mended", [request], [question], phase)[0]
+
+    def _asked(
+        self, name: str, requests: Sequence[Request], questions: Sequence[Question], phase: str = ""
+    ) -> list[Dialogue]:
         # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
         ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
-        schema = f"supervisor/{phase}"
+        schema = self._schema_name(phase or name)
         form = Form(validator(schema, ignoring), schema_of(schema)["required"])
-        dialogues = ask_objects(self.asker, requests, [form] * len(requests), f"{self.label} {phase}")
-        self._refuse_outage(phase, dialogues)
+        dialogues = ask_objects(self.asker, requests, [form] * len(requests), f"{self.label} {name}")
+        self._refuse_outage(name, dialogues)
         dialogues = [replace(d, value=unstrict(d.value, q.choices)) for d, q in zip(dialogues, questions, strict=True)]
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]
         self.usage += [used for dialogue in dialogues for used in dialogue.usage]
         self.record.append(
             {
-                "phase": phase,
+                "phase": name,
                 "calls": len(questions),
                 "repairs": sum(dialogue.repairs for dialogue in dialogues),
                 "failed": [d.failure.code for d in dialogues if d.failure is not None],
             }
         )
         return dialogues
+
+    def _schema_name(self, phase: str) -> str:
+        return f"supervisor/{phase}" if self.settings.batch == "one" else f"supervisor/{phase}.{self.version}"
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """Raise for an unreachable supervisor; an unreadable answer leaves the guideline as it was."""
@@ -88,8 +110,8 @@ class Supervisor:
 
     def _request(self, phase: str, question: Question) -> Request:
         model = self.settings.model
-        context = render("supervisor/context.v1", **self._context(question.about))
-        task = render(f"supervisor/{phase}.v1", **question.variables)
+        context = render(f"supervisor/context.{self.version}", **self._context(question.about))
+        task = render(f"supervisor/{phase}.{self.version}", **question.variables)
         if self.settings.batch == "one":
             # Small models follow examples, not descriptions: the task is told once, then shown.
             shown = example_turns(f"supervisor/{phase}.examples.v1")
@@ -97,13 +119,19 @@ class Supervisor:
         else:
             messages = (Message("system", context), Message("user", f"{question.case}\n\n{task}"))
         address = self.asker.address(model.endpoint)
-        return Request(address, model, messages, _schema(phase, model.structured, question))
+        return Request(address, model, messages, _schema(self._schema_name(phase), model.structured, question))
 
     def _context(self, annotator: str) -> dict[str, Any]:
+        """Return variables of the context: with everyone's lines and those of one annotator, or (an empty name, with a
+        phase in one call) of each."""
         guideline = self.guideline
-        own = guideline.specific.get(annotator, ())
-        lines = [line for i in guideline.common for line in instruction_lines(i)]
-        lines += [f"{line} (for {annotator} only)" for i in own for line in instruction_lines(i)]
+        one = self.settings.batch == "one"
+        names = (annotator,) if annotator else () if one else sorted(guideline.specific)
+        lines_of = instruction_lines if one else partial(full_lines, types=guideline.types)
+        lines = [line for i in guideline.common for line in lines_of(i)]
+        for name in names:
+            own = [line for i in guideline.specific.get(name, ()) for line in lines_of(i)]
+            lines += [f"{line} (for {name} only)" if line.lstrip().startswith("-") else line for line in own]
         return {
             "goal": guideline.goal if self.settings.show_goal else None,
             "types": guideline.types,
@@ -125,13 +153,40 @@ def instruction_lines(instruction: Instruction) -> list[str]:
     return lines + [f"  - {child.id}: {child.text}" for child in instruction.children]
 
 
-def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] | None:
+def full_lines(instruction: Instruction, types: Sequence[EntityType]) -> list[str]:
+    """Return an instruction and its children as prompt lines, each with its id and its examples below it, in names."""
+    named = with_names([instruction], types)[0]
+    lines = []
+    for depth, entry in [(0, named), *((1, child) for child in named.children)]:
+        owner = "" if entry.receipt else " [a person's line]"
+        lines.append(f"{'  ' * depth}- {entry.id}: {entry.text}{owner}")
+        lines += [f"{'  ' * depth}  > {_example_line(example)}" for example in entry.examples]
+    return lines
+
+
+def changed_goal(before: Goal, dialogue: Dialogue) -> Goal:
+    """Return the goal as an answer to phase `goal` leaves it: changed only as a whole, with text in every section."""
+    value = dialogue.value
+    if value is None or not value["updated"]:
+        return before
+    sections = {
+        key: " ".join(value[key].split()) or getattr(before, key) for key in ("documents", "purpose", "types", "use")
+    }
+    return Goal(**sections)
+
+
+def _example_line(example: Example) -> str:
+    text = f'"{example.text}" -> {example.annotation}' if example.annotation else example.text
+    return text + (f" ({example.explanation})" if example.explanation else "")
+
+
+def _schema(name: str, structured: str, question: Question) -> dict[str, Any] | None:
     """Return the phase's schema as sent: with its bounds for grammars; for hosted models without, and in the strict
     subset."""
     if structured not in {"json_schema", "grammar"}:
         return None
     bounds = frozenset() if structured == "grammar" else _BOUNDS
-    schema: dict[str, Any] = without_keywords(schema_of(f"supervisor/{phase}"), bounds | {"$schema"})
+    schema: dict[str, Any] = without_keywords(schema_of(name), bounds | {"$schema"})
     _hold(schema, question.choices)
     if structured == "grammar":
         for value in schema["properties"].values():
@@ -143,11 +198,14 @@ def _schema(phase: str, structured: str, question: Question) -> dict[str, Any] |
 
 
 def _hold(schema: Any, choices: Mapping[str, Sequence[str]]) -> None:
-    """Hold the fields of a schema that are named in `choices` to these, at every depth."""
+    """Hold the fields of a schema that are named in `choices`, or their items, to these, at every depth."""
     if isinstance(schema, dict):
         for name, field_schema in schema.get("properties", {}).items():
-            if name in choices:
-                schema["properties"][name] = {"type": "string", "enum": list(choices[name])}
+            held = {"type": "string", "enum": list(choices.get(name, ()))}
+            if name in choices and field_schema.get("type") == "array":
+                schema["properties"][name] = {**field_schema, "items": held}
+            elif name in choices:
+                schema["properties"][name] = held
             else:
                 _hold(field_schema, choices)
         _hold(schema.get("items"), choices)

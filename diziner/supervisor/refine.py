@@ -8,17 +8,13 @@ from typing import Any
 
 from diziner.common.rounding import rounded
 from diziner.prompting.asker import Asker
-from diziner.prompting.templates import word_list
 from diziner.records.guideline import Guideline
 from diziner.records.usage import Usage
-from diziner.supervisor.apply import DROPPED, integrate, numbered
-from diziner.supervisor.bounds import foreign_to, within_limits
-from diziner.supervisor.diagnosis import diagnose
+from diziner.supervisor.apply import integrate
+from diziner.supervisor.at_once.propose import propose as at_once
 from diziner.supervisor.evidence import Evidence
-from diziner.supervisor.history import StartingPoint, base_to_json
-from diziner.supervisor.instructions import new_goal, new_instructions
-from diziner.supervisor.integration import decide
-from diziner.supervisor.patterns import find_patterns
+from diziner.supervisor.history import StartingPoint, base_to_json, candidate_to_json
+from diziner.supervisor.one_by_one.propose import propose as one_by_one
 from diziner.supervisor.phases import Supervisor
 from diziner.supervisor.settings import SupervisorSettings
 
@@ -45,31 +41,36 @@ def refine(
     guideline = start.guideline
     supervisor = Supervisor(guideline, settings, asker, label, start.rejected, evidence.gold)
     if start.stopped:
-        carried = integrate(guideline, [], {}, settings.max_words).guideline
-        return Refinement(carried, _record(start, settings, supervisor))
-    # Worked examples are only shown where there is one case a call.
-    words = word_list("supervisor/examples.words.v1") if settings.batch == "one" else ()
-    foreign = foreign_to(guideline, evidence.texts(), words)
-    patterns, findings, cut_patterns = find_patterns(supervisor, evidence, foreign)
-    diagnoses, needs = diagnose(supervisor, evidence, [pattern["name"] for pattern in patterns])
-    candidates = new_instructions(supervisor, [*findings, *needs])
-    kept, cut = within_limits(candidates, guideline, settings, foreign, start.rejected)
-    kept = numbered(kept, guideline)
-    may_update = settings.update_goal and settings.show_goal and findings
-    goal = new_goal(supervisor, findings) if may_update else guideline.goal
-    decisions = decide(supervisor, kept)
-    integrated = integrate(replace(guideline, goal=goal), kept, decisions, settings.max_words, settings.max_change)
+        return Refinement(integrate(guideline, [], {}).guideline, _record(start, settings, supervisor))
+    propose = one_by_one if settings.batch == "one" else at_once
+    proposal = propose(supervisor, start, evidence)
+    integrated = integrate(
+        replace(guideline, goal=proposal.goal),
+        proposal.candidates,
+        proposal.decisions,
+        settings.max_words,
+        settings.max_change,
+        proposal.changes,
+    )
     outcomes = integrated.outcomes
     record = _record(start, settings, supervisor) | {
-        "patterns": patterns,
-        "diagnoses": diagnoses,
-        "cut": [asdict(entry) for entry in (*cut_patterns, *cut)],
+        "patterns": proposal.patterns,
+        "diagnoses": proposal.diagnoses,
+        "written": proposal.written,
+        "cut": [asdict(entry) for entry in proposal.cut],
         "outcomes": outcomes,
+        "waiting": [candidate_to_json(candidate) for candidate in integrated.waiting],
+        "addresses": {c.instruction.id: list(c.addresses) for c in proposal.candidates if c.addresses},
         "changed_share": rounded(integrated.changed_share),
-        "goal_updated": goal != guideline.goal,
-        "kept_previous": goal == guideline.goal and all(o.startswith(DROPPED) for o in outcomes.values()),
+        "goal_updated": proposal.goal != guideline.goal,
+        "kept_previous": replace(integrated.guideline, round=guideline.round) == _as_carried(guideline),
     }
     return Refinement(integrated.guideline, record, supervisor.usage)
+
+
+def _as_carried(guideline: Guideline) -> Guideline:
+    """Return a guideline as it is carried over where nothing changes it."""
+    return replace(integrate(guideline, [], {}).guideline, round=guideline.round)
 
 
 def _record(start: StartingPoint, settings: SupervisorSettings, supervisor: Supervisor) -> dict[str, Any]:
@@ -86,8 +87,11 @@ def _record(start: StartingPoint, settings: SupervisorSettings, supervisor: Supe
         "responses": supervisor.responses,
         "patterns": [],
         "diagnoses": {},
+        "written": 0,
         "cut": [],
         "outcomes": {},
+        "waiting": [candidate_to_json(candidate) for candidate in start.waiting],
+        "addresses": {},
         "changed_share": 0.0,
         "goal_updated": False,
         "kept_previous": True,

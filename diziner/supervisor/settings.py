@@ -11,13 +11,14 @@ from diziner.prompting.request import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """Settings of the supervisor; every limit is enforced in code, not only asked for.
+    """Settings of the supervisor; every limit is announced in the prompts and enforced in code. None: no limit.
 
     `batch`: all (each phase sees everything in one call) or one (one disagreement, principle or candidate
     a call, for small models). A round brings at most `max_patterns` patterns, `max_common` new common
     instructions and `max_specific` new ones per annotator; it changes at most the share `max_change` of the
     words of the instructions that stand (None: no limit). No annotator is shown more than `max_words` words of
-    instructions, no example is longer than `max_example_words`. `specific_for_all` diagnoses the coalition's
+    instructions, no example is longer than `max_example_words`; one call shows about `max_evidence_tokens` of
+    disagreements at most (batch all). `specific_for_all` diagnoses the coalition's
     annotators too. `update_goal` lets phase 3 rewrite the goal; without `show_goal`
     the supervisor is not told it.
 
@@ -30,11 +31,12 @@ class SupervisorSettings:
     model: ModelSettings
     batch: str = "all"
     max_patterns: int = 5
-    max_common: int = 3
-    max_specific: int = 2
+    max_common: int | None = 3
+    max_specific: int | None = 2
     max_change: float | None = None
-    max_words: int = 600
-    max_example_words: int = 12
+    max_words: int | None = 600
+    max_example_words: int | None = 12
+    max_evidence_tokens: int | None = 24000
     specific_for_all: bool = False
     update_goal: bool = True
     show_goal: bool = True

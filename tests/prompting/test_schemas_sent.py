@@ -24,7 +24,7 @@ from diziner.supervisor.phases import Question, Supervisor
 from diziner.supervisor.settings import SupervisorSettings
 from stages.corpus import main as corpus_stage
 
-PHASES = sorted(path.name.partition(".")[0] for path in (ROOT / "diziner/schemas/supervisor").glob("*.json"))
+PHASES = sorted({path.name.partition(".")[0] for path in (ROOT / "diziner/schemas/supervisor").glob("*.json")})
 # https://platform.openai.com/docs/guides/structured-outputs, "Supported schemas": what an object of each type may have.
 ALLOWED = {
     "object": {"properties", "required", "additionalProperties"},
@@ -64,10 +64,10 @@ def faults(schema: Any, where: str = "$", depth: int = 1) -> Iterator[str]:
         yield from faults(schema.get("items"), f"{where}[]", depth + 1)
 
 
-def supervisor(structured: str, asker: Any = None) -> Supervisor:
+def supervisor(structured: str, asker: Any = None, batch: str = "all") -> Supervisor:
     model = ModelSettings("there", "m", structured=structured)
     guideline = load_guideline(ROOT / "data/conll2003/guideline.yaml")
-    return Supervisor(guideline, SupervisorSettings(model), asker or Recorder(), "test")
+    return Supervisor(guideline, SupervisorSettings(model, batch=batch), asker or Recorder(), "test")
 
 
 class Recorder:
@@ -84,30 +84,56 @@ class Recorder:
         return [Response(self.text, "stop") for _ in requests]
 
 
-VARIABLES: dict[str, dict[str, Any]] = {
-    "patterns": {"one": False, "limit": 2, "coalition": [], "standing": True, "gold": False},
-    "diagnosis": {"limit": 2, "patterns": []},
-    "instructions": {"one": 0, "limit": 2, "annotator": None, "standing": True, "no_entity": "no entity"},
-    "goal": {},
-    "integration": {"annotator": None, "max_change": 0.5},
+VARIABLES: dict[str, dict[str, dict[str, Any]]] = {
+    "one": {
+        "patterns": {"standing": True, "gold": False},
+        "diagnosis": {"limit": 2, "patterns": []},
+        "instructions": {"standing": True, "no_entity": "no entity"},
+        "goal": {},
+        "integration": {"annotator": None, "max_change": 0.5},
+    },
+    "all": {
+        "patterns": {"limit": 2, "standing": True, "gold": False},
+        "diagnosis": {"name": "a", "limit": 2, "patterns": []},
+        "instructions": {
+            **dict.fromkeys(("max_common", "max_specific", "max_words", "max_example_words", "words", "longest"), 9),
+            "standing": True,
+            "type": "person",
+        },
+        "goal": {},
+        "integration": {"words": 9, "change_words": 3, "max_words": None},
+    },
 }
 CHOICES = {
-    "patterns": {"covered_by": ["", "C1.1"]},
-    "instructions": {"replaces": [""], "annotation": ["person", "no entity"]},
-    "integration": {"candidate": ["C2.1"], "target": ["", "C1.1"], "parent": ["", "C1.1"]},
+    "patterns": {"covered_by": ["", "C1.1"], "groups": ["G1"], "types": ["person"], "supporters": ["a", "b"]},
+    "diagnosis": {"groups": ["E1"]},
+    "instructions": {
+        "replaces": [""],
+        "annotation": ["person", "no entity"],
+        "annotator": ["", "a"],
+        "addresses": ["P1"],
+    },
+    "integration": {
+        "candidate": ["C2.1"],
+        "target": ["", "C1.1"],
+        "parent": ["", "C1.1"],
+        "after": ["", "first"],
+        "line": ["C1.1"],
+    },
 }
 
 
-def sent(phase: str, structured: str) -> Any:
+def sent(phase: str, structured: str, batch: str = "all") -> Any:
     asker = Recorder()
-    question = Question("case", 2, VARIABLES[phase], choices=CHOICES.get(phase, {}))
-    supervisor(structured, asker).ask(phase, [question])
+    question = Question("case", 2, VARIABLES[batch][phase], choices=CHOICES.get(phase, {}))
+    supervisor(structured, asker, batch).ask(phase, [question])
     return asker.asked[0].schema
 
 
+@pytest.mark.parametrize("batch", ["one", "all"])
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_phases_schema_is_in_the_strict_subset_for_hosted_models(phase: str) -> None:
-    assert list(faults(sent(phase, "json_schema"))) == []
+def test_a_phases_schema_is_in_the_strict_subset_for_hosted_models(phase: str, batch: str) -> None:
+    assert list(faults(sent(phase, "json_schema", batch))) == []
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in ROOT.glob("data/*/guideline.yaml")))
@@ -130,9 +156,10 @@ def test_the_subset_is_known_well_enough_to_refuse(schema: dict[str, Any], fault
 
 
 def test_local_grammars_keep_schemas_as_they_are_in_the_files() -> None:
-    kind = sent("diagnosis", "grammar")["properties"]["needs"]["items"]["properties"]["kind"]
+    kind = sent("diagnosis", "grammar", "one")["properties"]["needs"]["items"]["properties"]["kind"]
     assert "type" not in kind
-    assert sent("patterns", "grammar")["properties"]["patterns"]["items"]["properties"]["covered_by"]["enum"][0] == ""
+    patterns = sent("patterns", "grammar", "one")["properties"]["patterns"]
+    assert patterns["items"]["properties"]["covered_by"]["enum"][0] == ""
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -147,8 +174,8 @@ def test_none_is_read_as_empty_where_empty_was_a_choice_and_nowhere_else() -> No
     assert unstrict(answer, CHOICES["integration"]) == read
     item = {"name": "a", "root_cause": "b", "readings": [], "principle": "c", "covered_by": "none"}
     asker = Recorder(json.dumps({"patterns": [item]}))
-    question = Question("case", 2, VARIABLES["patterns"], choices=CHOICES["patterns"])
-    [dialogue] = supervisor("json_schema", asker).ask("patterns", [question])
+    question = Question("case", 2, VARIABLES["one"]["patterns"], choices=CHOICES["patterns"])
+    [dialogue] = supervisor("json_schema", asker, "one").ask("patterns", [question])
     assert dialogue.items("patterns")[0]["covered_by"] == ""
 
 

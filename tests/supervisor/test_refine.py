@@ -20,7 +20,7 @@ from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.guideline import Choice, EntityType, Guideline, Instruction
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
-from diziner.supervisor.evidence import NO_ENTITY, Evidence, evidence_from_json
+from diziner.supervisor.evidence import NO_ENTITY, Evidence, Leaning, evidence_from_json
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.refine import refine
 from diziner.supervisor.settings import SupervisorSettings
@@ -71,8 +71,11 @@ def test_evidence_speaks_in_the_annotators_type_names() -> None:
         "alternatives": [["LOC", ["a"]], ["O", ["b"]]], "kind": "minor",
     }  # fmt: skip
     group = {"family": "Ent_to_O", "subtype": "PER_to_O", "tokens": 2, "mentions": 1, "examples": [example]}
-    value = {"coalition": ["a"], "groups": [group], "annotators": {"a": [group]}}
-    shown = evidence_from_json(value, "report", TYPES).groups[0]
+    leaning = {"agreement": 0.5, "like_consensus": 0.9, "over_tagging": 1, "types": {"PER": 2, "LOC": -1}, "failed": 0}
+    value = {"coalition": ["a"], "groups": [group], "annotators": {"a": [group]}, "leanings": {"a": leaning}}
+    found = evidence_from_json(value, TYPES)
+    shown = found.groups[0]
+    assert found.leanings["a"] == Leaning(0.5, 0.9, 1, {"person": 2, "location": -1})
     assert shown.subtype == f"person_to_{NO_ENTITY}"
     assert shown.examples[0].consensus == f'person "PER ; O"; {NO_ENTITY}'
     assert shown.examples[0].alternatives == (("location", ("a",)), (NO_ENTITY, ("b",)))
@@ -93,7 +96,8 @@ def evidence() -> Evidence:
         "minor",
     )
     group = ErrorGroup("Ent_to_Ent", "organization_to_location", 3, 2, (example,))
-    return Evidence((group,), {"scripted_a": (), "scripted_b": (group,)}, ("scripted_a",), "# Report\n«Chicago»")
+    leanings = {"scripted_a": Leaning(0.6, 1.0, 0, {}), "scripted_b": Leaning(0.4, 0.9, 0, {"location": 1})}
+    return Evidence((group,), {"scripted_a": (), "scripted_b": (group,)}, ("scripted_a",), leanings)
 
 
 @pytest.mark.parametrize("batch", ["one", "all"])
@@ -141,7 +145,7 @@ def test_without_disagreement_the_guideline_is_carried_over_and_the_record_says_
 ) -> None:
     model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
     asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
-    refined = refine(begin(guideline), Evidence((), {"a": ()}, ("a",), ""), SupervisorSettings(model), asker, "test")
+    refined = refine(begin(guideline), Evidence((), {"a": ()}, ("a",)), SupervisorSettings(model), asker, "test")
     assert replace(refined.guideline, round=0) == guideline
     assert refined.record["kept_previous"]
     assert asker.tally.called == 0

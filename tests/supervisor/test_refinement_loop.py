@@ -16,7 +16,6 @@ from projects import ROOT
 
 from diziner.agreement.analysis import Analysis, analyse
 from diziner.agreement.files import disagreements_to_json
-from diziner.agreement.report import render_report
 from diziner.agreement.settings import AnalysisSettings
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.corpora.card import load_card
@@ -101,8 +100,7 @@ def loop(benchmark: str, asker: StoreAsker, settings: SupervisorSettings, rounds
         analysis = analyse(pilot.documents, annotations, pilot.types, AnalysisSettings())
         found.append(Round(analysis.agreement.overall, mean_f1(pilot, annotations)))
         if number < rounds - 1:
-            report = render_report(analysis, pilot.documents)
-            evidence = evidence_from_json(disagreements_to_json(analysis), report, guideline.types)
+            evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types)
             start = starting_point(guideline, analysis.agreement, record, settings)
             refined = refine(start, evidence, settings, asker, "test")
             guideline, record = refined.guideline, refined.record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diziner.supervisor.evidence import Evidence
-from diziner.supervisor.patterns import Finding
+from diziner.supervisor.one_by_one.patterns import Finding
 from diziner.supervisor.phases import Question, Supervisor, shown
 
 
@@ -24,11 +24,9 @@ def diagnose(
         if groups and (settings.specific_for_all or name not in evidence.coalition)
     ]
     groups = {name: evidence.by_annotator[name][: settings.max_patterns] for name in names}
-    variables = {"patterns": patterns, "limit": settings.max_specific}
-    questions = [
-        Question(f"Annotator: {name}\n{shown(groups[name])}", settings.max_specific, variables, about=name)
-        for name in names
-    ]
+    limit = settings.max_patterns if settings.max_specific is None else settings.max_specific
+    variables = {"patterns": patterns, "limit": limit}
+    questions = [Question(f"Annotator: {name}\n{shown(groups[name])}", limit, variables, about=name) for name in names]
     diagnoses: dict[str, Any] = {}
     findings: list[Finding] = []
     for name, dialogue in zip(names, supervisor.ask("diagnosis", questions), strict=True):
@@ -36,6 +34,6 @@ def diagnose(
             diagnoses[name] = dialogue.value
         findings += [
             Finding(f"- {need['kind']}: {need['need']}", groups[name], dialogue.responses, name)
-            for need in dialogue.items("needs")[: settings.max_specific]
+            for need in dialogue.items("needs")[:limit]
         ]
     return diagnoses, findings

@@ -27,27 +27,15 @@ def find_patterns(
 ) -> tuple[list[dict[str, Any]], list[Finding], list[Cut]]:
     """Return the patterns as answered, the findings that go on, and what was cut because it only repeats the worked
     examples (`foreign`: their words)."""
-    settings = supervisor.settings
-    one = settings.batch == "one"
-    chunks = [(g,) for g in evidence.groups[: settings.max_patterns]] if one else [evidence.groups]
-    chunks = [chunk for chunk in chunks if chunk]
-    limit = 1 if one else settings.max_patterns
-    variables = {
-        "one": one,
-        "limit": limit,
-        "coalition": evidence.coalition,
-        "standing": bool(supervisor.guideline.common),
-        "gold": evidence.gold,
-    }
+    groups = evidence.groups[: supervisor.settings.max_patterns]
+    variables = {"standing": bool(supervisor.guideline.common), "gold": evidence.gold}
     choices = {"covered_by": ["", *known_ids(supervisor.guideline)]}
-    questions = [
-        Question(shown(chunk) if one else evidence.report, limit, variables, choices=choices) for chunk in chunks
-    ]
+    questions = [Question(shown([group]), 1, variables, choices=choices) for group in groups]
     patterns: list[dict[str, Any]] = []
     findings: list[Finding] = []
     cut: list[Cut] = []
-    for chunk, dialogue in zip(chunks, supervisor.ask("patterns", questions), strict=True):
-        for pattern in dialogue.items("patterns")[:limit]:
+    for group, dialogue in zip(groups, supervisor.ask("patterns", questions), strict=True):
+        for pattern in dialogue.items("patterns")[:1]:
             patterns.append(pattern)
             if reason := foreign_words(pattern["principle"], foreign):
                 cut.append(Cut(pattern["principle"], reason))
@@ -55,7 +43,5 @@ def find_patterns(
             text = f"- {pattern['name']}. Cause: {pattern['root_cause']} Principle: {pattern['principle']}"
             if pattern["covered_by"]:
                 text += f" Covered so far by {pattern['covered_by']}."
-            if one:
-                text += f"\n{shown(chunk)}"
-            findings.append(Finding(text, tuple(chunk), dialogue.responses))
+            findings.append(Finding(f"{text}\n{shown([group])}", (group,), dialogue.responses))
     return patterns, findings, cut

@@ -1,0 +1,1 @@
+"""Refinement with each phase in one call: the supervisor sees all disagreements, findings and lines together."""

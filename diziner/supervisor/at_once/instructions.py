@@ -1,0 +1,157 @@
+"""Instructions and goal (phase 3), in one call: candidates for everyone and for single annotators, seen together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diziner.guideline.file import all_instructions
+from diziner.guideline.word_edits import common_words
+from diziner.records.guideline import Example, Goal, Instruction
+from diziner.supervisor.apply import shown_words
+from diziner.supervisor.at_once.findings import Finding, findings_case
+from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, folded, within_limits
+from diziner.supervisor.evidence import receipt_of
+from diziner.supervisor.phases import Question, Supervisor, changed_goal
+
+
+def new_instructions(
+    supervisor: Supervisor, findings: Sequence[Finding], beside: Sequence[Candidate] = ()
+) -> tuple[list[Candidate], int, list[Cut]]:
+    """Return the candidates that go on, each with its receipt and not yet numbered, how many instructions were written,
+    and what was cut for good.
+
+    What cannot be taken goes back to the supervisor once, with the reasons. `beside` are candidates that wait from the
+    round before.
+    """
+    if not findings:
+        return [], 0, []
+    known = {finding.id: finding for finding in findings}
+    question = _question(supervisor, findings)
+    dialogue = supervisor.ask("instructions", [question])[0]
+    items = dialogue.items("instructions")
+    kept, cut = _checked(supervisor, items, known, dialogue.responses, beside)
+    written = len(items)
+    if cut and dialogue.value is not None:
+        again = supervisor.ask_to_mend("instructions", question, dialogue.value, [_fault(entry) for entry in cut])
+        given = {_place(item) for item in again.items("instructions")}
+        rest = [c for c in kept if (c.annotator, folded(c.instruction.text)) not in given]
+        responses = (*dialogue.responses, *again.responses)
+        mended, still = _checked(supervisor, again.items("instructions"), known, responses, [*beside, *rest])
+        kept, cut = _with_mended(kept, mended), _for_good(cut, mended, still)
+    return kept, written, cut
+
+
+def new_goal(supervisor: Supervisor, patterns: Sequence[Finding]) -> Goal:
+    """Return the goal, asked about only where a pattern says what it would have to make clear."""
+    open_questions = [f for f in patterns if f.said["clarify"].strip()]
+    before = supervisor.guideline.goal
+    if not open_questions:
+        return before
+    lines = [f"- {f.said['name']}: {f.said['clarify']} Principle: {f.said['principle']}" for f in open_questions]
+    return changed_goal(before, supervisor.ask("goal", [Question("\n".join(lines), 1)])[0])
+
+
+def _question(supervisor: Supervisor, findings: Sequence[Finding]) -> Question:
+    settings, guideline = supervisor.settings, supervisor.guideline
+    standing = [line.id for line in all_instructions(guideline) if line.receipt]
+    variables = {
+        "max_common": settings.max_common,
+        "max_specific": settings.max_specific,
+        "max_words": settings.max_words,
+        "max_example_words": settings.max_example_words,
+        "words": shown_words(guideline),
+        "longest": LONGEST_LINE,
+        "standing": bool(standing),
+        "type": guideline.types[0].name,
+    }
+    choices = {
+        "annotator": ["", *dict.fromkeys(f.annotator for f in findings if f.annotator)],
+        "addresses": [f.id for f in findings],
+        "replaces": ["", *standing],
+    }
+    case = findings_case(findings, settings.max_evidence_tokens)
+    return Question(case, len(findings), variables, choices=choices)
+
+
+def _checked(
+    supervisor: Supervisor,
+    items: Sequence[Mapping[str, Any]],
+    findings: Mapping[str, Finding],
+    responses: Sequence[str],
+    beside: Sequence[Candidate],
+) -> tuple[list[Candidate], list[Cut]]:
+    candidates: list[Candidate] = []
+    cut: list[Cut] = []
+    diagnosed = {f.annotator for f in findings.values()}
+    for item in items:
+        text = " ".join(item["text"].split())
+        unknown = [name for name in item["addresses"] if name not in findings]
+        annotator = item["annotator"] or None
+        if unknown:
+            cut.append(Cut(text, f"addresses {unknown[0]}; there are: {', '.join(findings)}"))
+        elif annotator is not None and annotator not in diagnosed:
+            allowed = ", ".join(sorted(filter(None, diagnosed))) or "none"
+            cut.append(Cut(text, f"is for {annotator}, of whom no need was found; there are: {allowed}"))
+        else:
+            candidates.append(_candidate(item, text, annotator, findings, responses, supervisor.guideline.round + 1))
+    kept, over = within_limits(
+        candidates, supervisor.guideline, supervisor.settings, rejected=supervisor.rejected, beside=beside
+    )
+    return kept, [*cut, *over]
+
+
+def _candidate(
+    item: Mapping[str, Any],
+    text: str,
+    annotator: str | None,
+    findings: Mapping[str, Finding],
+    responses: Sequence[str],
+    number: int,
+) -> Candidate:
+    # What addresses nothing by name was written with all findings of its annotators in view.
+    own = [findings[name] for name in item["addresses"]] or [f for f in findings.values() if f.annotator == annotator]
+    keys = [*(key for finding in own for key in finding.responses), *responses]
+    groups = [group for finding in own for group in finding.groups.values()]
+    instruction = Instruction(
+        id="",  # given when it is known how many go on
+        text=text,
+        examples=tuple(
+            Example(e["text"], "", e["explanation"], e["error"]) for e in item["examples"] if e["text"].strip()
+        ),
+        receipt=receipt_of(number, groups, keys, shown=ALL),
+    )
+    return Candidate(instruction, annotator, item["replaces"], tuple(finding.id for finding in own))
+
+
+ALL = 10**6  # examples of a kind of disagreement: as many as there are
+
+
+def _place(item: Mapping[str, Any]) -> tuple[str | None, str]:
+    return item["annotator"] or None, folded(" ".join(item["text"].split()))
+
+
+def _fault(cut: Cut) -> str:
+    return f"{cut.text!r} {cut.reason}" if not cut.of else f"example {cut.text!r} of {cut.of!r}: {cut.reason}"
+
+
+def _with_mended(kept: Sequence[Candidate], mended: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates with those of the repair turn: in the place of the same text, else behind them."""
+    place = {(c.annotator, folded(c.instruction.text)): c for c in (*kept, *mended)}
+    return list(place.values())
+
+
+def _for_good(cut: Sequence[Cut], mended: Sequence[Candidate], still: Sequence[Cut]) -> list[Cut]:
+    """Return what stays cut after the repair turn: a mended candidate stands for the one cut that is most like it."""
+    texts = {folded(candidate.instruction.text) for candidate in mended}
+    broken = {folded(entry.of) for entry in still if entry.of}
+    # Examples of an instruction that was given again are mended, unless they were cut again.
+    left = [entry for entry in cut if not entry.of or folded(entry.of) not in texts or folded(entry.of) in broken]
+    for candidate in mended:
+        lines = [entry for entry in left if not entry.of]
+        if not lines or any(folded(entry.of) == folded(candidate.instruction.text) for entry in cut if entry.of):
+            continue
+        likest = max(lines, key=lambda entry: common_words(entry.text, candidate.instruction.text))
+        left.remove(likest)
+    known = {folded(entry.of) for entry in left if entry.of}
+    return [*left, *(entry for entry in still if entry.of and folded(entry.of) not in known)]
