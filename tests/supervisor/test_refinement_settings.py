@@ -370,6 +370,11 @@ def test_supervision_by_gold_tells_the_supervisor_that_it_is_gold(project: Proje
     report = (project.folder / f"data/{BENCHMARK}/gold/r0/report.md").read_text()
     assert "Reference: the gold labels." in report and "not shown here" not in report
     usual = (project.folder / f"data/{BENCHMARK}/rounds/r0/report.md").read_text()
+    from diziner.guideline.file import load_guideline
+
+    types = load_guideline(project.folder / f"data/{BENCHMARK}/guideline.yaml").types
+    for shown in (report, usual):
+        assert all(f"{t.name} ({t.label})" in shown for t in types)
     assert "Reference: the consensus" in usual and "gold" not in usual
     # What agreement says, and so the selection, is as it would be: the annotators' own.
     assert read(project, "rounds/r0/disagreements.json")["groups"] != evidence["groups"]
