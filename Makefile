@@ -27,7 +27,7 @@ check: setup ## lint, format, types, doctests
 	$(BIN)/python -m pytest --doctest-modules diziner
 
 bench: setup ## the performance figures, as ratios of one run
-	@for file in tests/perf/bench_*.py; do PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+	@for file in tests/perf/bench_*.py; do PYTHONPATH=.:tests $(BIN)/python $$file || exit 1; done
 
 portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same bytes under every kernel, SIMD level, locale, … (BRIEF=1: the most telling)
 	PYTHONPATH=tests $(BIN)/python -m portable $(if $(BRIEF),--brief) $(PYTHONS:%=--python .venv-%/bin/python)

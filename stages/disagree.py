@@ -9,7 +9,7 @@ from diziner.common.files import atomic, write_json, write_jsonl
 from diziner.corpora.card import load_card
 from diziner.layout import room_named
 from diziner.pipeline.arguments import stage_arguments
-from diziner.pipeline.evidence_files import round_annotations, write_evidence
+from diziner.pipeline.evidence_files import round_annotations, type_names, write_evidence
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.records.documents import read_documents
@@ -31,7 +31,7 @@ def main() -> None:
         settings.disagreement,
     )
     folder = room.round(number)
-    write_evidence(folder, analysis, documents)
+    write_evidence(folder, analysis, documents, type_names(room))
     write_json(folder / "agreement.json", agreement_to_json(analysis.agreement))
     write_json(folder / "confusion.json", confusion_to_json(analysis))
     write_jsonl(folder / "hotspots.jsonl", map(hotspot_to_json, analysis.hotspots))

@@ -7,7 +7,7 @@ from diziner.common.errors import run_main
 from diziner.corpora.card import load_card
 from diziner.layout import room_named
 from diziner.pipeline.arguments import stage_arguments
-from diziner.pipeline.evidence_files import round_annotations, write_evidence
+from diziner.pipeline.evidence_files import round_annotations, type_names, write_evidence
 from diziner.records.documents import read_documents
 from diziner.records.gold import gold_of
 from diziner.settings import load_settings
@@ -26,7 +26,7 @@ def main() -> None:
         settings.disagreement,
         reference=gold_of(documents, room.gold),
     )
-    write_evidence(room.evidence("gold", number), analysis, documents)
+    write_evidence(room.evidence("gold", number), analysis, documents, type_names(room))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main() -> None:
         number: agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement"))
         for number in settings.rounds
     }
-    selection = select(agreements, settings.annotator_entries, settings.predictor)
+    selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
     write_json(room.selection, chosen)

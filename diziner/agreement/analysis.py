@@ -114,13 +114,14 @@ def analyse(
     blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
     measures = by_pattern.of(patterns.index)
     if reference is None:
-        consensus = vote(patterns, weights, corpus.offsets)
+        consensus = vote(patterns, weights, corpus.offsets, settings.consensus)
     else:
         rows = [Annotation(document.id, tuple(reference[document.id])) for document in documents]
         consensus = encode(documents, {"reference": rows}, types).codes[0]
     disagreements = find_disagreements(corpus, consensus)
     named = "" if reference is None else GOLD
-    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named)
+    whole = settings.readings == "mentions"
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole)
     hotspots = hotspot_records(corpus, blocks, measures, consensus)
     everybody = range(len(corpus.annotators))
     shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))

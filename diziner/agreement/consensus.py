@@ -30,27 +30,42 @@ def first_heaviest(mass: Floats, types: Codes, weights: Weights) -> Codes:
     return first
 
 
-def vote(patterns: Patterns, weights: Weights, offsets: Ints) -> Codes:
+def vote(patterns: Patterns, weights: Weights, offsets: Ints, kind: str = "io") -> Codes:
     """Find the weighted majority over types, B and I put aside, as BIO codes (T).
 
-    Weights are renormalised among those who answered (equally where these weigh nothing). A mention
-    starts where the type changes or a document begins, so adjacent mentions of one type become one.
+    Weights are renormalised among those who answered (equally where these weigh nothing). A mention starts where the
+    type changes or a document begins. With `kind` "io" nowhere else, so adjacent mentions of one type become one.
+    With "bio" also at a token at which those who voted for its type begin a mention by more than half of their
+    weight; a tie goes on with the mention.
     """
     types = io_codes(patterns.codes)
     absent = (patterns.missing + 1) // 2
-    mass = normalised(label_mass(types, np.array([float(weight) for weight in weights]), absent))
-    by_pattern = first_heaviest(mass, types, weights)
-    weightless = mass.sum(axis=0) == 0
-    if weightless.any():
-        alone = types[:, weightless]
-        equal = label_mass(alone, np.ones(len(types)), absent)
-        by_pattern[weightless] = first_heaviest(equal, alone, [Fraction(1)] * len(types))
+    by_pattern = _majority(types, weights, absent)
     winner = by_pattern[patterns.index]
     begins = np.ones(len(winner), np.bool_)
     begins[1:] = winner[1:] != winner[:-1]
     begins[offsets[:-1][offsets[:-1] < len(winner)]] = True
+    if kind == "bio":
+        # Of those who voted for the winner: 1 begins a mention, 0 goes on with one. Ties go to the lesser code.
+        edges = np.where(types == by_pattern, patterns.codes & 1, 2).astype(np.uint16)
+        begins |= (_majority(edges, weights, 2) == 1)[patterns.index]
     codes = np.where(winner > 0, 2 * winner.astype(np.int64) - begins, 0)
     return codes.astype(patterns.codes.dtype)
+
+
+def _majority(labels: Codes, weights: Weights, absent: int) -> Codes:
+    """Find the label of greatest weight in each column of A x U labels; `absent` and above are no votes.
+
+    Votes count equally where all that were given weigh nothing.
+    """
+    mass = normalised(label_mass(labels, np.array([float(weight) for weight in weights]), absent))
+    heaviest_of = first_heaviest(mass, labels, weights)
+    weightless = mass.sum(axis=0) == 0
+    if weightless.any():
+        alone = labels[:, weightless]
+        equal = label_mass(alone, np.ones(len(labels)), absent)
+        heaviest_of[weightless] = first_heaviest(equal, alone, [Fraction(1)] * len(labels))
+    return heaviest_of
 
 
 def spans_of(codes: Codes, corpus: Corpus) -> dict[str, tuple[Span, ...]]:

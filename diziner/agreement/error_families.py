@@ -38,13 +38,13 @@ class Disagreements:
 def find_disagreements(corpus: Corpus, consensus: Codes) -> Disagreements:
     """Return every answered label that differs from the consensus (T codes), by annotator and token."""
     truth = io_codes(consensus)
-    truth_span = _span_number(consensus)
+    truth_span = span_number(consensus)
     columns: list[tuple[Ints, Ints, Ints]] = []
     for number, own in enumerate(corpus.codes):
         differing = np.flatnonzero((own != consensus) & (own != corpus.missing))
         types = io_codes(own)
         shared = np.flatnonzero((types == truth) & (truth > 0))
-        own_span = _span_number(own)
+        own_span = span_number(own)
         own_overlaps, truth_overlaps = _marked(own_span, shared), _marked(truth_span, shared)
         mine, theirs = types[differing].astype(np.int64), truth[differing].astype(np.int64)
         bounds = mine == theirs
@@ -57,7 +57,7 @@ def find_disagreements(corpus: Corpus, consensus: Codes) -> Disagreements:
     return Disagreements(annotator, token, group)
 
 
-def _span_number(codes: Codes) -> NDArray[np.int32]:
+def span_number(codes: Codes) -> NDArray[np.int32]:
     """Return the number of the latest span that begins at or before each token; 0 before the first."""
     return np.cumsum(codes & 1, dtype=np.int32)
 
@@ -66,6 +66,16 @@ def _marked(span: NDArray[np.int32], tokens: NDArray[np.intp]) -> Mask:
     flags = np.zeros(int(span[-1]) + 1 if len(span) else 1, np.bool_)
     flags[span[tokens]] = True
     return flags
+
+
+def own_type(groups: Ints, types: int) -> Ints:
+    """Return the type that annotators give in each group of disagreements: 0 is O, k+1 the k-th of `types` types.
+
+    >>> own_type(np.array([1, 3, 5, 11]), 2).tolist()
+    [1, 0, 2, 2]
+    """
+    radix = types + 1
+    return np.where(groups >= radix * radix, groups - radix * radix, groups % radix)
 
 
 def subtype_name(group: int, types: Sequence[str]) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from diziner.agreement.analysis import Analysis, annotator_errors
 from diziner.agreement.error_families import FAMILIES
@@ -10,6 +11,7 @@ from diziner.agreement.hotspots import KINDS
 from diziner.common.words import counted
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.documents import Document
+from diziner.records.type_names import renaming
 
 FAMILY_MEANINGS = {
     "O_to_Ent": "an annotator marks an entity where the consensus has none",
@@ -25,12 +27,15 @@ KIND_NAMES = {
 }
 
 
-def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
+def render_report(analysis: Analysis, documents: Sequence[Document], names: Mapping[str, str] | None = None) -> str:
     """Return Markdown on all hotspots: overview, statistics, then each error family with examples.
 
-    `documents` are those that the analysis was asked about. No timestamp: the same analysis, the same text.
+    `documents` are those that the analysis was asked about. `names` are types' names by label, as guidelines have them:
+    types go by these then, with the label beside it where they are listed. No timestamp: the same analysis, the same
+    text.
     """
     agreement = analysis.agreement
+    groups = _named(analysis.groups, names)
     rest = [name for name in agreement.annotators if name not in agreement.coalition]
     lines = [
         "# Disagreement report",
@@ -40,6 +45,7 @@ def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
         "## Overview",
         "",
         *_overview(analysis, documents),
+        _types(analysis, names),
         "",
         "Error families:",
         "",
@@ -55,28 +61,29 @@ def render_report(analysis: Analysis, documents: Sequence[Document]) -> str:
             ],
         ),
         "",
-        *_group_table(analysis.groups),
+        *_group_table(groups),
         "",
         f"- Coalition: {_listed(agreement.coalition)}",
         f"- Rest: {_listed(rest)}",
-        f"- Entity types: {_listed(analysis.readings.corpus.types)}",
         "",
-        *_families(analysis.groups),
+        *_families(groups),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def render_annotator_report(analysis: Analysis, annotator: str) -> str:
+def render_annotator_report(analysis: Analysis, annotator: str, names: Mapping[str, str] | None = None) -> str:
     """Return Markdown on one annotator's disagreements with the consensus, in hotspots and elsewhere.
 
+    `names` as in `render_report`.
     Errors: UserError for an annotator that is not in the analysis.
     """
-    groups = annotator_errors(analysis, annotator)
+    groups = _named(annotator_errors(analysis, annotator), names)
     bias = analysis.bias[annotator]
-    leaning = [f"{name} {count:+d}" for name, count in bias.type_bias.items() if count]
+    leaning = [f"{(names or {}).get(label, label)} {count:+d}" for label, count in bias.type_bias.items() if count]
     lines = [
         f"# Disagreements of {annotator} with the consensus",
         "",
+        _types(analysis, names),
         f"- Tokens labelled like the consensus: {bias.agreement_rate:.1%}",
         f"- Mean strict span F1 with the other annotators: {analysis.agreement.mean[annotator]:.3f}",
         f"- Member of the coalition: {'yes' if annotator in analysis.agreement.coalition else 'no'}",
@@ -89,6 +96,32 @@ def render_annotator_report(analysis: Analysis, annotator: str) -> str:
         *_families(groups),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _named(groups: Sequence[ErrorGroup], names: Mapping[str, str] | None) -> Sequence[ErrorGroup]:
+    if names is None:
+        return groups
+    rename = renaming(names)
+    return [
+        replace(
+            group,
+            subtype=rename(group.subtype),
+            examples=tuple(_renamed(example, rename) for example in group.examples),
+        )
+        for group in groups
+    ]
+
+
+def _renamed(example: ErrorExample, rename: Callable[[str], str]) -> ErrorExample:
+    alternatives = tuple((rename(reading), annotators) for reading, annotators in example.alternatives)
+    return replace(example, consensus=rename(example.consensus), alternatives=alternatives)
+
+
+def _types(analysis: Analysis, names: Mapping[str, str] | None) -> str:
+    """Return the line that lists the types: here a name has its label beside it, further down it stands alone."""
+    known = names or {}
+    types = (f"{known[label]} ({label})" if label in known else label for label in analysis.readings.corpus.types)
+    return f"- Entity types: {_listed(types)}"
 
 
 def _reference(analysis: Analysis) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from diziner.common.errors import UserError
 
 WEIGHTINGS = ("span_f1", "kappa", "hybrid")
+CONSENSUS = ("io", "bio")
+READINGS = ("tokens", "mentions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,10 @@ class AnalysisSettings:
     systematic bias when a token of it reaches `split_percentile` or `bias_percentile`. The coalition is
     the heaviest annotators up to `coalition_cutoff` of the weight. `weights` is one of WEIGHTINGS;
     `weight_floor` bounds span_f1 weights from below before they are normalised. A zero never counts
-    as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule.
-    `examples_per_group` examples are drawn with `seed`.
+    as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule. `consensus` is one of
+    CONSENSUS: whether it merges adjacent mentions of one type (io, the reference's rule) or votes where they begin.
+    `examples_per_group` examples are drawn with `seed`; `readings` is one of READINGS: whether an example shows how the
+    disputed tokens are read (tokens), or how the whole mentions around them are (mentions).
 
     Errors: UserError naming the setting, what was given and what is allowed.
     """
@@ -30,6 +34,8 @@ class AnalysisSettings:
     weights: str = "span_f1"
     weight_floor: float = 0.1
     legacy_zero_threshold: bool = False
+    consensus: str = "io"
+    readings: str = "tokens"
     examples_per_group: int = 10
     seed: int = 13
 
@@ -42,6 +48,10 @@ class AnalysisSettings:
             raise UserError(f"coalition_cutoff: {self.coalition_cutoff} is not above 0 and at most 1")
         if self.weights not in WEIGHTINGS:
             raise UserError(f"weights: unknown weighting {self.weights!r}; one of {', '.join(WEIGHTINGS)}")
+        if self.readings not in READINGS:
+            raise UserError(f"readings: unknown kind {self.readings!r}; one of {', '.join(READINGS)}")
+        if self.consensus not in CONSENSUS:
+            raise UserError(f"consensus: unknown vote {self.consensus!r}; one of {', '.join(CONSENSUS)}")
         if not 0.0 < self.weight_floor <= 1.0:
             raise UserError(f"weight_floor: {self.weight_floor} is not above 0 and at most 1")
         if self.examples_per_group < 0:

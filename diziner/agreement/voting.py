@@ -17,15 +17,17 @@ def weighted_consensus(
     annotations: Mapping[str, Sequence[Annotation]],
     types: Sequence[str],
     weights: Mapping[str, float],
+    kind: str = "io",
 ) -> dict[str, tuple[Span, ...]]:
     """Return spans by document id: the weighted majority over types of each token (method section 4), ties to O.
 
     `weights` maps annotator -> weight, at least 0, taken as the decimal that it is written as; they are
-    renormalised among those that answered a document.
+    renormalised among those that answered a document. `kind` is the setting `disagreement.consensus`: whether
+    adjacent mentions of one type are merged (io) or kept apart by a vote (bio).
     A document that nobody answered has no entry.
     Errors: UserError, see `diziner.agreement.encoding.encode`.
     """
     corpus = encode(documents, annotations, types)
     patterns = find_patterns(corpus.codes, corpus.missing)
     order = [as_written(weights[name]) for name in corpus.annotators]
-    return spans_of(vote(patterns, order, corpus.offsets), corpus)
+    return spans_of(vote(patterns, order, corpus.offsets, kind), corpus)

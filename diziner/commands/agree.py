@@ -11,7 +11,7 @@ from typing import Any
 
 from diziner.agreement.analysis import Analysis
 from diziner.agreement.report import render_report
-from diziner.agreement.settings import WEIGHTINGS, AnalysisSettings
+from diziner.agreement.settings import CONSENSUS, WEIGHTINGS, AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
 from diziner.records.agreement import agreement_to_json
@@ -32,6 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--documents", type=Path, metavar="FILE", help="the documents' tokens, where the files have none")
     add("--weights", default="span_f1", metavar="W", help=f"how annotators are weighted: {', '.join(WEIGHTINGS)}")
     add(
+        "--consensus",
+        default="io",
+        metavar="C",
+        help=f"whether adjacent mentions of one type are merged (io) or kept apart (bio): {', '.join(CONSENSUS)}",
+    )
+    add(
         "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
     )
     add("--report", type=Path, metavar="FILE.md", help="also write the disagreements with examples, as Markdown")
@@ -44,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for files that cannot be read, annotators that cannot be told apart, labels that are not
     of the same documents.
     """
-    settings = AnalysisSettings(weights=options.weights)
+    settings = AnalysisSettings(weights=options.weights, consensus=options.consensus)
     texts = texts_of(options.documents)
     files = annotators_of([read_plain(path) for path in options.files])
     analysis, documents, files = analysed(files, texts, settings)

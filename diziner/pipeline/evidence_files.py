@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diziner.agreement.analysis import Analysis
 from diziner.agreement.files import disagreements_to_json
 from diziner.agreement.report import render_report
 from diziner.common.files import check, write_json, write_text
+from diziner.common.yamlfile import read_yaml
 from diziner.layout import Room
 from diziner.records.annotations import Annotation, read_annotations, taking_part
 from diziner.records.documents import Document
@@ -19,9 +20,18 @@ def round_annotations(room: Room, number: int, pool: Sequence[str]) -> dict[str,
     return taking_part({name: read_annotations(room.annotations(number, name)) for name in pool})
 
 
-def write_evidence(folder: Path, analysis: Analysis, documents: Sequence[Document]) -> None:
-    """Write what the supervisor is shown of a round: disagreements.json, checked, and report.md."""
+def type_names(room: Room) -> dict[str, str]:
+    """Return the name of each type by its label: no refinement changes those of the guideline that all start from.
+
+    The types alone are read, so that what a guideline has besides reruns no analysis; `annotate` has checked the file.
+    """
+    return {entry["label"]: entry["name"] for entry in read_yaml(room.guideline(0))["types"]}
+
+
+def write_evidence(folder: Path, analysis: Analysis, documents: Sequence[Document], names: Mapping[str, str]) -> None:
+    """Write a round's disagreements for the supervisor (disagreements.json, checked) and for people (report.md, with
+    the types' `names` by label)."""
     disagreements = disagreements_to_json(analysis)
     check(disagreements, "disagreements", str(folder / "disagreements.json"))
     write_json(folder / "disagreements.json", disagreements)
-    write_text(folder / "report.md", render_report(analysis, documents))
+    write_text(folder / "report.md", render_report(analysis, documents, names))

@@ -42,7 +42,7 @@ def predict(
     }
     votes = {name: own.annotations for name, own in made.items()}
     weights = {name: voter.weight for name, voter in selection.voters.items()}
-    consensus = weighted_consensus(documents, votes, [t.label for t in guideline.types], weights)
+    consensus = weighted_consensus(documents, votes, [t.label for t in guideline.types], weights, selection.consensus)
     rows = zip(documents, *votes.values(), strict=True)
     joined = [_joined(document, own, consensus.get(document.id)) for document, *own in rows]
     return Annotated(joined, [used for own in made.values() for used in own.usage])

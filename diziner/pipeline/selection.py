@@ -13,6 +13,7 @@ def select(
     agreements: Mapping[int, Agreement],
     settings: Mapping[str, Mapping[str, Any]],
     predictor: str = "annotator",
+    consensus: str = "io",
 ) -> Selection:
     """Choose the round of the highest overall agreement, in it the annotator of the highest mean agreement.
 
@@ -20,7 +21,7 @@ def select(
     somebody was left out would win by that alone. `overall` of the selection is the agreement so compared.
     Ties go to the earlier round (fewer instructions) and to the first name, so that the choice is defined.
     `agreements` maps round -> agreement, `settings` annotator -> its entry of params. `predictor`: annotator, or
-    coalition for the weighted vote of the chosen round's coalition.
+    coalition for the weighted vote of the chosen round's coalition, which votes by `consensus` (io or bio).
     """
     everywhere = set.intersection(*(set(agreement.annotators) for agreement in agreements.values()))
     overall = {k: agreement.among(everywhere) for k, agreement in agreements.items()}
@@ -35,4 +36,5 @@ def select(
         overall=overall,
         mean=dict(chosen.mean),
         voters={name: Voter(chosen.weights[name], settings[name]) for name in sorted(members)},
+        consensus=consensus,
     )

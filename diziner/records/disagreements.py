@@ -27,6 +27,10 @@ class Hotspot:
 class ErrorExample:
     """One mention: tokens `[start, end)` of a document where annotators read otherwise than the consensus.
 
+    With the setting `disagreement.readings: mentions` together with the mentions that they stand in, those of the
+    consensus and those that dispute it; then all readings have their texts, unless the consensus is nothing or just
+    this mention.
+
     `hotspot` is the hotspot's id and `kind` its kind, both "" for a mention below the threshold.
     `context` has three tokens on each side, the mention in « ». A reading lists the entities that touch
     the mention: "O" where there is none, "ORG" where the mention is exactly one, else with the entity's

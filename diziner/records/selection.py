@@ -20,7 +20,7 @@ class Selection:
     """The label-free choice: round by overall agreement, annotator by its mean agreement in that round.
 
     `settings` are the chosen annotator's, so that `predict` depends on nothing else. `voters` are the round's
-    coalition where its vote predicts, else empty.
+    coalition where its vote predicts, else empty; `consensus` is how they vote (io or bio, as in params).
     """
 
     round: int
@@ -29,6 +29,7 @@ class Selection:
     overall: Mapping[int, float]  # round -> overall agreement
     mean: Mapping[str, float]  # annotator -> mean agreement in the chosen round
     voters: Mapping[str, Voter] = field(default_factory=dict)
+    consensus: str = "io"
 
 
 def selection_to_json(selection: Selection) -> dict[str, Any]:
@@ -43,6 +44,7 @@ def selection_to_json(selection: Selection) -> dict[str, Any]:
             name: {"weight": round(voter.weight, 9), "settings": dict(voter.settings)}
             for name, voter in sorted(selection.voters.items())
         },
+        "consensus": selection.consensus,
     }
 
 
@@ -55,4 +57,5 @@ def selection_from_json(value: Mapping[str, Any]) -> Selection:
         {int(number): agreement for number, agreement in value["overall"].items()},
         value["mean"],
         {name: Voter(**voter) for name, voter in value["voters"].items()},
+        value.get("consensus", "io"),  # files of before the setting lack it
     )

@@ -58,7 +58,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         if by_gold:
             analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
         evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
-    selection = select(agreements, settings.annotator_entries, settings.predictor)
+    selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", settings.answers)

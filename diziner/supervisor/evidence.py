@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.guideline import EntityType, Receipt
+from diziner.records.type_names import NO_ENTITY as NO_ENTITY
+from diziner.records.type_names import renaming
 
-NO_ENTITY = "no entity"  # how prompts write that a string is left unmarked
 EXAMPLES_SHOWN = 3  # per group of disagreements; the report for large models shows more
 
 
@@ -49,7 +49,7 @@ def evidence_from_json(value: Mapping[str, Any], types: Sequence[EntityType], go
 
     Labels are replaced by the types' names and O by "no entity": annotators know no labels.
     """
-    rename = _renaming(types)
+    rename = renaming({t.label: t.name for t in types})
     return Evidence(
         tuple(_group(entry, rename) for entry in value["groups"]),
         {name: tuple(_group(entry, rename) for entry in entries) for name, entries in value["annotators"].items()},
@@ -91,11 +91,3 @@ def _group(value: Mapping[str, Any], rename: Callable[[str], str]) -> ErrorGroup
         for entry in value["examples"]
     )
     return ErrorGroup(value["family"], rename(value["subtype"]), value["tokens"], value["mentions"], examples)
-
-
-def _renaming(types: Sequence[EntityType]) -> Callable[[str], str]:
-    """Rename labels where they stand as such in a reading (`ORG "Bank"; O`) or a subtype (`ORG_to_O`)."""
-    names = {t.label: t.name for t in types} | {"O": NO_ENTITY}
-    labels = "|".join(re.escape(label) for label in sorted(names, key=lambda label: (-len(label), label)))
-    place = re.compile(rf'(?:(?<=^)|(?<=; )|(?<=_to_))(?:{labels})(?=$|; | "|_to_|_bounds)')
-    return lambda text: place.sub(lambda found: names[found.group()], text)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from diziner.agreement.analysis import analyse, annotator_errors
 from diziner.agreement.error_families import FAMILIES
 from diziner.agreement.hotspots import KINDS
-from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.settings import CONSENSUS, AnalysisSettings
 from diziner.records.annotations import Annotation, Failure
 from diziner.records.documents import Document
 from diziner.spans.tags import spans_to_tags, tags_to_spans
@@ -48,10 +48,11 @@ def rounds(draw: st.DrawFn) -> Round:
 
 
 @settings(max_examples=80)
-@given(rounds(), st.sampled_from([0.0, 50.0, 80.0, 100.0]))
-def test_every_disagreement_is_counted_once(given_round: Round, percentile: float) -> None:
+@given(rounds(), st.sampled_from([0.0, 50.0, 80.0, 100.0]), st.sampled_from(CONSENSUS))
+def test_every_disagreement_is_counted_once(given_round: Round, percentile: float, consensus: str) -> None:
     documents, rows = given_round
-    analysis = analyse(documents, rows, TYPES, AnalysisSettings(percentile=percentile))
+    chosen = AnalysisSettings(percentile=percentile, consensus=consensus)
+    analysis = analyse(documents, rows, TYPES, chosen)
     totals = analysis.totals
     expected: Counter[str] = Counter()
     labels = 0
@@ -92,13 +93,14 @@ def test_every_disagreement_is_counted_once(given_round: Round, percentile: floa
 
 
 @settings(max_examples=50)
-@given(rounds(), st.randoms(use_true_random=False))
-def test_order_changes_nothing(given_round: Round, shuffler: random.Random) -> None:
+@given(rounds(), st.randoms(use_true_random=False), st.sampled_from(CONSENSUS))
+def test_order_changes_nothing(given_round: Round, shuffler: random.Random, consensus: str) -> None:
     documents, rows = given_round
     names = shuffler.sample(list(rows), len(rows))
     shuffled = {name: shuffler.sample(rows[name], len(rows[name])) for name in names}
-    first = analyse(documents, rows, TYPES)
-    second = analyse(shuffler.sample(documents, len(documents)), shuffled, TYPES[::-1])
+    chosen = AnalysisSettings(consensus=consensus)
+    first = analyse(documents, rows, TYPES, chosen)
+    second = analyse(shuffler.sample(documents, len(documents)), shuffled, TYPES[::-1], chosen)
     assert first == second
     assert first.columns == second.columns
     assert [annotator_errors(first, name) for name in rows] == [annotator_errors(second, name) for name in rows]

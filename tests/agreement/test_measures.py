@@ -176,14 +176,15 @@ def test_token_measures_equal_the_loops(made: Made) -> None:
     assert (table <= 1).all()
 
 
-def test_vote_equals_the_loops(made: Made) -> None:
+@pytest.mark.parametrize("kind", ["io", "bio"])
+def test_vote_equals_the_loops(made: Made, kind: str) -> None:
     corpus, tags = made
     weights, _ = _weights(corpus)
     by_name = dict(zip(corpus.annotators, map(float, weights), strict=True))
-    voted = spans_of(vote(find_patterns(corpus.codes, corpus.missing), weights, corpus.offsets), corpus)
+    voted = spans_of(vote(find_patterns(corpus.codes, corpus.missing), weights, corpus.offsets, kind), corpus)
     assert [
         list(spans_to_tags(voted[document.id], len(document.tokens))) for document in corpus.documents
-    ] == naive.vote(tags, by_name)
+    ] == naive.vote(tags, by_name, kind)
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=12), min_size=1, max_size=5))

@@ -21,6 +21,8 @@ from diziner.records.agreement import agreement_from_json, agreement_to_json
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.disagreements import hotspot_from_json, hotspot_to_json
 from diziner.records.documents import Document
+from diziner.records.guideline import EntityType
+from diziner.supervisor.evidence import evidence_from_json
 
 Analysed = tuple[Analysis, list[Document]]
 
@@ -61,6 +63,46 @@ def test_report_shows_the_dispute(analysed: Analysed) -> None:
     assert example[1] == "    - Context: the «Bank of» England raised rates"
     assert example[3] == '    - Consensus: ORG "Bank of England" (one, two)'
     assert example[4] == "    - Alternative: O (three)"
+
+
+NAMED = {"LOC": "place", "ORG": "organization"}
+
+
+def test_types_go_by_the_names_that_guidelines_have_with_labels_where_they_are_listed(analysed: Analysed) -> None:
+    analysis, documents = analysed
+    report = render_report(analysis, documents, NAMED)
+    listed = "- Entity types: place (LOC), organization (ORG)"
+    assert report.count("organization (ORG)") == report.count("place (LOC)") == 1
+    assert report.index(listed) < min(report.index(subtype) for subtype in ("| organization_to_no entity", "### "))
+    rest = report.replace(listed, "")
+    assert not re.search(r"ORG|LOC", rest)
+    example = rest[rest.index('1. "Bank of"') :].split("\n\n")[0].splitlines()
+    assert example[3] == '    - Consensus: organization "Bank of England" (one, two)'
+    assert example[4] == "    - Alternative: no entity (three)"
+    assert re.findall(r"^### (.*): ", rest, re.M) == ["organization_to_no entity", "organization_to_place"]
+
+
+def test_an_annotator_s_report_names_types_likewise(analysed: Analysed) -> None:
+    analysis, _ = analysed
+    report = render_annotator_report(analysis, "three", NAMED)
+    assert "fewer (-) than the consensus: -2 (place +1, organization -3)" in report
+    assert report.count("LOC") == report.count("ORG") == 1
+    labels = render_annotator_report(analysis, "three")
+    assert "- Entity types: LOC, ORG\n" in labels
+    assert "(LOC +1, ORG -3)" in labels
+
+
+def test_names_are_those_of_the_supervisor_s_evidence(analysed: Analysed) -> None:
+    analysis, documents = analysed
+    types = [EntityType(label, name, "") for label, name in NAMED.items()]
+    evidence = evidence_from_json(json.loads(dump_line(disagreements_to_json(analysis))), types)
+    report = render_report(analysis, documents, NAMED)
+    assert evidence.groups
+    for group in evidence.groups:
+        assert f"### {group.subtype}: " in report
+        for example in group.examples:
+            assert f"    - Consensus: {example.consensus} (" in report
+            assert all(f"    - Alternative: {reading} (" in report for reading, _ in example.alternatives)
 
 
 def test_tables_add_up(large: Analysed) -> None:

@@ -99,6 +99,12 @@ def compare_measures(types: int) -> None:
         lambda: vote(patterns, weights, corpus.offsets),
         15,
     )
+    compare(
+        "weighted vote, beginnings too",
+        lambda: naive.vote(tags, by_name, "bio"),
+        lambda: vote(patterns, weights, corpus.offsets, "bio"),
+        15,
+    )
     # Encoding and patterns serve all of the above, and Fleiss, alpha, token F1 and confusion besides: charged to one
     # measure they would be counted several times over in the whole.
     loops, arrays = (sum(times) for times in zip(measures, spans, kappa, voted, strict=True))

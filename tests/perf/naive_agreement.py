@@ -115,8 +115,11 @@ def all_token_measures(tags: Tags, weights: Mapping[str, float], coalition: Sequ
     return rows
 
 
-def vote(tags: Tags, weights: Mapping[str, float]) -> list[list[str]]:
-    """Weighted majority of types per token, ties to O, then by name; back to BIO2 tags."""
+def vote(tags: Tags, weights: Mapping[str, float], kind: str = "io") -> list[list[str]]:
+    """Weighted majority of types per token, ties to O, then by name; back to BIO2 tags.
+
+    With `kind` bio a mention also begins where most of the type's voters begin one.
+    """
     documents = []
     for own in zip(*tags.values(), strict=True):
         answered = {name: labels for name, labels in zip(tags, own, strict=True) if labels is not None}
@@ -130,7 +133,13 @@ def vote(tags: Tags, weights: Mapping[str, float]) -> list[list[str]]:
             most = max(mass.values())
             best = sorted(name for name, share in mass.items() if most - share <= 1e-9)
             winner = "O" if "O" in best else best[0]
-            voted.append("O" if winner == "O" else f"{'I' if winner == previous else 'B'}-{winner}")
+            apart = winner != previous
+            if kind == "bio" and not apart:
+                edges: dict[str, float] = defaultdict(float)
+                for name, label in zip(answered, column, strict=True):
+                    edges[label] += weights[name]
+                apart = edges[f"B-{winner}"] > edges[f"I-{winner}"] + 1e-9
+            voted.append("O" if winner == "O" else f"{'B' if apart else 'I'}-{winner}")
             previous = winner
         documents.append(voted)
     return documents

@@ -50,6 +50,7 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made.edit_params(lambda params: params["corpus"]["pilot"].update(documents=5))
     use_variants(made, "rounds-3", "drop-worst", "coalition")
     made.edit_params(lambda params: params["supervisor"].update(drop_worst_margin=0.05))
+    made.edit_params(lambda params: params["disagreement"].update(consensus="bio"))
     made.diziner("repro", "-j", "2")
     return made
 
@@ -230,6 +231,7 @@ def test_the_coalition_s_vote_predicts(left_out: Project) -> None:
     agreement = read(left_out, f"rounds/r{selection['round']}/agreement.json")
     voters = {name: voter["weight"] for name, voter in selection["voters"].items()}
     assert set(voters) == set(agreement["coalition"]) and len(voters) > 1
+    assert selection["consensus"] == params_of(left_out)["disagreement"]["consensus"] == "bio"
     predicted = read(left_out, "final/predictions.selected.jsonl")
     keys = {key: request["model"] for key, request, _ in rows(left_out)}
     models = {params_of(left_out)["annotators"][name]["model"] for name in voters}
@@ -281,6 +283,33 @@ def test_a_voter_that_fails_is_no_vote_and_only_a_document_that_all_fail_is_a_fa
     assert [row.failure is not None for row in found] == [False, False, False, True]
     assert found[3].failure and found[3].failure.detail.startswith("all 3 voters failed")
     assert found[0].responses == ("ad0", "bd0", "cd0")
+
+
+@pytest.mark.parametrize(("consensus", "bounds"), [("io", [(0, 2)]), ("bio", [(0, 1), (1, 2)])])
+def test_voters_keep_adjacent_mentions_apart_where_the_selection_says_so(
+    left_out: Project, monkeypatch: pytest.MonkeyPatch, consensus: str, bounds: list[tuple[int, int]]
+) -> None:
+    from diziner.annotator.annotate import Annotated
+    from diziner.annotator.settings import AnnotatorSettings
+    from diziner.guideline.file import load_guideline
+    from diziner.pipeline.selection import select
+    from diziner.records.agreement import agreement_from_json
+    from diziner.records.annotations import Annotation, Span
+    from diziner.records.documents import Document
+    from diziner.records.selection import selection_from_json, selection_to_json
+
+    def annotate(documents: Any, guideline: Any, annotator: AnnotatorSettings, *_: object) -> Annotated:
+        return Annotated([Annotation("d0", (Span(0, 1, "ORG"), Span(1, 2, "ORG")))], [])
+
+    monkeypatch.setattr("diziner.pipeline.prediction.annotate", annotate)
+    agreement = agreement_from_json(read(left_out, "rounds/r0/agreement.json"))
+    entries = params_of(left_out)["annotators"]
+    selection = selection_from_json(selection_to_json(select({0: agreement}, entries, "coalition", consensus)))
+    guideline = load_guideline(left_out.folder / f"data/{BENCHMARK}/guideline.yaml")
+    document = Document("d0", ("CSU", "SPD"), "CSU SPD")
+    with standing_in(left_out):
+        found, _ = predict([document], guideline, selection, None, "test", load_settings().answers)  # type: ignore[arg-type]
+    assert [(span.start, span.end) for span in found[0].spans] == bounds
 
 
 def test_plan_counts_the_calls_of_every_voter(project: Project) -> None:
@@ -341,6 +370,11 @@ def test_supervision_by_gold_tells_the_supervisor_that_it_is_gold(project: Proje
     report = (project.folder / f"data/{BENCHMARK}/gold/r0/report.md").read_text()
     assert "Reference: the gold labels." in report and "not shown here" not in report
     usual = (project.folder / f"data/{BENCHMARK}/rounds/r0/report.md").read_text()
+    from diziner.guideline.file import load_guideline
+
+    types = load_guideline(project.folder / f"data/{BENCHMARK}/guideline.yaml").types
+    for shown in (report, usual):
+        assert all(f"{t.name} ({t.label})" in shown for t in types)
     assert "Reference: the consensus" in usual and "gold" not in usual
     # What agreement says, and so the selection, is as it would be: the annotators' own.
     assert read(project, "rounds/r0/disagreements.json")["groups"] != evidence["groups"]
