@@ -25,6 +25,10 @@ class SupervisorSettings:
     documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
     (None: never). `drop_worst_margin`: an annotator whose mean agreement is this far below the mean of all is
     left out from then on, while more than `drop_worst_keep` remain (None: never; method section 9).
+
+    `examples`: none, fixed or similar: whether annotators are shown documents of the round before on which they
+    agreed, and which: `examples_shown` for every document, or the most similar ones for each. Such a document has at
+    most `examples_words` tokens and an agreement of at least `examples_agreement`.
     """
 
     model: ModelSettings
@@ -42,6 +46,10 @@ class SupervisorSettings:
     stop_below: float | None = None
     drop_worst_margin: float | None = None
     drop_worst_keep: int = 4
+    examples: str = "none"
+    examples_shown: int = 4
+    examples_words: int = 40
+    examples_agreement: float = 0.5
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:
