@@ -67,7 +67,7 @@ def with_agreed_examples(
     agreed = agreed_documents(before.documents, before.annotations, before.agreement.weights, settings)
     chosen = varied(agreed, settings.examples, settings.examples_shown)
     if chosen:
-        examples = tuple(_example(entry, guideline.round - 1) for entry in chosen)
+        examples = tuple(example_of(entry, guideline.round - 1) for entry in chosen)
         own = AgreedExamples(settings.examples, settings.examples_shown, examples)
         record["kept_previous"] = record["kept_previous"] and own == guideline.agreed
         guideline = replace(guideline, agreed=own)
@@ -98,13 +98,29 @@ def agreed_documents(
     for document in documents:
         if not 0 < len(document.tokens) <= settings.examples_words or any(map(_has_space, document.tokens)):
             continue
-        rows = {name: own[document.id] for name, own in sorted(by_document.items()) if document.id in own}
-        answers = {name: tuple(sorted(row.spans)) for name, row in rows.items() if row.failure is None}
-        best = _best(document, answers, weights)
-        if best is None or best.agreement < least or not (best.spans or best.unanimous):
-            continue
-        found.append(best)
+        rows = {name: own[document.id] for name, own in by_document.items() if document.id in own}
+        best = agreed_document(document, rows, weights)
+        if best is not None and best.agreement >= least and (best.spans or best.unanimous):
+            found.append(best)
     return found
+
+
+def agreed_document(document: Document, rows: Mapping[str, Annotation], weights: Mapping[str, float]) -> Agreed | None:
+    """Return the answer to a document with which agreement is greatest, ties to the first in order of mentions; None if
+    no two annotators gave the same. `rows` are its annotations by annotator."""
+    answers = {name: tuple(sorted(row.spans)) for name, row in sorted(rows.items()) if row.failure is None}
+    exact = {name: as_written(weights[name]) for name in answers}
+    total = sum(exact.values(), Fraction(0))
+    share = {name: weight / total if total else Fraction(1, len(exact)) for name, weight in exact.items()}
+    best: Agreed | None = None
+    for spans in sorted(set(answers.values())):
+        givers = tuple(name for name, own in answers.items() if own == spans)
+        if len(givers) < 2:
+            continue
+        agreement = sum((share[name] * span_f1(spans, own) for name, own in answers.items()), Fraction(0))
+        if best is None or agreement > best.agreement:
+            best = Agreed(document, spans, givers, agreement, len(givers) == len(answers))
+    return best
 
 
 def varied(agreed: Sequence[Agreed], choice: str, shown: int) -> list[Agreed]:
@@ -122,23 +138,6 @@ def varied(agreed: Sequence[Agreed], choice: str, shown: int) -> list[Agreed]:
     first = empty[: int(shown > 1)]
     before = shown - len(first)
     return [*full[:before], *first, *full[before : before + 1]]
-
-
-def _best(document: Document, answers: Mapping[str, tuple[Span, ...]], weights: Mapping[str, float]) -> Agreed | None:
-    """Return the answer to a document with which agreement is greatest; None if no two annotators gave the same."""
-    exact = {name: as_written(weights[name]) for name in answers}
-    total = sum(exact.values(), Fraction(0))
-    share = {name: weight / total if total else Fraction(1, len(exact)) for name, weight in exact.items()}
-    best: Agreed | None = None
-    for spans in sorted(set(answers.values())):
-        givers = tuple(name for name, own in answers.items() if own == spans)
-        if len(givers) < 2:
-            continue
-        agreement = sum((share[name] * span_f1(spans, own) for name, own in answers.items()), Fraction(0))
-        entry = Agreed(document, spans, givers, agreement, len(givers) == len(answers))
-        if best is None or agreement > best.agreement:
-            best = entry
-    return best
 
 
 def span_f1(one: Iterable[Span], other: Iterable[Span]) -> Fraction:
@@ -178,7 +177,8 @@ def _rank(entry: Agreed, shown: frozenset[str]) -> tuple[object, ...]:
     )
 
 
-def _example(entry: Agreed, number: int) -> AgreedExample:
+def example_of(entry: Agreed, number: int) -> AgreedExample:
+    """Return an agreed document of a round as a guideline has it."""
     document = entry.document
     joined = " ".join(document.tokens)
     return AgreedExample(
