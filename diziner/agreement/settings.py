@@ -18,7 +18,8 @@ class AnalysisSettings:
     the heaviest annotators up to `coalition_cutoff` of the weight. `weights` is one of WEIGHTINGS;
     `weight_floor` bounds span_f1 weights from below before they are normalised. A zero never counts
     as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule.
-    `examples_per_group` examples are drawn with `seed`.
+    `examples_per_group` examples are drawn with `seed`. The disagreements of `held_back` documents are in no group, so
+    that the supervisor does not see them.
 
     Errors: UserError naming the setting, what was given and what is allowed.
     """
@@ -32,6 +33,7 @@ class AnalysisSettings:
     legacy_zero_threshold: bool = False
     examples_per_group: int = 10
     seed: int = 13
+    held_back: int = 0
 
     def __post_init__(self) -> None:
         for name in ("percentile", "split_percentile", "bias_percentile"):
@@ -44,5 +46,7 @@ class AnalysisSettings:
             raise UserError(f"weights: unknown weighting {self.weights!r}; one of {', '.join(WEIGHTINGS)}")
         if not 0.0 < self.weight_floor <= 1.0:
             raise UserError(f"weight_floor: {self.weight_floor} is not above 0 and at most 1")
+        if self.held_back < 0:
+            raise UserError(f"held_back: {self.held_back} is negative; give 0 or more")
         if self.examples_per_group < 0:
             raise UserError(f"examples_per_group: {self.examples_per_group} is negative; give 0 or more")

@@ -13,11 +13,11 @@ from fractions import Fraction
 
 from diziner.common.exact import as_written
 from diziner.common.rounding import rounded_finely
-from diziner.records.agreement import Agreement
 from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document
 from diziner.records.guideline import AgreedExample, AgreedExamples
 from diziner.spans.brackets import render_brackets
+from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.refine import Refinement
 from diziner.supervisor.settings import SupervisorSettings
@@ -42,15 +42,6 @@ class Agreed:
     @property
     def types(self) -> frozenset[str]:
         return frozenset(span.type for span in self.spans)
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedRound:
-    """A round as its annotators leave it: its documents, the annotations of those who take part, their agreement."""
-
-    documents: Sequence[Document]
-    annotations: Mapping[str, Sequence[Annotation]]
-    agreement: Agreement
 
 
 def with_agreed_examples(

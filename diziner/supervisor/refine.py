@@ -18,6 +18,7 @@ from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint, base_to_json
 from diziner.supervisor.instructions import new_goal, new_instructions
 from diziner.supervisor.integration import decide
+from diziner.supervisor.line_acceptance import LineTrials
 from diziner.supervisor.patterns import find_patterns
 from diziner.supervisor.phases import Supervisor
 from diziner.supervisor.settings import SupervisorSettings
@@ -33,14 +34,20 @@ class Refinement:
 
 
 def refine(
-    start: StartingPoint, evidence: Evidence, settings: SupervisorSettings, asker: Asker, label: str
+    start: StartingPoint,
+    evidence: Evidence,
+    settings: SupervisorSettings,
+    asker: Asker,
+    label: str,
+    trials: LineTrials | None = None,
 ) -> Refinement:
     """Return the guideline of the next round, from where this round leaves off and its disagreements; no labels are
     seen.
 
     Cumulative: goal and instructions of the round are the supervisor's starting point, and stand unless a
     decision of phase 4 names them. Where no phase yields anything usable, or refinement has ended, the guideline
-    is carried over unchanged and the record says so (`kept_previous`, `stopped`).
+    is carried over unchanged and the record says so (`kept_previous`, `stopped`). With `trials`, an instruction under
+    which annotators agree less is taken back.
     """
     guideline = start.guideline
     supervisor = Supervisor(guideline, settings, asker, label, start.rejected, evidence.gold)
@@ -58,8 +65,12 @@ def refine(
     may_update = settings.update_goal and settings.show_goal and findings
     goal = new_goal(supervisor, findings) if may_update else guideline.goal
     decisions = decide(supervisor, kept)
-    integrated = integrate(replace(guideline, goal=goal), kept, decisions, settings.max_words, settings.max_change)
-    outcomes = integrated.outcomes
+    limits = settings.max_words, settings.max_change
+    alone = {c.instruction.id: integrate(guideline, [c], decisions, *limits).guideline for c in kept}
+    taken_back = trials.taken_back(guideline, alone) if trials else {}
+    accepted = [c for c in kept if c.instruction.id not in taken_back]
+    integrated = integrate(replace(guideline, goal=goal), accepted, decisions, *limits)
+    outcomes = {**integrated.outcomes, **taken_back}
     record = _record(start, settings, supervisor) | {
         "patterns": patterns,
         "diagnoses": diagnoses,
@@ -69,7 +80,10 @@ def refine(
         "goal_updated": goal != guideline.goal,
         "kept_previous": goal == guideline.goal and all(o.startswith(DROPPED) for o in outcomes.values()),
     }
-    return Refinement(integrated.guideline, record, supervisor.usage)
+    if trials:
+        record["trials"] = trials.record()
+        record["rejected"] += [c.instruction.text for c in kept if c.instruction.id in taken_back]
+    return Refinement(integrated.guideline, record, [*supervisor.usage, *(trials.usage if trials else ())])
 
 
 def _record(start: StartingPoint, settings: SupervisorSettings, supervisor: Supervisor) -> dict[str, Any]:

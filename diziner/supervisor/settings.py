@@ -22,7 +22,9 @@ class SupervisorSettings:
     the supervisor is not told it.
 
     `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
-    documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
+    documents did not fall under it), or lines (each new instruction is tried alone on the documents held back, and kept
+    if agreement on them rises by `accept_margin` or, where that is 0, does not fall).
+    `stop_below`: a change of agreement smaller than this ends refinement
     (None: never). `drop_worst_margin`: an annotator whose mean agreement is this far below the mean of all is
     left out from then on, while more than `drop_worst_keep` remain (None: never; method section 9).
 
@@ -43,6 +45,7 @@ class SupervisorSettings:
     update_goal: bool = True
     show_goal: bool = True
     accept: str = "always"
+    accept_margin: float = 0.0
     stop_below: float | None = None
     drop_worst_margin: float | None = None
     drop_worst_keep: int = 4

@@ -22,13 +22,13 @@ from diziner.supervisor.agreed_examples import (
     EMPTY_POOL,
     POOL,
     Agreed,
-    AnnotatedRound,
     agreed_documents,
     example_of,
     span_f1,
     varied,
     with_agreed_examples,
 )
+from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.refine import Refinement
 from diziner.supervisor.settings import SupervisorSettings
