@@ -230,6 +230,11 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
             f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
         )
+    if raw["supervisor"].get("accept") == "lines" and not raw["disagreement"].get("held_back"):
+        raise UserError(
+            f"{path}: supervisor.accept: lines tries instructions on documents that the supervisor has not seen; "
+            "disagreement.held_back, how many these are, is 0 or missing, must be at least 1"
+        )
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
         raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")

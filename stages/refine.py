@@ -11,11 +11,16 @@ from diziner.layout import room_named
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.agreement import agreement_from_json
+from diziner.records.annotations import read_annotations, taking_part
+from diziner.records.documents import read_documents
 from diziner.records.usage import write_usage
 from diziner.results.refinement_counts import refinement_line, refinement_metrics
 from diziner.settings import load_settings
+from diziner.supervisor.agreed_examples import with_agreed_examples
+from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
+from diziner.supervisor.line_acceptance import line_trials
 from diziner.supervisor.refine import refine
 
 
@@ -32,13 +37,14 @@ def main() -> None:
     evidence = evidence_from_json(disagreements, guideline.types, folder == "gold")
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
-    refinement = refine(
-        starting_point(guideline, agreement, record, settings.supervisor),
-        evidence,
-        settings.supervisor,
-        asker_for(settings, room),
-        f"{room.name} round {number}, supervisor:",
-    )
+    annotations = {name: read_annotations(room.annotations(number - 1, name)) for name in settings.pool}
+    annotated = AnnotatedRound(read_documents(room.pilot(number - 1)), taking_part(annotations), agreement)
+    start = starting_point(guideline, agreement, record, settings.supervisor)
+    asker, label = asker_for(settings, room), f"{room.name} round {number},"
+    pool, held_back = [settings.annotator(name) for name in settings.pool], disagreements.get("held_back", ())
+    trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
+    refinement = refine(start, evidence, settings.supervisor, asker, f"{label} supervisor:", trials)
+    refinement = with_agreed_examples(refinement, start, annotated, settings.supervisor)
     check(refinement.record, "refinement", "refinement.json")
     save_guideline(room.guideline(number), refinement.guideline)
     write_json(room.round(number) / "refinement.json", refinement.record)

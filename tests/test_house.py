@@ -97,7 +97,7 @@ def test_what_must_be_label_free_cannot_reach_gold(path: object) -> None:
 def test_an_edit_reruns_few_stages() -> None:
     behind = {name: digests(code_behind(script)) for name, script in stage_scripts().items()}
     edits = reruns(behind, stage_counts())
-    assert statistics.mean(edits.values()) < 25
+    assert statistics.mean(edits.values()) < 28
     assert edits["diziner/scoring/strict.py"] <= 20  # was 254: `Score` stood with all other records
 
 

@@ -17,6 +17,7 @@ from diziner.agreement.encoding import Corpus, Floats, encode
 from diziner.agreement.error_families import Disagreements, find_disagreements
 from diziner.agreement.error_groups import Readings, error_groups
 from diziner.agreement.exact_measures import ExactMeasures
+from diziner.agreement.held_back import held_back, shown_alone
 from diziner.agreement.hotspots import find_blocks, hotspot_records, thresholds
 from diziner.agreement.measures import SET_MEASURES
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
@@ -38,7 +39,8 @@ class Analysis:
     """Results of one round's analysis; everything in order of document id and annotator name.
 
     `groups` are the disagreements of all annotators with the consensus inside hotspots. `consensus`
-    leaves out documents that nobody answered. `failed` counts failures per annotator. The fields after
+    leaves out documents that nobody answered. `held_back` are documents whose disagreements are in no
+    group. `failed` counts failures per annotator. The fields after
     `thresholds` are the arrays behind the rest.
     """
 
@@ -50,11 +52,13 @@ class Analysis:
     bias: Mapping[str, AnnotatorBias]
     confusion: Confusion
     failed: Mapping[str, int]
+    held_back: tuple[str, ...]
     thresholds: Mapping[str, float]
     settings: AnalysisSettings
     measures: TokenMeasures = field(repr=False, compare=False)
     readings: Readings = field(repr=False, compare=False)
     disagreements: Disagreements = field(repr=False, compare=False)
+    grouped: Disagreements = field(repr=False, compare=False)
 
     @property
     def columns(self) -> dict[str, list[Any]]:
@@ -124,7 +128,9 @@ def analyse(
     readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole)
     hotspots = hotspot_records(corpus, blocks, measures, consensus)
     everybody = range(len(corpus.annotators))
-    shown = disagreements.only((readings.block_of[disagreements.token] >= 0) | (reference is not None))
+    held = held_back(documents, settings.held_back)
+    grouped = shown_alone(disagreements, corpus, held)
+    shown = grouped.only((readings.block_of[grouped.token] >= 0) | (reference is not None))
     return Analysis(
         agreement=_agreement(corpus, patterns, pair_measures(matches, tables), mean_of_others(f1), weights, coalition),
         hotspots=hotspots,
@@ -134,18 +140,20 @@ def analyse(
         bias=annotator_biases(corpus, consensus, coalition),
         confusion=type_confusion(corpus, consensus, tables),
         failed=corpus.failed,
+        held_back=held,
         thresholds={name: limit.threshold for name, limit in limits.items()},
         settings=settings,
         measures=measures,
         readings=readings,
         disagreements=disagreements,
+        grouped=grouped,
     )
 
 
 def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ...]:
     """Return one annotator's disagreements with the consensus, in hotspots and below (method section 7).
 
-    Token counts add up to all its labels that differ from the consensus.
+    Token counts add up to all its labels that differ from the consensus, in documents that are not held back.
 
     Errors: UserError for an annotator that is not in the analysis.
     """
@@ -154,7 +162,7 @@ def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ..
     if annotator not in names:
         raise UserError(f"annotator {annotator!r} is not in this analysis; one of {', '.join(names)}")
     number = names.index(annotator)
-    own = analysis.disagreements.only(analysis.disagreements.annotator == number)
+    own = analysis.grouped.only(analysis.grouped.annotator == number)
     settings = analysis.settings
     return error_groups(own, readings, [number], settings.examples_per_group, settings.seed)
 

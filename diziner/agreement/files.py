@@ -37,7 +37,7 @@ def disagreements_to_json(analysis: Analysis) -> dict[str, Any]:
             },
         }
     )
-    return value
+    return value | ({"held_back": list(analysis.held_back)} if analysis.held_back else {})
 
 
 def confusion_to_json(analysis: Analysis) -> dict[str, Any]:

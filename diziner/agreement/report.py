@@ -140,6 +140,8 @@ def _overview(analysis: Analysis, documents: Sequence[Document]) -> Iterator[str
     failed = [f"{name} {count}" for name, count in analysis.failed.items() if count]
     if failed:
         yield f"- Failed documents, left out of their annotator's votes: {', '.join(failed)}"
+    if analysis.held_back:
+        yield f"- Documents held back, whose disagreements are not shown here: {len(analysis.held_back)}"
     yield f"- Overall agreement (mean pairwise strict span F1): {agreement.overall:.3f}"
     yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} tokens"
     yield (

@@ -22,7 +22,8 @@ class AnalysisSettings:
     as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule. `consensus` is one of
     CONSENSUS: whether it merges adjacent mentions of one type (io, the reference's rule) or votes where they begin.
     `examples_per_group` examples are drawn with `seed`; `readings` is one of READINGS: whether an example shows how the
-    disputed tokens are read (tokens), or how the whole mentions around them are (mentions).
+    disputed tokens are read (tokens), or how the whole mentions around them are (mentions). The disagreements of
+    `held_back` documents are in no group, so that the supervisor does not see them.
 
     Errors: UserError naming the setting, what was given and what is allowed.
     """
@@ -38,6 +39,7 @@ class AnalysisSettings:
     readings: str = "tokens"
     examples_per_group: int = 10
     seed: int = 13
+    held_back: int = 0
 
     def __post_init__(self) -> None:
         for name in ("percentile", "split_percentile", "bias_percentile"):
@@ -54,5 +56,7 @@ class AnalysisSettings:
             raise UserError(f"consensus: unknown vote {self.consensus!r}; one of {', '.join(CONSENSUS)}")
         if not 0.0 < self.weight_floor <= 1.0:
             raise UserError(f"weight_floor: {self.weight_floor} is not above 0 and at most 1")
+        if self.held_back < 0:
+            raise UserError(f"held_back: {self.held_back} is negative; give 0 or more")
         if self.examples_per_group < 0:
             raise UserError(f"examples_per_group: {self.examples_per_group} is negative; give 0 or more")

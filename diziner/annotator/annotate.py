@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from diziner.annotator.agreed_examples import names_of, shown_to, with_examples
 from diziner.annotator.answers import EntityForm
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
@@ -96,15 +97,16 @@ def requests_for(
     """Return the first request of each document."""
     address = asker.address(annotator.model.endpoint)
     begun = opening(guideline, annotator, show_goal)
+    examples, names = shown_to(documents, guideline.agreed), names_of(guideline)
     return [
         Request(
             address,
             annotator.model,
-            about(document, begun),
+            about(document, with_examples(begun, shown, names)),
             answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
             f"document {document.id}",
         )
-        for document in documents
+        for document, shown in zip(documents, examples, strict=True)
     ]
 
 

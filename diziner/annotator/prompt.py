@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from diziner.annotator.settings import AnnotatorSettings
@@ -12,7 +12,6 @@ from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
 from diziner.prompting.templates import render
-from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType, Guideline
 
@@ -45,9 +44,16 @@ def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool 
     turns = [Message("system", task)]
     names = {t.label: t.name for t in guideline.types}
     for tokens, spans in worked_examples(guideline):
-        turns.append(Message("user", _document(" ".join(tokens))))
-        turns.append(Message("assistant", _answer(tokens, spans, names)))
+        turns += example_turns(" ".join(tokens), [(" ".join(tokens[s.start : s.end]), names[s.type]) for s in spans])
     return tuple(turns)
+
+
+def example_turns(text: str, mentions: Iterable[tuple[str, str]]) -> tuple[Message, Message]:
+    """Return a text as an annotator is asked about it, and the answer that has these mentions: strings with the names
+    of their types."""
+    entities = [{"text": string, "type": name} for string, name in mentions]
+    answer = json.dumps({"entities": entities}, ensure_ascii=False)
+    return Message("user", _document(text)), Message("assistant", answer)
 
 
 def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -93,8 +99,3 @@ def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> 
 def _document(text: str) -> str:
     # A document cannot close its section: the closing tag inside it loses its shape.
     return render("annotator/document.v1", text=text.replace("</document", "< /document"))
-
-
-def _answer(tokens: Sequence[str], spans: Sequence[Span], names: dict[str, str]) -> str:
-    entities = [{"text": " ".join(tokens[s.start : s.end]), "type": names[s.type]} for s in spans]
-    return json.dumps({"entities": entities}, ensure_ascii=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,29 +25,38 @@ _FINER = 8  # bits of a product of two such logarithms that are left out: square
 def tfidf(documents: Sequence[Document]) -> csr_array:
     """Weigh lower-cased tokens: one sparse row a document, as long as 2^20 (0 without tokens), of whole numbers.
 
-    A token's weight is (1 + ln tf) (1 + ln((N + 1) / (df + 1))), each factor in steps of 1/1477 rounded down, for
-    its tf occurrences in the document and the df of N documents that have it. Rows are then scaled to length 2^20
-    and rounded down.
+    The weights are those of `token_weights`.
     """
     import numpy as np
     from scipy.sparse import csr_array
 
+    columns: dict[str, int] = {}
+    starts, indices, weights = [0], list[int](), list[int]()
+    for own in token_weights(documents):
+        indices += [columns.setdefault(token, len(columns)) for token in own]
+        weights += own.values()
+        starts.append(len(indices))
+    parts: tuple[Any, ...] = (np.array(weights, np.int64), np.array(indices, np.int64), np.array(starts, np.int64))
+    return csr_array(parts, shape=(len(documents), len(columns)))
+
+
+def token_weights(documents: Sequence[Document]) -> Iterator[dict[str, int]]:
+    """Yield the weights of each document's lower-cased tokens, in order of their first place.
+
+    A token's weight is (1 + ln tf) (1 + ln((N + 1) / (df + 1))), each factor in steps of 1/1477 rounded down, for
+    its tf occurrences in the document and the df of N documents that have it. They are then scaled to a length of
+    2^20 and rounded down.
+    """
     counts = [Counter(token.lower() for token in document.tokens) for document in documents]
     frequency = Counter(token for own in counts for token in own)
-    columns = {token: column for column, token in enumerate(frequency)}
     idf = {
         token: _ONE + _steps(len(documents) + 1) - _steps(documents_with + 1)
         for token, documents_with in frequency.items()
     }
-    starts, indices, weights = [0], [], []
     for own in counts:
         row = [(_ONE + _steps(times)) * idf[token] >> _FINER for token, times in own.items()]
         length = math.isqrt(sum(weight * weight for weight in row)) + 1
-        indices += [columns[token] for token in own]
-        weights += [(weight << BITS) // length for weight in row]
-        starts.append(len(indices))
-    parts: tuple[Any, ...] = (np.array(weights, np.int64), np.array(indices, np.int64), np.array(starts, np.int64))
-    return csr_array(parts, shape=(len(documents), len(columns)))
+        yield {token: (weight << BITS) // length for token, weight in zip(own, row, strict=True)}
 
 
 @cache

@@ -44,7 +44,7 @@ class LineChange:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The lines of one part of the guideline: goal, types, examples, instructions, choices or left_out.
+    """The lines of one part of the guideline: goal, types, examples, agreed, instructions, choices or left_out.
 
     `annotator` is whom instructions are for, "" for everyone's. Lines are in the order of the version after;
     removed ones follow the line that they followed.
@@ -144,7 +144,7 @@ def _pairs(old: Sequence[Line], new: Sequence[Line]) -> dict[int, int]:
 
 def _by_name(lines: Iterable[Line]) -> Iterator[tuple[object, ...]]:
     # Lines that share a name (examples of one instruction) are told apart by their first part, then by number.
-    single = {"goal", "type", "definition", "instruction", "choice", "annotator"}
+    single = {"goal", "type", "definition", "agreed", "instruction", "choice", "annotator"}
     return _numbered((line.kind, line.name, "" if line.kind in single else line.parts[0]) for line in lines)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.yamlfile import dump_yaml, read_yaml, write_yaml
+from diziner.guideline.agreed import agreed_from_json, agreed_to_json, check_agreed
 from diziner.records.annotations import Span
 from diziner.records.guideline import Choice, EntityType, Example, Goal, Guideline, Instruction, Receipt
 from diziner.spans.brackets import parse_brackets
@@ -42,6 +43,7 @@ def guideline_from_json(raw: Mapping[str, Any], where: str) -> Guideline:
         },
         choices=tuple(Choice(**entry) for entry in raw.get("choices", ())),
         left_out=tuple(raw.get("left_out", ())),
+        agreed=agreed_from_json(raw.get("agreed")),
     )
     _check(guideline, where)
     return guideline
@@ -85,6 +87,8 @@ def guideline_to_json(guideline: Guideline) -> dict[str, Any]:
         value["choices"] = [asdict(choice) for choice in guideline.choices]
     if guideline.left_out:
         value["left_out"] = list(guideline.left_out)
+    if guideline.agreed:
+        value["agreed"] = agreed_to_json(guideline.agreed)
     return value
 
 
@@ -160,6 +164,7 @@ def _check(guideline: Guideline, where: str) -> None:
     _unique(labels, f"{where}: types: label")
     _unique([t.name.casefold() for t in guideline.types], f"{where}: types: name")
     _unique([i.id for i in all_instructions(guideline)], f"{where}: instructions: id")
+    check_agreed(guideline.agreed, labels, where)
     for number, (_, spans) in enumerate(worked_examples(guideline, where)):
         for span in spans:
             if span.type not in labels:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from diziner.records.guideline import EntityType, Goal, Guideline, Instruction, Receipt
+from diziner.records.guideline import AgreedExamples, EntityType, Goal, Guideline, Instruction, Receipt
 
-PARTS = ("goal", "types", "examples", "instructions", "choices", "left_out")
+PARTS = ("goal", "types", "examples", "agreed", "instructions", "choices", "left_out")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a guideline as people read it.
 
-    `kind` is goal, type, definition, positive, negative, sentence, instruction, example, choice or annotator.
+    `kind` is goal, type, definition, positive, negative, sentence, agreed, instruction, example, choice or annotator.
     `name` is what the line goes by: the section of the goal, the label, the instruction's id (also for its
-    examples), the conflict, the annotator; "" for a sentence. `parts` is everything that the line says.
+    examples), the conflict, the annotator, the document of an example from agreement; "" for a sentence.
+    `parts` is everything that the line says. `cause` is its receipt in words, where it has another kind of receipt.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Line:
     depth: int = 0
     parts: tuple[str, ...] = ()
     receipt: Receipt | None = None
+    cause: str = ""
 
 
 def guideline_lines(guideline: Guideline) -> dict[tuple[str, str], list[Line]]:
@@ -37,6 +39,7 @@ def guideline_lines(guideline: Guideline) -> dict[tuple[str, str], list[Line]]:
         ("goal", ""): _goal(guideline.goal),
         ("types", ""): _types(guideline.types),
         ("examples", ""): [Line("sentence", "", text, parts=(text,)) for text in guideline.examples],
+        ("agreed", ""): _agreed(guideline.agreed),
         ("instructions", ""): _instructions(guideline.common),
     }
     for name in sorted(guideline.specific):
@@ -60,6 +63,16 @@ def _types(types: Sequence[EntityType]) -> list[Line]:
         lines.append(Line("definition", t.label, t.definition, 1, (t.definition,)))
         lines += [Line("positive", t.label, text, 1, (text,)) for text in t.positive]
         lines += [Line("negative", t.label, text, 1, (text,)) for text in t.negative]
+    return lines
+
+
+def _agreed(agreed: AgreedExamples | None) -> list[Line]:
+    lines = []
+    for example in agreed.examples if agreed else ():
+        cause = f"round {example.round}, {', '.join(example.annotators)} alike, agreement {example.agreement:.2f}"
+        lines.append(
+            Line("agreed", example.document, example.sentence, parts=(example.sentence, example.text), cause=cause)
+        )
     return lines
 
 

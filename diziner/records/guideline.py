@@ -73,12 +73,43 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreedExample:
+    """A pilot document with the mentions that annotators agreed on, shown to annotators as an example.
+
+    `sentence` is in bracket notation (`diziner.spans.brackets`); `text` is the document's own where it is not its
+    tokens with a space between them, else empty. The rest is its receipt: the round and its document, the annotators
+    that gave exactly these mentions, and the agreement with them of all who answered (0 to 1, by weight).
+    """
+
+    sentence: str
+    round: int
+    document: str
+    annotators: tuple[str, ...]
+    agreement: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedExamples:
+    """The examples from agreement, and how annotators are shown them.
+
+    `choice` is fixed (the first `shown` of them for every document) or similar (the `shown` ones that are most
+    similar to the document, by common words). A document is never shown itself.
+    """
+
+    choice: str
+    shown: int
+    examples: tuple[AgreedExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Guideline:
     """All that an annotator is told about a benchmark: goal, types, worked examples, instructions.
 
     `examples` are sentences in bracket notation (`diziner.spans.brackets`), our own, never from gold.
     `common` binds every annotator, `specific` one annotator by name. `choices` speak to the supervisor only.
     `left_out` names annotators that label no more, because they agreed too little with the others.
+    `agreed` are pilot documents on which annotators agreed, shown beside `examples`.
     """
 
     benchmark: str
@@ -90,3 +121,4 @@ class Guideline:
     specific: Mapping[str, tuple[Instruction, ...]] = field(default_factory=dict)
     choices: tuple[Choice, ...] = ()
     left_out: tuple[str, ...] = ()
+    agreed: AgreedExamples | None = None

@@ -21,8 +21,11 @@ from diziner.records.gold import gold_of
 from diziner.records.guideline import Guideline
 from diziner.rehearsal.asker import Rehearser
 from diziner.settings import Settings
+from diziner.supervisor.agreed_examples import with_agreed_examples
+from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
+from diziner.supervisor.line_acceptance import line_trials
 from diziner.supervisor.refine import refine
 
 
@@ -36,13 +39,17 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     types = load_card(room.folder).types
     guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0))}
     agreements: dict[int, Agreement] = {}
-    evidence = record = None
+    pool = [settings.annotator(name) for name in settings.pool]
+    evidence = record = annotated = None
+    held_back: Sequence[str] = ()
     for number in settings.rounds:
-        if evidence is not None:
-            label = f"{room.name} round {number}, supervisor:"
+        if evidence is not None and annotated is not None:
+            label = f"{room.name} round {number},"
             before = guidelines[number - 1]
             start = starting_point(before, agreements[number - 1], record, settings.supervisor)
-            refinement = refine(start, evidence, settings.supervisor, asker, label)
+            trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
+            refinement = refine(start, evidence, settings.supervisor, asker, f"{label} supervisor:", trials)
+            refinement = with_agreed_examples(refinement, start, annotated, settings.supervisor)
             guidelines[number], record = refinement.guideline, refinement.record
         guideline = guidelines[number]
         documents = _prepared(room, room.pilot(number))
@@ -54,9 +61,11 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         taken = taking_part(annotations)
         analysis = analyse(documents, taken, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
+        annotated = AnnotatedRound(documents, taken, agreements[number])
         by_gold = settings.evidence.folder == "gold" and number in settings.evidence.gold_rounds
         if by_gold:
             analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
+        held_back = analysis.held_back
         evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
     selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
     test = _prepared(room, room.test)

@@ -10,7 +10,7 @@ from diziner.records.guideline import Guideline, Receipt
 from diziner.report.limits import Limits
 
 WRITTEN = "written"  # the status of every line of round 0's guideline
-_ALWAYS = {"goal", "instructions", "choices", "left_out"}
+_ALWAYS = {"goal", "agreed", "instructions", "choices", "left_out"}
 
 
 def guideline_view(
@@ -77,6 +77,8 @@ def _line(change: LineChange, status: str, rounds: Mapping[str, Sequence[int]]) 
     if status == MODIFIED and change.before is not None:
         value["edits"] = [list(edit) for edit in change.edits]
         value["was"] = change.before.name
+    if line.cause and status != REMOVED:
+        value["cause"] = line.cause
     if line.receipt is not None and status != REMOVED:
         value["receipt"] = _receipt(line.receipt, rounds)
     return value

@@ -14,6 +14,7 @@ from diziner.supervisor.apply import integrate
 from diziner.supervisor.at_once.propose import propose as at_once
 from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint, base_to_json, candidate_to_json
+from diziner.supervisor.line_acceptance import LineTrials
 from diziner.supervisor.one_by_one.propose import propose as one_by_one
 from diziner.supervisor.phases import Supervisor
 from diziner.supervisor.settings import SupervisorSettings
@@ -29,14 +30,20 @@ class Refinement:
 
 
 def refine(
-    start: StartingPoint, evidence: Evidence, settings: SupervisorSettings, asker: Asker, label: str
+    start: StartingPoint,
+    evidence: Evidence,
+    settings: SupervisorSettings,
+    asker: Asker,
+    label: str,
+    trials: LineTrials | None = None,
 ) -> Refinement:
     """Return the guideline of the next round, from where this round leaves off and its disagreements; no labels are
     seen.
 
     Cumulative: goal and instructions of the round are the supervisor's starting point, and stand unless a
     decision of phase 4 names them. Where no phase yields anything usable, or refinement has ended, the guideline
-    is carried over unchanged and the record says so (`kept_previous`, `stopped`).
+    is carried over unchanged and the record says so (`kept_previous`, `stopped`). With `trials`, an instruction under
+    which annotators agree less is taken back.
     """
     guideline = start.guideline
     supervisor = Supervisor(guideline, settings, asker, label, start.rejected, evidence.gold)
@@ -44,15 +51,13 @@ def refine(
         return Refinement(integrate(guideline, [], {}).guideline, _record(start, settings, supervisor))
     propose = one_by_one if settings.batch == "one" else at_once
     proposal = propose(supervisor, start, evidence)
-    integrated = integrate(
-        replace(guideline, goal=proposal.goal),
-        proposal.candidates,
-        proposal.decisions,
-        settings.max_words,
-        settings.max_change,
-        proposal.changes,
-    )
-    outcomes = integrated.outcomes
+    candidates, decisions = proposal.candidates, proposal.decisions
+    limits = settings.max_words, settings.max_change
+    alone = {c.instruction.id: integrate(guideline, [c], decisions, *limits).guideline for c in candidates}
+    taken_back = trials.taken_back(guideline, alone) if trials else {}
+    accepted = [c for c in candidates if c.instruction.id not in taken_back]
+    integrated = integrate(replace(guideline, goal=proposal.goal), accepted, decisions, *limits, proposal.changes)
+    outcomes = {**integrated.outcomes, **taken_back}
     record = _record(start, settings, supervisor) | {
         "patterns": proposal.patterns,
         "diagnoses": proposal.diagnoses,
@@ -66,7 +71,10 @@ def refine(
         "goal_updated": proposal.goal != guideline.goal,
         "kept_previous": replace(integrated.guideline, round=guideline.round) == _as_carried(guideline),
     }
-    return Refinement(integrated.guideline, record, supervisor.usage)
+    if trials:
+        record["trials"] = trials.record()
+        record["rejected"] += [c.instruction.text for c in candidates if c.instruction.id in taken_back]
+    return Refinement(integrated.guideline, record, [*supervisor.usage, *(trials.usage if trials else ())])
 
 
 def _as_carried(guideline: Guideline) -> Guideline:

@@ -23,9 +23,15 @@ class SupervisorSettings:
     the supervisor is not told it.
 
     `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
-    documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
+    documents did not fall under it), or lines (each new instruction is tried alone on the documents held back, and kept
+    if agreement on them rises by `accept_margin` or, where that is 0, does not fall).
+    `stop_below`: a change of agreement smaller than this ends refinement
     (None: never). `drop_worst_margin`: an annotator whose mean agreement is this far below the mean of all is
     left out from then on, while more than `drop_worst_keep` remain (None: never; method section 9).
+
+    `examples`: none, fixed or similar: whether annotators are shown documents of the round before on which they
+    agreed, and which: `examples_shown` for every document, or the most similar ones for each. Such a document has at
+    most `examples_words` tokens and an agreement of at least `examples_agreement`.
     """
 
     model: ModelSettings
@@ -41,9 +47,14 @@ class SupervisorSettings:
     update_goal: bool = True
     show_goal: bool = True
     accept: str = "always"
+    accept_margin: float = 0.0
     stop_below: float | None = None
     drop_worst_margin: float | None = None
     drop_worst_keep: int = 4
+    examples: str = "none"
+    examples_shown: int = 4
+    examples_words: int = 40
+    examples_agreement: float = 0.5
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from round_zero import round_zero
-from stub_supervisor import MODEL, enum_of, pattern, stub
+from stub_supervisor import MODEL, Answers, enum_of, pattern, stub
 
 from diziner.guideline.file import all_instructions, guideline_from_json, guideline_to_json
 from diziner.records.agreement import Agreement
@@ -119,6 +120,10 @@ def agreed(value: float) -> Agreement:
     return Agreement(("a", "b"), 6, {}, {"a": value, "b": value}, value, {}, (), {})
 
 
+def answered(value: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    return value
+
+
 def rounds(
     folder: Path, written: list[list[Any]], decided: list[dict[str, Any]], settings: SupervisorSettings
 ) -> list[Any]:
@@ -126,10 +131,11 @@ def rounds(
     guideline, evidence = round_zero("conll2003")
     record, made = None, []
     for number, (lines, decisions) in enumerate(zip(written, decided, strict=True)):
-        answers = {
+        whole: dict[str, Any] = {"decisions": [], "standing": []} | decisions
+        answers: Answers = {
             "patterns": two_patterns,
-            "instructions": lambda body, lines=lines: {"instructions": lines},
-            "integration": lambda body, decisions=decisions: {"decisions": [], "standing": []} | decisions,
+            "instructions": partial(answered, {"instructions": lines}),
+            "integration": partial(answered, whole),
         }
         (folder / str(number)).mkdir()
         with stub(folder / str(number), answers) as (asker, _):

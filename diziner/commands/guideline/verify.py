@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from diziner.commands.guideline.agreed import agreed_problems
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_json, read_jsonl, read_text
 from diziner.guideline.file import all_instructions, dump_guideline, guideline_from_json, load_guideline
@@ -61,8 +62,13 @@ def verify_room(room: Room, settings: Settings) -> Verdict:
         causes = _causes(record, room, number, settings.evidence.folder)
         problems = receipt_problems(guideline, before, evidence, answered, record["stopped"], causes, waited)
         waited |= {entry["instruction"]["text"] for entry in record["waiting"]}
+        try:
+            problems += agreed_problems(room, guideline, settings)
+        except UserError as error:
+            problems.append(str(error))
         verdict.problems += [f"{room.guideline(number)}: {problem}" for problem in problems]
         verdict.receipts += sum(line.receipt is not None for line in all_instructions(guideline))
+        verdict.receipts += len(guideline.agreed.examples) if guideline.agreed else 0
     verdict.problems += _selected_problems(room)
     return verdict
 

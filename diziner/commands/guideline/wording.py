@@ -15,6 +15,7 @@ _TITLES = {
     "goal": "Goal",
     "types": "Types",
     "examples": "Example sentences",
+    "agreed": "Examples from agreement",
     "choices": "Choices",
     "left_out": "Annotators left out",
 }
@@ -41,7 +42,7 @@ def label(line: Line) -> str:
     """Return what stands before a line's text: `C1.1 `, `PER `, `purpose: `, `mark: `."""
     if line.kind in _KINDS:
         return _KINDS[line.kind]
-    if line.kind in {"goal", "choice"}:
+    if line.kind in {"goal", "choice", "agreed"}:
         return f"{line.name}: "
     return f"{line.name} " if line.kind in {"type", "instruction"} else ""
 
@@ -54,6 +55,8 @@ def joint_label(change: LineChange) -> str:
 
 def caused_by(change: LineChange) -> str:
     """Return the receipt of a line that is new or modified in words; "" for other lines and for those of people."""
+    if change.after and change.after.cause:
+        return change.after.cause if change.status in {NEW, MODIFIED} else ""
     receipt = change.after.receipt if change.after and change.status in {NEW, MODIFIED} else None
     return _receipt(receipt) if receipt else ""
 

@@ -28,6 +28,7 @@ export function guidelineView(view) {
     of("goal").map((block) => goalView(block.lines, first)),
     typesView(view.benchmark.types),
     first ? null : [...of("types"), ...of("examples")].map((block) => otherView(block.part === "types" ? "Definitions that changed" : "Example sentences that changed", block.lines.filter((line) => line.status !== "retained"))),
+    of("agreed").map((block) => otherView("Examples from agreement: documents of the round before that annotators marked alike", block.lines)),
     of("choices").map((block) => otherView("Decided by a person", block.lines)),
     of("left_out").map((block) => otherView("Annotators left out, because they agreed too little", block.lines)),
     box,
@@ -71,7 +72,7 @@ function typesView(types) {
 const examplesOf = (word, texts) => (texts.length ? el("p", { class: "faint" }, `${word}: `, texts.map((text, i) => [i ? " · " : "", quoted(text)])) : null);
 
 function otherView(title, lines) {
-  return el("div", null, el("h3", null, title), el("ul", null, lines.map((line) => el("li", null, line.name && line.name !== line.text ? [el("b", null, quoted(line.name)), ": "] : null, edited(line), line.status === "written" || line.status === "retained" ? null : [" ", status(line.status)]))));
+  return el("div", null, el("h3", null, title), el("ul", null, lines.map((line) => el("li", null, line.name && line.name !== line.text ? [el("b", null, quoted(line.name)), ": "] : null, edited(line), line.status === "written" || line.status === "retained" ? null : [" ", status(line.status)], line.cause ? el("small", { class: "faint" }, " ", quoted(line.cause)) : null))));
 }
 
 /** Instructions of one scope; an example belongs to the instruction above it. */
