@@ -20,7 +20,8 @@ import yaml
 from projects import ROOT, Project
 from stage_runs import BENCHMARK, answers, read, rows, use_variants
 
-from diziner.ablation.run import BASE, COPIES, folder_of
+from diziner.ablation.outcome import BASE, COPIES, folder_of
+from diziner.ablation.profiles import profile_text
 from diziner.ablation.variants import (
     changed,
     changes_nothing,
@@ -30,7 +31,6 @@ from diziner.ablation.variants import (
     load_variants,
     overrides,
 )
-from diziner.commands.use import profile_text
 from diziner.common.errors import UserError
 from diziner.settings import settings_from
 
