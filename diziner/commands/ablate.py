@@ -19,7 +19,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import check, read_text
 from diziner.common.yamlfile import parse_yaml
 from diziner.layout import PARAMS, room_named, rooms
-from diziner.settings import settings_from
+from diziner.settings import load_settings, settings_from
 
 _FIXED = "fixed-pilot"  # the variant without which rounds cannot be compared
 _JOINS = "+"
@@ -77,7 +77,10 @@ def run(options: argparse.Namespace) -> None:
     params = settings_from(parse_yaml(base, str(PARAMS)), str(PARAMS)).raw
     changes = {name: joined(name.split(_JOINS), variants, params) for name in dict.fromkeys(options.names)}
     if options.show:
-        sys.stdout.writelines(f"{exp_run_line(change)}\n" for change in changes.values())
+        for name in changes:
+            parts = name.split(_JOINS)
+            line = takeover_command(read_text(PARAMS), changed(base, changes[name]), options.profile, shared, parts)
+            sys.stdout.write(f"{line if options.profile else exp_run_line(_together(shared, parts, variants))}\n")
         return
     for name, change in changes.items():
         if changes_nothing(change, params):
@@ -99,13 +102,16 @@ def run(options: argparse.Namespace) -> None:
         raise last
 
 
+def _together(shared: Sequence[str], parts: Sequence[str], variants: Mapping[str, Mapping[str, Any]]) -> Changes:
+    """Return all changes of params.yaml as one."""
+    return joined([*shared, *parts], variants, load_settings().raw)
+
+
 def _base(profile: str | None, shared: Sequence[str], variants: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the settings that variants are compared with: a profile's or params.yaml, with the shared changes."""
     if profile is not None:
         return profile_text(profile, shared)
-    text = read_text(PARAMS)
-    params = settings_from(parse_yaml(text, str(PARAMS)), str(PARAMS)).raw
-    return changed(text, joined(shared, variants, params))
+    return changed(read_text(PARAMS), joined(shared, variants, load_settings().raw))
 
 
 def _choose(

@@ -45,10 +45,11 @@ REFUSED = {
         "early-stop": "needs 3 rounds",
         "annotators-4": "needs 4 annotators",
         "annotators-8": "needs 8 annotators",
+        "annotators-12": "needs 12 annotators",
+        "annotators-16": "needs 16 annotators",
         "llama-family": "needs at least 2 annotators whose model names 'llama'",
         "supervisor-gpt-5": "supervisor.model.model: no weights of 'gpt-5",
     },
-    "paper": {"llama-family": "needs at least 2 annotators whose model names 'llama'"},
 }
 REFUSED["local"] = REFUSED["embedded"]
 
