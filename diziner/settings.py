@@ -230,6 +230,11 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
             f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
         )
+    if raw["supervisor"].get("method") == "metaprompt" and raw["evidence"]["folder"] != "rounds":
+        raise UserError(
+            f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
+            f"{raw['evidence']['folder']!r}, must be 'rounds'"
+        )
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
         raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")

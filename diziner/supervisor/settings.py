@@ -19,7 +19,8 @@ class SupervisorSettings:
     words of the instructions that stand (None: no limit). No annotator is shown more than `max_words` words of
     instructions, no example is longer than `max_example_words`. `specific_for_all` diagnoses the coalition's
     annotators too. `update_goal` lets phase 3 rewrite the goal; without `show_goal`
-    the supervisor is not told it.
+    the supervisor is not told it. `method`: disagreements, or metaprompt (a rival: it is shown the guideline and the
+    documents' texts, and nothing of what annotators made of them).
 
     `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
     documents did not fall under it). `stop_below`: a change of agreement smaller than this ends refinement
@@ -42,6 +43,7 @@ class SupervisorSettings:
     stop_below: float | None = None
     drop_worst_margin: float | None = None
     drop_worst_keep: int = 4
+    method: str = "disagreements"
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:

@@ -90,11 +90,13 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "instructions": {"one": 0, "limit": 2, "annotator": None, "standing": True, "no_entity": "no entity"},
     "goal": {},
     "integration": {"annotator": None, "max_change": 0.5},
+    "metaprompt": {"limit": 2, "standing": True, "no_entity": "no entity"},
 }
 CHOICES = {
     "patterns": {"covered_by": ["", "C1.1"]},
     "instructions": {"replaces": [""], "annotation": ["person", "no entity"]},
     "integration": {"candidate": ["C2.1"], "target": ["", "C1.1"], "parent": ["", "C1.1"]},
+    "metaprompt": {"replaces": [""], "annotation": ["person", "no entity"]},
 }
 
 
