@@ -14,8 +14,7 @@ from diziner.records.usage import write_usage
 from diziner.settings import load_settings
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
-from diziner.supervisor.metaprompt import improve
-from diziner.supervisor.refine import refine
+from diziner.supervisor.method import refine_by_method
 
 
 def main() -> None:
@@ -31,12 +30,14 @@ def main() -> None:
     evidence = evidence_from_json(disagreements, read_text(shown / "report.md"), guideline.types, folder == "gold")
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
-    start = starting_point(guideline, agreement, record, settings.supervisor)
-    asker, label = asker_for(settings, room), f"{room.name} round {number}, supervisor:"
-    if settings.supervisor.method == "metaprompt":
-        refinement = improve(start, read_documents(room.pilot(number - 1)), settings.supervisor, asker, label)
-    else:
-        refinement = refine(start, evidence, settings.supervisor, asker, label)
+    refinement = refine_by_method(
+        starting_point(guideline, agreement, record, settings.supervisor),
+        evidence,
+        read_documents(room.pilot(number - 1)),
+        settings.supervisor,
+        asker_for(settings, room),
+        f"{room.name} round {number}, supervisor:",
+    )
     check(refinement.record, "refinement", "refinement.json")
     save_guideline(room.guideline(number), refinement.guideline)
     write_json(room.round(number) / "refinement.json", refinement.record)

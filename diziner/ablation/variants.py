@@ -44,6 +44,8 @@ def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapp
         changes["annotator_pool"] = _pool(name, entry["pool"], params)
     if "rounds" in entry:
         changes |= _rounds(entry["rounds"])
+    if entry.get("sampled"):
+        changes["selection.sampled"] = list(params["annotator_pool"])
     if entry.get("gold"):
         changes["evidence.folder"] = "gold"
         changes["evidence.gold_rounds"] = [step["prev"] for step in params["refinements"]]

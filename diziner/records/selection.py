@@ -20,7 +20,8 @@ class Selection:
     """The label-free choice: round by overall agreement, annotator by its mean agreement in that round.
 
     `settings` are the chosen annotator's, so that `predict` depends on nothing else. `voters` are the round's
-    coalition where its vote predicts, else empty.
+    coalition where its vote predicts, else empty. `scores`: those that took the place of agreement, by round and
+    annotator; empty where agreement chose.
     """
 
     round: int
@@ -29,10 +30,15 @@ class Selection:
     overall: Mapping[int, float]  # round -> overall agreement
     mean: Mapping[str, float]  # annotator -> mean agreement in the chosen round
     voters: Mapping[str, Voter] = field(default_factory=dict)
+    scores: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 def selection_to_json(selection: Selection) -> dict[str, Any]:
     """Return selection.json."""
+    scores = {
+        str(number): {name: round(value, 9) for name, value in sorted(own.items())}
+        for number, own in sorted(selection.scores.items())
+    }
     return {
         "round": selection.round,
         "annotator": selection.annotator,
@@ -43,7 +49,7 @@ def selection_to_json(selection: Selection) -> dict[str, Any]:
             name: {"weight": round(voter.weight, 9), "settings": dict(voter.settings)}
             for name, voter in sorted(selection.voters.items())
         },
-    }
+    } | ({"scores": scores} if scores else {})
 
 
 def selection_from_json(value: Mapping[str, Any]) -> Selection:
@@ -55,4 +61,5 @@ def selection_from_json(value: Mapping[str, Any]) -> Selection:
         {int(number): agreement for number, agreement in value["overall"].items()},
         value["mean"],
         {name: Voter(**voter) for name, voter in value["voters"].items()},
+        {int(number): own for number, own in value.get("scores", {}).items()},
     )

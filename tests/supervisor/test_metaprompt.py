@@ -9,15 +9,16 @@ from dataclasses import replace
 import pytest
 import yaml
 from projects import ROOT, Project
-from stage_runs import read, rows, run_rounds, use_variants
+from stage_runs import read, rows, run_predictions, run_rounds, standing_in, use_variants
 
+from diziner.commands.plan import plan
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.guideline.file import load_guideline
 from diziner.prompting.request import ModelSettings, Outcome, Request, Response
 from diziner.records.documents import Document
 from diziner.records.guideline import Guideline
-from diziner.settings import settings_from
+from diziner.settings import load_settings, settings_from
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.metaprompt import improve
 from diziner.supervisor.refine import Refinement
@@ -113,6 +114,9 @@ def test_in_the_pipeline_no_disagreement_reaches_it(make_project: Callable[..., 
     names = yaml.safe_load((project.folder / "params.yaml").read_text())["annotator_pool"]
     assert "«" not in text and not any(name in text for name in names)
     assert [phase["phase"] for phase in read(project, "rounds/r1/refinement.json")["phases"]] == ["metaprompt"]
+    run_predictions(project)
+    with standing_in(project):
+        assert sum(line.calls for line in plan(["conll2003"], load_settings())) == 0
 
 
 def test_it_does_not_go_with_supervision_by_gold() -> None:
