@@ -218,7 +218,7 @@ def test_rivals_are_paired_with_the_settings_as_they_are_in_agreement_and_f1(riv
     # Same disagreements, same supervisor: the same guidelines, among which glape's rule alone is another.
     assert selections["glape"]["overall"] == selections[BASE]["overall"] != selections["metaprompt"]["overall"]
     told = [str(request["messages"]) for _, request, _ in rows(project) if request["model"] == "scripted-supervisor"]
-    assert sum("without anybody's annotations" in text for text in told) == 1
+    assert sum("documents of the kind that the annotators label, without" in text for text in told) == 1
 
 
 def test_the_choice_says_what_why_and_how_to_take_it_over_and_is_read_again(rivals: tuple[Project, str]) -> None:
