@@ -196,6 +196,14 @@ class Room:
         """Return what an annotator's answers in a round took."""
         return self.round(number) / "usage" / f"{annotator}.jsonl"
 
+    def sample(self, number: int, annotator: str, sample: int) -> Path:
+        """Return one of an annotator's repeated answers to a round's documents, for selection by GLaPE."""
+        return self.round(number) / "samples" / annotator / f"{sample}.jsonl"
+
+    def sample_usage(self, number: int, annotator: str) -> Path:
+        """Return what an annotator's repeated answers in a round took."""
+        return self.round(number) / "samples" / annotator / "usage.jsonl"
+
     def refinement_usage(self, number: int) -> Path:
         """Return what the supervisor's answers took that led to a round."""
         return self.round(number) / "refinement.usage.jsonl"
@@ -208,10 +216,11 @@ class Room:
         """Test predictions under the selected round's guideline (`selected`) or round 0's (`initial`)."""
         return self.folder / "final" / f"predictions.{guideline}.jsonl"
 
-    def usage_files(self, rounds: Iterable[int], pool: Sequence[str]) -> list[Path]:
-        """Return the usage behind all outputs of the rounds and annotators."""
+    def usage_files(self, rounds: Iterable[int], pool: Sequence[str], sampled: Sequence[str] = ()) -> list[Path]:
+        """Return the usage behind all outputs of the rounds and annotators; `sampled` are those that answer again."""
         numbers = list(rounds)
         asked = [self.usage(number, name) for number in numbers for name in pool]
+        asked += [self.sample_usage(number, name) for number in numbers for name in sampled]
         refined = [self.refinement_usage(number) for number in numbers if number]
         return asked + refined + [self.prediction_usage(name) for name in GUIDELINES]
 

@@ -36,6 +36,20 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionSettings:
+    """Settings of the label-free choice (params `selection`).
+
+    `predictor`: annotator or coalition. `rule`: agreement, or glape (a rival: self- and mutual consistency of what
+    each of `sampled` answers `samples` times at `temperature`)."""
+
+    predictor: str
+    sampled: tuple[str, ...] = ()
+    rule: str = "agreement"
+    samples: int = 5
+    temperature: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class ScoringSettings:
     """Bootstrap intervals: how many resamples, drawn with which seed."""
 
@@ -122,10 +136,15 @@ class Settings:
     def scoring(self) -> ScoringSettings:
         return ScoringSettings(**self.raw["scoring"])
 
+    @cached_property
+    def selection(self) -> SelectionSettings:
+        entry = self.raw["selection"]
+        return SelectionSettings(**{**entry, "sampled": tuple(entry["sampled"])})
+
     @property
     def predictor(self) -> str:
         """Kind of predictor: annotator or coalition."""
-        return str(self.raw["selection"]["predictor"])
+        return self.selection.predictor
 
     @property
     def pool(self) -> list[str]:
@@ -235,6 +254,12 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.accept: lines tries instructions on documents that the supervisor has not seen; "
             "disagreement.held_back, how many these are, is 0 or missing, must be at least 1"
         )
+    if raw["supervisor"].get("method") == "metaprompt" and raw["evidence"]["folder"] != "rounds":
+        raise UserError(
+            f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
+            f"{raw['evidence']['folder']!r}, must be 'rounds'"
+        )
+    _selection_fits(raw, path)
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
         raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
@@ -267,6 +292,22 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
                 f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
                 f"there are: {', '.join(known)}"
             )
+
+
+def _selection_fits(raw: Mapping[str, Any], path: str) -> None:
+    """Check what selection by GLaPE needs."""
+    selection, mode = raw["selection"], raw["corpus"]["pilot"]["mode"]
+    strangers = [name for name in selection["sampled"] if name not in raw["annotator_pool"]]
+    if strangers:
+        raise UserError(
+            f"{path}: selection.sampled: {strangers[0]!r} is not in annotator_pool, which is "
+            f"{', '.join(raw['annotator_pool'])}"
+        )
+    if selection.get("rule") == "glape" and (mode != "fixed" or not selection["sampled"]):
+        raise UserError(
+            f"{path}: selection.rule: glape compares guidelines on the same documents by repeated answers: "
+            f"corpus.pilot.mode must be 'fixed' (is {mode!r}), and selection.sampled name annotators of the pool"
+        )
 
 
 def _refinement_fits(entry: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> None:

@@ -16,12 +16,11 @@ from diziner.records.documents import read_documents
 from diziner.records.usage import write_usage
 from diziner.results.refinement_counts import refinement_line, refinement_metrics
 from diziner.settings import load_settings
-from diziner.supervisor.agreed_examples import with_agreed_examples
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
 from diziner.supervisor.line_acceptance import line_trials
-from diziner.supervisor.refine import refine
+from diziner.supervisor.method import refine_by_method
 
 
 def main() -> None:
@@ -43,8 +42,9 @@ def main() -> None:
     asker, label = asker_for(settings, room), f"{room.name} round {number},"
     pool, held_back = [settings.annotator(name) for name in settings.pool], disagreements.get("held_back", ())
     trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
-    refinement = refine(start, evidence, settings.supervisor, asker, f"{label} supervisor:", trials)
-    refinement = with_agreed_examples(refinement, start, annotated, settings.supervisor)
+    refinement = refine_by_method(
+        start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials
+    )
     check(refinement.record, "refinement", "refinement.json")
     save_guideline(room.guideline(number), refinement.guideline)
     write_json(room.round(number) / "refinement.json", refinement.record)

@@ -36,7 +36,8 @@ def main() -> None:
         settings.scoring.bootstrap_samples,
         settings.scoring.seed,
     )
-    models = by_model(row for path in room.usage_files(settings.rounds, settings.pool) for row in read_usage(path))
+    used = room.usage_files(settings.rounds, settings.pool, settings.selection.sampled)
+    models = by_model(row for path in used for row in read_usage(path))
     metrics = final_metrics(scores, read_json(room.selection, "selection"), selected, tokens_of(models))
     check(metrics, "final_metrics", str(room.final_metrics))
     write_json(room.model_usage, [asdict(own) for own in models])

@@ -6,8 +6,10 @@ from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, read_text, write_json, write_text
 from diziner.layout import room_named
 from diziner.pipeline.arguments import stage_arguments
+from diziner.pipeline.glape import glape_scores
 from diziner.pipeline.selection import select
 from diziner.records.agreement import agreement_from_json
+from diziner.records.annotations import read_annotations
 from diziner.records.selection import selection_to_json
 from diziner.settings import load_settings
 
@@ -20,7 +22,19 @@ def main() -> None:
         number: agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement"))
         for number in settings.rounds
     }
-    selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
+    own = settings.selection
+    scores = None
+    if own.rule == "glape":
+        scores = glape_scores(
+            {
+                number: {
+                    name: [read_annotations(room.sample(number, name, sample)) for sample in range(own.samples)]
+                    for name in own.sampled
+                }
+                for number in settings.rounds
+            }
+        )
+    selection = select(agreements, settings.annotator_entries, own.predictor, settings.disagreement.consensus, scores)
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
     write_json(room.selection, chosen)

@@ -9,48 +9,60 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from diziner.ablation.outcome import BASE, COPIES, Results, figures, folder_of
+from diziner.ablation.pilot import PilotRound, read_chosen_round
 from diziner.ablation.projectcopy import cache_folder, copy_project, environment, project_files
 from diziner.ablation.variants import Changes, changed
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.common.files import read_json, read_text
-from diziner.common.rounding import rounded
-from diziner.common.tables import text_table
+from diziner.common.files import read_text
 from diziner.common.yamlfile import parse_yaml, write_yaml
 from diziner.layout import PARAMS, Room
-from diziner.results.document_counts import counts_from_json
-from diziner.scoring.bootstrap import paired_bootstrap
-from diziner.settings import Settings, load_settings, settings_from
+from diziner.settings import Settings, settings_from
 
-BASE = "as it is"  # the settings without a change, which variants are compared with
-COPIES = Path(".ablations")
 _LOCK = COPIES / ".lock"
-
-Results = dict[str, dict[str, Any]]  # variant -> benchmark -> figures
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """`results`: of each variant that ran, the headline figures by benchmark, with `voters` (how many voted, 0
-    for one annotator) and `change` of F1. `failures`: what ended the other variants."""
+    """`results`: of each variant that ran, the headline figures by benchmark, with `voters` (how many voted, 0 for
+    one annotator), `change` of F1 and `agreement_change`, both from the settings as they are. `pilots`: their chosen
+    rounds. `failures`: what ended the other variants."""
 
     results: Results
+    pilots: Mapping[str, Mapping[str, PilotRound]]
     failures: Mapping[str, DizinerError]
 
 
-def ablate(variants: Mapping[str, Changes], benchmarks: Sequence[str], jobs: int) -> Ablation:
+def ablate(
+    base: str, variants: Mapping[str, Changes], benchmarks: Sequence[str], jobs: int, read_only: bool = False
+) -> Ablation:
     """Run the settings as they are and every variant (name -> changes) on the benchmarks, one after another.
 
-    What a variant shares with the project comes from the cache; answers are shared both ways, so that no
-    question is asked twice. The project's own files stay as they are. A variant that fails does not keep the
-    others from running.
-    Errors: UserError for changes that give no valid settings, before anything is copied; the run's own, where
-    the settings as they are fail.
+    `base` is the text of the settings as they are, a params.yaml. What a variant shares with the project comes from the
+    cache; answers are shared both ways, so that no question is asked twice. The project's own files stay as they are.
+    A variant that fails does not keep the others from running. `read_only`: nothing runs, an earlier run's results are
+    read.
+    Errors: UserError for changes that give no valid settings, before anything is copied, and for results that are not
+    there or not of these settings; the run's own, where the settings as they are fail.
     """
-    texts = {name: _params(name, changes) for name, changes in {BASE: {}, **variants}.items()}
+    texts = {name: params_text(base, name, changes) for name, changes in {BASE: {}, **variants}.items()}
     places = [Room(name) for name in benchmarks]
+    failures = {} if read_only else _run_all(texts, places, jobs)
     results: Results = {}
+    pilots: dict[str, dict[str, PilotRound]] = {}
+    for name, text in texts.items():
+        if name not in failures:
+            _refuse_other_results(name, text, places)
+            settings = _settings(text, name)
+            pilots[name] = {room.name: read_chosen_round(folder_of(name), room, settings.pool) for room in places}
+            results[name] = {room.name: figures(name, room, pilots, settings) for room in places}
+    return Ablation(results, pilots, failures)
+
+
+def _run_all(texts: Mapping[str, str], places: Sequence[Room], jobs: int) -> dict[str, DizinerError]:
+    """Run settings (name -> params.yaml) in copies of the project; return what ended those that failed."""
     failures: dict[str, DizinerError] = {}
     with _alone() as lock:
         files, cache = project_files(places), cache_folder()
@@ -60,50 +72,30 @@ def ablate(variants: Mapping[str, Changes], benchmarks: Sequence[str], jobs: int
             copy_project(folder, files, cache)
             write_yaml(folder / PARAMS, text)
             try:
-                _reproduce(folder, name, benchmarks, jobs, lock)
+                _reproduce(folder, name, [room.name for room in places], jobs, lock)
             except DizinerError as error:
                 if name == BASE:
                     raise
                 failures[name] = error
-                continue
-            results[name] = {room.name: _figures(name, room) for room in places}
-    return Ablation(results, failures)
+    return failures
 
 
-def folder_of(variant: str) -> Path:
-    """Return where a variant runs."""
-    return COPIES / variant.replace(" ", "_")  # no variant's name has a _
+def _refuse_other_results(name: str, text: str, places: Sequence[Room]) -> None:
+    """Raise UserError if a variant's folder lacks results of these settings."""
+    folder = folder_of(name)
+    written = folder / PARAMS
+    if not written.is_file():
+        raise UserError(f"{folder}: {name!r} has not run; leave out --read to run it")
+    if read_text(written) != text:
+        raise UserError(f"{written}: {name!r} ran with other settings; leave out --read to run it anew")
+    missing = [room.final_metrics for room in places if not (folder / room.final_metrics).is_file()]
+    if missing:
+        raise UserError(f"{folder / missing[0]}: is not there; leave out --read to run {name!r} to its end")
 
 
-def result_table(results: Results) -> str:
-    """Return a row for each benchmark and variant, with the change of F1 from the settings as they are.
-
-    The change is on the same test documents, by whichever annotator and round each run selected.
-    """
-    rows = []
-    for benchmark in results[BASE]:
-        for name, found in results.items():
-            row = found[benchmark]
-            f1, change = row["f1"], row["change"]
-            chosen = f"vote of {row['voters']}" if row["voters"] else row["annotator"]
-            rows.append(
-                (
-                    benchmark,
-                    name,
-                    f"{row['agreement_first']:.3f} -> {row['agreement_last']:.3f}",
-                    f"{chosen}, round {row['round']}",
-                    "no gold" if f1 is None else f"{f1:.3f} [{row['f1_low']:.3f}, {row['f1_high']:.3f}]",
-                    f"{change['difference']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]" if change else "",
-                    str(row["documents"]),
-                )
-            )
-    head = ("benchmark", "variant", "agreement", "selected", "strict span F1, 95 %", "change, 95 %", "n")
-    return text_table(head, rows)
-
-
-def _params(name: str, changes: Changes) -> str:
+def params_text(base: str, name: str, changes: Changes) -> str:
     """Return the text of a variant's params.yaml, checked."""
-    text = changed(read_text(PARAMS), changes)
+    text = changed(base, changes)
     settings = _settings(text, name)
     # A copy is two folders further down.
     local = settings.local_dir
@@ -147,23 +139,3 @@ def _reproduce(folder: Path, name: str, benchmarks: Sequence[str], jobs: int, lo
     if code:
         kind = {2: UserError, 3: ProviderError}.get(code, DizinerError)
         raise kind(f"variant {name}: its run in {folder} failed with exit code {code}")
-
-
-def _figures(name: str, room: Room) -> dict[str, Any]:
-    folder = folder_of(name)
-    figures: dict[str, Any] = read_json(folder / room.final_metrics, "final_metrics")
-    voters = read_json(folder / room.selection, "selection")["voters"]
-    return figures | {"voters": len(voters), "change": None if name == BASE else _change(folder, room)}
-
-
-def _change(folder: Path, room: Room) -> dict[str, float] | None:
-    """Return the change of F1 from the settings as they are, paired by document; None if documents or gold differ."""
-    before, after = (
-        counts_from_json(read_json(copy / room.document_counts, "document_counts")).selected
-        for copy in (folder_of(BASE), folder)
-    )
-    if not after.ids or before.ids != after.ids or (before.counts[:, 2] != after.counts[:, 2]).any():
-        return None
-    scoring = load_settings().scoring
-    found = paired_bootstrap(after.counts, before.counts, scoring.bootstrap_samples, seed=scoring.seed)
-    return {key: rounded(getattr(found, key)) for key in ("difference", "low", "high")}

@@ -44,6 +44,8 @@ def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapp
         changes["annotator_pool"] = _pool(name, entry["pool"], params)
     if "rounds" in entry:
         changes |= _rounds(entry["rounds"])
+    if entry.get("sampled"):
+        changes["selection.sampled"] = list(params["annotator_pool"])
     if entry.get("gold"):
         changes["evidence.folder"] = "gold"
         changes["evidence.gold_rounds"] = [step["prev"] for step in params["refinements"]]
@@ -126,13 +128,15 @@ def _rounds(count: int) -> dict[str, Any]:
 
 
 def _pool(name: str, pool: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
-    names = list(params["annotator_pool"])
+    names, known = list(params["annotator_pool"]), params["annotators"]
     if "model" in pool:
-        part = pool["model"].casefold()
-        chosen = [n for n in params["annotators"] if part in params["annotators"][n]["model"].casefold()]
+        part, family = pool["model"].casefold(), pool.get("names", ())
+        by_model = [n for n in known if part in known[n]["model"].casefold()]
+        chosen = list(family) if family and all(n in known for n in family) else by_model
         wanted = f"at least 2 annotators whose model names {pool['model']!r}"
     else:
-        chosen = names[: pool["first"]] if len(names) >= pool["first"] else []
+        all_of_them = [*names, *(n for n in pool.get("more", ()) if n in known and n not in names)]
+        chosen = all_of_them[: pool["first"]] if len(all_of_them) >= pool["first"] else []
         wanted = f"{pool['first']} annotators"
     if len(chosen) < 2:
         raise UserError(f"variant {name}: needs {wanted}; annotator_pool is {', '.join(names)}")

@@ -67,7 +67,7 @@ def used_keys(room: Room, settings: Settings) -> Iterable[str]:
 
     Errors: UserError with the path of an output that is missing.
     """
-    for path in room.usage_files(settings.rounds, settings.pool):
+    for path in room.usage_files(settings.rounds, settings.pool, settings.selection.sampled):
         yield from (row.key for row in read_usage(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from diziner.records.agreement import Agreement
@@ -14,6 +15,7 @@ def select(
     settings: Mapping[str, Mapping[str, Any]],
     predictor: str = "annotator",
     consensus: str = "io",
+    scores: Mapping[int, Mapping[str, Fraction]] | None = None,
 ) -> Selection:
     """Choose the round of the highest overall agreement, in it the annotator of the highest mean agreement.
 
@@ -21,13 +23,18 @@ def select(
     somebody was left out would win by that alone. `overall` of the selection is the agreement so compared.
     Ties go to the earlier round (fewer instructions) and to the first name, so that the choice is defined.
     `agreements` maps round -> agreement, `settings` annotator -> its entry of params. `predictor`: annotator, or
-    coalition for the weighted vote of the chosen round's coalition, which votes by `consensus` (io or bio).
+    coalition for the weighted vote of the chosen round's coalition, which votes by `consensus` (io or bio). `scores`
+    (round -> annotator -> score, the same annotators in every round; `diziner.pipeline.glape`) take the place of
+    agreement where they are given.
     """
     everywhere = set.intersection(*(set(agreement.annotators) for agreement in agreements.values()))
     overall = {k: agreement.among(everywhere) for k, agreement in agreements.items()}
     number = min(overall, key=lambda k: (-overall[k], k))
+    if scores is not None:
+        number = min(scores, key=lambda k: (-sum(scores[k].values(), Fraction(0)), k))
     chosen = agreements[number]
-    annotator = min(chosen.mean, key=lambda name: (-chosen.mean[name], name))
+    by_annotator: Mapping[str, float | Fraction] = chosen.mean if scores is None else scores[number]
+    annotator = min(by_annotator, key=lambda name: (-by_annotator[name], name))
     members = chosen.coalition if predictor == "coalition" else ()
     return Selection(
         number,
@@ -37,4 +44,5 @@ def select(
         mean=dict(chosen.mean),
         voters={name: Voter(chosen.weights[name], settings[name]) for name in sorted(members)},
         consensus=consensus,
+        scores={k: {name: float(score) for name, score in own.items()} for k, own in (scores or {}).items()},
     )

@@ -20,7 +20,8 @@ class Selection:
     """The label-free choice: round by overall agreement, annotator by its mean agreement in that round.
 
     `settings` are the chosen annotator's, so that `predict` depends on nothing else. `voters` are the round's
-    coalition where its vote predicts, else empty; `consensus` is how they vote (io or bio, as in params).
+    coalition where its vote predicts, else empty; `consensus` is how they vote (io or bio, as in params). `scores`:
+    those that took the place of agreement, by round and annotator; empty where agreement chose.
     """
 
     round: int
@@ -30,10 +31,15 @@ class Selection:
     mean: Mapping[str, float]  # annotator -> mean agreement in the chosen round
     voters: Mapping[str, Voter] = field(default_factory=dict)
     consensus: str = "io"
+    scores: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 def selection_to_json(selection: Selection) -> dict[str, Any]:
     """Return selection.json."""
+    scores = {
+        str(number): {name: round(value, 9) for name, value in sorted(own.items())}
+        for number, own in sorted(selection.scores.items())
+    }
     return {
         "round": selection.round,
         "annotator": selection.annotator,
@@ -45,7 +51,7 @@ def selection_to_json(selection: Selection) -> dict[str, Any]:
             for name, voter in sorted(selection.voters.items())
         },
         "consensus": selection.consensus,
-    }
+    } | ({"scores": scores} if scores else {})
 
 
 def selection_from_json(value: Mapping[str, Any]) -> Selection:
@@ -58,4 +64,5 @@ def selection_from_json(value: Mapping[str, Any]) -> Selection:
         value["mean"],
         {name: Voter(**voter) for name, voter in value["voters"].items()},
         value.get("consensus", "io"),  # files of before the setting lack it
+        {int(number): own for number, own in value.get("scores", {}).items()},
     )

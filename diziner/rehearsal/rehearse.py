@@ -12,21 +12,21 @@ from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
+from diziner.pipeline.glape import glape_scores, sampling
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
 from diziner.records.agreement import Agreement, agreement_from_json, agreement_to_json
-from diziner.records.annotations import taking_part
+from diziner.records.annotations import Annotation, taking_part
 from diziner.records.documents import Document, read_documents
 from diziner.records.gold import gold_of
 from diziner.records.guideline import Guideline
 from diziner.rehearsal.asker import Rehearser
 from diziner.settings import Settings
-from diziner.supervisor.agreed_examples import with_agreed_examples
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
 from diziner.supervisor.line_acceptance import line_trials
-from diziner.supervisor.refine import refine
+from diziner.supervisor.method import refine_by_method
 
 
 def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
@@ -39,6 +39,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     types = load_card(room.folder).types
     guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0))}
     agreements: dict[int, Agreement] = {}
+    samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]
     evidence = record = annotated = None
     held_back: Sequence[str] = ()
@@ -48,8 +49,9 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
             before = guidelines[number - 1]
             start = starting_point(before, agreements[number - 1], record, settings.supervisor)
             trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
-            refinement = refine(start, evidence, settings.supervisor, asker, f"{label} supervisor:", trials)
-            refinement = with_agreed_examples(refinement, start, annotated, settings.supervisor)
+            refinement = refine_by_method(
+                start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials
+            )
             guidelines[number], record = refinement.guideline, refinement.record
         guideline = guidelines[number]
         documents = _prepared(room, room.pilot(number))
@@ -58,6 +60,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
             label = f"{room.name} round {number}, {name}"
             made = annotate(documents, guideline, settings.annotator(name), asker, label, settings.answers)
             annotations[name] = made.annotations
+        samples[number] = _sampled(room, number, documents, guideline, settings, asker)
         taken = taking_part(annotations)
         analysis = analyse(documents, taken, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
@@ -67,10 +70,34 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
             analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
         held_back = analysis.held_back
         evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
-    selection = select(agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus)
+    scores = glape_scores(samples) if settings.selection.rule == "glape" else None
+    selection = select(
+        agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus, scores
+    )
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", settings.answers)
+
+
+def _sampled(
+    room: Room, number: int, documents: Sequence[Document], guideline: Guideline, settings: Settings, asker: Rehearser
+) -> dict[str, list[list[Annotation]]]:
+    """Return the repeated answers of a round, as the stage resample asks for them."""
+    own = settings.selection
+    return {
+        name: [
+            annotate(
+                documents,
+                guideline,
+                sampling(settings.annotator(name), sample, own.temperature),
+                asker,
+                f"{room.name} round {number}, {name}, sample {sample}",
+                settings.answers,
+            ).annotations
+            for sample in range(own.samples)
+        ]
+        for name in own.sampled
+    }
 
 
 def _prepared(room: Room, path: Path) -> Sequence[Document]:

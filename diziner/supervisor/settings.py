@@ -20,7 +20,8 @@ class SupervisorSettings:
     instructions, no example is longer than `max_example_words`; one call shows about `max_evidence_tokens` of
     disagreements at most (batch all). `specific_for_all` diagnoses the coalition's
     annotators too. `update_goal` lets phase 3 rewrite the goal; without `show_goal`
-    the supervisor is not told it.
+    the supervisor is not told it. `method`: disagreements, or metaprompt (a rival: it is shown the guideline and the
+    documents' texts, and nothing of what annotators made of them).
 
     `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
     documents did not fall under it), or lines (each new instruction is tried alone on the documents held back, and kept
@@ -55,6 +56,7 @@ class SupervisorSettings:
     examples_shown: int = 4
     examples_words: int = 40
     examples_agreement: float = 0.5
+    method: str = "disagreements"
 
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:

@@ -20,7 +20,8 @@ import yaml
 from projects import ROOT, Project
 from stage_runs import BENCHMARK, answers, read, rows, use_variants
 
-from diziner.ablation.run import BASE, COPIES, folder_of
+from diziner.ablation.outcome import BASE, COPIES, folder_of
+from diziner.ablation.profiles import profile_text
 from diziner.ablation.variants import (
     changed,
     changes_nothing,
@@ -30,8 +31,8 @@ from diziner.ablation.variants import (
     load_variants,
     overrides,
 )
-from diziner.commands.use import profile_text
 from diziner.common.errors import UserError
+from diziner.common.files import check
 from diziner.settings import settings_from
 
 VARIANTS = load_variants(ROOT / "diziner/ablation/variants.yaml")
@@ -45,10 +46,11 @@ REFUSED = {
         "early-stop": "needs 3 rounds",
         "annotators-4": "needs 4 annotators",
         "annotators-8": "needs 8 annotators",
+        "annotators-12": "needs 12 annotators",
+        "annotators-16": "needs 16 annotators",
         "llama-family": "needs at least 2 annotators whose model names 'llama'",
         "supervisor-gpt-5": "supervisor.model.model: no weights of 'gpt-5",
     },
-    "paper": {"llama-family": "needs at least 2 annotators whose model names 'llama'"},
 }
 REFUSED["local"] = REFUSED["embedded"]
 
@@ -188,6 +190,69 @@ def test_the_copies_are_no_part_of_the_project_s_pipeline(ablated: Ablated) -> N
     project, *_ = ablated
     assert (project.folder / folder_of("no-goal") / f"data/{BENCHMARK}/dvc.yaml").is_file()
     assert str(COPIES) not in project.dvc("stage", "list", "--all", "--name-only").stdout
+
+
+@pytest.fixture(scope="module")
+def rivals(ablated: Ablated) -> tuple[Project, str]:
+    """Both rivals beside the settings as they are, on one fixed pilot set, and a choice among the three."""
+    project, *_ = ablated
+    return project, project.diziner(*RIVALS, "-j", "2").stdout
+
+
+RIVALS = ("ablate", "metaprompt", "glape", "--choose", "--benchmark", BENCHMARK, "--json")
+
+
+def test_rivals_are_paired_with_the_settings_as_they_are_in_agreement_and_f1(rivals: tuple[Project, str]) -> None:
+    project, printed = rivals
+    found = json.loads(printed)["results"]
+    assert set(found) == {BASE, "metaprompt", "glape"}
+    assert found[BASE][BENCHMARK]["change"] is found[BASE][BENCHMARK]["agreement_change"] is None
+    for name in ("metaprompt", "glape"):
+        for change in (found[name][BENCHMARK]["change"], found[name][BENCHMARK]["agreement_change"]):
+            assert change["low"] <= change["difference"] <= change["high"]
+    selections = {
+        name: json.loads((project.folder / folder_of(name) / f"data/{BENCHMARK}/final/selection.json").read_text())
+        for name in found
+    }
+    assert "scores" in selections["glape"] and "scores" not in selections[BASE]
+    # Same disagreements, same supervisor: the same guidelines, among which glape's rule alone is another.
+    assert selections["glape"]["overall"] == selections[BASE]["overall"] != selections["metaprompt"]["overall"]
+    told = [str(request["messages"]) for _, request, _ in rows(project) if request["model"] == "scripted-supervisor"]
+    assert sum("documents of the kind that the annotators label, without" in text for text in told) == 1
+
+
+def test_the_choice_says_what_why_and_how_to_take_it_over_and_is_read_again(rivals: tuple[Project, str]) -> None:
+    project, printed = rivals
+    choice = json.loads(printed)["choice"]
+    check(choice, "choice", "--json")
+    assert choice["chosen"] in choice["candidates"] and choice["plainest"] == next(
+        name for name, own in choice["candidates"].items() if own["change"] is None
+    )
+    assert choice["documents"] == {BENCHMARK: 6} and len(choice["annotators"][BENCHMARK]) == 3
+    assert choice["command"].startswith("dvc exp run -S ++corpus.pilot.mode=fixed")
+    again = project.diziner_here(*RIVALS, "--read")
+    assert (again.stdout, again.stderr) == (printed, "")
+    lines = project.diziner_here(*RIVALS[:-1], "--read").stdout.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["configuration", "-" * len(lines[1])]
+    assert lines[-2] == f"chosen: {choice['chosen']}: {choice['reason']}"
+    assert lines[-1] == f"to take it over: {choice['command']}"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["metaprompt", "glape", "--read"], ".ablations/as_it_is/params.yaml: 'as it is' ran with other settings; "),
+        (["stable", "--choose", "--read"], ".ablations/stable: 'stable' has not run; leave out --read to run it"),
+        (["documents-15", "--choose"], "'documents-15': has another section corpus than 'as it is'; agreement is "),
+    ],
+)
+def test_what_cannot_be_read_or_compared_is_said_before_anything_runs(
+    rivals: tuple[Project, str], words: list[str], expected: str
+) -> None:
+    project, _ = rivals
+    done = project.diziner_here("ablate", *words, "--benchmark", BENCHMARK, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"error: {expected}") and done.stderr.count("\n") == 1
 
 
 def command(*words: str) -> list[str]:

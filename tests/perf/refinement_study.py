@@ -38,12 +38,11 @@ from diziner.records.guideline import Guideline, Instruction
 from diziner.results.refinement_counts import refinement_line
 from diziner.scoring.bootstrap import document_counts, paired_bootstrap
 from diziner.settings import Settings, load_settings
-from diziner.supervisor.agreed_examples import with_agreed_examples
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.line_acceptance import line_trials
-from diziner.supervisor.refine import refine
+from diziner.supervisor.method import refine_by_method
 from diziner.supervisor.settings import SupervisorSettings
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +52,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "person": {},
     "supervisor": {},
     "supervisor, lines accepted": {"accept": "lines"},
+    "metaprompt": {"method": "metaprompt"},
     "examples fixed": {**NO_LINES, "examples": "fixed"},
     "examples similar": {**NO_LINES, "examples": "similar"},
     "supervisor and examples similar": {"examples": "similar"},
@@ -117,8 +117,7 @@ def refined_by(
     pool = [settings.annotator(name) for name in settings.pool]
     held = [document.id for document in bench.pilot[1::2]]
     trials = line_trials(supervisor, held, round_zero, pool, asker, label, settings.answers)
-    found = refine(beginning, evidence, supervisor, asker, label, trials)
-    found = with_agreed_examples(found, beginning, round_zero, supervisor)
+    found = refine_by_method(beginning, evidence, round_zero, supervisor, asker, label, trials)
     return found.guideline, refinement_line(found.record)
 
 

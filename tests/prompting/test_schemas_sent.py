@@ -91,6 +91,7 @@ VARIABLES: dict[str, dict[str, dict[str, Any]]] = {
         "instructions": {"standing": True, "no_entity": "no entity"},
         "goal": {},
         "integration": {"annotator": None, "max_change": 0.5},
+        "metaprompt": {"limit": 2, "standing": True, "no_entity": "no entity"},
     },
     "all": {
         "patterns": {"limit": 2, "standing": True, "gold": False},
@@ -102,6 +103,7 @@ VARIABLES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "goal": {},
         "integration": {"words": 9, "change_words": 3, "max_words": None},
+        "metaprompt": {"limit": 2, "standing": True, "type": "person"},
     },
 }
 CHOICES = {
@@ -120,6 +122,7 @@ CHOICES = {
         "after": ["", "first"],
         "line": ["C1.1"],
     },
+    "metaprompt": {"replaces": [""], "annotation": ["person", "no entity"]},
 }
 
 
