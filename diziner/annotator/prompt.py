@@ -25,7 +25,8 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
     """Return the conversation that asks for one document's mentions.
 
     plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
-    its example sentences as a user turn answered by the assistant, then the document.
+    its example sentences as a user turn answered by the assistant, then the document. Without the examples from
+    agreement, which differ by document (`diziner.annotator.agreed_examples`).
     """
     return about(document, opening(guideline, annotator))
 
