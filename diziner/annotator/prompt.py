@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from diziner.annotator.parted import PARTED, answer_of, parted_task
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.guideline.file import worked_examples
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
 from diziner.prompting.templates import render
-from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType, Guideline
 
@@ -24,28 +23,33 @@ _MOST_MENTIONS = 40
 def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
     """Return the conversation that asks for one document's mentions.
 
-    plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
-    its example sentences as a user turn answered by the assistant, then the document.
+    plain: one user message, guideline then document; with prompt v2 the guideline as system message, then the document.
+    few_shot: the guideline as system message, then each of its example sentences as a user turn answered by the
+    assistant, then the document.
     """
     return about(document, opening(guideline, annotator))
 
 
 def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
     """Return what the conversations about all documents begin with; worked out once, it is most of the work."""
-    task = render(
-        f"annotator/{annotator.prompt}",
-        goal=guideline.goal if show_goal else None,
-        types=guideline.types,
-        common=guideline.common,
-        specific=guideline.specific.get(annotator.name, ()),
-    )
-    if annotator.style == "plain":
-        return (Message("user", task),)
+    goal, plain, parted = guideline.goal if show_goal else None, annotator.style == "plain", annotator.prompt in PARTED
+    if parted:
+        task = parted_task(annotator.prompt, guideline, goal, annotator.name, with_sentence=plain)
+    else:
+        task = render(
+            f"annotator/{annotator.prompt}",
+            goal=goal,
+            types=guideline.types,
+            common=guideline.common,
+            specific=guideline.specific.get(annotator.name, ()),
+        )
+    if plain:
+        return (Message("system" if parted else "user", task),)
     turns = [Message("system", task)]
     names = {t.label: t.name for t in guideline.types}
     for tokens, spans in worked_examples(guideline):
         turns.append(Message("user", _document(" ".join(tokens))))
-        turns.append(Message("assistant", _answer(tokens, spans, names)))
+        turns.append(Message("assistant", answer_of(tokens, spans, names)))
     return tuple(turns)
 
 
@@ -92,8 +96,3 @@ def answer_schema(types: Sequence[EntityType], structured: str, tokens: int) -> 
 def _document(text: str) -> str:
     # A document cannot close its section: the closing tag inside it loses its shape.
     return render("annotator/document.v1", text=text.replace("</document", "< /document"))
-
-
-def _answer(tokens: Sequence[str], spans: Sequence[Span], names: dict[str, str]) -> str:
-    entities = [{"text": " ".join(tokens[s.start : s.end]), "type": names[s.type]} for s in spans]
-    return json.dumps({"entities": entities}, ensure_ascii=False)

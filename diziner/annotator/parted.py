@@ -1,0 +1,127 @@
+"""Prompt v2, for hosted models: the whole guideline is the system message, the document alone the user's.
+
+Providers keep the beginning that many prompts share, so all that is the same for all documents stands before them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from diziner.guideline.file import all_instructions, worked_examples
+from diziner.prompting.templates import render
+from diziner.records.annotations import Span
+from diziner.records.guideline import EntityType, Example, Goal, Guideline
+
+PARTED = ("annotate.v2",)  # templates that are a system message; others are all of one user message
+
+_IN_BRACKETS = re.compile(r"\[[^\[\]|]+\|[^\[\]|]+\]")
+_REMARK = re.compile(r"\s\(\S[^()]*\)$")  # "hepatic (adjective)"; brackets that are tokens belong to the example
+_TYPES_IN_MADE_UP = 3
+
+
+class Worked(NamedTuple):
+    """Worked sentence: its text, the text with mentions in brackets, and the answer that is asked for."""
+
+    text: str
+    mentions: str
+    answer: str
+
+
+def parted_task(template: str, guideline: Guideline, goal: Goal | None, annotator: str, with_sentence: bool) -> str:
+    """Return the system message; `with_sentence` adds a worked sentence to it, for conversations without earlier
+    turns."""
+    return render(
+        f"annotator/{template}",
+        goal=goal,
+        types=guideline.types,
+        labels=labels_to_tell(guideline),
+        common=guideline.common,
+        specific=guideline.specific.get(annotator, ()),
+        shown_example=shown_example,
+        worked=worked_sentence(guideline) if with_sentence else None,
+    )
+
+
+def labels_to_tell(guideline: Guideline) -> dict[str, str]:
+    """Return the labels that differ from their types' names, by name, if anything that annotators read uses one.
+
+    `Philip Morris (the company: ORG)` says nothing to who knows of organizations only. If one is used, all are told:
+    a type without its label beside others with theirs would seem to have none.
+    """
+    labels = {t.name: t.label for t in guideline.types if t.label.casefold() != t.name.casefold()}
+    alternatives = "|".join(re.escape(label) for label in sorted(labels.values(), key=len, reverse=True))
+    used = labels and any(re.search(rf"(?<!\w)(?:{alternatives})(?!\w)", text) for text in _texts(guideline))
+    return labels if used else {}
+
+
+def shown_example(example: Example) -> str:
+    """Return an instruction's example as annotators are shown it: its text with the mentions in brackets if the record
+    has them so, else the text and what it is annotated as.
+
+    >>> shown_example(Example("said Amina Muhammad", "said [Amina Muhammad|person]", "a name"))
+    'said [Amina Muhammad|person] (a name)'
+    >>> shown_example(Example("Ajax won", "organization")), shown_example(Example("the team won", "the team won"))
+    ('"Ajax won" -> organization', '"the team won" -> no mention')
+    """
+    nothing = example.annotation.strip() in {"", example.text.strip()}
+    bracketed = _IN_BRACKETS.search(example.annotation) is not None
+    annotated = f'"{example.text}" -> {"no mention" if nothing else example.annotation}'
+    line = example.annotation if bracketed else annotated
+    return f"{line} ({example.explanation})" if example.explanation else line
+
+
+def worked_sentence(guideline: Guideline) -> Worked | None:
+    """Return the guideline's own example sentence with the most types (then mentions, then the first); without any, one
+    made up of its types' first examples; None if there are none either."""
+    sentences = [(tokens, spans) for tokens, spans in worked_examples(guideline) if spans]
+    if not sentences:
+        sentences = [_made_up(guideline.types)]
+    tokens, spans = max(sentences, key=lambda sentence: (len({s.type for s in sentence[1]}), len(sentence[1])))
+    if not spans:
+        return None
+    names = {t.label: t.name for t in guideline.types}
+    return Worked(" ".join(tokens), in_brackets(tokens, spans, names), answer_of(tokens, spans, names))
+
+
+def in_brackets(tokens: Sequence[str], spans: Sequence[Span], names: Mapping[str, str]) -> str:
+    """Return a sentence with its mentions in brackets, for readers: types by name, nothing escaped.
+
+    >>> in_brackets(("the", "Davis", "Cup"), [Span(1, 3, "MISC")], {"MISC": "miscellaneous name"})
+    'the [Davis Cup|miscellaneous name]'
+    """
+    words = list(tokens)
+    for span in spans:
+        words[span.start] = f"[{words[span.start]}"
+        words[span.end - 1] += f"|{names[span.type]}]"
+    return " ".join(words)
+
+
+def answer_of(tokens: Sequence[str], spans: Sequence[Span], names: Mapping[str, str]) -> str:
+    """Return the answer that is asked for about a sentence; `names` has the name of each label."""
+    entities = [{"text": " ".join(tokens[s.start : s.end]), "type": names[s.type]} for s in spans]
+    return json.dumps({"entities": entities}, ensure_ascii=False)
+
+
+def _made_up(types: Sequence[EntityType]) -> tuple[tuple[str, ...], tuple[Span, ...]]:
+    tokens: list[str] = []
+    spans: list[Span] = []
+    for entity_type in [t for t in types if t.positive][:_TYPES_IN_MADE_UP]:
+        words = _REMARK.sub("", entity_type.positive[0]).split()
+        tokens += [","] if tokens else []
+        spans.append(Span(len(tokens), len(tokens) + len(words), entity_type.label))
+        tokens += words
+    return (*tokens, "."), tuple(spans)
+
+
+def _texts(guideline: Guideline) -> Iterator[str]:
+    goal: Any = guideline.goal
+    yield from (goal.documents, goal.purpose, goal.types, goal.use)
+    for t in guideline.types:
+        yield from (t.definition, *t.positive, *t.negative)
+    for instruction in all_instructions(guideline):
+        yield instruction.text
+        for example in instruction.examples:
+            yield from (example.annotation, example.explanation)
