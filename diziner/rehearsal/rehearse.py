@@ -35,7 +35,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     Errors: UserError if the documents are not prepared.
     """
     types = load_card(room.folder).types
-    guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0))}
+    guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0, settings.start))}
     agreements: dict[int, Agreement] = {}
     evidence = record = None
     for number in settings.rounds:
