@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from diziner.annotator.parted import PARTED, answer_of, parted_task
 from diziner.annotator.settings import AnnotatorSettings
+from diziner.annotator.task import PARTED, answer_of, task_for
 from diziner.guideline.file import worked_examples
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
@@ -32,19 +32,10 @@ def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorS
 
 def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
     """Return what the conversations about all documents begin with; worked out once, it is most of the work."""
-    goal, plain, parted = guideline.goal if show_goal else None, annotator.style == "plain", annotator.prompt in PARTED
-    if parted:
-        task = parted_task(annotator.prompt, guideline, goal, annotator.name, with_sentence=plain)
-    else:
-        task = render(
-            f"annotator/{annotator.prompt}",
-            goal=goal,
-            types=guideline.types,
-            common=guideline.common,
-            specific=guideline.specific.get(annotator.name, ()),
-        )
+    goal, plain = guideline.goal if show_goal else None, annotator.style == "plain"
+    task = task_for(annotator.prompt, guideline, goal, annotator.name, with_sentence=plain)
     if plain:
-        return (Message("system" if parted else "user", task),)
+        return (Message("system" if annotator.prompt in PARTED else "user", task),)
     turns = [Message("system", task)]
     names = {t.label: t.name for t in guideline.types}
     for tokens, spans in worked_examples(guideline):

@@ -15,7 +15,7 @@ MODEL = "model"  # the kind of annotator that asks a language model
 class AnnotatorSettings:
     """`style` is plain (guideline, then document) or few_shot (the guideline's example sentences as earlier turns).
 
-    `prompt` names the template of `diziner/prompts/annotator`: annotate.v2 is for hosted models (`parted`).
+    `prompt` names the template of `diziner/prompts/annotator`: annotate.v2 is for hosted models (`task`).
     `kind` is model, or a plug-in's; a plug-in says what becomes of documents, and `options` are its own settings.
     """
 

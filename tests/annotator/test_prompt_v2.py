@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from diziner.annotator.annotate import requests_for
-from diziner.annotator.parted import labels_to_tell, shown_example, worked_sentence
 from diziner.annotator.settings import AnnotatorSettings
+from diziner.annotator.task import labels_to_tell, shown_example, worked_sentence
 from diziner.corpora.newroom import new_guideline
 from diziner.guideline.file import load_guideline
 from diziner.prompting.request import ModelSettings, Outcome, Request
@@ -63,8 +63,14 @@ def refined() -> Guideline:
     return replace(guideline_of("conll2003"), common=INSTRUCTIONS, specific=SPECIFIC)
 
 
-def requests(guideline: Guideline, *documents: Document, style: str = "plain", show_goal: bool = True) -> list[Request]:
-    annotator = AnnotatorSettings("a", MODEL, style, "annotate.v2")
+def requests(
+    guideline: Guideline,
+    *documents: Document,
+    style: str = "plain",
+    show_goal: bool = True,
+    prompt: str = "annotate.v2",
+) -> list[Request]:
+    annotator = AnnotatorSettings("a", MODEL, style, prompt)
     return requests_for(documents or (DOCUMENT,), guideline, annotator, Addressed(), show_goal)
 
 
@@ -80,6 +86,7 @@ CASES: dict[str, Callable[[], list[Request]]] = {
     "conll2003_plain": lambda: requests(guideline_of("conll2003")),
     "conll2003_refined": lambda: requests(refined()),
     "conll2003_few_shot": lambda: requests(refined(), style="few_shot"),
+    "conll2003_small": lambda: requests(refined(), prompt="annotate.v1.1"),
     "fabner_no_goal": lambda: requests(guideline_of("fabner"), show_goal=False),
     "letters": lambda: requests(own()),
 }
@@ -164,6 +171,21 @@ def test_an_example_is_shown_in_brackets_if_its_record_has_them() -> None:
     assert "\n".join(shown) in content
     assert "job titles" not in content.partition("<instructions>")[2].partition("</instructions>")[0]
     assert shown_example(Example("a [sic] b", "person")) == '"a [sic] b" -> person'
+
+
+def test_a_prompt_for_small_models_is_v1_with_labels_and_brackets() -> None:
+    told = guideline_of("genia")
+    silent = replace(told, types=tuple(replace(t, definition="A thing.", positive=(), negative=()) for t in told.types))
+    for style in ("plain", "few_shot"):
+        of_v1, small = (requests(silent, style=style, prompt=f"annotate.{v}")[0] for v in ("v1", "v1.1"))
+        assert of_v1.messages == small.messages
+    [plain], [small] = (requests(refined(), prompt=f"annotate.{v}") for v in ("v1", "v1.1"))
+    assert [m.role for m in small.messages] == ["user"] and "## Before you answer" not in small.messages[0].content
+    before, after = (set(request.messages[0].content.split("\n")) for request in (plain, small))
+    assert {line.partition(": ")[0] for line in after - before if line.startswith("- ")} == {
+        "- person (PER)", "- organization (ORG)", "- location (LOC)", "- miscellaneous name (MISC)"
+    }  # fmt: skip
+    assert "   [Utrecht|organization] lost (it plays)" in after
 
 
 def test_the_last_check_names_instructions_where_there_are_some() -> None:

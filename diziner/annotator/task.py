@@ -1,6 +1,8 @@
-"""Prompt v2, for hosted models: the whole guideline is the system message, the document alone the user's.
+"""Task of an annotator: what each template is given of the guideline.
 
-Providers keep the beginning that many prompts share, so all that is the same for all documents stands before them.
+annotate.v1: the guideline as it is. annotate.v1.1: labels too, where it uses them, and examples of instructions in
+brackets. annotate.v2, for hosted models: also a worked sentence; and it is parted from the document, a system message
+of its own, since providers keep the beginning that many prompts share.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from diziner.prompting.templates import render
 from diziner.records.annotations import Span
 from diziner.records.guideline import EntityType, Example, Goal, Guideline
 
-PARTED = ("annotate.v2",)  # templates that are a system message; others are all of one user message
+PARTED = ("annotate.v2",)  # templates that are a system message; others are one user message with the document
 
+_MORE = {"annotate.v1.1": ("labels", "shown_example"), "annotate.v2": ("labels", "shown_example", "worked")}
 _IN_BRACKETS = re.compile(r"\[[^\[\]|]+\|[^\[\]|]+\]")
 _REMARK = re.compile(r"\s\(\S[^()]*\)$")  # "hepatic (adjective)"; brackets that are tokens belong to the example
 _TYPES_IN_MADE_UP = 3
@@ -30,18 +33,21 @@ class Worked(NamedTuple):
     answer: str
 
 
-def parted_task(template: str, guideline: Guideline, goal: Goal | None, annotator: str, with_sentence: bool) -> str:
-    """Return the system message; `with_sentence` adds a worked sentence to it, for conversations without earlier
-    turns."""
+def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: str, with_sentence: bool) -> str:
+    """Return the template filled in; `with_sentence` adds a worked sentence where the template has a place for one: in
+    conversations without earlier turns."""
+    more: dict[str, Any] = {
+        "labels": labels_to_tell(guideline),
+        "shown_example": shown_example,
+        "worked": worked_sentence(guideline) if with_sentence else None,
+    }
     return render(
         f"annotator/{template}",
         goal=goal,
         types=guideline.types,
-        labels=labels_to_tell(guideline),
         common=guideline.common,
         specific=guideline.specific.get(annotator, ()),
-        shown_example=shown_example,
-        worked=worked_sentence(guideline) if with_sentence else None,
+        **{name: more[name] for name in _MORE.get(template, ())},
     )
 
 
