@@ -27,6 +27,8 @@ PLOTS = METRICS / "plots"
 PUBLISHED = DATA / "published.yaml"
 REPORT = Path("report.html")
 GUIDELINES = ("selected", "initial")  # of which test predictions are made
+RICH, TERSE = "rich", "terse"
+STARTS = {RICH: "guideline.yaml", TERSE: "guideline.terse.yaml"}  # what round 0 begins with, in the room
 
 
 # A project is known by this file. It holds the version of diziner that laid its stages.
@@ -181,9 +183,9 @@ class Room:
         """Return what the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
         return self.folder / folder / f"r{number}"
 
-    def guideline(self, number: int) -> Path:
-        """Return the guideline of a round: round 0 is the one that people write."""
-        return self.round(number) / "guideline.yaml" if number else self.folder / "guideline.yaml"
+    def guideline(self, number: int, start: str) -> Path:
+        """Return the guideline of a round: round 0's is one that people write, the rich or the terse one."""
+        return self.folder / guideline_of(number, start)
 
     def annotations(self, number: int, annotator: str) -> Path:
         return self.round(number) / "annotations" / f"{annotator}.jsonl"
@@ -229,6 +231,17 @@ class Room:
 
     def round_metrics(self, number: int) -> Path:
         return METRICS / "rounds" / f"{self.name}-r{number}.json"
+
+
+def guideline_of(number: int, start: str) -> str:
+    """Return a round's guideline below its room, as settings name it."""
+    return f"rounds/r{number}/guideline.yaml" if number else STARTS[start]
+
+
+def record_of(number: int, start: str) -> str:
+    """Return the record of what led to a round, as settings name it: a refinement's, for round 0 the guideline
+    itself."""
+    return f"rounds/r{number}/refinement.json" if number else STARTS[start]
 
 
 def rooms() -> list[Room]:

@@ -19,7 +19,7 @@ from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, corpus_settings
 from diziner.embedding.sentences import MINILM, check_minilm
 from diziner.endpoints import Endpoint, endpoints_from
-from diziner.layout import PARAMS, home
+from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
 from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
 
@@ -152,6 +152,11 @@ class Settings:
         return list(self.raw["annotator_pool"])
 
     @property
+    def start(self) -> str:
+        """The guideline that round 0 begins with: rich or terse."""
+        return start_in(self.raw)
+
+    @property
     def rounds(self) -> list[int]:
         """The numbers of the active rounds, in order."""
         return [entry["id"] for entry in self.raw["rounds"]]
@@ -208,15 +213,11 @@ def settings_from(raw: Any, where: str) -> Settings:
     return Settings(raw)
 
 
-def guideline_of(number: int) -> str:
-    """Return a round's guideline below its room, as settings name it."""
-    return f"rounds/r{number}/guideline.yaml" if number else "guideline.yaml"
-
-
-def record_of(number: int) -> str:
-    """Return the record of what led to a round, as settings name it: a refinement's, for round 0 the guideline
-    itself."""
-    return f"rounds/r{number}/refinement.json" if number else "guideline.yaml"
+def start_in(params: object) -> str:
+    """Return the guideline that round 0 begins with by params.yaml, which need not be checked: rich if it says none."""
+    section = params.get("guideline") if isinstance(params, Mapping) else None
+    start = section.get("start") if isinstance(section, Mapping) else None
+    return start if isinstance(start, str) and start in STARTS else RICH
 
 
 def _names_exist(raw: Mapping[str, Any], path: str) -> None:
@@ -263,10 +264,14 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
         raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
+    start = start_in(raw)
     for entry in raw["rounds"]:
-        expected = guideline_of(entry["id"])
+        expected = guideline_of(entry["id"], start)
         if entry["guideline"] != expected:
-            raise UserError(f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}")
+            raise UserError(
+                f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}"
+                f"{_by_start(entry['id'], start)}"
+            )
     begun = [entry["prev"] for entry in raw["refinements"]]
     if raw["evidence"]["folder"] == "gold" and sorted(raw["evidence"]["gold_rounds"]) != begun:
         raise UserError(
@@ -312,9 +317,16 @@ def _selection_fits(raw: Mapping[str, Any], path: str) -> None:
 
 def _refinement_fits(entry: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> None:
     """Check the paths that params.yaml writes down since DVC templates cannot work them out."""
-    prev = entry["prev"]
-    for key, value in (("guideline", guideline_of(prev)), ("record", record_of(prev))):
+    prev, start = entry["prev"], start_in(raw)
+    for key, value in (("guideline", guideline_of(prev, start)), ("record", record_of(prev, start))):
         if entry[key] != value:
             raise UserError(
                 f"{path}: refinements, round {prev} to {entry['id']}: {key} is {entry[key]!r}; must be {value!r}"
+                f"{_by_start(prev, start)}"
             )
+
+
+def _by_start(number: int, start: str) -> str:
+    if number:
+        return ""
+    return f", since guideline.start is {start} (the variant {start}-start sets all of it: docs/settings.md)"

@@ -23,7 +23,7 @@ def main() -> None:
     annotator = settings.annotator(arguments.annotator)
     number = settings.round(arguments.round)
     documents = read_documents(room.pilot(number))
-    guideline = load_guideline(room.guideline(number))
+    guideline = load_guideline(room.guideline(number, settings.start))
     label = f"{room.name} round {number}, {annotator.name}"
     annotations, usage = annotate(documents, guideline, annotator, asker_for(settings, room), label, settings.answers)
     write_jsonl(room.annotations(number, annotator.name), map(annotation_to_json, annotations))

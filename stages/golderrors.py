@@ -26,7 +26,7 @@ def main() -> None:
         settings.disagreement,
         reference=gold_of(documents, room.gold),
     )
-    write_evidence(room.evidence("gold", number), analysis, documents, type_names(room))
+    write_evidence(room.evidence("gold", number), analysis, documents, type_names(room, settings.start))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def main() -> None:
     selection = selection_from_json(read_json(room.selection, "selection"))
     documents = read_documents(room.test)
     selected = arguments.guideline == "selected"
-    guideline = load_guideline(room.selected_guideline if selected else room.guideline(0))
+    guideline = load_guideline(room.selected_guideline if selected else room.guideline(0, settings.start))
     label = f"{room.name} test by the {arguments.guideline} guideline"
     annotations, usage = predict(documents, guideline, selection, asker_for(settings, room), label, settings.answers)
     write_jsonl(room.predictions(arguments.guideline), map(annotation_to_json, annotations))

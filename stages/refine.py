@@ -31,7 +31,7 @@ def main() -> None:
     before = room.round(number - 1)
     folder = settings.evidence.folder
     shown = room.evidence(folder, number - 1)
-    guideline = load_guideline(room.guideline(number - 1))
+    guideline = load_guideline(room.guideline(number - 1, settings.start))
     disagreements = read_json(shown / "disagreements.json", "disagreements")
     evidence = evidence_from_json(disagreements, guideline.types, folder == "gold")
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
@@ -46,7 +46,7 @@ def main() -> None:
         start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials
     )
     check(refinement.record, "refinement", "refinement.json")
-    save_guideline(room.guideline(number), refinement.guideline)
+    save_guideline(room.guideline(number, settings.start), refinement.guideline)
     write_json(room.round(number) / "refinement.json", refinement.record)
     write_usage(room.refinement_usage(number), refinement.usage)
     write_json(room.refinement_metrics(number), refinement_metrics(refinement.record))

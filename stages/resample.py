@@ -23,7 +23,7 @@ def main() -> None:
     annotator = settings.annotator(arguments.annotator)
     number = settings.round(arguments.round)
     documents = read_documents(room.pilot(number))
-    guideline = load_guideline(room.guideline(number))
+    guideline = load_guideline(room.guideline(number, settings.start))
     asker = asker_for(settings, room)
     usage: list[Usage] = []
     for sample in range(settings.selection.samples):

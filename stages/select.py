@@ -38,7 +38,7 @@ def main() -> None:
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
     write_json(room.selection, chosen)
-    write_text(room.selected_guideline, read_text(room.guideline(selection.round)))
+    write_text(room.selected_guideline, read_text(room.guideline(selection.round, settings.start)))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def round_zero(benchmark: str) -> tuple[Guideline, Evidence]:
         patch.setattr("sys.argv", ["corpus", benchmark])
         corpus_stage()
         settings, room = load_settings(), room_named(benchmark)
-        guideline, documents = load_guideline(room.guideline(0)), read_documents(room.pilot(0))
+        guideline, documents = load_guideline(room.guideline(0, settings.start)), read_documents(room.pilot(0))
         asker = asker_for(settings, room)
         rows = {
             name: annotate(documents, guideline, settings.annotator(name), asker, "test", settings.answers).annotations

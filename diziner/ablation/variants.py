@@ -12,9 +12,11 @@ from diziner.common.errors import UserError
 from diziner.common.files import dump_line, shown
 from diziner.common.yamledit import with_value
 from diziner.common.yamlfile import read_yaml
-from diziner.settings import guideline_of, record_of
+from diziner.layout import guideline_of, record_of
+from diziner.settings import start_in
 
 VARIANTS = shown(Path(__file__).parent / "variants.yaml")
+_PATHS = frozenset({"rounds", "refinements"})  # both how many rounds there are and how the first begins shape them
 _COUNTED = {"annotators": "annotator_pool", "rounds": "rounds"}
 _WORD = re.compile(r"[A-Za-z][\w.-]*")
 _RESERVED = frozenset({"true", "false", "null", "nan", "inf"})
@@ -43,7 +45,9 @@ def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapp
     if "pool" in entry:
         changes["annotator_pool"] = _pool(name, entry["pool"], params)
     if "rounds" in entry:
-        changes |= _rounds(entry["rounds"])
+        changes |= _rounds(entry["rounds"], start_in(params))
+    if "start" in entry:
+        changes |= {"guideline.start": entry["start"], **_rounds(len(params["rounds"]), entry["start"])}
     if entry.get("sampled"):
         changes["selection.sampled"] = list(params["annotator_pool"])
     if entry.get("gold"):
@@ -64,11 +68,18 @@ def joined(
     settings = dict(params)
     for name in names:
         for key, value in overrides(name, variants, settings).items():
-            if changes.get(key, value) != value:
+            if changes.get(key, value) != value and not _goes_together(key, variants[by[key]], variants[name]):
                 raise UserError(f"variants {by[key]} and {name} do not go together: both set {key}")
             changes[key], by[key] = value, name
             settings |= {key: value} if key in settings else {}
+            settings |= {"guideline": {"start": value}} if key == "guideline.start" else {}
     return changes
+
+
+def _goes_together(key: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether of two variants that set a key the later one has taken up what the earlier one set: so many rounds,
+    and where they start from."""
+    return key in _PATHS and not {"rounds", "start"} & one.keys() & other.keys()
 
 
 def changes_nothing(changes: Changes, params: Mapping[str, Any]) -> bool:
@@ -117,11 +128,11 @@ def _value(params: Any, way: Iterable[str]) -> Any:
     return params
 
 
-def _rounds(count: int) -> dict[str, Any]:
+def _rounds(count: int, start: str) -> dict[str, Any]:
     return {
-        "rounds": [{"id": number, "guideline": guideline_of(number)} for number in range(count)],
+        "rounds": [{"id": number, "guideline": guideline_of(number, start)} for number in range(count)],
         "refinements": [
-            {"prev": prev, "id": prev + 1, "guideline": guideline_of(prev), "record": record_of(prev)}
+            {"prev": prev, "id": prev + 1, "guideline": guideline_of(prev, start), "record": record_of(prev, start)}
             for prev in range(count - 1)
         ],
     }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from diziner.annotator.settings import AnnotatorSettings
+from diziner.annotator.task import PARTED, answer_with, mentions_of, task_for
 from diziner.guideline.file import worked_examples
-from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
 from diziner.prompting.templates import render
@@ -24,37 +23,31 @@ _MOST_MENTIONS = 40
 def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
     """Return the conversation that asks for one document's mentions.
 
-    plain: one user message, guideline then document. few_shot: the guideline as system message, then each of
-    its example sentences as a user turn answered by the assistant, then the document. Without the examples from
-    agreement, which differ by document (`diziner.annotator.agreed_examples`).
+    plain: one user message, guideline then document; with prompt v2 the guideline as system message, then the document.
+    few_shot: the guideline as system message, then each of its example sentences as a user turn answered by the
+    assistant, then the document. Without the examples from agreement, which differ by document
+    (`diziner.annotator.agreed_examples`).
     """
     return about(document, opening(guideline, annotator))
 
 
 def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool = True) -> tuple[Message, ...]:
     """Return what the conversations about all documents begin with; worked out once, it is most of the work."""
-    task = render(
-        f"annotator/{annotator.prompt}",
-        goal=guideline.goal if show_goal else None,
-        types=guideline.types,
-        common=with_names(guideline.common, guideline.types),
-        specific=with_names(guideline.specific.get(annotator.name, ()), guideline.types),
-    )
-    if annotator.style == "plain":
-        return (Message("user", task),)
+    goal, plain = guideline.goal if show_goal else None, annotator.style == "plain"
+    task = task_for(annotator.prompt, guideline, goal, annotator.name, with_sentence=plain)
+    if plain:
+        return (Message("system" if annotator.prompt in PARTED else "user", task),)
     turns = [Message("system", task)]
     names = {t.label: t.name for t in guideline.types}
     for tokens, spans in worked_examples(guideline):
-        turns += example_turns(" ".join(tokens), [(" ".join(tokens[s.start : s.end]), names[s.type]) for s in spans])
+        turns += example_turns(" ".join(tokens), mentions_of(tokens, spans, names))
     return tuple(turns)
 
 
 def example_turns(text: str, mentions: Iterable[tuple[str, str]]) -> tuple[Message, Message]:
     """Return a text as an annotator is asked about it, and the answer that has these mentions: strings with the names
     of their types."""
-    entities = [{"text": string, "type": name} for string, name in mentions]
-    answer = json.dumps({"entities": entities}, ensure_ascii=False)
-    return Message("user", _document(text)), Message("assistant", answer)
+    return Message("user", _document(text)), Message("assistant", answer_with(mentions))
 
 
 def about(document: Document, opening: tuple[Message, ...]) -> tuple[Message, ...]:

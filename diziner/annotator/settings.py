@@ -13,10 +13,10 @@ MODEL = "model"  # the kind of annotator that asks a language model
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorSettings:
-    """`style` is plain (one user message) or few_shot (the guideline's example sentences as earlier turns).
+    """`style` is plain (guideline, then document) or few_shot (the guideline's example sentences as earlier turns).
 
-    `prompt` names the template of `diziner/prompts/`. `kind` is model, or a plug-in's: then the plug-in says what
-    becomes of documents, and `options` are its own settings.
+    `prompt` names the template of `diziner/prompts/annotator`: annotate.v2 is for hosted models (`task`).
+    `kind` is model, or a plug-in's; a plug-in says what becomes of documents, and `options` are its own settings.
     """
 
     name: str

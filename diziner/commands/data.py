@@ -16,6 +16,7 @@ from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
+from diziner.guideline.starts import difference_of_starts, without_terse_start
 from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always
@@ -109,7 +110,8 @@ def pilots(room: Room, write: bool) -> None:
 def check(benchmarks: Sequence[str], given: Path | None) -> None:
     """Print a row for each benchmark, and a line of instruction for each that is not at hand.
 
-    Errors: UserError, after the table, if a benchmark that was found is not as its card says.
+    Errors: UserError, after the table, if a benchmark that was found is not as its card says, or if a room's two
+    guidelines are not of the same types.
     """
     named = load_settings().local_dir
     local: Path | None = given or named
@@ -121,12 +123,15 @@ def check(benchmarks: Sequence[str], given: Path | None) -> None:
     cards = [load_card(room.folder) for room in chosen_rooms]
     rows = [check_benchmark(card, room.folder, local) for card, room in zip(cards, chosen_rooms, strict=True)]
     sys.stdout.write(_table(rows))
-    for row in rows:
-        for note in row.notes:
+    for row, room in zip(rows, chosen_rooms, strict=True):
+        for note in [*row.notes, *filter(None, [without_terse_start(room.folder)])]:
             sys.stdout.write(f"{row.benchmark}: {note}\n")
     wrong = [row.benchmark for row in rows if row.state in {"differs", "bad"}]
     if wrong:
         raise UserError(f"not as their cards say: {', '.join(wrong)}")
+    for room in chosen_rooms:
+        if difference := difference_of_starts(room.folder):
+            raise UserError(difference)
 
 
 def _table(rows: list[CheckRow]) -> str:

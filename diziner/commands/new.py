@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from diziner.common.errors import UserError
@@ -14,8 +15,10 @@ from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
 from diziner.guideline.file import dump_guideline
-from diziner.layout import DATA, PIPELINE, Room
+from diziner.guideline.starts import without_terse_start
+from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
+from diziner.records.guideline import Goal
 from diziner.settings import Settings, load_settings
 from diziner.spans.widened import EXAMPLES, widened_spans
 
@@ -23,6 +26,9 @@ _HEADER = """\
 # Fill in: what the documents are, what each type is and is not, examples to mark and not to mark, and under
 # `examples` a few whole sentences such as "[Ada Lovelace|PER] lived in [London|LOC] ." (tokens apart by spaces).
 """
+_TERSE_HEADER = (
+    "# What round 0 begins with while guideline.start is terse: fill in a line a type, and a sentence as goal.\n"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,9 +63,9 @@ def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as above:
         # One folder further down than rooms are: nothing takes it for a room until it is renamed, whole.
         folder = Path(above) / options.name
-        _fill(folder, options.name, texts, options.goal)
+        _fill(folder, options.name, texts, options.goal, settings.start)
         folder.rename(room.folder)
-    _say(room, texts)
+    _say(room, texts, settings.start)
 
 
 def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
@@ -74,11 +80,15 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
         )
 
 
-def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
+def _fill(folder: Path, name: str, texts: OwnTexts, goal: str, start: str) -> None:
     card = new_card(name, texts)
     check(card, "benchmark", "card")
     write_yaml(folder / "benchmark.yaml", dump_yaml(card, width=80))
-    write_yaml(folder / "guideline.yaml", _HEADER + dump_guideline(new_guideline(name, texts.types, goal)))
+    guideline = new_guideline(name, texts.types, goal)
+    write_yaml(folder / STARTS[RICH], _HEADER + dump_guideline(guideline))
+    if start == TERSE:
+        brief = replace(guideline, goal=Goal("", goal or guideline.goal.purpose, "", ""))
+        write_yaml(folder / STARTS[TERSE], _TERSE_HEADER + dump_guideline(brief))
     write_jsonl(folder / TEXTS_FILE, document_rows(texts))
     if texts.rejected:
         write_jsonl(folder / "rejected.jsonl", texts.rejected)
@@ -86,7 +96,7 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str) -> None:
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 
-def _say(room: Room, texts: OwnTexts) -> None:
+def _say(room: Room, texts: OwnTexts, start: str) -> None:
     gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
     left_out = f", {len(texts.rejected)} bad rows left out (rejected.jsonl)" if texts.rejected else ""
     repairs = f", {texts.repairs} repairs" if texts.repairs else ""
@@ -100,9 +110,11 @@ def _say(room: Room, texts: OwnTexts) -> None:
     sys.stdout.write(
         f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
         f"gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
-        f"Fill in {room.guideline(0)}, since models know no more than it says:\n"
+        f"Fill in {room.guideline(0, start)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"
         "  examples: a few sentences in brackets, best your own, never from the test documents\n"
         f"Then run: dvc repro {room.folder}/dvc.yaml\n"
     )
+    if lacking := without_terse_start(room.folder):
+        sys.stdout.write(f"{room.folder}: {lacking}\n")

@@ -13,7 +13,7 @@ from diziner.common.yamlfile import read_yaml, write_yaml
 from diziner.guideline.choices import Conflict, choices_from, conflicts_of, decision_for, with_choices
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room, room_named
-from diziner.records.guideline import Choice
+from diziner.records.guideline import Choice, EntityType
 from diziner.settings import load_settings
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.phases import shown
@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--choices", type=Path, metavar="FILE", help="take decisions from a YAML file: conflict: decision")
     parser.epilog = (
         "example: diziner refine conll2003 --interactive && dvc repro data/conll2003/dvc.yaml\n"
-        "Decisions are kept under `choices` in the room's guideline.yaml; the supervisor follows them in every round, "
-        "and annotators are not asked again until an instruction changes."
+        "Decisions are kept under `choices` in the guideline that round 0 begins with; the supervisor follows them in "
+        "every round, and annotators are not asked again until an instruction changes."
     )
 
 
@@ -39,18 +39,20 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError if the round has not been run, and for a file of choices that does not fit.
     """
     room = room_named(options.benchmark)
-    number = _round(options.round)
-    conflicts = _conflicts(room, number)
-    before = load_guideline(room.guideline(0)).choices
+    settings = load_settings()
+    number = settings.rounds[-1] if options.round is None else settings.round(options.round)
+    path = room.guideline(0, settings.start)
+    guideline = load_guideline(path)
+    before, conflicts = guideline.choices, _conflicts(room, number, guideline.types)
     if options.choices:
-        _keep(room, before, choices_from(read_yaml(options.choices), conflicts, str(options.choices)))
+        _keep(room, path, before, choices_from(read_yaml(options.choices), conflicts, str(options.choices)))
     elif options.interactive:
         try:
             new = _asked(conflicts, before)
         except KeyboardInterrupt:
             sys.stderr.write("\ninterrupted: no decision was kept\n")
             raise SystemExit(130) from None
-        _keep(room, before, new)
+        _keep(room, path, before, new)
     else:
         for conflict in conflicts:
             sys.stdout.write(f"{_shown(conflict, before)}\n\n")
@@ -58,16 +60,10 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"{count}{'; decide with --interactive or --choices FILE' if conflicts else ''}\n")
 
 
-def _round(number: int | None) -> int:
-    settings = load_settings()
-    return settings.rounds[-1] if number is None else settings.round(number)
-
-
-def _conflicts(room: Room, number: int) -> list[Conflict]:
+def _conflicts(room: Room, number: int, types: Sequence[EntityType]) -> list[Conflict]:
     path = room.round(number) / "disagreements.json"
     if not path.exists():
         raise UserError(f"{path}: not there yet: run `dvc repro {room.folder}/dvc.yaml` first")
-    types = load_guideline(room.guideline(0)).types
     return conflicts_of(evidence_from_json(read_json(path, "disagreements"), types).groups)
 
 
@@ -109,8 +105,7 @@ def _answer(readings: int) -> int | str | None:
         sys.stdout.write(f"there is no reading {word}; there are 1 to {readings}\n")
 
 
-def _keep(room: Room, before: Sequence[Choice], new: Sequence[Choice]) -> None:
-    path = room.guideline(0)
+def _keep(room: Room, path: Path, before: Sequence[Choice], new: Sequence[Choice]) -> None:
     if not new:
         sys.stdout.write(f"\nno decisions; {path} is as it was\n")
         return

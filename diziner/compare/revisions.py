@@ -12,7 +12,8 @@ from diziner.common.errors import UserError
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.cache import cached_output
 from diziner.compare.faults import recorded_outputs
-from diziner.layout import DATA
+from diziner.layout import DATA, PARAMS, RICH
+from diziner.settings import start_in
 
 
 class Snapshot(Protocol):
@@ -92,6 +93,15 @@ class Revision:
     def output(self, path: Path) -> bytes | None:
         digest = outputs_of(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
         return cached_output(digest) if digest else None
+
+
+def start_at(snapshot: Snapshot) -> str:
+    """Return the guideline that round 0 began with, by a snapshot's settings; rich where they cannot be read."""
+    params = snapshot.read(PARAMS)
+    try:
+        return start_in(None if params is None else parse_yaml_as_dvc(params))
+    except ValueError:
+        return RICH
 
 
 def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:

@@ -12,9 +12,10 @@ def cost_report(entries: Iterable[Spending], reserved: int) -> dict[str, Any]:
     """Return the report as a JSON object; the same calls give the same bytes, in whatever order they came back.
 
     `work` has a line for each label (benchmark, round, annotator or phase), `models` one for each model, with
-    every (reported model, fingerprint) it answered under. `usd` is the provider's cost where it names one, else
-    by price; `gap_usd` is what providers named above the price table, over calls that have both; `unpriced` are
-    calls whose cost nobody knows. `set_aside_usd` is for calls that were cut off and may have been billed.
+    every (reported model, fingerprint) it answered under. `cached_tokens` are those of the prompts that providers
+    had at hand. `usd` is the provider's cost where it names one, else by price; `gap_usd` is what providers named
+    above the price table, over calls that have both; `unpriced` are calls whose cost nobody knows. `set_aside_usd`
+    is for calls that were cut off and may have been billed.
     """
     lines = list(entries)
     work = {name: _sums(e for e in lines if e.work == name) for name in sorted({e.work for e in lines})}
@@ -40,6 +41,7 @@ def _sums(lines: Iterable[Spending]) -> dict[str, Any]:
         "unanswered": total("unanswered"),
         "unpriced": total("unpriced"),
         "prompt_tokens": total("prompt_tokens"),
+        "cached_tokens": total("cached_tokens"),
         "completion_tokens": total("completion_tokens"),
         "usd": _usd(total("nano_usd")),
         "gap_usd": _usd(total("compared_reported") - total("compared_priced")),

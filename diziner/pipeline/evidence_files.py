@@ -20,12 +20,13 @@ def round_annotations(room: Room, number: int, pool: Sequence[str]) -> dict[str,
     return taking_part({name: read_annotations(room.annotations(number, name)) for name in pool})
 
 
-def type_names(room: Room) -> dict[str, str]:
-    """Return the name of each type by its label: no refinement changes those of the guideline that all start from.
+def type_names(room: Room, start: str) -> dict[str, str]:
+    """Return the name of each type by its label: no refinement changes those of the guideline that all start from
+    (`start`: rich or terse).
 
     The types alone are read, so that what a guideline has besides reruns no analysis; `annotate` has checked the file.
     """
-    return {entry["label"]: entry["name"] for entry in read_yaml(room.guideline(0))["types"]}
+    return {entry["label"]: entry["name"] for entry in read_yaml(room.guideline(0, start))["types"]}
 
 
 def write_evidence(folder: Path, analysis: Analysis, documents: Sequence[Document], names: Mapping[str, str]) -> None:

@@ -14,7 +14,18 @@ from diziner.common.errors import UserError
 from diziner.common.files import atomic, read_text
 from diziner.common.version import VERSION
 from diziner.common.words import listed
-from diziner.layout import MARK, PIPELINE, ROOT_PIPELINE, has_library, laid_version, project_root, rooms
+from diziner.layout import (
+    MARK,
+    PIPELINE,
+    RICH,
+    ROOT_PIPELINE,
+    STARTS,
+    TERSE,
+    has_library,
+    laid_version,
+    project_root,
+    rooms,
+)
 from diziner.pipeline.code import ALWAYS, DIGESTS, with_always
 from diziner.pipeline.skeleton import managed, mark, project_files
 
@@ -50,7 +61,8 @@ def lay(folder: Path, own: bool) -> int:
 def upgrade(root: Path) -> list[Path]:
     """Bring what diziner laid in the project in the current folder to this version; return the files that changed.
 
-    Those that people write stay: settings, guidelines, gates, answers. The mark is written last, so that a killed
+    Those that people write stay: settings, guidelines, gates, answers; a terse guideline that a benchmark lacks is
+    added. The mark is written last, so that a killed
     call is made good by the next one; the digests of code depend on it, and are the next run's.
     Errors: UserError for a checkout of diziner, a project of a newer version, and changes that git does not hold.
     """
@@ -60,6 +72,7 @@ def upgrade(root: Path) -> list[Path]:
     laid = project_files()
     files = {path: data for path, data in managed(laid).items() if path.parent != DIGESTS}
     files |= {room.folder / "dvc.yaml": laid[PIPELINE] for room in rooms()}
+    files |= {path: data for path, data in laid.items() if _is_new_start(path)}
     plug_ins = ROOT_PIPELINE.is_file() and ALWAYS in read_text(ROOT_PIPELINE)
     files[ROOT_PIPELINE] = with_always(files[ROOT_PIPELINE].decode(), plug_ins).encode()
     changed = {path: data for path, data in files.items() if not path.is_file() or path.read_bytes() != data}
@@ -70,6 +83,11 @@ def upgrade(root: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"{root}: cannot be brought up to date: {error.strerror or error}") from None
     return sorted(changed)
+
+
+def _is_new_start(path: Path) -> bool:
+    """Return whether a file is the terse guideline of a benchmark that the project has from an earlier version."""
+    return path.name == STARTS[TERSE] and path.with_name(STARTS[RICH]).is_file() and not path.exists()
 
 
 def _refuse(folder: Path, target: Path, staging: Path) -> None:

@@ -37,7 +37,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     Errors: UserError if the documents are not prepared.
     """
     types = load_card(room.folder).types
-    guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0))}
+    guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0, settings.start))}
     agreements: dict[int, Agreement] = {}
     samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]

@@ -28,7 +28,7 @@ def build_report(target: Path, answers: Callable[[Room, Set[str]], Mapping[str, 
     files: list[RoomFiles] = []
     texts: dict[str, str] = {}
     for room in places:
-        found = read_room(room, settings.rounds, settings.pool)
+        found = read_room(room, settings.rounds, settings.pool, settings.start)
         texts |= answers(room, found.supervisor_keys())
         files.append(found)
     published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None

@@ -68,7 +68,7 @@ class RoomFiles:
         return {row.key for part in self.rounds for row in part.refinement_usage}
 
 
-def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFiles:
+def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str) -> RoomFiles:
     """Return a room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
     choice and scores where they are there. Gold may be absent.
 
@@ -78,7 +78,7 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFil
     for number in rounds:
         if not (room.round(number) / "agreement.json").is_file():
             break
-        done.append(_round(room, number, pool))
+        done.append(_round(room, number, pool, start))
     predicted = [name for name in GUIDELINES if room.predictions(name).is_file()]
     card = load_card(room.folder)
     gold = read_gold(room.gold) if room.gold.is_file() else {}
@@ -98,7 +98,7 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str]) -> RoomFil
     )
 
 
-def _round(room: Room, number: int, pool: Sequence[str]) -> RoundFiles:
+def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:
     folder = room.round(number)
     record = folder / "refinement.json"
     return RoundFiles(
@@ -110,7 +110,7 @@ def _round(room: Room, number: int, pool: Sequence[str]) -> RoundFiles:
         hotspots=tuple(map(hotspot_from_json, read_jsonl(folder / "hotspots.jsonl", "hotspot"))),
         consensus=_consensus(folder / "tokens.parquet"),
         metrics=read_json(room.round_metrics(number), "round_metrics"),
-        guideline=load_guideline(room.guideline(number)),
+        guideline=load_guideline(room.guideline(number, start)),
         refinement=_record(record) if record.is_file() else None,
         usage={name: read_usage(room.usage(number, name)) for name in pool},
         refinement_usage=read_usage(room.refinement_usage(number)) if record.is_file() else (),

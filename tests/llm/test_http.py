@@ -296,7 +296,9 @@ def test_half_a_character_in_an_answer_does_not_lose_it(tmp_path: Path) -> None:
 
 def test_the_providers_own_cost_is_what_is_booked(tmp_path: Path) -> None:
     prices = {"m": {"input": 10.0, "output": 100.0}}
-    with listening((200, {}, completion(cost=0.0015))) as (base_url, _):
+    body = completion(cost=0.0015)
+    body["usage"]["prompt_tokens_details"] = {"cached_tokens": 40}
+    with listening((200, {}, body)) as (base_url, _):
         ask_one(tmp_path, base_url, ModelSettings("web", "m"), prices=prices)
     total = json.loads((tmp_path / "cost.json").read_text())["total"]
     assert total == {
@@ -305,6 +307,7 @@ def test_the_providers_own_cost_is_what_is_booked(tmp_path: Path) -> None:
         "unanswered": 0,
         "unpriced": 0,
         "prompt_tokens": 50,
+        "cached_tokens": 40,
         "completion_tokens": 7,
         "usd": 0.0015,
         "gap_usd": 0.0003,

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _requests(room: Room, settings: Settings, name: str, number: int) -> list[Request]:
-    guideline, documents = load_guideline(room.guideline(number)), read_documents(room.pilot(number))
+    guideline, documents = load_guideline(room.guideline(number, settings.start)), read_documents(room.pilot(number))
     return requests_for(
         documents, guideline, settings.annotator(name), asker_for(settings, room), settings.answers.show_goal
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.common.yamlfile import parse_yaml
-from diziner.compare.revisions import Revision
+from diziner.compare.revisions import Revision, start_at
 from diziner.guideline.file import guideline_from_json, load_guideline
 from diziner.layout import Room, room_named
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Guideline
+from diziner.settings import load_settings
 
 FORMS = (
     "a file, BENCHMARK:ROUND (conll2003:1), or REV:file and REV:BENCHMARK:ROUND at a git revision (HEAD~1:conll2003:1)"
@@ -43,21 +44,22 @@ def named_guideline(given: Named) -> Guideline:
     if given.path.exists() or ":" not in given.word:
         return load_guideline(given.path)
     if room := _ROUND.fullmatch(given.word):
-        return load_guideline(room_named(room["name"]).guideline(int(room["number"])))
+        return load_guideline(room_named(room["name"]).guideline(int(room["number"]), load_settings().start))
     revision, _, name = given.word.partition(":")
     if not revision or not name:
         raise UserError(f"{given.word!r}: not a guideline; give {FORMS}")
     room = _ROUND.fullmatch(name)
-    path = Room(room["name"]).guideline(int(room["number"])) if room else Path(name)
-    return _parsed(_at(revision, path), f"{revision}:{path}")
+    snapshot = Revision(revision)
+    path = Room(room["name"]).guideline(int(room["number"]), start_at(snapshot)) if room else Path(name)
+    return _parsed(_at(snapshot, path), f"{revision}:{path}")
 
 
-def _at(revision: str, path: Path) -> str:
+def _at(snapshot: Revision, path: Path) -> str:
     """Return the text of a file of the project at a revision; `path` is from the project's root.
 
-    Errors: UserError for a revision that does not exist, and a file that neither git nor DVC has there.
+    Errors: UserError for a file that neither git nor DVC has there.
     """
-    snapshot = Revision(revision)
+    revision = snapshot.name
     data = snapshot.read(path)
     if data is None and (path.is_absolute() or len(path.parts) < 3 or (data := snapshot.output(path)) is None):
         raise UserError(

@@ -37,12 +37,12 @@ def verify_room(room: Room, settings: Settings) -> Verdict:
     the rounds before, responses in the store or the room's tape. A file that is missing or broken is a problem like
     any other.
     """
-    verdict = Verdict(room.name)
+    verdict, start = Verdict(room.name), settings.start
     if len(settings.rounds) > 1 and not room.round(1).is_dir():
-        _guideline(room, 0, verdict)
+        _guideline(room, 0, start, verdict)
         verdict.problems.append(f"{room.round(1)}: no such folder; run `dvc repro {room.folder}/dvc.yaml`")
         return verdict
-    found = {number: g for number in settings.rounds if (g := _guideline(room, number, verdict)) is not None}
+    found = {number: g for number in settings.rounds if (g := _guideline(room, number, start, verdict)) is not None}
     evidence = {}
     for number in settings.rounds[:-1]:
         try:
@@ -66,15 +66,15 @@ def verify_room(room: Room, settings: Settings) -> Verdict:
             problems += agreed_problems(room, guideline, settings)
         except UserError as error:
             problems.append(str(error))
-        verdict.problems += [f"{room.guideline(number)}: {problem}" for problem in problems]
+        verdict.problems += [f"{room.guideline(number, start)}: {problem}" for problem in problems]
         verdict.receipts += sum(line.receipt is not None for line in all_instructions(guideline))
         verdict.receipts += len(guideline.agreed.examples) if guideline.agreed else 0
-    verdict.problems += _selected_problems(room)
+    verdict.problems += _selected_problems(room, start)
     return verdict
 
 
-def _guideline(room: Room, number: int, verdict: Verdict) -> Guideline | None:
-    path = room.guideline(number)
+def _guideline(room: Room, number: int, start: str, verdict: Verdict) -> Guideline | None:
+    path = room.guideline(number, start)
     try:
         guideline = load_guideline(path)
         text = read_text(path)
@@ -160,11 +160,11 @@ def _base(record: Mapping[str, Any], room: Room, number: int, verdict: Verdict) 
     return None
 
 
-def _selected_problems(room: Room) -> Iterator[str]:
+def _selected_problems(room: Room, start: str) -> Iterator[str]:
     try:
-        number = read_json(room.selection, "selection")["round"]
-        if read_text(room.selected_guideline) != read_text(room.guideline(number)):
-            yield f"{room.selected_guideline}: differs from the chosen {room.guideline(number)}"
+        chosen = room.guideline(read_json(room.selection, "selection")["round"], start)
+        if read_text(room.selected_guideline) != read_text(chosen):
+            yield f"{room.selected_guideline}: differs from the chosen {chosen}"
     except UserError as error:
         yield str(error)
 
