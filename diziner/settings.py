@@ -17,7 +17,7 @@ from diziner.common.plugins import ANNOTATORS, SOURCES, require
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, corpus_settings
-from diziner.embedding.sentences import MINILM, check_minilm
+from diziner.embedding.minilm_files import MINILM, check_minilm
 from diziner.endpoints import Endpoint, endpoints_from
 from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from diziner.embedding import fixed_point, minilm
 from diziner.embedding.encoder_weights import encoder_from
-from diziner.embedding.sentences import MINILM_FILES, sentence_vectors
+from diziner.embedding.minilm_files import MINILM_FILES
+from diziner.embedding.sentences import sentence_vectors
 from diziner.layout import weights_path
 
 WORDS = 60

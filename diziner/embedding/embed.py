@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diziner.common.errors import UserError
-from diziner.embedding.sentences import MINILM, sentence_vectors
+from diziner.embedding.minilm_files import MINILM
+from diziner.embedding.sentences import sentence_vectors
 from diziner.records.documents import Document
 
 if TYPE_CHECKING:

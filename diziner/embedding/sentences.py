@@ -1,7 +1,6 @@
 """Sentence embeddings of texts by all-MiniLM-L6-v2, from weights on this machine, without a framework or network.
 
-The name `minilm` means these bytes and no others, so its digests are part of the code: params say only where
-`diziner weights fetch minilm` gets them. Vectors are kept from run to run (`vectorcache`).
+Vectors are kept from run to run (`vector_cache`).
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diziner.common.errors import UserError
+from diziner.embedding.minilm_files import MINILM, MINILM_FILES, MODEL, TOKENIZER
 from diziner.embedding.vector_cache import VectorCache
 from diziner.layout import cache_folder, fetched_files
 
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MINILM = "minilm"
-MODEL, TOKENIZER = "model.safetensors", "tokenizer.json"
-MINILM_FILES: Mapping[str, str] = {
-    MODEL: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-}
 WIDTH = 384  # numbers of a vector
 TOKENS = 256  # word pieces read of a text, the two special ones included: as upstream's settings have it
 _ARITHMETIC = ("encoder_weights.py", "fixed_point.py", "minilm.py", "safetensors.py", "sentences.py")
@@ -52,17 +46,6 @@ def sentence_vectors(texts: Sequence[str], files: Mapping[str, str] = MINILM_FIL
         cache.put(new)
         rows |= new
     return np.array([rows[key] for key in keys], np.int64) if keys else np.empty((0, WIDTH), np.int64)
-
-
-def check_minilm(weights: Mapping[str, Mapping[str, Any]], where: str) -> None:
-    """Check that params `weights` fetch what the embedder reads; `where` is what errors call params.
-
-    Errors: UserError if there is no entry minilm, or it is of other files.
-    """
-    if weights.get(MINILM, {}).get("files") != MINILM_FILES:
-        raise UserError(
-            f"{where}: weights.{MINILM}: the embedder {MINILM} needs the entry that diziner/profiles/paper.yaml has"
-        )
 
 
 def _stem(files: Mapping[str, str]) -> bytes:

@@ -21,8 +21,8 @@ from diziner.common.errors import UserError
 from diziner.embedding.encoder_weights import encoder_from
 from diziner.embedding.fixed_point import sum_of_squares, to_grid
 from diziner.embedding.minilm import encode
+from diziner.embedding.minilm_files import MINILM_FILES, check_minilm
 from diziner.embedding.safetensors import read_tensors
-from diziner.embedding.sentences import MINILM_FILES, check_minilm
 
 ENCODER = encoder_from(tiny_tensors())
 

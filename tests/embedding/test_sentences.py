@@ -16,7 +16,8 @@ from tiny_encoder import WORDS, packed, tiny_tensors
 
 from diziner.common.errors import UserError
 from diziner.corpora.pilot import pilot_sets
-from diziner.embedding.sentences import MODEL, TOKENIZER, sentence_vectors
+from diziner.embedding.minilm_files import MODEL, TOKENIZER
+from diziner.embedding.sentences import sentence_vectors
 from diziner.embedding.vector_cache import VectorCache
 from diziner.layout import cache_folder, weights_path
 from diziner.records.documents import Document
