@@ -103,6 +103,7 @@ def requests_for(
             about(document, begun),
             answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
             f"document {document.id}",
+            begun,
         )
         for document in documents
     ]
