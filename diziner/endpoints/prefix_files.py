@@ -12,9 +12,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from diziner.common.files import write_text
 
@@ -25,7 +25,6 @@ BLOCK = 128
 _STATE = ".kv"
 _TOKENS = ".json"
 _UNFINISHED = ".part"
-_NUMBERS = count()
 
 
 class Prefix(NamedTuple):
@@ -60,7 +59,7 @@ class PrefixFiles:
 
     def new(self) -> str:
         """Return the name, in the folder, under which the runtime is to write a new file."""
-        return f"{os.getpid()}-{next(_NUMBERS)}{_UNFINISHED}"
+        return f"{uuid4().hex}{_UNFINISHED}"
 
     def keep(self, name: str, tokens: Sequence[int]) -> None:
         """Keep the file that the runtime has written under a name of `new`, of these tokens; make room for it."""
