@@ -30,7 +30,7 @@ class Slot:
 
     def __init__(self, root: str, files: PrefixFiles | None) -> None:
         self.root = root
-        self._http = httpx.AsyncClient(base_url=root, timeout=None)
+        self._http = httpx.AsyncClient(base_url=root, timeout=None, trust_env=False)
         self._files = files
         self._opening: tuple[int, ...] = ()  # what the slot begins with, read by itself
         self._prompt: tuple[int, ...] = ()  # what it was given last

@@ -286,6 +286,13 @@ def test_two_processes_at_once_keep_one_file(folder: Path) -> None:
     assert one.best([1] * 200) is None
 
 
+def test_a_proxy_is_not_asked(served_slot: tuple[Reader, Callable[[], str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    reader, root = served_slot
+    assert states(reader, root(), None, ASKED[:1])
+
+
 def test_a_server_that_is_gone_is_a_failure_of_the_call() -> None:
     async def ask() -> None:
         await Slot("http://127.0.0.1:9", None).begin(ASKED[0])
