@@ -105,6 +105,7 @@ def requests_for(
             about(document, with_examples(begun, shown, names)),
             answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
             f"document {document.id}",
+            begun,
         )
         for document, shown in zip(documents, examples, strict=True)
     ]

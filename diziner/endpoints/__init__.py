@@ -83,7 +83,8 @@ class Endpoint:
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
     tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
     model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.endpoints.provenance`), which may change.
+    local answer is what computed it (`diziner.endpoints.provenance`), which may change. `prefix_cache_mib` is how much
+    all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
     """
 
     name: str
@@ -102,6 +103,7 @@ class Endpoint:
     identity: str = "fingerprint"
     threads: int = 2
     context: int = 4096
+    prefix_cache_mib: int = 2048
 
     @property
     def backend(self) -> Backend:

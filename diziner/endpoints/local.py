@@ -1,17 +1,24 @@
-"""Kind `local`: weights on this machine, behind an OpenAI-compatible server on loopback in this process."""
+"""Kind `local`: weights on this machine, behind an OpenAI-compatible server on loopback."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint, Identity, Send, Weights, client
+from diziner.endpoints.local_server import start
 from diziner.endpoints.machine_turn import machine_turn
+from diziner.endpoints.prefix_files import BLOCK, PrefixFiles
+from diziner.endpoints.provenance import local_provenance
+from diziner.endpoints.run_servers import run_folder, run_server
+from diziner.endpoints.slot import Slot
 from diziner.endpoints.weights import weights_file
 from diziner.layout import cache_folder
-from diziner.prompting.request import ModelSettings, Refusal, Request, Response
+from diziner.prompting.request import ModelSettings, Refusal, Reply, Request, Response
 
 ADDRESS = "local"
 
@@ -52,61 +59,74 @@ class Local:
                 f"{path.stem[:12]}; set revision to the first 12 digits of weights.sha256"
             )
         server = LocalServer(path, endpoint)
-        server.base_url()
+        server.slot()
         client.prepare()
-        return lambda request: complete_here(request, endpoint, server.base_url())
+        turn = asyncio.Lock()
+
+        async def send(request: Request) -> Reply:
+            # Between the slot's beginning and the answer no other request may come.
+            async with turn:
+                slot = server.slot()
+                await slot.begin(request)
+                return await complete_here(request, endpoint, f"{slot.root}/v1")
+
+        return send
 
 
-async def complete_here(request: Request, endpoint: Endpoint, base_url: str) -> Response | Refusal:
-    """Make one call to a server of this process.
+async def complete_here(request: Request, endpoint: Endpoint, base_url: str) -> Reply:
+    """Make one call to a local server.
 
     It reports the path of its weights: only their name is the same on every machine. Its own fingerprint is that of
-    a build, of which there are many without a number, so what computed the answer takes its place.
+    a build, of which there are many without a number, so what computed the answer takes its place. How much of the
+    prompt was at hand says nothing of the answer and depends on what was asked before, so it is not kept.
     """
-    from diziner.endpoints.provenance import local_provenance
-
     reply = await client.complete(request, replace(endpoint, provider="openai"), base_url)
     if isinstance(reply, Refusal):
         return reply
-    return replace(reply, model=Path(reply.model).name, fingerprint=local_provenance(endpoint.threads))
+    fingerprint = local_provenance(endpoint.threads)
+    return replace(reply, model=Path(reply.model).name, fingerprint=fingerprint, cached_tokens=0)
 
 
 class LocalServer:
-    """One model's server; started by the first `base_url`, stopped with the process.
+    """One model's server: the run's that this process is a stage of, else one of its own, which ends with it.
 
-    One slot, so that consecutive calls share the prompt prefix they have in common.
+    It is started by the first `slot`.
     """
 
     def __init__(self, weights: Path, endpoint: Endpoint) -> None:
         self._weights = weights
         self._endpoint = endpoint
-        self._server: Any = None
+        self._own: Any = None
+        self._slot: Slot | None = None
 
-    def base_url(self) -> str:
-        """Return the server's base URL, ending in /v1.
+    def slot(self) -> Slot:
+        """Return the server's slot.
 
         Errors: UserError if the runtime is missing or refuses the file.
         """
-        if self._server is None:
-            self._server = self._start()
-        return f"{self._server.listening_address}/v1"
+        root = self._root()
+        if self._slot is None or self._slot.root != root:
+            limit = self._endpoint.prefix_cache_mib << 20
+            self._slot = Slot(root, PrefixFiles(self._prefixes(), limit) if limit else None)
+        return self._slot
 
-    def _start(self) -> Any:
-        try:
-            import xllamacpp
-        except ImportError:
-            raise UserError("xllamacpp is not installed: run `make setup`") from None
+    def _root(self) -> str:
+        if self._own is not None:
+            return str(self._own.listening_address)
         machine_turn(cache_folder() / "local-model.lock")
-        settings = xllamacpp.CommonParams()
-        settings.model.path = str(self._weights)
-        settings.n_ctx = self._endpoint.context
-        settings.n_parallel = 1
-        settings.cpuparams.n_threads = self._endpoint.threads
-        settings.cpuparams_batch.n_threads = self._endpoint.threads
-        settings.verbosity = 0
-        settings.port = 0
-        settings.warmup = False
-        try:
-            return xllamacpp.Server(settings)
-        except RuntimeError as error:
-            raise UserError(f"{self._weights}: the local model server did not start: {error}") from None
+        started = self._weights, self._endpoint.threads, self._endpoint.context, self._prefixes()
+        if folder := run_folder():
+            return run_server(folder, self._setting(), *started)
+        self._own = start(*started)
+        return str(self._own.listening_address)
+
+    def _prefixes(self) -> Path:
+        folder = cache_folder() / "prefixes" / self._setting()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _setting(self) -> str:
+        """Return a name for all that the state of a slot depends on beside its tokens."""
+        computed = local_provenance(self._endpoint.threads)
+        parts = (self._weights.stem, computed, self._endpoint.context, BLOCK)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from diziner.common.errors import UserError
+from diziner.endpoints.prefix_files import BLOCK
 from diziner.prompting.usage import LOCAL_RUNTIME
 
 # Of the processor, as NumPy names them: what kernels and the C library choose by. Fixed, so that machines with the
@@ -21,14 +23,18 @@ _IMPLIED = {"SSE3", "SSSE3", "AVX", "BMI2"}  # by the other kernels on every pro
 
 @cache
 def local_provenance(threads: int) -> str:
-    """Say what answers are computed with in this process: runtime, devices, processor, kernels, threads."""
-    import xllamacpp
+    """Say what answers are computed with in this process: runtime, devices, processor, kernels, threads, and how
+    many tokens of a prompt are read at once."""
+    try:
+        import xllamacpp
+    except ImportError:
+        raise UserError("xllamacpp is not installed: run `make setup`") from None
 
     kernels = [name for name in re.findall(r"(\w+) = 1\b", xllamacpp.get_system_info()) if name not in _IMPLIED]
     devices = " ".join(device["name"] for device in xllamacpp.get_device_info())
     return (
         f"{LOCAL_RUNTIME} {xllamacpp.__version__} on {devices}; {processor()}; kernels {' '.join(kernels)}; "
-        f"{threads} thread{'' if threads == 1 else 's'}"
+        f"{threads} thread{'' if threads == 1 else 's'}, blocks of {BLOCK} tokens"
     )
 
 

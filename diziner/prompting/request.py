@@ -57,7 +57,8 @@ class ModelSettings:
 class Request:
     """A call to make. `address` identifies the endpoint itself (provider and base URL), so that two servers
     with one model name never share answers. `schema` is the JSON Schema sent along, if any. `about` says for
-    messages what is asked about (`document 17`); it is no part of the request, nor of its key.
+    messages what is asked about (`document 17`); it is no part of the request, nor of its key. Nor is `opening`: what
+    requests of a kind begin with, as messages, of which the last may be the beginning of one; empty: all but the last.
 
     Transport (time limit, headers, key, pacing) is not part of it.
     """
@@ -67,9 +68,10 @@ class Request:
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
     about: str = field(default="", compare=False)
+    opening: tuple[Message, ...] = field(default=(), compare=False)
 
     def canonical(self) -> dict[str, Any]:
-        """Return the request as a JSON object: every field but `about`, in plain types."""
+        """Return the request as a JSON object: every field but `about` and `opening`, in plain types."""
         settings = self.settings
         return {
             "address": self.address,
@@ -100,7 +102,7 @@ class Request:
 
     def followed_by(self, *turns: Message) -> Request:
         """Return the same conversation with more turns (a repair turn)."""
-        return replace(self, messages=self.messages + turns)
+        return replace(self, messages=self.messages + turns, opening=self.opening or self.messages[:-1])
 
 
 def key_of(canonical: Mapping[str, Any]) -> str:

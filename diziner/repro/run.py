@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from diziner.endpoints import run_servers
 from diziner.repro.dvc_graph import DvcGraph, StageError, State, open_graph
 from diziner.repro.job import Job
 from diziner.repro.lockfiles import LockFiles
@@ -25,6 +26,7 @@ from diziner.repro.workers import Workers, stage_script
 
 LOGS = Path(".dvc") / "tmp" / "diziner"
 TURNS = LOGS / "turns"
+MODELS = LOGS / "models"
 # Where stages find the limits they share; read by diziner.llm.shared_limits.
 TURNS_VARIABLE = "DIZINER_TURNS"
 
@@ -45,7 +47,7 @@ def reproduce(root: Path, targets: Sequence[str], jobs: int, force: bool, keep_g
         shutil.rmtree(root / LOGS, ignore_errors=True)
         (root / TURNS).mkdir(parents=True)
         run = _Run(root, graph, workers, view, jobs, force, keep_going)
-        with _signals(run):
+        with _signals(run), run_servers.kept(root / MODELS):
             run.loop()
         view.close(run.outcome)
         return run.outcome
@@ -189,12 +191,16 @@ class _Run:
         here = command.folder.resolve() == self._root.resolve()
         script = stage_script(command.lines[0]) if here and len(command.lines) == 1 else None
         module, arguments = script or ("", ())
-        environment = {**command.environment, TURNS_VARIABLE: str(self._root / TURNS)}
+        environment = {**command.environment, **_shared(self._root)}
         lines = [list(words) for words in command.words]
         return Job(step.name, lines, str(command.folder), environment, str(self._log(step)), module, arguments)
 
     def _log(self, step: Step) -> Path:
         return self._root / LOGS / f"{re.sub(r'[^A-Za-z0-9_.@-]+', '_', step.name)}.log"
+
+
+def _shared(root: Path) -> dict[str, str]:
+    return {TURNS_VARIABLE: str(root / TURNS), run_servers.VARIABLE: str(root / MODELS)}
 
 
 @contextlib.contextmanager

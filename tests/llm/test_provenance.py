@@ -47,7 +47,7 @@ def answered(fingerprint: str, text: str = "{}") -> Response:
 def test_it_names_runtime_processor_kernels_and_threads() -> None:
     runtime = pytest.importorskip("xllamacpp", reason="no local runtime")
     text = local_provenance(2)
-    assert re.fullmatch(r"xllamacpp (\S+) on \w+[^;]*; \S+[^;]*; kernels [\w ]+; 2 threads", text)
+    assert re.fullmatch(r"xllamacpp (\S+) on \w+[^;]*; \S+[^;]*; kernels [\w ]+; 2 threads, blocks of 128 tokens", text)
     assert f" {runtime.__version__} " in text and "\n" not in text and str(ROOT) not in text
     assert local_provenance(1) == text.replace("2 threads", "1 thread")
     assert provenance_in(text) == text
