@@ -5,30 +5,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+Version = tuple[str, int, int, int]  # of a file: path, inode, time and size
 
 
 @contextlib.contextmanager
 def one_process() -> Iterator[None]:
-    """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml is
-    parsed once a version;
+    """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml and
+    git's index are parsed once a version, the index not once an output;
     whether a stage can be in the run-cache, for which DVC hashes all its dependencies, is asked once, not four times.
     """
     import dvc.dependency.param
     import dvc.rwlock
     import dvc.stage.cache
+    from scmrepo.git.backend.dulwich import DulwichBackend  # type: ignore[import-untyped]
 
+    is_tracked = DulwichBackend.is_tracked
     load = dvc.dependency.param.load_path
     lock = dvc.rwlock.rwlock
     can_hash = dvc.stage.cache._can_hash
     hashable: dict[Any, bool] = {}
-    parsed: dict[tuple[str, int, int, int], Any] = {}
+    parsed: dict[Version, Any] = {}
+    tracked: dict[Version, frozenset[bytes]] = {}
 
     def load_once(path: str, *arguments: Any, **options: Any) -> Any:
-        found = Path(path).stat()
-        key = (path, found.st_ino, found.st_mtime_ns, found.st_size)
+        key = _version(path)
         if key not in parsed:
             parsed[key] = load(path, *arguments, **options)
         return parsed[key]
@@ -38,15 +43,47 @@ def one_process() -> Iterator[None]:
             hashable[stage] = can_hash(stage)
         return hashable[stage]
 
+    def is_tracked_by_index_read_once(backend: Any, path: str) -> bool:
+        key = _version(backend.repo.index_path())
+        if key not in tracked:
+            tracked[key] = _with_folders(backend.repo.open_index())
+        return os.path.relpath(path, backend.root_dir).replace(os.path.sep, "/").encode() in tracked[key]
+
+    DulwichBackend.is_tracked = is_tracked_by_index_read_once
     dvc.dependency.param.load_path = load_once
     dvc.stage.cache._can_hash = can_hash_once
     dvc.rwlock.rwlock = lambda *_: contextlib.nullcontext()
     try:
         yield
     finally:
+        DulwichBackend.is_tracked = is_tracked
         dvc.dependency.param.load_path = load
         dvc.stage.cache._can_hash = can_hash
         dvc.rwlock.rwlock = lock
+
+
+def _version(path: str) -> Version:
+    """Return what changes when a file is written anew, and the same for a file that is not there."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return path, 0, 0, 0
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _with_folders(paths: Iterable[bytes]) -> frozenset[bytes]:
+    """Return paths and all folders above them.
+
+    >>> sorted(_with_folders([b"a/b/c", b"a/d"]))
+    [b'a', b'a/b', b'a/b/c', b'a/d']
+    """
+    found = set()
+    for path in paths:
+        above = path
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition(b"/")[0]
+    return frozenset(found)
 
 
 def forget_staged() -> None:
