@@ -22,9 +22,10 @@ def one_process() -> Iterator[None]:
     import dvc.dependency.param
     import dvc.rwlock
     import dvc.stage.cache
-    from scmrepo.git.backend.dulwich import DulwichBackend  # type: ignore[import-untyped]
+    import scmrepo.git.backend.dulwich
 
-    is_tracked = DulwichBackend.is_tracked
+    git: Any = scmrepo.git.backend.dulwich.DulwichBackend
+    is_tracked = git.is_tracked
     load = dvc.dependency.param.load_path
     lock = dvc.rwlock.rwlock
     can_hash = dvc.stage.cache._can_hash
@@ -49,14 +50,14 @@ def one_process() -> Iterator[None]:
             tracked[key] = _with_folders(backend.repo.open_index())
         return os.path.relpath(path, backend.root_dir).replace(os.path.sep, "/").encode() in tracked[key]
 
-    DulwichBackend.is_tracked = is_tracked_by_index_read_once
+    git.is_tracked = is_tracked_by_index_read_once
     dvc.dependency.param.load_path = load_once
     dvc.stage.cache._can_hash = can_hash_once
     dvc.rwlock.rwlock = lambda *_: contextlib.nullcontext()
     try:
         yield
     finally:
-        DulwichBackend.is_tracked = is_tracked
+        git.is_tracked = is_tracked
         dvc.dependency.param.load_path = load
         dvc.stage.cache._can_hash = can_hash
         dvc.rwlock.rwlock = lock
