@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from diziner.repro.dvc_yaml import as_dvc_writes
+
 Version = tuple[str, int, int, int]  # of a file: path, inode, time and size
 
 
@@ -17,11 +19,13 @@ Version = tuple[str, int, int, int]  # of a file: path, inode, time and size
 def one_process() -> Iterator[None]:
     """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml and
     git's index are parsed once a version, the index not once an output;
+    entries of the run-cache are written by `diziner.repro.dvc_yaml`;
     whether a stage can be in the run-cache, for which DVC hashes all its dependencies, is asked once, not four times.
     """
     import dvc.dependency.param
     import dvc.rwlock
     import dvc.stage.cache
+    import dvc.utils.serialize
     import scmrepo.git.backend.dulwich
 
     git: Any = scmrepo.git.backend.dulwich.DulwichBackend
@@ -29,6 +33,7 @@ def one_process() -> Iterator[None]:
     load = dvc.dependency.param.load_path
     lock = dvc.rwlock.rwlock
     can_hash = dvc.stage.cache._can_hash
+    dump_yaml = dvc.utils.serialize.dump_yaml
     hashable: dict[Any, bool] = {}
     parsed: dict[Version, Any] = {}
     tracked: dict[Version, frozenset[bytes]] = {}
@@ -50,7 +55,11 @@ def one_process() -> Iterator[None]:
             tracked[key] = _with_folders(backend.repo.open_index())
         return os.path.relpath(path, backend.root_dir).replace(os.path.sep, "/").encode() in tracked[key]
 
+    def dump_yaml_directly(path: str, data: Any) -> None:
+        Path(path).write_text(as_dvc_writes(data), encoding="utf-8")
+
     git.is_tracked = is_tracked_by_index_read_once
+    dvc.utils.serialize.dump_yaml = dump_yaml_directly
     dvc.dependency.param.load_path = load_once
     dvc.stage.cache._can_hash = can_hash_once
     dvc.rwlock.rwlock = lambda *_: contextlib.nullcontext()
@@ -58,6 +67,7 @@ def one_process() -> Iterator[None]:
         yield
     finally:
         git.is_tracked = is_tracked
+        dvc.utils.serialize.dump_yaml = dump_yaml
         dvc.dependency.param.load_path = load
         dvc.stage.cache._can_hash = can_hash
         dvc.rwlock.rwlock = lock
