@@ -15,8 +15,7 @@ from typing import Any
 
 _WORDS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@-]*(?: [A-Za-z0-9_./@-]+)*")
 _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
-_WIDTH = 80  # beyond it text is folded, or begins on a line of its own
-_LONGEST_KEY = 100  # a key of 128 characters is written otherwise
+_WIDTH = 80  # in longer lines text is folded, or begins on a line of its own
 
 
 class _OtherFormError(Exception):
@@ -52,9 +51,7 @@ def _mapping(value: dict[Any, Any], depth: int) -> str:
 def _entry(key: Any, value: Any, depth: int) -> str:
     """Return the lines of one key, in the depth of nesting where it stands."""
     try:
-        if type(key) is not str or len(key) > _LONGEST_KEY:
-            raise _OtherFormError
-        return _direct(f"{'  ' * depth}{_scalar(key)}:", value, depth)
+        return _direct(_key(key, depth), value, depth)
     except _OtherFormError:
         return _by_dvc(key, value, depth)
 
@@ -82,14 +79,15 @@ def _item(value: Any, depth: int) -> str:
     if not value:
         raise _OtherFormError
     # What DVC would write for a key inside an item is not what it writes for that key alone: all or nothing.
-    lines = [
-        _direct(f"{'  ' * (depth + 1)}{_scalar(key)}:", item, depth + 1)
-        for key, item in value.items()
-        if type(key) is str and len(key) <= _LONGEST_KEY
-    ]
-    if len(lines) < len(value):
-        raise _OtherFormError
+    lines = [_direct(_key(key, depth + 1), item, depth + 1) for key, item in value.items()]
     return lead + "".join(lines)[len(lead) :]
+
+
+def _key(key: Any, depth: int) -> str:
+    line = f"{'  ' * depth}{_scalar(key)}:"
+    if type(key) is not str or len(line) > _WIDTH:
+        raise _OtherFormError
+    return line
 
 
 def _scalar(value: Any) -> str:

@@ -31,7 +31,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 @example({text: [{"path": text, "size": 1, "also": [text]}, text] for text in ODD})
-@example({"k" * 127: {"k" * 128: "a"}, "a": {"b": {"c": "x y " * 20}}})
+@example({f"0{' 00' * 27}": ["0 0"], "k" * 127: {"k" * 128: "a"}, "a": {"b": {"c": "x y " * 20}}})
 def test_any_value_is_written_as_dvc_writes_it(value: dict[str, Any]) -> None:
     assert as_dvc_writes(value) == dumps_yaml(value)
 
