@@ -24,6 +24,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests as pytest rewrites them are kept for the next run, whatever the environment says: making them takes each worker
+# seconds. What tests start keeps no bytecode: an edit of the same second and length would go unseen.
+sys.dont_write_bytecode = False
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
 
 # What takes longest, longest first: begun first, no worker is idle while the last of them ends.
 LONG = (
