@@ -24,22 +24,36 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests as pytest rewrites them are kept for the next run, whatever the environment says: making them takes each worker
+# seconds. What tests start keeps no bytecode: an edit of the same second and length would go unseen.
+sys.dont_write_bytecode = False
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
 
 # What takes longest, longest first: begun first, no worker is idle while the last of them ends.
 LONG = (
     "test_readme.py",
     "ablation/test_ablate.py",
     "pipeline/test_pipeline.py",
-    "test_additions.py",
-    "repro/test_run.py",
     "pipeline/test_experiments.py",
     "test_installed.py",
+    "repro/test_run.py",
+    "test_additions.py",
+    "test_plugins.py",
     "pipeline/test_sharing.py",
-    "repro/test_contract.py",
-    "doctor/test_doctor.py",
     "repro/test_forks.py",
+    "prompting/test_reading.py",
+    "pipeline/test_code.py",
+    "doctor/test_doctor.py",
+    "report/test_browser.py",
+    "pipeline/test_corpus_stage.py",
     "supervisor/test_refinement_settings.py",
+    "labelling/test_label.py",
+    "repro/test_server.py",
     "corpora/test_new.py",
+    "supervisor/test_refinement_loop.py",
+    "repro/test_contract.py",
+    "doctor/test_answers.py",
 )
 
 

@@ -28,11 +28,16 @@ def standing_in(project: Project) -> Iterator[None]:
         yield
 
 
+def run_stage(project: Project, name: str, *words: str) -> None:
+    """Run a stage script in this process, by this checkout's code."""
+    with standing_in(project), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *words])
+        importlib.import_module(f"stages.{name}").main()
+
+
 def stage(project: Project, name: str, *words: str) -> None:
     """Run a stage script on the benchmark."""
-    with standing_in(project), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [name, BENCHMARK, *words])
-        importlib.import_module(f"stages.{name}").main()
+    run_stage(project, name, BENCHMARK, *words)
 
 
 def run_round(project: Project, number: int) -> int:

@@ -115,6 +115,11 @@ def stage_scripts() -> dict[str, Path]:
     return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
@@ -126,20 +131,28 @@ def _name(path: Path) -> str:
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
     """Return the package's modules that a module imports, inside functions too; for types alone does not count."""
-    names = set(_names(ast.parse(path.read_text(encoding="utf-8")).body))
-    found = set()
+    names = set(_names(_parsed(path).body))
+    found: set[Path] = set()
     for name in names:
         parts = name.split(".")
         if parts[0] == PACKAGE.name:
             for end in range(1, len(parts) + 1):  # importing a module runs the packages that it is in
-                base = CODE.joinpath(*parts[:end])
-                found |= {file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()}
-    return tuple(sorted(file for file in found if not _is_neutral(file) and not _is_empty(file)))
+                found |= _files_of(".".join(parts[:end]))
+    return tuple(sorted(found))
+
+
+@cache
+def _files_of(name: str) -> frozenset[Path]:
+    """Return the file behind a module's or a package's dotted name, but for code that shapes no output."""
+    base = CODE.joinpath(*name.split("."))
+    files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+    return frozenset(file for file in files if not _is_neutral(file) and not _is_empty(file))
 
 
 def _names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield what statements import, those inside them too; no import is in an expression."""
     for node in nodes:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             yield from _names(node.orelse)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -147,7 +160,8 @@ def _names(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         else:
-            yield from _names(ast.iter_child_nodes(node))
+            for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+                yield from _names(getattr(node, block, ()))
 
 
 def _is_neutral(path: Path) -> bool:
@@ -158,13 +172,13 @@ def _is_neutral(path: Path) -> bool:
 @cache
 def _is_empty(path: Path) -> bool:
     """Return whether a module is nothing but its docstring: packages that only hold others."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body = _parsed(path).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
 @cache
 def _constant(path: Path, name: str) -> tuple[str, ...]:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in _parsed(path).body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
             return tuple(ast.literal_eval(node.value))
     return ()

@@ -17,6 +17,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.repro.dvc_once import forget_staged, one_process
+from diziner.repro.dvc_yaml import as_dvc_writes
 from diziner.repro.lockfiles import LockText
 from diziner.repro.plan import Step
 
@@ -259,12 +260,10 @@ def _can_hash(stage: Any) -> bool:
 
 def _blocks(entries: dict[str, Any]) -> dict[str, str]:
     """Return the text of lock entries by stage name, as DVC writes them."""
-    from dvc.utils.serialize import dumps_yaml
-
     found = {}
     for name, entry in entries.items():
         # A value that params.yaml names twice by an anchor is written out: anchors of two blocks would clash.
-        [found[name]] = LockText(dumps_yaml({"stages": {name: _unshared(entry)}})).blocks.values()
+        [found[name]] = LockText(as_dvc_writes({"stages": {name: _unshared(entry)}})).blocks.values()
     return found
 
 

@@ -5,30 +5,41 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from diziner.repro.dvc_yaml import as_dvc_writes
+
+Version = tuple[str, int, int, int]  # of a file: path, inode, time and size
 
 
 @contextlib.contextmanager
 def one_process() -> Iterator[None]:
-    """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml is
-    parsed once a version;
+    """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml and
+    git's index are parsed once a version, the index not once an output;
+    entries of the run-cache are written by `diziner.repro.dvc_yaml`;
     whether a stage can be in the run-cache, for which DVC hashes all its dependencies, is asked once, not four times.
     """
     import dvc.dependency.param
     import dvc.rwlock
     import dvc.stage.cache
+    import dvc.utils.serialize
+    import scmrepo.git.backend.dulwich
 
+    git: Any = scmrepo.git.backend.dulwich.DulwichBackend
+    is_tracked = git.is_tracked
     load = dvc.dependency.param.load_path
     lock = dvc.rwlock.rwlock
     can_hash = dvc.stage.cache._can_hash
+    dump_yaml = dvc.utils.serialize.dump_yaml
     hashable: dict[Any, bool] = {}
-    parsed: dict[tuple[str, int, int, int], Any] = {}
+    parsed: dict[Version, Any] = {}
+    tracked: dict[Version, frozenset[bytes]] = {}
 
     def load_once(path: str, *arguments: Any, **options: Any) -> Any:
-        found = Path(path).stat()
-        key = (path, found.st_ino, found.st_mtime_ns, found.st_size)
+        key = _version(path)
         if key not in parsed:
             parsed[key] = load(path, *arguments, **options)
         return parsed[key]
@@ -38,15 +49,52 @@ def one_process() -> Iterator[None]:
             hashable[stage] = can_hash(stage)
         return hashable[stage]
 
+    def is_tracked_by_index_read_once(backend: Any, path: str) -> bool:
+        key = _version(backend.repo.index_path())
+        if key not in tracked:
+            tracked[key] = _with_folders(backend.repo.open_index())
+        return os.path.relpath(path, backend.root_dir).replace(os.path.sep, "/").encode() in tracked[key]
+
+    def dump_yaml_directly(path: str, data: Any) -> None:
+        Path(path).write_text(as_dvc_writes(data), encoding="utf-8")
+
+    git.is_tracked = is_tracked_by_index_read_once
+    dvc.utils.serialize.dump_yaml = dump_yaml_directly
     dvc.dependency.param.load_path = load_once
     dvc.stage.cache._can_hash = can_hash_once
     dvc.rwlock.rwlock = lambda *_: contextlib.nullcontext()
     try:
         yield
     finally:
+        git.is_tracked = is_tracked
+        dvc.utils.serialize.dump_yaml = dump_yaml
         dvc.dependency.param.load_path = load
         dvc.stage.cache._can_hash = can_hash
         dvc.rwlock.rwlock = lock
+
+
+def _version(path: str) -> Version:
+    """Return what changes when a file is written anew, and the same for a file that is not there."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return path, 0, 0, 0
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _with_folders(paths: Iterable[bytes]) -> frozenset[bytes]:
+    """Return paths and all folders above them.
+
+    >>> sorted(_with_folders([b"a/b/c", b"a/d"]))
+    [b'a', b'a/b', b'a/b/c', b'a/d']
+    """
+    found = set()
+    for path in paths:
+        above = path
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition(b"/")[0]
+    return frozenset(found)
 
 
 def forget_staged() -> None:

@@ -62,9 +62,9 @@ def test_texts_without_gold_go_from_a_file_to_a_refined_guideline(project: Proje
 
 def test_texts_with_gold_are_scored(project: Project) -> None:
     write_texts(project, "labelled.jsonl", [labelled(sentence) for sentence in SENTENCES])
-    said = project.diziner("new", "labelled", "--from", "labelled.jsonl").stdout
+    said = project.diziner_here("new", "labelled", "--from", "labelled.jsonl").stdout
     assert "20 with gold; types: LOC, PER" in said
-    project.diziner("repro", "labelled")
+    project.diziner_here("repro", "labelled")
     assert 0 <= json.loads((project.folder / "metrics/final/labelled.json").read_text())["f1"] <= 1
 
 
@@ -72,7 +72,7 @@ def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: 
     texts = [f"서울에 A{first}{second} 갔다" for first in "abcd" for second in "xyzw"]
     rows = [{"text": text, "spans": [[0, 2, "LOC"], [4, 7, "PER"]]} for text in texts]
     write_texts(project, "inside.jsonl", [json.dumps(row) for row in rows])
-    said = project.diziner("new", "inside", "--from", "inside.jsonl").stdout
+    said = project.diziner_here("new", "inside", "--from", "inside.jsonl").stdout
     example = "'서울' in '서울에'"
     assert f"16 mentions inside tokens, which are scored by these ({example}, {example}, {example})" in said
     card = load_card(project.folder / "data/inside")
@@ -82,7 +82,7 @@ def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: 
 
 def test_a_room_is_loaded_as_it_was_read(project: Project) -> None:
     write_texts(project, "again.jsonl", [labelled(sentence) for sentence in SENTENCES])
-    project.diziner("new", "again", "--from", "again.jsonl", "--types", "PER,LOC")
+    project.diziner_here("new", "again", "--from", "again.jsonl", "--types", "PER,LOC")
     room = project.folder / "data/again"
     card = load_card(room)
     corpus = load_source(card, room, "sample", None)
@@ -123,7 +123,7 @@ def test_the_test_split_is_the_seeds_and_the_shares(tmp_path: Path) -> None:
 def test_a_test_file_is_taken_whole(project: Project) -> None:
     write_texts(project, "pool.txt", SENTENCES[:15])
     write_texts(project, "held.txt", SENTENCES[15:])
-    said = project.diziner("new", "held", "--from", "pool.txt", "--test", "held.txt", "--types", "PER").stdout
+    said = project.diziner_here("new", "held", "--from", "pool.txt", "--test", "held.txt", "--types", "PER").stdout
     assert "15 documents for pilot sets, 5 to test on" in said
 
 
@@ -175,10 +175,10 @@ def test_rows_of_a_room_that_name_no_split_are_refused_once(tmp_path: Path) -> N
 def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> None:
     bad = json.dumps({"tokens": ["one", "two"], "ner_tags": ["O"]})
     write_texts(project, "mixed.jsonl", [*(labelled(s) for s in SENTENCES), bad])
-    refused = project.diziner("new", "mixed", "--from", "mixed.jsonl", check=False)
+    refused = project.diziner_here("new", "mixed", "--from", "mixed.jsonl", check=False)
     assert refused.returncode == 2 and "mixed.jsonl:21: 2 tokens but 1 tags" in refused.stderr
     assert not (project.folder / "data/mixed").exists()
-    project.diziner("new", "mixed", "--from", "mixed.jsonl", "--skip-bad")
+    project.diziner_here("new", "mixed", "--from", "mixed.jsonl", "--skip-bad")
     [rejected] = (project.folder / "data/mixed/rejected.jsonl").read_text().splitlines()
     assert json.loads(rejected)["reason"] == "2 tokens but 1 tags"
 
@@ -218,7 +218,7 @@ def test_what_cannot_be_made_is_one_line_and_leaves_nothing(
     write_texts(project, "gold.jsonl", [labelled(sentence) for sentence in SENTENCES])
     (project.folder / "latin.txt").write_bytes("Zürich\n".encode("latin-1") * 30)
     before = sorted(path.name for path in (project.folder / "data").iterdir())
-    done = project.diziner("new", name, *words, check=False)
+    done = project.diziner_here("new", name, *words, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert expected in done.stderr
     assert sorted(path.name for path in (project.folder / "data").iterdir()) == before
@@ -229,7 +229,7 @@ def test_data_check_finds_what_is_there_and_says_how_to_get_the_rest(make_projec
     if not shared.is_dir():
         pytest.skip("no benchmark data beside the project")
     project = make_project()
-    done = project.diziner("data", "check", "--local", str(shared))
+    done = project.diziner_here("data", "check", "--local", str(shared))
     assert "13 of 18 found" in done.stdout and "DIFFERS" not in done.stdout
     lines = done.stdout.splitlines()
     for name in ("ace2005", "ontonotes5", "multinerd", "bc4chemd", "fabner"):
@@ -241,7 +241,7 @@ def test_data_that_differs_from_its_card_is_said_and_exits_2(project: Project, t
     folder.mkdir()
     for split in ("pilot", "test"):
         (folder / f"{split}.jsonl").write_text('{"tokens": ["p53"], "ner_tags": ["B-GENE"]}\n')
-    done = project.diziner("data", "check", "bc2gm", "--local", str(tmp_path), check=False)
+    done = project.diziner_here("data", "check", "bc2gm", "--local", str(tmp_path), check=False)
     assert done.returncode == 2
     assert "bc2gm: test sentences: found 1, expected 3000" in done.stdout
     assert done.stderr == "error: not as their cards say: bc2gm\n"
@@ -249,7 +249,7 @@ def test_data_that_differs_from_its_card_is_said_and_exits_2(project: Project, t
 
 def test_own_corpora_are_checked_and_a_folder_that_is_not_there_is_refused(project: Project) -> None:
     write_texts(project, "checked.txt", SENTENCES)
-    project.diziner("new", "checked", "--from", "checked.txt", "--types", "PER")
-    assert "1 of 1 found" in project.diziner("data", "check", "checked").stdout
-    done = project.diziner("data", "check", "--local", "nowhere", check=False)
+    project.diziner_here("new", "checked", "--from", "checked.txt", "--types", "PER")
+    assert "1 of 1 found" in project.diziner_here("data", "check", "checked").stdout
+    done = project.diziner_here("data", "check", "--local", "nowhere", check=False)
     assert done.returncode == 2 and done.stderr == "error: --local nowhere: no such folder\n"

@@ -136,10 +136,10 @@ def test_sets_are_shown_published_and_used(project: Project) -> None:
     path = project.folder / "data" / "conll2003" / "pilots.yaml"
     before = path.read_text(encoding="utf-8")
     assert manifest(project) == {"chosen": "published", "sets": yaml.safe_load(before)["rounds"]}
-    shown = project.diziner("data", "pilots", "conll2003").stdout
+    shown = project.diziner_here("data", "pilots", "conll2003").stdout
     assert "publishes other sets" in shown
     assert path.read_text(encoding="utf-8") == before
-    written = project.diziner("data", "pilots", "conll2003", "--write").stdout
+    written = project.diziner_here("data", "pilots", "conll2003", "--write").stdout
     assert "publishes these sets" in written
     rounds = [list(ids) for ids in read_pins(path).rounds]
     lines = [f"round {number}: {' '.join(ids)}" for number, ids in enumerate(rounds)]
@@ -153,5 +153,5 @@ def test_sets_are_shown_published_and_used(project: Project) -> None:
 def test_a_room_of_an_earlier_version_gets_the_file_that_its_pipeline_depends_on(project: Project) -> None:
     path = project.folder / "data" / "conll2003" / "pilots.yaml"
     path.unlink()
-    project.diziner("data", "link", "conll2003")
+    project.diziner_here("data", "link", "conll2003")
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == {"pool": None, "rounds": []}

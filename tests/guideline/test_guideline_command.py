@@ -71,7 +71,7 @@ def problems() -> list[str]:
 
 
 def test_what_the_pipeline_wrote_verifies(done: Project) -> None:
-    shown = done.diziner("guideline", "verify")
+    shown = done.diziner_here("guideline", "verify")
     assert re.fullmatch(r"conll2003: 3 guidelines, \d+ receipts; every hotspot, .* is there\n", shown.stdout)
     first, second = (load_guideline(done.folder / f"data/conll2003/rounds/r{n}/guideline.yaml") for n in (1, 2))
     found = [i.receipt.status for i in (*first.common, *second.common) if i.receipt]
@@ -171,7 +171,7 @@ def test_problems_exit_2_after_a_line_each_and_the_other_rooms_are_still_checked
     text = path.read_text()
     try:
         path.write_text("")
-        shown = done.diziner("guideline", "verify", "conll2003", "ace2005", check=False)
+        shown = done.diziner_here("guideline", "verify", "conll2003", "ace2005", check=False)
     finally:
         path.write_text(text)
     assert shown.returncode == 2
@@ -181,7 +181,7 @@ def test_problems_exit_2_after_a_line_each_and_the_other_rooms_are_still_checked
 
 def test_guidelines_are_named_by_file_by_round_and_by_revision(done: Project) -> None:
     def diff(*words: str) -> str:
-        return done.diziner("guideline", "diff", *words).stdout
+        return done.diziner_here("guideline", "diff", *words).stdout
 
     expected = diff("conll2003:0", "conll2003:1")
     assert expected.startswith("conll2003 round 0 → conll2003 round 1: ")
@@ -216,10 +216,10 @@ def test_a_refined_guideline_of_a_revision_comes_from_dvcs_cache(done: Project, 
     written = load_guideline(output)
     output.chmod(0o644)
     save_guideline(output, replace(written, goal=replace(written.goal, use="Something else.")))
-    shown = copy.diziner("guideline", "diff", "HEAD:conll2003:1", "conll2003:1").stdout
+    shown = copy.diziner_here("guideline", "diff", "HEAD:conll2003:1", "conll2003:1").stdout
     assert "Something else." in shown and "0 new" not in shown
     shutil.rmtree(copy.folder / ".dvc/cache")
-    gone = copy.diziner("guideline", "diff", "HEAD:conll2003:1", "conll2003:1", check=False)
+    gone = copy.diziner_here("guideline", "diff", "HEAD:conll2003:1", "conll2003:1", check=False)
     assert gone.returncode == 2 and "DVC's cache has" in gone.stderr and gone.stderr.count("\n") == 1
 
 

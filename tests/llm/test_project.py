@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from loopback import completion, replying
 from projects import SCRIPTED, Project, copy_project, use_scripted
+from stage_runs import run_stage
 
 from diziner.commands.plan import plan
 from diziner.common.errors import run_main
@@ -53,7 +54,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project on scripted models with its documents and nothing else. Tests leave it as they find it."""
     project = copy_project(tmp_path_factory.mktemp("prepared") / "project", ("conll2003",))
     project.edit_params(use_priced)
-    project.stage("corpus", "conll2003")
+    run_stage(project, "corpus", "conll2003")
     return project
 
 
@@ -63,13 +64,13 @@ def ran(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = copied(prepared, tmp_path_factory.mktemp("ran"))
     for number in ("0", "1"):
         if number != "0":
-            project.stage("refine", "conll2003", "--round", number)
+            run_stage(project, "refine", "conll2003", "--round", number)
         for annotator in SCRIPTED:
-            project.stage("annotate", "conll2003", "--annotator", annotator, "--round", number)
-        project.stage("disagree", "conll2003", "--round", number)
-    project.stage("select", "conll2003")
+            run_stage(project, "annotate", "conll2003", "--annotator", annotator, "--round", number)
+        run_stage(project, "disagree", "conll2003", "--round", number)
+    run_stage(project, "select", "conll2003")
     for guideline in ("selected", "initial"):
-        project.stage("predict", "conll2003", "--guideline", guideline)
+        run_stage(project, "predict", "conll2003", "--guideline", guideline)
     return project
 
 
@@ -136,7 +137,7 @@ def test_the_guard_itself_works(project: Project, guard: dict[str, Any]) -> None
 
 
 def test_a_tape_replays_a_run_without_the_store(project: Project, guard: dict[str, Any]) -> None:
-    recorded = project.diziner("responses", "record").stdout
+    recorded = project.diziner_here("responses", "record").stdout
     assert re.search(r"data/conll2003/tape\.jsonl: \d+ responses", recorded)
     before = (project.folder / ANNOTATIONS).read_bytes()
     shutil.rmtree(project.folder / ".responses")
@@ -148,40 +149,43 @@ def test_a_tape_replays_a_run_without_the_store(project: Project, guard: dict[st
 
 
 def test_responses_move_between_stores(project: Project, tmp_path: Path) -> None:
-    count = re.search(r"(\d+) responses, none altered", project.diziner("responses", "verify").stdout)
+    count = re.search(r"(\d+) responses, none altered", project.diziner_here("responses", "verify").stdout)
     assert count
     assert int(count[1]) > 50
     file = tmp_path / "answers.jsonl"
-    project.diziner("responses", "export", str(file))
-    again = project.diziner("responses", "import", str(file)).stdout
+    project.diziner_here("responses", "export", str(file))
+    again = project.diziner_here("responses", "import", str(file)).stdout
     assert f"0 of {count[1]} responses were new" in again
     assert "differ" not in again
     shutil.rmtree(project.folder / ".responses")
-    assert f"{count[1]} of {count[1]} responses were new" in project.diziner("responses", "import", str(file)).stdout
+    assert (
+        f"{count[1]} of {count[1]} responses were new" in project.diziner_here("responses", "import", str(file)).stdout
+    )
     assert "6 from the store" not in project.stage(*ANNOTATE).stderr
 
 
 def test_an_import_says_where_it_differs_and_replaces_nothing(project: Project, tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
-    project.diziner("responses", "export", str(file))
+    project.diziner_here("responses", "export", str(file))
     *rows, (key, request, answer) = read_tape(file)
     assert isinstance(answer, Response)
     write_tape(file, {}, [*rows, (key, request, replace(answer, text='{"entities": [ ]}'))])
     assert (
-        "1 differ from those kept here before, which stay" in project.diziner("responses", "import", str(file)).stdout
+        "1 differ from those kept here before, which stay"
+        in project.diziner_here("responses", "import", str(file)).stdout
     )
-    assert "none altered" in project.diziner("responses", "verify").stdout
+    assert "none altered" in project.diziner_here("responses", "verify").stdout
 
 
 def test_of_an_edited_export_nothing_is_taken(project: Project, tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
-    project.diziner("responses", "export", str(file))
+    project.diziner_here("responses", "export", str(file))
     *lines, last = file.read_text().splitlines()
     row = json.loads(last)
     row["response"]["text"] = '{"entities": [ ]}'
     file.write_text("\n".join([*lines, json.dumps(row)]) + "\n")
     shutil.rmtree(project.folder / ".responses")
-    done = project.diziner("responses", "import", str(file), check=False)
+    done = project.diziner_here("responses", "import", str(file), check=False)
     assert done.returncode == 2
     assert f"{file}:{len(lines) + 1}: {row['key'][:12]}: not a row of this tape: its digest is another" in done.stderr
     assert not (project.folder / ".responses").exists()
@@ -190,12 +194,12 @@ def test_of_an_edited_export_nothing_is_taken(project: Project, tmp_path: Path) 
 def test_an_export_may_be_compressed(project: Project, tmp_path: Path) -> None:
     plain, small = tmp_path / "answers.jsonl", tmp_path / "answers.jsonl.zst"
     for file in (plain, small):
-        project.diziner("responses", "export", str(file))
+        project.diziner_here("responses", "export", str(file))
     assert small.stat().st_size < plain.stat().st_size / 8
     assert read_tape(small) == read_tape(plain)
     shutil.rmtree(project.folder / ".responses")
     count = len(read_tape(plain))
-    assert f"{count} of {count} responses were new" in project.diziner("responses", "import", str(small)).stdout
+    assert f"{count} of {count} responses were new" in project.diziner_here("responses", "import", str(small)).stdout
 
 
 def test_verify_finds_an_altered_response_and_stages_do_not_ask_around_it(project: Project) -> None:
@@ -204,48 +208,48 @@ def test_verify_finds_an_altered_response_and_stages_do_not_ask_around_it(projec
     connection.execute("UPDATE responses SET reply = replace(reply, 'entities', 'Entities')")
     connection.commit()
     connection.close()
-    for done in (project.diziner("responses", "verify", check=False), project.stage(*ANNOTATE, check=False)):
+    for done in (project.diziner_here("responses", "verify", check=False), project.stage(*ANNOTATE, check=False)):
         assert done.returncode == 2
         assert "the response store is damaged" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
 def test_gc_takes_only_what_no_output_names(project: Project) -> None:
-    assert "0 of" in project.diziner("responses", "gc").stdout
+    assert "0 of" in project.diziner_here("responses", "gc").stdout
     # Another temperature leaves the answers of the first behind.
     project.edit_params(lambda params: params["annotators"]["scripted_shy"].update(temperature=0.5))
     project.stage(*ANNOTATE)
-    found = project.diziner("responses", "gc").stdout
+    found = project.diziner_here("responses", "gc").stdout
     assert "6 of" in found
     assert "scripted:scripted-shy 6" in found
     assert "--delete" in found
     assert "they cost USD 0.0" in found
-    kept = project.diziner("responses", "gc", "--delete").stdout
+    kept = project.diziner_here("responses", "gc", "--delete").stdout
     assert "not removed: they cost USD 0.0" in kept
     assert "add --yes" in kept
-    assert "6 removed; they cost USD 0.0" in project.diziner("responses", "gc", "--delete", "--yes").stdout
-    assert "0 of" in project.diziner("responses", "gc").stdout
+    assert "6 removed; they cost USD 0.0" in project.diziner_here("responses", "gc", "--delete", "--yes").stdout
+    assert "0 of" in project.diziner_here("responses", "gc").stdout
     (project.folder / str(ANNOTATIONS).replace("annotations", "usage")).unlink()
-    unfinished = project.diziner("responses", "gc", "--delete", check=False)
+    unfinished = project.diziner_here("responses", "gc", "--delete", check=False)
     assert unfinished.returncode == 2
     assert "gc needs every output" in unfinished.stderr
 
 
 def test_after_a_run_nothing_is_left_to_plan(ran: Project) -> None:
-    table = ran.diziner("plan").stdout.splitlines()
+    table = ran.diziner_here("plan").stdout.splitlines()
     assert table[2].split()[:2] == ["total", "0"]
     assert int(table[2].split()[2]) > 50
 
 
 def test_a_changed_setting_plans_that_annotator_alone(project: Project) -> None:
     project.edit_params(lambda params: params["annotators"]["scripted_careful"].update(temperature=0.5))
-    works = [line for line in project.diziner("plan").stdout.splitlines() if line.startswith("conll2003 round 0")]
+    works = [line for line in project.diziner_here("plan").stdout.splitlines() if line.startswith("conll2003 round 0")]
     assert len(works) == 1
     assert works[0].startswith("conll2003 round 0, scripted_careful")
 
 
 def test_a_plan_without_documents_says_how_to_prepare_them(make_project: Callable[..., Project]) -> None:
-    done = make_project("conll2003").diziner("plan", check=False)
+    done = make_project("conll2003").diziner_here("plan", check=False)
     assert done.returncode == 2
     assert "dvc repro data/conll2003/dvc.yaml:corpus" in done.stderr
 
@@ -295,7 +299,7 @@ def test_a_budget_stops_the_stage_keeps_the_answers_and_goes_on_when_raised(fres
     first = ("annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0")
     fresh.edit_params(lambda params: params["annotators"]["scripted_eager"].update(max_tokens=64))
     budget(0.005)
-    assert "not enough: the run will stop there" in fresh.diziner("plan").stdout
+    assert "not enough: the run will stop there" in fresh.diziner_here("plan").stdout
     done = fresh.stage(*first, check=False)
     assert done.returncode == 2
     assert "budget.usd: is 0.005" in done.stderr
@@ -311,7 +315,7 @@ def test_a_budget_without_prices_is_refused_before_anything_is_sent(fresh: Proje
     with ScriptedServer() as server:
         fresh.edit_params(use_server(server.base_url, prices={}))
         fresh.edit_params(lambda params: params.update(budget={"usd": 5}))
-        assert "until every model has a price" in fresh.diziner("plan").stdout
+        assert "until every model has a price" in fresh.diziner_here("plan").stdout
         done = fresh.stage("annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0", check=False)
         assert done.returncode == 2
         assert "no price for scripted-eager, so budget.usd cannot hold" in done.stderr

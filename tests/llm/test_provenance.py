@@ -190,8 +190,8 @@ def test_it_changes_no_annotation_and_goes_from_tape_to_usage_to_report(project:
 
 def test_an_import_takes_an_answer_computed_elsewhere_for_the_same(project: Project, tmp_path: Path) -> None:
     tape = project.folder / "data/conll2003/tape.jsonl"
-    project.diziner("responses", "import", str(tape))
+    project.diziner_here("responses", "import", str(tape))
     computed_by(tape, lambda n, response: replace(response, fingerprint=HERE))
-    assert "differ" not in project.diziner("responses", "import", str(tape)).stdout
+    assert "differ" not in project.diziner_here("responses", "import", str(tape)).stdout
     computed_by(tape, lambda n, response: replace(response, text="{}"))
-    assert " differ from those kept here before" in project.diziner("responses", "import", str(tape)).stdout
+    assert " differ from those kept here before" in project.diziner_here("responses", "import", str(tape)).stdout

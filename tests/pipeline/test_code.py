@@ -20,8 +20,10 @@ from diziner.pipeline.code import DIGESTS, code_behind, digests, stage_scripts
 
 @pytest.fixture(scope="module")
 def reproduced(copy_reproduced: Callable[..., Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One benchmark, reproduced; tests undo their edits."""
-    return copy_reproduced(tmp_path_factory.mktemp("code") / "project", "conll2003")
+    """One benchmark, reproduced, with nothing to do; tests undo their edits."""
+    project = copy_reproduced(tmp_path_factory.mktemp("code") / "project", "conll2003")
+    assert changed(project) == {}
+    return project
 
 
 @contextlib.contextmanager
@@ -71,10 +73,9 @@ PROTOCOL = "def set_of_strings("
 def test_computed_deps_rerun_what_an_edit_can_touch(
     reproduced: Project, old: str, new: str, stages: dict[str, int]
 ) -> None:
-    assert changed(reproduced) == {}
     with edited(reproduced, old, new):
         assert changed(reproduced) == stages
-    assert changed(reproduced) == {}
+    assert changed(reproduced) == {}  # so it is before the next edit, as it was before the first
 
 
 def test_computed_deps_are_those_of_every_stage() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from projects import ROOT, Project, copy_project
+from stage_runs import run_stage
 
 SHARED = Path(ROOT).parent / "shared/benchmarks"
 NAMES = sorted(path.parent.name for path in ROOT.glob("data/*/benchmark.yaml"))
@@ -20,13 +21,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_a_linked_benchmark_is_in_the_pipeline_until_it_is_unlinked(project: Project) -> None:
-    project.diziner("data", "link", "crossner_ai", "genia")
+    project.diziner_here("data", "link", "crossner_ai", "genia")
     listed = project.dvc("stage", "list", "--all", "--name-only").stdout
     assert "data/crossner_ai/dvc.yaml:corpus" in listed and "data/genia/dvc.yaml:score" in listed
     project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
     rows = (project.folder / "data/crossner_ai/corpus/pilot/r1.jsonl").read_text().splitlines()
     assert len(rows) == 6 and all(set(json.loads(row)) == {"id", "tokens", "text"} for row in rows)
-    project.diziner("data", "unlink", "crossner_ai", "genia")
+    project.diziner_here("data", "unlink", "crossner_ai", "genia")
     assert "crossner_ai" not in project.dvc("stage", "list", "--all", "--name-only").stdout
 
 
@@ -35,22 +36,22 @@ def use_pilot_sets_of(documents: int, params: dict[str, Any]) -> None:
 
 
 def test_the_run_cache_never_restores_another_settings_documents(project: Project) -> None:
-    project.diziner("data", "link", "crossner_ai")
+    project.diziner_here("data", "link", "crossner_ai")
     for number in (5, 4, 5):
         project.edit_params(partial(use_pilot_sets_of, number))
         project.dvc("repro", "data/crossner_ai/dvc.yaml:corpus")
         rows = (project.folder / "data/crossner_ai/corpus/pilot/r0.jsonl").read_text().splitlines()
         assert len(rows) == number
-    project.diziner("use", "embedded")
-    project.diziner("data", "unlink", "crossner_ai")
+    project.diziner_here("use", "embedded")
+    project.diziner_here("data", "unlink", "crossner_ai")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no benchmark data beside the project")
 @pytest.mark.parametrize("name", [name for name in NAMES if (SHARED / name).is_dir()])
 def test_the_local_profile_prepares_real_data(project: Project, name: str) -> None:
-    project.diziner("use", "local")
+    project.diziner_here("use", "local")
     project.edit_params(lambda params: params["corpus"].update(local_dir=str(SHARED)))
-    project.stage("corpus", name)
+    run_stage(project, "corpus", name)
     room = project.folder / "data" / name / "corpus"
     manifest = json.loads((room / "manifest.json").read_text())
     assert manifest["card"]["differences"] == [] and manifest["repairs"] == 0

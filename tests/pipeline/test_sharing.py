@@ -126,9 +126,9 @@ def test_a_recorded_tape_replays_the_run_without_remote_or_models(shared: Shared
     recorded = cloned(shared, tmp_path / "recorded")
     recorded.dvc("pull", PIPELINE)
     # The author's answers come by export and import; the tape is cut from them.
-    shared.author.diziner("responses", "export", str(tmp_path / "answers.jsonl"))
-    recorded.diziner("responses", "import", str(tmp_path / "answers.jsonl"))
-    recorded.diziner("responses", "record", "conll2003")
+    shared.author.diziner_here("responses", "export", str(tmp_path / "answers.jsonl"))
+    recorded.diziner_here("responses", "import", str(tmp_path / "answers.jsonl"))
+    recorded.diziner_here("responses", "record", "conll2003")
     commit(recorded, "tape")
     clone = cloned(Shared(recorded, {}, {}), tmp_path / "clone")
     clone.dvc("remote", "remove", "storage")

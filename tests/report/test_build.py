@@ -301,7 +301,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_stage_and_the_command_write_the_same_file(project: Project) -> None:
     project.stage("report")
     first = (project.folder / "report.html").read_bytes()
-    said = project.diziner("report").stdout
+    said = project.diziner_here("report").stdout
     assert "report.html" in said
     assert (project.folder / "report.html").read_bytes() == first
     data = data_of(first.decode())
@@ -313,10 +313,10 @@ def test_the_stage_and_the_command_write_the_same_file(project: Project) -> None
 
 
 def test_it_can_be_written_elsewhere(project: Project, tmp_path: Path) -> None:
-    project.diziner("report", "--to", str(tmp_path / "there.html"))
+    project.diziner_here("report", "--to", str(tmp_path / "there.html"))
     assert data_of((tmp_path / "there.html").read_text())["benchmarks"]
     (tmp_path / "folder").mkdir()
-    done = project.diziner("report", "--to", str(tmp_path / "folder"), check=False)
+    done = project.diziner_here("report", "--to", str(tmp_path / "folder"), check=False)
     assert done.returncode == 2
     assert "folder: cannot be written" in done.stderr and done.stderr.count("\n") == 1
     assert list((tmp_path / "folder").iterdir()) == [] and len(list(tmp_path.iterdir())) == 2
@@ -385,7 +385,7 @@ def test_a_project_without_rooms_is_told_how_to_get_one(project: Project) -> Non
     for path in pipelines:
         path.unlink()
     try:
-        done = project.diziner("report", check=False)
+        done = project.diziner_here("report", check=False)
     finally:
         for path, data in pipelines.items():
             path.write_bytes(data)

@@ -199,6 +199,32 @@ def test_a_stage_that_depends_on_a_folder_with_lock_files_sees_them_as_they_stay
     assert project.diziner_here("repro").stdout.startswith("up to date")
 
 
+def test_outputs_in_git_are_refused_and_its_index_is_read_once_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what comes into git while the run goes on. Reading the index for each output took a third of a run."""
+    from dulwich.repo import Repo
+
+    late = shell("out/late", "out/c", command="mkdir out/late && echo 1 > out/late/file && git add -f out/late/file")
+    stages = {"a": toy("out/a"), "b": toy("out/b", "out/a"), "c": toy("out/c", "out/b"), "late": late}
+    project = make_graph(tmp_path / "project", stages)
+    reads = 0
+    read = Repo.open_index
+
+    def counted(repo: Repo) -> Any:
+        nonlocal reads
+        reads += 1
+        return read(repo)
+
+    monkeypatch.setattr(Repo, "open_index", counted)
+    done = project.diziner_here("repro", check=False)
+    assert done.returncode == 1
+    assert "late: output 'out/late' is already tracked by SCM (e.g. Git)" in done.stderr
+    assert journal(project) == ["out/a", "out/b", "out/c"] and locks(project)["dvc.lock"]["stages"].keys() == set("abc")
+    assert reads == 2  # as it was, and with what the last stage added
+    assert "already tracked by SCM" in project.dvc("repro", check=False).stderr
+
+
 def test_the_version_is_the_pinned_one() -> None:
     pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert f"dvc=={dvc_graph.SUPPORTED}*" in pinned

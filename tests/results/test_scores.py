@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+from projects import ROOT
 
 from diziner.common.errors import DizinerError
 from diziner.pipeline.selection import select
@@ -91,6 +95,25 @@ def test_seqeval_agrees_and_a_wrong_figure_stops_the_summary() -> None:
     check_with_seqeval("here", metrics, DOCUMENTS, GOLD, BEFORE)
     with pytest.raises(DizinerError, match=r"here: f1 is 0\.41, seqeval strict IOB2 says 0\.400000"):
         check_with_seqeval("here", {**metrics, "f1": 0.41}, DOCUMENTS, GOLD, BEFORE)
+
+
+LOADS_SEQEVAL = """
+import sys
+from diziner.records.annotations import Annotation, Span
+from diziner.records.documents import Document
+from diziner.results.summary import check_with_seqeval
+row = Annotation("a", (Span(0, 1, "PER"),))
+metrics = dict.fromkeys(("precision", "recall", "f1"), 1.0)
+check_with_seqeval("a", metrics, [Document("a", ("w",), "w")], {"a": row.spans}, [row])
+assert "seqeval.metrics" in sys.modules
+print([name for name in ("sklearn", "sklearn.exceptions", "pandas", "scipy") if name in sys.modules])
+"""
+
+
+def test_seqeval_is_loaded_without_sklearn() -> None:
+    """It takes the class of a warning from there; with sklearn come pandas and scipy, which take a second to load."""
+    done = subprocess.run([sys.executable, "-c", LOADS_SEQEVAL], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_the_summary_is_sorted_and_its_mean_says_over_what() -> None:

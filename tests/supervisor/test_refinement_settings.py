@@ -111,7 +111,7 @@ def test_the_report_of_a_run_with_somebody_left_out_says_so(left_out: Project) -
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
     text = json.dumps(data)
     assert '"left_out": ["scripted_lazy"]' in text or '"left_out":["scripted_lazy"]' in text
-    assert left_out.diziner("summary").returncode == 0
+    assert left_out.diziner_here("summary").returncode == 0
 
 
 def test_that_run_is_up_to_date_for_dvc_itself_afterwards(left_out: Project) -> None:
@@ -318,7 +318,7 @@ def test_plan_counts_the_calls_of_every_voter(project: Project) -> None:
     run_rounds(project)
     voters = read(project, "final/selection.json")["voters"]
     assert len(voters) > 1
-    planned = project.diziner("plan", BENCHMARK).stdout
+    planned = project.diziner_here("plan", BENCHMARK).stdout
     total = next(line for line in planned.splitlines() if line.startswith("total")).split()
     for name in voters:
         assert f"{BENCHMARK} test by the selected guideline, {name}" in planned
