@@ -16,8 +16,7 @@ from diziner.common.files import check
 from diziner.common.plugins import ANNOTATORS, SOURCES, require
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
-from diziner.corpora.settings import CorpusSettings, corpus_settings
-from diziner.embedding.minilm_files import MINILM, check_minilm
+from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
 from diziner.endpoints import Endpoint, endpoints_from
 from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
@@ -243,8 +242,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
-    if raw["corpus"]["pilot"]["embedder"] == MINILM:
-        check_minilm(raw["weights"], path)
+    check_embedder(raw["corpus"]["pilot"]["embedder"], raw["weights"], path)
     if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
         raise UserError(
             f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "

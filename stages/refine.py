@@ -10,6 +10,7 @@ from diziner.guideline.file import load_guideline, save_guideline
 from diziner.layout import room_named
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import stage_arguments
+from diziner.pipeline.line_acceptance import line_trials
 from diziner.records.agreement import agreement_from_json
 from diziner.records.annotations import read_annotations, taking_part
 from diziner.records.documents import read_documents
@@ -19,7 +20,6 @@ from diziner.settings import load_settings
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
-from diziner.supervisor.line_acceptance import line_trials
 from diziner.supervisor.method import refine_by_method
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diziner.common.files import read_json
-from diziner.guideline.file import all_instructions, load_guideline
+from diziner.common.yamlfile import read_yaml
 from diziner.layout import Room
 from diziner.records.annotations import Annotation, read_annotations, taking_part
 from diziner.records.documents import Document, read_documents
-from diziner.records.guideline import Guideline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,14 +39,16 @@ def read_chosen_round(project: Path, room: Room, pool: Sequence[str]) -> PilotRo
         number,
         read_documents(project / room.pilot(number)),
         taking_part(rows),
-        instruction_words(load_guideline(project / room.selected_guideline)),
+        instruction_words(read_yaml(project / room.selected_guideline, "guideline")),
     )
 
 
-def instruction_words(guideline: Guideline) -> int:
-    """Return the words of all instructions of a guideline, examples included."""
-    lines = list(all_instructions(guideline))
-    texts = [line.text for line in lines] + [example.text for line in lines for example in line.examples]
+def instruction_words(guideline: Mapping[str, Any]) -> int:
+    """Return the words of all instructions of a guideline's file, examples included."""
+    instructions = guideline["instructions"]
+    tops = [*instructions["common"], *(line for block in instructions["specific"].values() for line in block)]
+    lines = [line for top in tops for line in (top, *top.get("children", ()))]
+    texts = [entry["text"] for line in lines for entry in (line, *line.get("examples", ()))]
     return sum(len(text.split()) for text in texts)
 
 

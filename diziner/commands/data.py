@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
@@ -16,7 +17,6 @@ from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
-from diziner.guideline.starts import difference_of_starts, without_terse_start
 from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always

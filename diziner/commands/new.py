@@ -9,13 +9,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from diziner.commands.starts import without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
 from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
 from diziner.guideline.file import dump_guideline
-from diziner.guideline.starts import without_terse_start
 from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal

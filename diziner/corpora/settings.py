@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from diziner.embedding.minilm_files import MINILM, check_minilm
+
 Method = Literal["kmeans", "random"]
 Mode = Literal["fresh", "fixed"]
 
@@ -40,3 +42,12 @@ def corpus_settings(corpus: Mapping[str, Any], rounds: int) -> CorpusSettings:
         seed=corpus["seed"],
         pins=pilot.get("pins", False),
     )
+
+
+def check_embedder(embedder: str, weights: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """Check that params `weights` fetch what an embedder of pilot sets reads; `where` is what errors call params.
+
+    Errors: UserError if there is no such entry, or it is of other files.
+    """
+    if embedder == MINILM:
+        check_minilm(weights, where)

@@ -12,8 +12,6 @@ import contextlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import httpx
-
 from diziner.endpoints.failures import TransientError
 from diziner.endpoints.prefix_files import BLOCK, Prefix, PrefixFiles, common, served
 from diziner.prompting.request import Message, Request
@@ -29,6 +27,8 @@ class Slot:
     """
 
     def __init__(self, root: str, files: PrefixFiles | None) -> None:
+        import httpx
+
         self.root = root
         self._http = httpx.AsyncClient(base_url=root, timeout=None, trust_env=False)
         self._files = files
@@ -40,6 +40,8 @@ class Slot:
 
         Errors: TransientError if the server is gone.
         """
+        import httpx
+
         try:
             prompt, wanted = await self._tokens(request)
             opening, self._opening = self._opening, ()

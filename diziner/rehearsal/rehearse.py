@@ -13,6 +13,7 @@ from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
 from diziner.pipeline.glape import glape_scores, sampling
+from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
 from diziner.records.agreement import Agreement, agreement_from_json, agreement_to_json
@@ -25,7 +26,6 @@ from diziner.settings import Settings
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
-from diziner.supervisor.line_acceptance import line_trials
 from diziner.supervisor.method import refine_by_method
 
 

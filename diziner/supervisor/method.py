@@ -7,9 +7,8 @@ from diziner.supervisor.agreed_examples import with_agreed_examples
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint
-from diziner.supervisor.line_acceptance import LineTrials
 from diziner.supervisor.metaprompt import improve
-from diziner.supervisor.refine import Refinement, refine
+from diziner.supervisor.refine import Refinement, Trials, refine
 from diziner.supervisor.settings import SupervisorSettings
 
 
@@ -20,7 +19,7 @@ def refine_by_method(
     settings: SupervisorSettings,
     asker: Asker,
     label: str,
-    trials: LineTrials | None = None,
+    trials: Trials | None = None,
 ) -> Refinement:
     """Return the guideline of the next round by `settings.method`.
 

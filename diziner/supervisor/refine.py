@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from diziner.common.rounding import rounded
 from diziner.prompting.asker import Asker
@@ -14,10 +14,21 @@ from diziner.supervisor.apply import integrate
 from diziner.supervisor.at_once.propose import propose as at_once
 from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint, base_to_json, candidate_to_json
-from diziner.supervisor.line_acceptance import LineTrials
 from diziner.supervisor.one_by_one.propose import propose as one_by_one
 from diziner.supervisor.phases import Supervisor
 from diziner.supervisor.settings import SupervisorSettings
+
+
+class Trials(Protocol):
+    """Trials of new instructions, each alone (`diziner.pipeline.line_acceptance`); `usage` is what they took."""
+
+    usage: list[Usage]
+
+    def taken_back(self, base: Guideline, alone: Mapping[str, Guideline]) -> dict[str, str]:
+        """Return the outcome of each instruction that is not kept, by id."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the trials as a refinement's record has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ def refine(
     settings: SupervisorSettings,
     asker: Asker,
     label: str,
-    trials: LineTrials | None = None,
+    trials: Trials | None = None,
 ) -> Refinement:
     """Return the guideline of the next round, from where this round leaves off and its disagreements; no labels are
     seen.

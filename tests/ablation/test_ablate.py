@@ -358,7 +358,6 @@ def test_dvc_exp_run_takes_the_words_and_gold_is_read_only_there(project: Projec
     assert reading == {"golderrors", "refine", "score"}
     assert {dep["path"] for dep in lock["refine@step0"]["deps"] if "gold" in dep["path"]} == {
         f"data/{BENCHMARK}/gold/r0/disagreements.json",
-        f"data/{BENCHMARK}/gold/r0/report.md",
     }
 
 

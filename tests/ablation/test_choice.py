@@ -21,6 +21,7 @@ from diziner.ablation.variants import changed
 from diziner.agreement.analysis import analyse
 from diziner.common.errors import UserError
 from diziner.common.files import check
+from diziner.guideline.file import guideline_to_json
 from diziner.records.annotations import LEFT_OUT, Annotation, Failure, Span, taking_part
 from diziner.records.documents import Document
 from diziner.records.guideline import Example, Goal, Guideline, Instruction
@@ -194,7 +195,7 @@ def test_words_are_those_of_all_lines_and_their_examples() -> None:
     top = Instruction("C1.1", "Mark it", children=(child,))
     own = Instruction("S1.1", "You too")
     guideline = Guideline("news", 1, Goal("", "", "", ""), (), (), (top,), {"ada": (own,)})
-    assert instruction_words(guideline) == 2 + 3 + 2 + 2
+    assert instruction_words(guideline_to_json(guideline)) == 2 + 3 + 2 + 2
 
 
 def test_the_command_gives_just_the_settings_that_were_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,15 +32,15 @@ INSTRUCTIONS = (
         "C1",
         'Mark a club named after a town as the club, "the Hague" included.',
         (
-            Example("Utrecht lost", "[Utrecht|organization] lost", "it plays"),
+            Example("[Utrecht|ORG] lost", explanation="it plays"),
             Example("in Utrecht", "location", "it is where"),
-            Example("the club lost", "the club lost"),
+            Example("the club lost"),
         ),
-        (Instruction("C1a", "Also in tables.", (Example("UTRECHT 2", "[UTRECHT|organization] 2"),)),),
+        (Instruction("C1a", "Also in tables.", (Example("[UTRECHT|ORG] 2"),)),),
     ),
 )
 SPECIFIC = {
-    "a": (Instruction("S1", "Leave articles out.", (Example("the Senate", "the [Senate|organization]"),)),),
+    "a": (Instruction("S1", "Leave articles out.", (Example("the [Senate|ORG]"),)),),
     "b": (Instruction("S2", "Mark no job titles."),),
 }
 

@@ -32,6 +32,7 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
+from diziner.pipeline.line_acceptance import line_trials
 from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.records.guideline import Guideline, Instruction
@@ -41,7 +42,6 @@ from diziner.settings import Settings, load_settings
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import StartingPoint
-from diziner.supervisor.line_acceptance import line_trials
 from diziner.supervisor.method import refine_by_method
 from diziner.supervisor.settings import SupervisorSettings
 

@@ -33,7 +33,9 @@ SETTINGS = SupervisorSettings(
 )
 CLUB = {
     "text": "Mark a town's name as organization where it stands for a club.",
-    "examples": [{"text": "Leeds beat York", "annotation": "organization", "explanation": "clubs play"}],
+    "examples": [
+        {"text": "[Leeds|organization] beat [York|organization]", "explanation": "clubs play", "error": "location"}
+    ],
     "replaces": "",
 }
 
@@ -71,7 +73,8 @@ def test_one_call_shows_guideline_and_documents_and_its_lines_have_receipts(guid
     assert guideline.goal.purpose in text and all(t.definition in text for t in guideline.types)
     assert "at most 2 instructions" in text
     (line,) = found.guideline.common
-    assert (line.id, line.text, line.examples[0].annotation) == ("C1.1", CLUB["text"], "organization")
+    assert (line.id, line.text) == ("C1.1", CLUB["text"])
+    assert [example.text for example in line.examples] == ["[Leeds|ORG] beat [York|ORG]"]
     assert line.receipt is not None
     assert (line.receipt.round, line.receipt.hotspots, line.receipt.documents) == (1, (), ("a", "b"))
     assert line.receipt.responses == (request.key,)
@@ -91,7 +94,7 @@ def test_limits_hold_and_a_line_may_take_an_earlier_one_s_place(guideline: Guide
     ]
     assert found.record["outcomes"] == {"C2.1": "replaced C1.1", "C2.2": "added"}
     # What is over the number that was asked for is named, not lost.
-    assert [entry["reason"] for entry in found.record["cut"]] == ["over the limit"]
+    assert [entry["reason"] for entry in found.record["cut"]] == ["over the limit of 2"]
 
 
 def test_where_nothing_may_be_added_or_refinement_has_ended_nobody_is_asked(guideline: Guideline) -> None:

@@ -19,6 +19,7 @@ from stub_supervisor import MODEL, enum_of, pattern, stub
 
 from diziner.annotator.prompt import messages_for
 from diziner.annotator.settings import AnnotatorSettings
+from diziner.annotator.task import shown_example
 from diziner.guideline.file import all_instructions
 from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.request import ModelSettings
@@ -94,7 +95,6 @@ def supervised(
 
 def assert_all_there(refined: Refinement, rules: Sequence[dict[str, Any]]) -> None:
     lines = {line.text: line for line in all_instructions(refined.guideline)}
-    names = {t.label: t.name for t in refined.guideline.types}
     document = Document("d", ("Nothing",), "Nothing")
     annotator = AnnotatorSettings("a", ModelSettings("stub", "m"))
     prompt = messages_for(document, refined.guideline, annotator)[0].content
@@ -108,8 +108,7 @@ def assert_all_there(refined: Refinement, rules: Sequence[dict[str, Any]]) -> No
             (text, tuple(m._replace(type=known[m.type.casefold()]) for m in marks)) for text, marks in given
         ]
         for example in with_names([lines[rule["text"]]], refined.guideline.types)[0].examples:
-            assert example.text in prompt
-    assert names
+            assert shown_example(example) in prompt
 
 
 @pytest.mark.parametrize("path", files())

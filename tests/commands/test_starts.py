@@ -14,9 +14,9 @@ import yaml
 from projects import ROOT, Project, copy_project, use_scripted
 
 from diziner.ablation.variants import changed, joined, load_variants
+from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.guideline.file import guideline_to_json, load_guideline, save_guideline
-from diziner.guideline.starts import difference_of_starts, without_terse_start
 from diziner.llm.store import ResponseStore
 from diziner.records.guideline import EntityType
 from diziner.settings import settings_from

@@ -24,6 +24,7 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
+from diziner.pipeline.line_acceptance import LineTrials, overall_agreement
 from diziner.prompting.request import ModelSettings
 from diziner.records.agreement import Agreement
 from diziner.records.annotations import Annotation, Failure, Span
@@ -33,7 +34,6 @@ from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.history import StartingPoint
-from diziner.supervisor.line_acceptance import LineTrials, overall_agreement
 from diziner.supervisor.refine import refine
 from diziner.supervisor.settings import SupervisorSettings
 
