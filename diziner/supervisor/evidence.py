@@ -60,10 +60,10 @@ def evidence_from_json(value: Mapping[str, Any], types: Sequence[EntityType], go
 
 
 def receipt_of(
-    number: int, groups: Iterable[ErrorGroup], responses: Iterable[str], shown: int = EXAMPLES_SHOWN
+    number: int, groups: Iterable[ErrorGroup], responses: Iterable[str], shown: int | None = EXAMPLES_SHOWN
 ) -> Receipt:
-    """Return the receipt of a new line of round `number`: hotspots and documents of the first `shown` examples of the
-    groups that caused it, and the keys of the supervisor's answers that led to it."""
+    """Return the receipt of a new line of round `number`: hotspots and documents of the first `shown` examples (None:
+    all) of the groups that caused it, and the keys of the supervisor's answers that led to it."""
     examples = [example for group in groups for example in group.examples[:shown]]
     return Receipt(
         round=number,

@@ -119,12 +119,9 @@ def _candidate(
         examples=tuple(
             Example(e["text"], "", e["explanation"], e["error"]) for e in item["examples"] if e["text"].strip()
         ),
-        receipt=receipt_of(number, groups, keys, shown=ALL),
+        receipt=receipt_of(number, groups, keys, shown=None),
     )
     return Candidate(instruction, annotator, item["replaces"], tuple(finding.id for finding in own))
-
-
-ALL = 10**6  # examples of a kind of disagreement: as many as there are
 
 
 def _place(item: Mapping[str, Any]) -> tuple[str | None, str]:
