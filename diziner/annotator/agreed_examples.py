@@ -35,8 +35,8 @@ def shown_to(documents: Sequence[Document], agreed: AgreedExamples | None) -> li
 def with_examples(
     opening: tuple[Message, ...], examples: Sequence[Worked], names: Mapping[str, str]
 ) -> tuple[Message, ...]:
-    """Return the opening of a conversation with examples at its end: turns, or, where the document goes into the
-    opening's own user message, a section of that. `names` are the types' by label."""
+    """Return the opening of a conversation with examples at its end: turns, in front of instructions that stand beside
+    the document; or, where all is one user message, a section of that. `names` are the types' by label."""
     if not examples:
         return opening
     turns = [
@@ -47,6 +47,8 @@ def with_examples(
     *before, last = opening
     if last.role != "user":
         return (*opening, *turns)
+    if before:  # the instructions, which stand beside the document
+        return (*before, *turns, last)
     pairs = list(zip(turns[::2], turns[1::2], strict=True))
     section = render("annotator/document.examples.v1", pairs=pairs)
     return (*before, Message("user", f"{last.content}\n\n{section}"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from diziner.annotator.settings import AnnotatorSettings
-from diziner.annotator.task import PARTED, answer_with, mentions_of, task_for
+from diziner.annotator.task import PARTED, answer_with, instructions_beside, mentions_of, task_for
 from diziner.guideline.file import worked_examples
 from diziner.prompting.request import Message
 from diziner.prompting.strict import strict
@@ -23,7 +23,8 @@ _MOST_MENTIONS = 40
 def messages_for(document: Document, guideline: Guideline, annotator: AnnotatorSettings) -> tuple[Message, ...]:
     """Return the conversation that asks for one document's mentions.
 
-    plain: one user message, guideline then document; with prompt v2 the guideline as system message, then the document.
+    plain: one user message, guideline then document; with prompts v1.1 and v2 the guideline as system message, then the
+    document, with v1.1 behind the instructions.
     few_shot: the guideline as system message, then each of its example sentences as a user turn answered by the
     assistant, then the document. Without the examples from agreement, which differ by document
     (`diziner.annotator.agreed_examples`).
@@ -35,12 +36,12 @@ def opening(guideline: Guideline, annotator: AnnotatorSettings, show_goal: bool 
     """Return what the conversations about all documents begin with; worked out once, it is most of the work."""
     goal, plain = guideline.goal if show_goal else None, annotator.style == "plain"
     task = task_for(annotator.prompt, guideline, goal, annotator.name, with_sentence=plain)
-    if plain:
-        return (Message("system" if annotator.prompt in PARTED else "user", task),)
-    turns = [Message("system", task)]
+    turns = [Message("system" if annotator.prompt in PARTED or not plain else "user", task)]
     names = {t.label: t.name for t in guideline.types}
-    for tokens, spans in worked_examples(guideline):
+    for tokens, spans in () if plain else worked_examples(guideline):
         turns += example_turns(" ".join(tokens), mentions_of(tokens, spans, names))
+    if beside := instructions_beside(annotator.prompt, guideline, annotator.name):
+        turns.append(Message("user", beside))
     return tuple(turns)
 
 

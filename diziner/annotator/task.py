@@ -1,8 +1,9 @@
 """Task of an annotator: what each template is given of the guideline.
 
-annotate.v1: the guideline as it is. annotate.v1.1: labels too, where it uses them. annotate.v2, for hosted models: also
-a worked sentence; and it is parted from the document, a system message of its own, since providers keep the beginning
-that many prompts share.
+annotate.v1: the guideline as it is. annotate.v1.1, for small local models: labels too, where it uses them; and what
+annotators and rounds share comes first, the instructions stand beside the document, so that the beginning is read once
+for all. annotate.v2, for hosted models: also a worked sentence; and it is parted from the document, a system message of
+its own, since providers keep the beginning that many prompts share.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from diziner.records.annotations import Span
 from diziner.records.guideline import EntityType, Example, Goal, Guideline
 from diziner.spans.marked import parse_marked
 
-PARTED = ("annotate.v2",)  # templates that are a system message; others are one user message with the document
+PARTED = ("annotate.v1.1", "annotate.v2")  # are a system message; others are one user message with the document
+
+_BESIDE = {"annotate.v1.1": "annotator/instructions.v1.1"}  # instructions that stand beside the document
 
 _MORE = {"annotate.v1.1": ("labels",), "annotate.v2": ("labels", "worked")}
 _REMARK = re.compile(r"\s\(\S[^()]*\)$")  # "hepatic (adjective)"; brackets that are tokens belong to the example
@@ -41,15 +44,27 @@ def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: 
         "labels": labels_to_tell(guideline),
         "worked": worked_sentence(guideline) if with_sentence else None,
     }
-    return render(
-        f"annotator/{template}",
-        goal=goal,
-        types=guideline.types,
-        common=with_names(guideline.common, guideline.types),
-        specific=with_names(guideline.specific.get(annotator, ()), guideline.types),
-        shown_example=shown_example,
-        **{name: more[name] for name in _MORE.get(template, ())},
-    )
+    own = {name: more[name] for name in _MORE.get(template, ())}
+    if template not in _BESIDE:
+        own |= _instructions(guideline, annotator)
+    return render(f"annotator/{template}", goal=goal, types=guideline.types, **own)
+
+
+def instructions_beside(template: str, guideline: Guideline, annotator: str) -> str:
+    """Return the instructions as they stand beside the document; empty where there are none, or the task has them."""
+    told = _instructions(guideline, annotator)
+    if template not in _BESIDE or not (told["common"] or told["specific"]):
+        return ""
+    return render(_BESIDE[template], **told)
+
+
+def _instructions(guideline: Guideline, annotator: str) -> dict[str, Any]:
+    """Return a template's variables for the instructions that bind one annotator."""
+    return {
+        "common": with_names(guideline.common, guideline.types),
+        "specific": with_names(guideline.specific.get(annotator, ()), guideline.types),
+        "shown_example": shown_example,
+    }
 
 
 def labels_to_tell(guideline: Guideline) -> dict[str, str]:

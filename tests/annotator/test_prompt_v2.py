@@ -173,19 +173,34 @@ def test_an_example_is_shown_in_brackets_if_its_record_has_them() -> None:
     assert shown_example(Example("a [sic] b", "person")) == '"a [sic] b" -> person'
 
 
-def test_a_prompt_for_small_models_is_v1_with_labels_and_brackets() -> None:
+def test_a_prompt_for_small_models_is_v1_with_labels_and_instructions_beside_the_document() -> None:
     told = guideline_of("genia")
     silent = replace(told, types=tuple(replace(t, definition="A thing.", positive=(), negative=()) for t in told.types))
-    for style in ("plain", "few_shot"):
-        of_v1, small = (requests(silent, style=style, prompt=f"annotate.{v}")[0] for v in ("v1", "v1.1"))
-        assert of_v1.messages == small.messages
+    of_v1, small = (requests(silent, style="few_shot", prompt=f"annotate.{v}")[0] for v in ("v1", "v1.1"))
+    assert of_v1.messages == small.messages, "without labels and instructions it is v1"
     [plain], [small] = (requests(refined(), prompt=f"annotate.{v}") for v in ("v1", "v1.1"))
-    assert [m.role for m in small.messages] == ["user"] and "## Before you answer" not in small.messages[0].content
-    before, after = (set(request.messages[0].content.split("\n")) for request in (plain, small))
-    assert {line.partition(": ")[0] for line in after - before if line.startswith("- ")} == {
+    assert [m.role for m in small.messages] == ["system", "user"]
+    system, user = (message.content for message in small.messages)
+    assert "## Before you answer" not in system and "<instructions>" not in system
+    of_v1_lines = set(plain.messages[0].content.split("\n"))
+    assert {line.partition(": ")[0] for line in set(system.split("\n")) - of_v1_lines} >= {
         "- person (PER)", "- organization (ORG)", "- location (LOC)", "- miscellaneous name (MISC)"
     }  # fmt: skip
-    assert "   [Utrecht|organization] lost (it plays)" in after
+    assert user.index("   [Utrecht|organization] lost (it plays)") < user.index("<document>")
+
+
+def test_annotators_and_rounds_share_the_beginning_of_the_prompt_for_small_models() -> None:
+    """A local model reads it once: what tells annotators and rounds apart comes behind it, and opens the last turn."""
+    first, *others = (
+        requests(guideline, style=style, prompt="annotate.v1.1")[0]
+        for guideline in (guideline_of("conll2003"), refined())
+        for style in ("few_shot", "plain")
+    )
+    assert all(request.messages[0] == first.messages[0] for request in others)
+    told = requests(refined(), style="few_shot", prompt="annotate.v1.1")[0]
+    assert told.messages[:-1] == first.messages[:-1]
+    assert told.opening[-1].role == "user"
+    assert told.messages[-1].content.startswith(f"{told.opening[-1].content}\n\n<document>")
 
 
 def test_the_last_check_names_instructions_where_there_are_some() -> None:

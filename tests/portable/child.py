@@ -17,7 +17,7 @@ from typing import Any
 
 OUTPUTS = ("data/*/corpus/**/*", "data/*/rounds/**/*", "data/*/final/**/*", "metrics/**/*.json")
 # What the stages that compute write, beside the answers of annotators and the supervisor that others read.
-KEPT = ("refinement.json",)
+KEPT = "refinement.json"  # of the folder of outputs, and in the name of the metrics
 COMPUTED = (
     "data/*/corpus/**/*",
     *(
@@ -43,7 +43,7 @@ def main() -> None:
     os.chdir(copy)
     for pattern in OUTPUTS if whole else COMPUTED:
         for path in Path().glob(pattern):
-            if path.is_file() and (whole or path.name not in KEPT):
+            if path.is_file() and (whole or not path.name.endswith(KEPT)):
                 path.unlink()
     from diziner.layout import rooms
     from diziner.settings import load_settings
