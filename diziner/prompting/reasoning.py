@@ -98,7 +98,9 @@ def _final(text: str) -> tuple[str, str]:
             end = _MESSAGE_END.search(marked, channel.end())
             if channel[1] == "final":
                 bodies.append(marked[channel.end() : end.start() if end else len(marked)])
-        return "\n".join(bodies), "" if bodies else "the answer has no final channel"
+        if not bodies:
+            return "", "the answer has no final channel"
+        text = "\n".join(bodies)  # in which a second analysis may stand, with its markers lost
     if _LOST_FINAL in text:
         return text.rpartition(_LOST_FINAL)[2], ""
     if _LOST_START.match(text):

@@ -126,6 +126,14 @@ def _braces(text: str) -> str:
 items_ = st.lists(st.sampled_from(sorted(MENTIONS.items())), unique=True, min_size=1, max_size=4)
 
 
+def test_an_analysis_inside_the_final_channel_is_no_answer() -> None:
+    """Found by the test below: the draft of a second analysis, whose markers are lost, was taken for the answer."""
+    items = [("Ada Lovelace", "PER")]
+    text = f"{REASONING[-4]}{REASONING[-3]}".replace("{}", DRAFT) + SHAPES["asked"](items)
+    assert "assistantfinal" in text and "<|channel|>final" in text
+    assert read(text) == items
+
+
 @given(items_, st.sampled_from(sorted(SHAPES | SPLIT)), st.lists(st.sampled_from(REASONING), max_size=2), st.data())
 @settings(max_examples=300, deadline=None)
 def test_a_wrapped_answer_is_read_rightly_or_not_at_all(
