@@ -17,14 +17,18 @@ from diziner.common.errors import UserError
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
+PARTIAL = ".partial"  # the end of the name of a file that is being written
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is synced and renamed over `path`, else removed.
 
-    A reader therefore sees the old file or the new one, never half of it, also after kill -9.
+    A reader therefore sees the old file or the new one, never half of it, also after kill -9. What that leaves behind
+    ends in `PARTIAL`, which git and DVC are told to pass over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     os.close(handle)
     temporary = Path(name)
     try:

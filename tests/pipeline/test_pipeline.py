@@ -11,6 +11,7 @@ import pytest
 import yaml
 from projects import Project
 
+from diziner.common.files import PARTIAL, atomic
 from diziner.llm.store import ResponseStore
 
 BENCHMARKS = ("conll2003", "mit_movie")
@@ -140,6 +141,20 @@ def test_gold_never_reaches_what_must_be_label_free(copy_reproduced: Callable[..
     assert without_gold(project) == label_free
     assert any(name.endswith("selection.json") for name in label_free)
     assert not any("gold" in name for name in label_free)
+
+
+def test_what_a_killed_stage_left_half_written_changes_nothing(reproduced: Project) -> None:
+    """A temporary file in a folder that later stages depend on, which would make another lock."""
+    with (
+        pytest.raises(KeyboardInterrupt),
+        atomic(reproduced.folder / "data/conll2003/rounds/r0/tokens.parquet") as half,
+    ):
+        left = half.with_name(f"{half.stem}.left{PARTIAL}")
+        left.write_bytes(b"")
+        raise KeyboardInterrupt
+    assert left.name.startswith(".tokens.parquet.") and half.suffix == left.suffix
+    assert would_run(reproduced) == set()
+    left.unlink()
 
 
 def asked(project: Project) -> dict[str, str]:
