@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic, read_text
+from diziner.common.files import PARTIAL, atomic, read_text
 from diziner.common.version import VERSION
 from diziner.common.words import listed
 from diziner.layout import (
@@ -62,8 +62,8 @@ def upgrade(root: Path) -> list[Path]:
     """Bring what diziner laid in the project in the current folder to this version; return the files that changed.
 
     Those that people write stay: settings, guidelines, gates, answers; a terse guideline that a benchmark lacks is
-    added. The mark is written last, so that a killed
-    call is made good by the next one; the digests of code depend on it, and are the next run's.
+    added, and so is what git and DVC are to pass over. The mark is written last, so that a killed call is made good by
+    the next one; the digests of code depend on it, and are the next run's.
     Errors: UserError for a checkout of diziner, a project of a newer version, and changes that git does not hold.
     """
     if has_library(root):
@@ -73,6 +73,7 @@ def upgrade(root: Path) -> list[Path]:
     files = {path: data for path, data in managed(laid).items() if path.parent != DIGESTS}
     files |= {room.folder / "dvc.yaml": laid[PIPELINE] for room in rooms()}
     files |= {path: data for path, data in laid.items() if _is_new_start(path)}
+    files |= {path: _passing_over(path, f"*{PARTIAL}") for path in (Path(".dvcignore"), Path(".gitignore"))}
     plug_ins = ROOT_PIPELINE.is_file() and ALWAYS in read_text(ROOT_PIPELINE)
     files[ROOT_PIPELINE] = with_always(files[ROOT_PIPELINE].decode(), plug_ins).encode()
     changed = {path: data for path, data in files.items() if not path.is_file() or path.read_bytes() != data}
@@ -83,6 +84,14 @@ def upgrade(root: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"{root}: cannot be brought up to date: {error.strerror or error}") from None
     return sorted(changed)
+
+
+def _passing_over(path: Path, pattern: str) -> bytes:
+    """Return a file of patterns as it is, with one more where it lacks that."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if pattern in text.splitlines():
+        return text.encode()
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{pattern}{chr(10)}".encode()
 
 
 def _is_new_start(path: Path) -> bool:

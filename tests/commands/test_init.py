@@ -212,6 +212,7 @@ def older(diziner: Callable[..., str], tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "stages/benchmark.dvc.yaml").unlink()
     (folder / "data/conll2003/dvc.yaml").write_text("stages: {}\n")
     (folder / "params.yaml").write_text((folder / "params.yaml").read_text() + "# mine\n")
+    (folder / ".dvcignore").write_text("/mine")
     commit(folder)
     monkeypatch.chdir(folder)
     return folder
@@ -220,13 +221,14 @@ def older(diziner: Callable[..., str], tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_older_project_is_brought_up_to_date(diziner: Callable[..., str], older: Path) -> None:
     assert "`diziner init --upgrade`" in diziner("summary", code=2)
     said = diziner("init", "--upgrade")
-    changed = ["data/conll2003/dvc.yaml", "stages/benchmark.dvc.yaml", "stages/corpus.py"]
+    changed = [".dvcignore", "data/conll2003/dvc.yaml", "stages/benchmark.dvc.yaml", "stages/corpus.py"]
     assert said.splitlines()[:-1] == changed
     laid = tree(older)
     expected = project_files(own=True)
     assert {name: laid[str(name)] for name in managed(expected)} == managed(expected)
     assert laid[".diziner"].decode() == f"{VERSION}\n"
     assert laid["params.yaml"].endswith(b"# mine\n")
+    assert laid[".dvcignore"] == b"/mine\n*.partial\n"
     assert "1 benchmark" not in diziner("init", "--upgrade")  # nothing left to do
     assert diziner("data", "link")
 
