@@ -58,7 +58,7 @@ def refine(
     """
     guideline = start.guideline
     supervisor = Supervisor(guideline, settings, asker, label, start.rejected, evidence.gold)
-    if start.stopped:
+    if start.stopped or not settings.may_change:
         return Refinement(integrate(guideline, [], {}).guideline, _record(start, settings, supervisor))
     propose = one_by_one if settings.batch == "one" else at_once
     proposal = propose(supervisor, start, evidence)

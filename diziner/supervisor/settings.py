@@ -58,6 +58,11 @@ class SupervisorSettings:
     examples_agreement: float = 0.5
     method: str = "disagreements"
 
+    @property
+    def may_change(self) -> bool:
+        """Whether a refinement may change anything: a limit of no instruction at all leaves the goal, if that."""
+        return self.max_common != 0 or self.max_specific != 0 or (self.update_goal and self.show_goal)
+
 
 def supervisor_settings(entry: Mapping[str, Any]) -> SupervisorSettings:
     """Make settings from params `supervisor`, already checked by its schema."""

@@ -171,3 +171,15 @@ def test_after_refinement_has_stopped_nobody_is_asked(guideline: Guideline, tmp_
     assert asker.tally.called == 0 and refined.record["stopped"] and refined.record["kept_previous"]
     assert replace(refined.guideline, round=0) == guideline
     check(refined.record, "refinement", "record")
+
+
+@pytest.mark.parametrize("batch", ["one", "all"])
+def test_where_nothing_may_be_written_nobody_is_asked(guideline: Guideline, tmp_path: Path, batch: str) -> None:
+    """As for examples from agreement alone: a supervisor whose lines would all be over the limit is not paid for."""
+    model = ModelSettings("scripted", "scripted-supervisor", structured="json_schema")
+    settings = SupervisorSettings(model, batch=batch, max_common=0, max_specific=0, update_goal=False)
+    asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"scripted": Endpoint("scripted", "scripted")})
+    refined = refine(begin(guideline), evidence(), settings, asker, "test")
+    assert asker.tally.called == 0 and refined.record["kept_previous"] and not refined.record["stopped"]
+    refine(begin(guideline), evidence(), replace(settings, update_goal=True), asker, "test")
+    assert asker.tally.called > 0, "the goal may still be rewritten"
