@@ -46,6 +46,7 @@ LONG = (
     "pipeline/test_code.py",
     "doctor/test_doctor.py",
     "report/test_browser.py",
+    "report/test_hostile.py",
     "pipeline/test_corpus_stage.py",
     "supervisor/test_refinement_settings.py",
     "labelling/test_label.py",

@@ -1,4 +1,4 @@
-"""What local models have read of prompts' beginnings: kept on disk, checked, never a reason for another answer."""
+"""Prefix files of local models: states of what was read are kept, checked, and no reason for another answer."""
 
 from __future__ import annotations
 

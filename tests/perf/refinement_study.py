@@ -73,7 +73,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one guideline comes to: annotations of the pilot and the test set by annotator."""
+    """Run of one guideline: annotations of the pilot and the test set by annotator."""
 
     pilot: Mapping[str, Sequence[Annotation]]
     test: Mapping[str, Sequence[Annotation]]
