@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PilotRound:
-    """What agreement is compared by; `words`: of the instructions in the round's guideline. Nothing of it is gold."""
+    """Round that agreement is compared by; `words`: of the instructions in its guideline. Nothing of it is gold."""
 
     round: int
     documents: tuple[Document, ...]

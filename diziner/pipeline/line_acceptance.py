@@ -33,7 +33,7 @@ Rows = Mapping[str, Sequence[Annotation]]  # annotator -> a row a document, in o
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How an instruction did: the annotators asked, agreement without it and with it, answers that failed under it
+    """Trial of an instruction: the annotators asked, agreement without it and with it, answers that failed under it
     alone, and why it is taken back (empty: it is kept)."""
 
     asked: tuple[str, ...]

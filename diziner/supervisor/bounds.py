@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.guideline.instruction_examples import plain_text, with_labels
-from diziner.records.guideline import EntityType, Example, Guideline, Instruction
+from diziner.records.guideline import EntityType, Example, Guideline, Instruction, Receipt
 from diziner.spans.marked import parse_marked
 from diziner.supervisor.evidence import NO_ENTITY
 from diziner.supervisor.settings import SupervisorSettings
@@ -29,6 +30,15 @@ class Candidate:
     annotator: str | None = None
     replaces: str = ""
     addresses: tuple[str, ...] = ()
+
+
+def written(
+    item: Mapping[str, Any], receipt: Receipt, annotator: str | None = None, addresses: tuple[str, ...] = ()
+) -> Candidate:
+    """Return an instruction of a supervisor's answer: text on one line, examples that say anything, no id yet."""
+    examples = tuple(Example(**example) for example in item["examples"] if example["text"].strip())
+    instruction = Instruction(id="", text=" ".join(item["text"].split()), examples=examples, receipt=receipt)
+    return Candidate(instruction, annotator, item["replaces"], addresses)
 
 
 @dataclass(frozen=True, slots=True)

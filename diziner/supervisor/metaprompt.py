@@ -6,25 +6,23 @@ them. Limits, receipts and the way a new line takes an old one's place are the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
 
 from diziner.guideline.file import known_ids
 from diziner.prompting.asker import Asker
 from diziner.prompting.templates import word_list
 from diziner.records.documents import Document
-from diziner.records.guideline import Example, Guideline, Instruction, Receipt
-from diziner.supervisor.apply import DROPPED, WAITS, integrate, numbered
-from diziner.supervisor.bounds import Candidate, foreign_to, within_limits
-from diziner.supervisor.evidence import NO_ENTITY, Evidence
-from diziner.supervisor.history import StartingPoint, candidate_to_json
+from diziner.records.guideline import Guideline, Receipt
+from diziner.supervisor.apply import numbered
+from diziner.supervisor.bounds import foreign_to, within_limits, written
+from diziner.supervisor.evidence import NO_ENTITY
+from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.phases import Question, Supervisor
-from diziner.supervisor.refine import Refinement, refine
+from diziner.supervisor.proposal import Proposal
+from diziner.supervisor.refine import Refinement, applied, carried_over
 from diziner.supervisor.settings import SupervisorSettings
 
 PHASE = "metaprompt"
-_NOTHING = Evidence((), {}, ())
 
 
 def improve(
@@ -35,11 +33,10 @@ def improve(
     One call a round, of at most `max_common` instructions for all annotators; none for one annotator, and the goal
     stays, since nothing is known of who errs. Record and edges are those of `diziner.supervisor.refine.refine`.
     """
-    carried = refine(start, _NOTHING, settings, asker, label)  # without evidence it asks nothing and keeps all
-    if start.stopped or settings.max_common == 0:
-        return carried
     guideline = start.guideline
     supervisor = Supervisor(guideline, settings, asker, label, start.rejected)
+    if start.stopped or settings.max_common == 0:
+        return carried_over(start, supervisor)
     texts = [document.text for document in documents]
     dialogue = supervisor.ask(PHASE, [_question(guideline, settings, texts)])[0]
     receipt = Receipt(
@@ -48,23 +45,11 @@ def improve(
         documents=tuple(document.id for document in documents),
         responses=dialogue.responses,
     )
-    answered = [_candidate(item, receipt) for item in dialogue.items("instructions")]
+    answered = [written(item, receipt) for item in dialogue.items("instructions")]
     words = word_list("supervisor/examples.words.v1") if settings.batch == "one" else ()
     kept, cut = within_limits(answered, guideline, settings, foreign_to(guideline, texts, words), start.rejected)
     candidates = numbered([*start.waiting, *kept], guideline)
-    integrated = integrate(guideline, candidates, {}, settings.max_words, settings.max_change)
-    outcomes = integrated.outcomes
-    record = dict(carried.record) | {
-        "phases": supervisor.record,
-        "responses": supervisor.responses,
-        "written": len(answered),
-        "cut": [asdict(entry) for entry in cut],
-        "outcomes": outcomes,
-        "waiting": [candidate_to_json(candidate) for candidate in integrated.waiting],
-        "changed_share": round(integrated.changed_share, 6),
-        "kept_previous": all(outcome.startswith((DROPPED, WAITS)) for outcome in outcomes.values()),
-    }
-    return Refinement(integrated.guideline, record, supervisor.usage)
+    return applied(start, supervisor, Proposal([], {}, len(answered), candidates, cut, guideline.goal, {}))
 
 
 def _question(guideline: Guideline, settings: SupervisorSettings, texts: Sequence[str]) -> Question:
@@ -78,13 +63,3 @@ def _question(guideline: Guideline, settings: SupervisorSettings, texts: Sequenc
         variables | own,
         choices={"replaces": ["", *standing], "annotation": [*(t.name for t in guideline.types), NO_ENTITY]},
     )
-
-
-def _candidate(item: Mapping[str, Any], receipt: Receipt) -> Candidate:
-    instruction = Instruction(
-        id="",  # given when it is known how many go on
-        text=" ".join(item["text"].split()),
-        examples=tuple(Example(**example) for example in item["examples"] if example["text"].strip()),
-        receipt=receipt,
-    )
-    return Candidate(instruction, replaces=item["replaces"])

@@ -13,7 +13,7 @@ from diziner.supervisor.bounds import Candidate, Cut
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the phases came to: patterns and diagnoses as answered, how many instructions were `written`, the
+    """Outcome of the phases: patterns and diagnoses as answered, how many instructions were `written`, the
     `candidates` that go on (numbered), what was `cut`, the goal, and the decisions of phase 4. `findings`: by id of a
     pattern or need, whose it is (`annotator`, None for all) and the ids of the kinds of disagreement it explains."""
 

@@ -16,6 +16,7 @@ from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint, base_to_json, candidate_to_json
 from diziner.supervisor.one_by_one.propose import propose as one_by_one
 from diziner.supervisor.phases import Supervisor
+from diziner.supervisor.proposal import Proposal
 from diziner.supervisor.settings import SupervisorSettings
 
 
@@ -56,28 +57,41 @@ def refine(
     is carried over unchanged and the record says so (`kept_previous`, `stopped`). With `trials`, an instruction under
     which annotators agree less is taken back.
     """
-    guideline = start.guideline
-    supervisor = Supervisor(guideline, settings, asker, label, start.rejected, evidence.gold)
+    supervisor = Supervisor(start.guideline, settings, asker, label, start.rejected, evidence.gold)
     if start.stopped or not settings.may_change:
-        return Refinement(integrate(guideline, [], {}).guideline, _record(start, settings, supervisor))
+        return carried_over(start, supervisor)
     propose = one_by_one if settings.batch == "one" else at_once
-    proposal = propose(supervisor, start, evidence)
+    return applied(start, supervisor, propose(supervisor, start, evidence), trials)
+
+
+def carried_over(start: StartingPoint, supervisor: Supervisor) -> Refinement:
+    """Return a refinement that changes nothing."""
+    return Refinement(integrate(start.guideline, [], {}).guideline, _record(start, supervisor), supervisor.usage)
+
+
+def applied(
+    start: StartingPoint, supervisor: Supervisor, proposal: Proposal, trials: Trials | None = None
+) -> Refinement:
+    """Return the refinement that a proposal comes to, within the limits and, with `trials`, without the instructions
+    under which annotators agree less."""
+    guideline, settings = start.guideline, supervisor.settings
     candidates, decisions = proposal.candidates, proposal.decisions
     limits = settings.max_words, settings.max_change
-    alone = {c.instruction.id: integrate(guideline, [c], decisions, *limits).guideline for c in candidates}
-    taken_back = trials.taken_back(guideline, alone) if trials else {}
+    taken_back: Mapping[str, str] = {}
+    if trials:
+        alone = {c.instruction.id: integrate(guideline, [c], decisions, *limits).guideline for c in candidates}
+        taken_back = trials.taken_back(guideline, alone)
     accepted = [c for c in candidates if c.instruction.id not in taken_back]
     integrated = integrate(replace(guideline, goal=proposal.goal), accepted, decisions, *limits, proposal.changes)
-    outcomes = {**integrated.outcomes, **taken_back}
-    record = _record(start, settings, supervisor) | {
+    record = _record(start, supervisor) | {
         "patterns": proposal.patterns,
         "diagnoses": proposal.diagnoses,
         "written": proposal.written,
         "cut": [asdict(entry) for entry in proposal.cut],
-        "outcomes": outcomes,
+        "outcomes": {**integrated.outcomes, **taken_back},
         "waiting": [candidate_to_json(candidate) for candidate in integrated.waiting],
         "findings": dict(proposal.findings),
-        "addresses": {c.instruction.id: list(c.addresses) for c in proposal.candidates if c.addresses},
+        "addresses": {c.instruction.id: list(c.addresses) for c in candidates if c.addresses},
         "changed_share": rounded(integrated.changed_share),
         "goal_updated": proposal.goal != guideline.goal,
         "kept_previous": replace(integrated.guideline, round=guideline.round) == _as_carried(guideline),
@@ -93,12 +107,12 @@ def _as_carried(guideline: Guideline) -> Guideline:
     return replace(integrate(guideline, [], {}).guideline, round=guideline.round)
 
 
-def _record(start: StartingPoint, settings: SupervisorSettings, supervisor: Supervisor) -> dict[str, Any]:
+def _record(start: StartingPoint, supervisor: Supervisor) -> dict[str, Any]:
     """Return the record of a refinement that changes nothing."""
     return {
         "round": start.guideline.round + 1,
         "agreement": start.agreement,
-        "base": base_to_json(start, settings),
+        "base": base_to_json(start, supervisor.settings),
         "accepted": start.accepted,
         "rejected": list(start.rejected),
         "stopped": start.stopped,

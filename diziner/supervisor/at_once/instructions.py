@@ -7,10 +7,10 @@ from typing import Any
 
 from diziner.guideline.file import all_instructions
 from diziner.guideline.word_edits import common_words
-from diziner.records.guideline import Example, Goal, Instruction
+from diziner.records.guideline import Goal
 from diziner.supervisor.apply import shown_words
 from diziner.supervisor.at_once.findings import Finding, findings_case
-from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, folded, within_limits
+from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, folded, within_limits, written
 from diziner.supervisor.evidence import receipt_of
 from diziner.supervisor.phases import Question, Supervisor, changed_goal
 
@@ -31,7 +31,6 @@ def new_instructions(
     dialogue = supervisor.ask("instructions", [question])[0]
     items = dialogue.items("instructions")
     kept, cut = _checked(supervisor, items, known, dialogue.responses, beside)
-    written = len(items)
     if cut and dialogue.value is not None:
         again = supervisor.ask_to_mend("instructions", question, dialogue.value, [_fault(entry) for entry in cut])
         given = {_place(item) for item in again.items("instructions")}
@@ -39,7 +38,7 @@ def new_instructions(
         responses = (*dialogue.responses, *again.responses)
         mended, still = _checked(supervisor, again.items("instructions"), known, responses, [*beside, *rest])
         kept, cut = _with_mended(kept, mended), _for_good(cut, mended, still)
-    return kept, written, cut
+    return kept, len(items), cut
 
 
 def new_goal(supervisor: Supervisor, patterns: Sequence[Finding]) -> Goal:
@@ -94,7 +93,7 @@ def _checked(
             allowed = ", ".join(sorted(filter(None, diagnosed))) or "none"
             cut.append(Cut(text, f"is for {annotator}, of whom no need was found; there are: {allowed}"))
         else:
-            candidates.append(_candidate(item, text, annotator, findings, responses, supervisor.guideline.round + 1))
+            candidates.append(_candidate(item, annotator, findings, responses, supervisor.guideline.round + 1))
     kept, over = within_limits(
         candidates, supervisor.guideline, supervisor.settings, rejected=supervisor.rejected, beside=beside
     )
@@ -103,7 +102,6 @@ def _checked(
 
 def _candidate(
     item: Mapping[str, Any],
-    text: str,
     annotator: str | None,
     findings: Mapping[str, Finding],
     responses: Sequence[str],
@@ -113,15 +111,8 @@ def _candidate(
     own = [findings[name] for name in item["addresses"]] or [f for f in findings.values() if f.annotator == annotator]
     keys = [*(key for finding in own for key in finding.responses), *responses]
     groups = [group for finding in own for group in finding.groups.values()]
-    instruction = Instruction(
-        id="",  # given when it is known how many go on
-        text=text,
-        examples=tuple(
-            Example(e["text"], "", e["explanation"], e["error"]) for e in item["examples"] if e["text"].strip()
-        ),
-        receipt=receipt_of(number, groups, keys, shown=None),
-    )
-    return Candidate(instruction, annotator, item["replaces"], tuple(finding.id for finding in own))
+    receipt = receipt_of(number, groups, keys, shown=None)
+    return written(item, receipt, annotator, tuple(finding.id for finding in own))
 
 
 def _place(item: Mapping[str, Any]) -> tuple[str | None, str]:

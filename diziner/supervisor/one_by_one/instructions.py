@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from diziner.guideline.file import known_ids
-from diziner.prompting.dialogue import Dialogue
-from diziner.records.guideline import Example, Goal, Instruction
-from diziner.supervisor.bounds import Candidate
+from diziner.records.guideline import Goal
+from diziner.supervisor.bounds import Candidate, written
 from diziner.supervisor.evidence import NO_ENTITY, receipt_of
 from diziner.supervisor.one_by_one.patterns import Finding
 from diziner.supervisor.phases import Question, Supervisor, changed_goal
@@ -26,7 +24,9 @@ def new_instructions(supervisor: Supervisor, findings: Sequence[Finding]) -> lis
     candidates: list[Candidate] = []
     for finding, dialogue in zip(findings, supervisor.ask("instructions", questions), strict=True):
         for item in dialogue.items("instructions")[:1]:
-            candidates.append(_candidate(item, finding, dialogue, supervisor.guideline.round + 1))
+            keys = (*finding.responses, *dialogue.responses)
+            receipt = receipt_of(supervisor.guideline.round + 1, finding.groups, keys)
+            candidates.append(written(item, receipt, finding.annotator))
     return candidates
 
 
@@ -34,13 +34,3 @@ def new_goal(supervisor: Supervisor, findings: Sequence[Finding]) -> Goal:
     """Return the goal, changed only as a whole and only with text in every section."""
     question = Question("\n".join(finding.text for finding in findings), 1)
     return changed_goal(supervisor.guideline.goal, supervisor.ask("goal", [question])[0])
-
-
-def _candidate(item: Mapping[str, Any], finding: Finding, dialogue: Dialogue, number: int) -> Candidate:
-    instruction = Instruction(
-        id="",  # given when it is known how many go on
-        text=" ".join(item["text"].split()),
-        examples=tuple(Example(**example) for example in item["examples"] if example["text"].strip()),
-        receipt=receipt_of(number, finding.groups, (*finding.responses, *dialogue.responses)),
-    )
-    return Candidate(instruction, finding.annotator, item["replaces"])
