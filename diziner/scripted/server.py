@@ -18,6 +18,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.habits import Served
 from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
 from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, models
 
@@ -42,7 +43,9 @@ class ScriptedServer:
         seed: int = 0,
         knowledge: Knowledge | None = None,
         port: int = 0,
+        served: Served | None = None,
     ) -> None:
+        self.served = served or Served()
         self.faults = faults or Faults()
         self.latency_s = latency_s
         self.seed = seed
@@ -85,7 +88,7 @@ class ScriptedServer:
             self.requests += 1
             attempt = self._attempts[digest]
             self._attempts[digest] += 1
-        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge)
+        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge, self.served)
         self._stopping.wait(self.latency_s + reply.delay_s)
         return reply
 
@@ -197,6 +200,12 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=RATE",
         help=f"one of {', '.join(KINDS)}; repeatable",
     )
+    parser.add_argument(
+        "--any-model", action="store_true", help="answer to the name of any model, each with errors of its own"
+    )
+    parser.add_argument(
+        "--gone", action="append", default=[], metavar="MODEL", help="a model that is not served (404); repeatable"
+    )
 
 
 def serve(chosen: argparse.Namespace) -> None:
@@ -204,7 +213,8 @@ def serve(chosen: argparse.Namespace) -> None:
     rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
     faults = Faults(**rates)
     knowledge = knowledge_from_environment()
-    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port)
+    served = Served(chosen.any_model, frozenset(chosen.gone))
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port, served)
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"scripted models at {server.base_url}\n")
         sys.stdout.flush()
