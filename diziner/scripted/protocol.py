@@ -150,7 +150,9 @@ def _completion(
     body: Mapping[str, Any], messages: Sequence[Mapping[str, str]], choice: Choice, seed: int
 ) -> dict[str, Any]:
     prompt = sum(_tokens(message["content"]) for message in messages)
-    completion = _tokens(choice.content or choice.refusal or "")
+    reasoning = _tokens(choice.reasoning)
+    completion = _tokens(choice.content or choice.refusal or "") + reasoning
+    details = {"completion_tokens_details": {"reasoning_tokens": reasoning}} if reasoning else {}
     return {
         "id": f"chatcmpl-scripted-{fingerprint_of(body)[:16]}",
         "object": "chat.completion",
@@ -170,6 +172,7 @@ def _completion(
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
+            **details,
         },
     }
 
@@ -177,6 +180,8 @@ def _completion(
 def _answering(choice: Choice) -> dict[str, Any] | None:
     """Return the message of a choice, in its form."""
     message: dict[str, Any] = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    if choice.reasoning:
+        message["reasoning_content"] = choice.reasoning
     match choice.form:
         case "parts":
             thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}

@@ -11,12 +11,13 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from diziner.common.errors import UserError
+from diziner.scripted.dialects import Dialect, dialect_of, spoken
 from diziner.scripted.faults import KINDS, Faults
 from diziner.scripted.habits import Served
 from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
@@ -65,7 +66,7 @@ class ScriptedServer:
         """API base for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -76,6 +77,18 @@ class ScriptedServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+    def speak(self, dialect: Dialect, path: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
+        """Return the reply to a request in a provider's dialect; None where nothing is at that address."""
+
+        def complete(plain: dict[str, Any], key: str) -> Reply:
+            return self.reply_to(json.dumps(plain).encode(), key)
+
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        return spoken(dialect, path, headers, value, complete)
 
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
@@ -145,7 +158,14 @@ class _Handler(BaseHTTPRequestHandler):
             scheme, _, key = self.headers.get("Authorization", "").partition(" ")
             self._send(self.server.scripted.reply_to(body, key.strip() if scheme.lower() == "bearer" else ""))
         else:
-            self._send(error(404, f"No such address: POST {self.path}", None))
+            self._send(self._spoken(body) or error(404, f"No such address: POST {self.path}", None))
+
+    def _spoken(self, body: bytes) -> Reply | None:
+        """Return the reply to a request whose address begins with a dialect's name; None for any other."""
+        _, name, path = (*self.path.split("/", 2), "")[:3]
+        dialect = dialect_of(name)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return self.server.scripted.speak(dialect, f"/{path}", headers, body) if dialect else None
 
     def do_GET(self) -> None:
         self._send(models() if self.path in _MODELS else error(404, f"No such address: GET {self.path}", None))
