@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diziner.commands import originals
 from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_json, write_text
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
     unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
     unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
+    originals.arguments(actions.add_parser("convert", help="make local files of a benchmark's original ones"))
     publishing = actions.add_parser("pilots", help="show a benchmark's pilot sets, drawn anew; publish them")
     publishing.add_argument("benchmark", metavar="BENCHMARK")
     publishing.add_argument("--write", action="store_true", help="into data/BENCHMARK/pilots.yaml")
@@ -52,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
     """Run the chosen action."""
     if options.action == "check":
         check(options.benchmarks, options.local)
+    elif options.action == "convert":
+        originals.run(options)
     elif options.action == "pilots":
         pilots(room_named(options.benchmark), options.write)
     else:
