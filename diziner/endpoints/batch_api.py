@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +84,13 @@ class BatchApi:
             return _job(self._litellm.retrieve_batch(name, **self._access(), **self._named_model()))
 
     def lines(self, job: Job) -> Iterator[Mapping[str, Any]]:
-        """Yield what came back, answers first, in the provider's order; what is no JSON object is left out."""
+        """Yield what came back, answers first, in the provider's order."""
         # What xAI has answered of a batch that was cancelled is under the batch's own name.
         whole = self._endpoint.provider == "xai" and job.state == "cancelled" and not job.files
         for file in (job.id,) if whole else job.files:
             with self._errors():
                 content = self._litellm.file_content(file, **self._access()).content
-            yield from lines_in(content)
+            yield from lines_in(content.split(b"\n"))
 
     def cancel(self, name: str) -> Job:
         """Have a batch end; what was answered can be fetched."""
@@ -188,15 +188,16 @@ class BatchApi:
             raise kind(f"{where}: the reply is none that litellm reads ({plain_message(first)})") from None
 
 
-def lines_in(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """Yield the JSON objects of a file of lines."""
-    for line in content.decode("utf-8", "replace").split("\n"):
+def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Yield the JSON object of each line that is not empty; an empty object for a line that holds none."""
+    for line in lines:
+        if not line.strip():
+            continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            yield value
+            value = {}
+        yield value if isinstance(value, dict) else {}
 
 
 def _said(error: Exception, response: Any) -> str:

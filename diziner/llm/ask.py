@@ -92,11 +92,11 @@ class StoreAsker:
         keys = [request.key for request in requests]
         outcomes: dict[str, Outcome] = {**self._found(keys)}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
-        self.tally.asked += len(requests)
-        self.tally.found += sum(key in outcomes for key in keys)
         if missing:
             outcomes |= self._from_batches(list(missing.values()), label)
             missing = {key: request for key, request in missing.items() if key not in outcomes}
+        self.tally.asked += len(requests)
+        self.tally.found += sum(key in outcomes for key in keys)
         if missing:
             with self.progress(label, len(set(keys)), len(outcomes)) as advance:
                 self._call_each(list(missing.values()), label, outcomes, advance)

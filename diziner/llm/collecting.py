@@ -18,7 +18,7 @@ from diziner.common.errors import ProviderError, UserError
 from diziner.common.files import write_json
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint, Identity
-from diziner.endpoints.batch_api import BatchApi, Job
+from diziner.endpoints.batch_api import BatchApi, Job, lines_in
 from diziner.endpoints.client import reply_in
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm import batches, ledger
@@ -49,6 +49,13 @@ class Intake:
     strange: int = 0
     unanswered: Counter[str] = field(default_factory=Counter)
     changed: str = ""
+
+    def add(self, other: Intake) -> None:
+        """Add the counts of another part."""
+        for name in ("answers", "refusals", "doubled", "strange"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.unanswered.update(other.unanswered)
+        self.changed = self.changed or other.changed
 
     def words(self) -> str:
         """Return the counts in words."""
@@ -147,6 +154,11 @@ def take_in(
         else:
             intake.unanswered[f"{refusal.code}: {refusal.detail}"] += 1
     return intake
+
+
+def output_lines(file: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Yield the lines of a batch's output; an empty object for what is no line of one."""
+    return lines_in(file)
 
 
 def write_report(store: ResponseStore, report: Path) -> None:

@@ -146,11 +146,11 @@ def _send(
         return
     try:
         api = BatchApi(endpoint, model)
-        found = api.find(row.tag, row.since - _LOOK_BACK_S)
-        if found is not None and found.state in ("failed", "cancelled"):
-            found = None
         data = b"".join(lines[key][1] for key in store.read(lambda c: batches.requests_of(c, row.tag)))
         try:
+            found = api.find(row.tag, row.since - _LOOK_BACK_S)
+            if found is not None and found.state in ("failed", "cancelled"):
+                found = None
             job = found or api.send(row.tag, data)
         except DizinerError as error:
             if not isinstance(error, UnsureError):  # it was not accepted, and what it holds can be sent another time

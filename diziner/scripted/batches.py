@@ -69,7 +69,7 @@ class Shelf:
     def __init__(self, answer: Answer, habits: BatchHabits, seed: int = 0) -> None:
         self.asked: Counter[str] = Counter()
         self._answer = answer
-        self._habits = habits
+        self.habits = habits
         self._seed = seed
         self._files: dict[str, bytes] = {}
         self._batches: dict[str, _Batch] = {}
@@ -151,7 +151,7 @@ class Shelf:
             return _missing("batch", name)
         if batch.status not in _ENDED:
             batch.looks += 1
-            if batch.looks > self._habits.polls:
+            if batch.looks > self.habits.polls:
                 self._run(batch)
         return Reply(200, self._shown(batch))
 
@@ -172,18 +172,18 @@ class Shelf:
             name = line["custom_id"]
             if in_time is not None and line not in in_time:
                 bad.append(_line(name, None, {"code": "batch_cancelled", "message": "The batch was cancelled."}))
-            elif self._struck(self._habits.expired, "expired", name):
+            elif self._struck(self.habits.expired, "expired", name):
                 bad.append(_line(name, None, {"code": "batch_expired", "message": "The window is over."}))
                 cut = True
             else:
-                struck = self._struck(self._habits.failed, "failed", name)
+                struck = self._struck(self.habits.failed, "failed", name)
                 reply = error(500, "The server had an error.", None) if struck else self._answer(line["body"])
                 if reply.status == 404:  # no such model: the same for all lines
                     said = reply.body["error"]
                     batch.status, batch.errors = "failed", [{"code": said["code"], "message": said["message"]}]
                     return
                 rows = good if reply.status == 200 else bad
-                rows += [_line(name, reply, None)] * (2 if self._struck(self._habits.doubled, "doubled", name) else 1)
+                rows += [_line(name, reply, None)] * (2 if self._struck(self.habits.doubled, "doubled", name) else 1)
         batch.status = "cancelled" if in_time is not None else "expired" if cut else "completed"
         for key, rows in (("output_file_id", good), ("error_file_id", bad)):
             if rows:
