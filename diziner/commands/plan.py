@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from diziner.common.tables import text_table
 from diziner.layout import room_named, rooms, store_path
 from diziner.llm import ledger
+from diziner.llm.batch_prices import batch_modes, share_in_batches
+from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.rehearsal.rehearse import rehearse
@@ -49,17 +52,40 @@ def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
 def render(planned: Sequence[Planned], settings: Settings) -> str:
     """Return the plan for a terminal."""
     calling = [line for line in planned if line.calls]
-    head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD")
-    lines = [_row(line.work, line.model, [line]) for line in calling]
-    text = text_table(head, [*lines, _row("total", "", planned)])
+    modes = batch_modes((line.endpoint for line in calling), settings.endpoints)
+    head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD", *(["in batches"] if modes else []))
+
+    def row(work: str, model: str, own: Sequence[Planned]) -> tuple[str, ...]:
+        batched = [_in_batches(line, settings) for line in own]
+        return *_row(work, model, own), *([_row(work, model, batched)[-1]] if modes else [])
+
+    lines = [row(line.work, line.model, [line]) for line in calling]
+    text = text_table(head, [*lines, row("total", "", planned)])
     text += (
         "prompts and answers of later rounds are estimates, by scripted stand-ins; answers are as long as those "
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"
     )
+    text += "".join(f"{sentence}\n" for sentence in modes)
+    text += _waiting(len(calling))
     unpriced = sorted({line.model for line in calling if line.usd is None})
     if unpriced:
         text += f"no price in params endpoints.*.prices for: {', '.join(unpriced)}\n"
     return text + _budget(sum(line.usd or 0.0 for line in calling), bool(unpriced), settings)
+
+
+def _in_batches(line: Planned, settings: Settings) -> Planned:
+    """Return a line with the price it has in batches."""
+    endpoint = settings.endpoints.get(line.endpoint)
+    share = share_in_batches(endpoint, line.work) if endpoint else 1.0
+    return line if line.usd is None else replace(line, usd=line.usd * share)
+
+
+def _waiting(works: int) -> str:
+    """Return a line about what is in batches already."""
+    store = ResponseStore(store_path())
+    rows = store.read(open_batches) if works and store.path.exists() else []
+    waiting = sum(row.requests for row in rows)
+    return f"{waiting} of these requests are in batches already: `diziner batch status`\n" if rows else ""
 
 
 def _row(work: str, model: str, lines: Sequence[Planned]) -> tuple[str, ...]:

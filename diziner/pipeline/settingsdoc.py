@@ -12,6 +12,7 @@ from diziner.agreement.settings import AnalysisSettings
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
 from diziner.common.files import schema_of
 from diziner.endpoints import Endpoint
+from diziner.endpoints.batching import Batch
 from diziner.prompting.request import ModelSettings
 from diziner.supervisor.settings import SupervisorSettings
 
@@ -38,6 +39,7 @@ _DEFAULTS: dict[str, tuple[type[Any], ...]] = {
     "supervisor": (SupervisorSettings,),
     "supervisor.model": (ModelSettings,),
     "endpoints.NAME": (Endpoint,),
+    "endpoints.NAME.batch": (Batch,),
 }
 
 

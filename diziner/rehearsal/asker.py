@@ -20,7 +20,7 @@ _FEWEST = 5  # answers of a model before its history is believed
 class Planned:
     """Plan of one kind of work: `asked` requests, of these `calls` to a model, with their tokens.
 
-    `usd` is None where the model has no price.
+    `usd` is None where the model has no price. `endpoint` is where the model is asked.
     """
 
     work: str
@@ -30,6 +30,7 @@ class Planned:
     prompt_tokens: float
     completion_tokens: float
     usd: float | None
+    endpoint: str = ""
 
 
 @dataclass
@@ -113,7 +114,7 @@ class Rehearser(StoreAsker):
         completion = sum(answer.completion_tokens for answer in answers)
         price = price_of(self.endpoint(settings.endpoint), settings.model)
         usd = None if price is None else price.usd(prompt, completion)
-        return Planned(label, settings.model, len(requests), len(missing), prompt, completion, usd)
+        return Planned(label, settings.model, len(requests), len(missing), prompt, completion, usd, settings.endpoint)
 
 
 def _is_annotation(text: str) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
 from diziner.annotator.annotate import annotate
+from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
+from diziner.llm.ask import StoreAsker
 from diziner.pipeline.glape import glape_scores, sampling
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
@@ -21,21 +23,31 @@ from diziner.records.annotations import Annotation, taking_part
 from diziner.records.documents import Document, read_documents
 from diziner.records.gold import gold_of
 from diziner.records.guideline import Guideline
-from diziner.rehearsal.asker import Rehearser
 from diziner.settings import Settings
 from diziner.supervisor.annotated_round import AnnotatedRound
 from diziner.supervisor.evidence import evidence_from_json
 from diziner.supervisor.history import starting_point
 from diziner.supervisor.method import refine_by_method
 
+Proceed = Callable[[Mapping[str, Sequence[Annotation]]], bool]
 
-def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
+
+def rehearse(
+    room: Room,
+    settings: Settings,
+    asker: StoreAsker,
+    answers: AnswerSettings | None = None,
+    proceed: Proceed = lambda _: True,
+) -> None:
     """Go through all rounds, the selection and the predictions as the stages do; `asker` keeps count.
 
     Exact as far as the store's answers go; behind the first answer that is missing it is what stand-ins make
-    of it: guidelines of later rounds, the supervisor's phases, the annotator selected.
+    of it: guidelines of later rounds, the supervisor's phases, the annotator selected. `answers` are the settings of
+    annotations, if not those of `settings`. `proceed` is given each round's annotations and says whether to go on
+    to what follows from them.
     Errors: UserError if the documents are not prepared.
     """
+    answers = answers or settings.answers
     types = load_card(room.folder).types
     guidelines: dict[int, Guideline] = {0: load_guideline(room.guideline(0, settings.start))}
     agreements: dict[int, Agreement] = {}
@@ -48,7 +60,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
             label = f"{room.name} round {number},"
             before = guidelines[number - 1]
             start = starting_point(before, agreements[number - 1], record, settings.supervisor)
-            trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
+            trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, answers)
             refinement = refine_by_method(
                 start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials
             )
@@ -58,9 +70,11 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         annotations = {}
         for name in settings.pool:
             label = f"{room.name} round {number}, {name}"
-            made = annotate(documents, guideline, settings.annotator(name), asker, label, settings.answers)
+            made = annotate(documents, guideline, settings.annotator(name), asker, label, answers)
             annotations[name] = made.annotations
-        samples[number] = _sampled(room, number, documents, guideline, settings, asker)
+        samples[number] = _sampled(room, number, documents, guideline, settings, asker, answers)
+        if not proceed(annotations):
+            return
         taken = taking_part(annotations)
         analysis = analyse(documents, taken, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
@@ -76,11 +90,17 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     )
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
-        predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", settings.answers)
+        predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", answers)
 
 
 def _sampled(
-    room: Room, number: int, documents: Sequence[Document], guideline: Guideline, settings: Settings, asker: Rehearser
+    room: Room,
+    number: int,
+    documents: Sequence[Document],
+    guideline: Guideline,
+    settings: Settings,
+    asker: StoreAsker,
+    answers: AnswerSettings,
 ) -> dict[str, list[list[Annotation]]]:
     """Return the repeated answers of a round, as the stage resample asks for them."""
     own = settings.selection
@@ -92,7 +112,7 @@ def _sampled(
                 sampling(settings.annotator(name), sample, own.temperature),
                 asker,
                 f"{room.name} round {number}, {name}, sample {sample}",
-                settings.answers,
+                answers,
             ).annotations
             for sample in range(own.samples)
         ]
