@@ -85,11 +85,11 @@ class Endpoint:
     `concurrency` is the most calls in flight, `rpm` and `tpm` the requests and tokens a minute that calls are
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
-    tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
-    model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.endpoints.provenance`), which may change. With `batch` requests go out in
-    batches (`diziner.llm.submitting`). `prefix_cache_mib` is how much
-    all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
+    tokens by model: `{"model": {"input": 0.25, "cached": 0.025, "output": 2.0}}`. `identity` is what must not change
+    while a model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of
+    a local answer is what computed it (`diziner.endpoints.provenance`), which may change. With `batch` requests go out
+    in batches (`diziner.llm.submitting`). `prefix_cache_mib` is how much all that local models have read of prompts'
+    beginnings may take on disk (`diziner.endpoints.prefix_files`).
     """
 
     name: str
@@ -104,7 +104,7 @@ class Endpoint:
     total_timeout_s: float = 1800.0
     rpm: float | None = None
     tpm: float | None = None
-    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identity: str = "fingerprint"
     batch: Batch | None = None
     threads: int = 2

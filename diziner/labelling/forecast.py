@@ -15,9 +15,10 @@ from diziner.labelling.output_folder import OutFolder
 from diziner.labelling.shards import documents_of, reading, survey
 from diziner.layout import Room, store_path
 from diziner.llm.access import asker_for
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prices import price_of, prompt_tokens
+from diziner.prices import prompt_tokens
 from diziner.records.documents import Document
 from diziner.rehearsal.asker import Rehearser
 
@@ -71,7 +72,7 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
         looks += sum(prompt_tokens(request) for request, _ in missing)
         sample += [document for _, document in missing[: _SAMPLE - len(sample)]]
     prompt, completion = _tokens(job, sample, looks, cut.documents - answered)
-    price = price_of(asker.endpoint(job.annotator.model.endpoint), job.annotator.model.model)
+    price = price_for(asker.endpoint(job.annotator.model.endpoint), job.annotator.model.model)
     usd = None if price is None else price.usd(prompt, completion)
     return Forecast(cut.documents, cut.rejected, len(cut.shards), len(done), answered, prompt, completion, usd)
 

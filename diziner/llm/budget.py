@@ -12,11 +12,12 @@ from diziner.endpoints import Endpoint
 from diziner.llm import ledger
 from diziner.llm.batches import all_batches, holding
 from diziner.llm.identity import changed_identity
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import keep, kept
 from diziner.llm.waiting import in_batches
 from diziner.llm.writer import Writer
-from diziner.prices import most_tokens, price_of
+from diziner.prices import most_tokens
 from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 
@@ -52,13 +53,14 @@ class Budget:
         self._work = label.removesuffix(REPAIR)
         self._repair = label != self._work
         self._model = sample.settings.model
-        self._price = price_of(endpoint, self._model)
+        self._price = price_for(endpoint, self._model)
         self._open: set[int] = set()
         self._settled = asyncio.Event()
         if budget_usd is not None and self._price is None:
             raise UserError(
                 f"params.yaml: endpoints.{endpoint.name}.prices: no price for {self._model}, so budget.usd cannot "
-                "hold; add `input` and `output` in US dollars per million tokens, or remove the budget"
+                "hold; add `input` and `output` in US dollars per million tokens (0 for a server of your own), or "
+                "remove the budget"
             )
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
@@ -121,9 +123,7 @@ class Budget:
             await self._writer.run(lambda c: keep(c, request.key, request.canonical(), refusal))
             await self.release(reservation)
             return
-        tokens = response.prompt_tokens, response.completion_tokens
-        priced = None if self._price is None else self._price.usd(*tokens)
-        entry = ledger.spending_of(request, response, self._work, self._repair, priced)
+        entry = ledger.spending_of(request, response, self._work, self._repair, self._price)
         changed = changed_identity(self._endpoint, self._model, self._known, response)
 
         def step(connection: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
-from diziner.annotator.annotate import annotate
+from diziner.annotator.annotate import annotate, requests_for
 from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
@@ -18,6 +18,7 @@ from diziner.pipeline.glape import glape_scores, sampling
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
+from diziner.prompting.asker import Asker
 from diziner.records.agreement import Agreement, agreement_from_json, agreement_to_json
 from diziner.records.annotations import Annotation, taking_part
 from diziner.records.documents import Document, read_documents
@@ -91,6 +92,19 @@ def rehearse(
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", answers)
+
+
+def ask_first(room: Room, settings: Settings, asker: Asker, count: int) -> None:
+    """Ask every annotator for the first documents of round 0, as the stage will, to learn how long its answers are.
+
+    Repair turns are left to the stage.
+    Errors: UserError if the documents are not prepared; those of `asker`.
+    """
+    documents = _prepared(room, room.pilot(0))[:count]
+    guideline = load_guideline(room.guideline(0, settings.start))
+    for name in settings.pool:
+        requests = requests_for(documents, guideline, settings.annotator(name), asker, settings.answers.show_goal)
+        asker.ask(requests, f"{room.name} round 0, {name}")
 
 
 def _sampled(
