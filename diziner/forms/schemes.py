@@ -152,6 +152,8 @@ def require_style(tags: Iterable[str], scheme: str, where: str) -> Style:
     if style := find_style(found, scheme) or find_style(listed_tags, scheme, _MOST):
         return style
     shown = listed(sorted(map(repr, found)), 6)
+    if all(tag.isdecimal() for tag in found):
+        raise UserError(f"{where}: tags are numbers, {shown}; --labels FILE says what each means")
     if scheme:
         raise UserError(f"{where}: tags {shown} are not all of scheme {scheme}; --scheme names another")
     raise UserError(
