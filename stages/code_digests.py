@@ -10,11 +10,11 @@ from diziner.settings import load_settings
 
 
 def main() -> None:
-    names = load_settings().plug_ins
+    settings = load_settings()
     used: set[str] = set()
     for name, script in stage_scripts().items():
         files = code_behind(script)
-        plug_ins = plug_ins_behind(files, names)
+        plug_ins = plug_ins_behind(files, settings.plug_ins, settings.packages)
         write_json(DIGESTS / f"{name}.json", digests(files) | plug_ins)
         used |= plug_ins.keys()
     if used and ALWAYS not in read_text(ROOT_PIPELINE):

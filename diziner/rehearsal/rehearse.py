@@ -12,7 +12,9 @@ from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
+from diziner.pipeline.addressed import addressed
 from diziner.pipeline.glape import glape_scores, sampling
+from diziner.pipeline.label_files import labels_from_file
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
@@ -57,9 +59,14 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         documents = _prepared(room, room.pilot(number))
         annotations = {}
         for name in settings.pool:
-            label = f"{room.name} round {number}, {name}"
-            made = annotate(documents, guideline, settings.annotator(name), asker, label, settings.answers)
-            annotations[name] = made.annotations
+            label, annotator = f"{room.name} round {number}, {name}", settings.annotator(name)
+            if name in settings.label_files:
+                file = settings.label_files[name]
+                given = labels_from_file(room, number, settings.rounds, annotator, file, settings.start)
+                annotations[name] = given.annotations
+            else:
+                made = annotate(documents, guideline, annotator, asker, label, settings.answers)
+                annotations[name] = made.annotations
         samples[number] = _sampled(room, number, documents, guideline, settings, asker)
         taken = taking_part(annotations)
         analysis = analyse(documents, taken, types, settings.disagreement)
@@ -69,11 +76,10 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         if by_gold:
             analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
         held_back = analysis.held_back
-        evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
+        evidence = addressed(evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold), pool)
     scores = glape_scores(samples) if settings.selection.rule == "glape" else None
-    selection = select(
-        agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus, scores
-    )
+    entries, consensus = settings.annotator_entries, settings.disagreement.consensus
+    selection = select(agreements, entries, settings.predictor, consensus, scores, settings.label_files)
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", settings.answers)
