@@ -277,7 +277,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     _prompts_exist(annotators, path)
     require(SOURCES, raw["corpus"]["source"], built_in_sources())
     for entry in annotators.values():
-        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL, PYTHON, FILE])
+        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL, FILE, PYTHON])
     for name in raw["annotator_pool"]:
         if "function" in annotators[name]:
             require(FUNCTIONS, annotators[name]["function"], [])
