@@ -8,6 +8,7 @@ from diziner.annotator.outcomes import tally
 from diziner.annotator.settings import PEOPLE
 from diziner.common.errors import UserError, run_main
 from diziner.common.files import write_json, write_jsonl
+from diziner.corpora.labelrows import read_label_file
 from diziner.corpora.pins import read_pins
 from diziner.layout import room_named
 from diziner.pipeline.arguments import stage_arguments
@@ -28,8 +29,9 @@ def main() -> None:
             f"{room.pins}: publishes no pilot sets, and corpus.pilot.mode is fresh: {annotator.name} are people, who "
             f"label documents once; set the mode to fixed, or run `diziner data pilots {room.name} --write`"
         )
-    file, documents = settings.label_files[annotator.name], read_documents(room.pilot(number))
-    taken = labels_from_file(room, number, settings.rounds, annotator, file, settings.start)
+    path, documents = room.label_file(settings.label_files[annotator.name]), read_documents(room.pilot(number))
+    given = read_label_file(path, annotator.read)
+    taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
     write_jsonl(room.annotations(number, annotator.name), map(annotation_to_json, taken.annotations))
     write_json(room.tally(number, annotator.name), tally(annotator, taken.annotations, documents))
     write_usage(room.usage(number, annotator.name), [])

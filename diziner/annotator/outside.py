@@ -18,7 +18,7 @@ from diziner.spans.overlaps import resolve_overlaps
 
 Mention = tuple[int, int, str]  # first character, one past the last, type
 
-_OTHER_TYPE, _EMPTY, _OVERLAP = "other_type", "empty", "overlap"
+_OTHER_TYPE, _EMPTY, OVERLAP = "other_type", "empty", "overlap"
 
 
 class Placing:
@@ -50,9 +50,9 @@ class Placing:
             whole = offsets[start][0], offsets[end - 1][1]
             place = max(first, whole[0]), min(last, whole[1])
             if places.setdefault(Span(start, end, own), place) != place:
-                drops[_OVERLAP] += 1  # two mentions inside one token are one span
+                drops[OVERLAP] += 1  # two mentions inside one token are one span
         kept, lost = resolve_overlaps(places, self._labels)
-        drops[_OVERLAP] += len(lost)
+        drops[OVERLAP] += len(lost)
         counts = {reason: count for reason, count in sorted(drops.items()) if count}
         return Annotation(document.id, kept, drops=counts, characters=tuple(places[span] for span in kept))
 

@@ -15,9 +15,9 @@ PYTHON = "python"  # the kind that is a function of a package
 PEOPLE = "people"  # whose labels a file holds, if nothing else is said
 
 # What an entry may have by its kind; a plug-in's kind may have what a model's has.
-_OWN_KEYS = ("by", "types", "other_types", "function", "packages")
+_OWN_KEYS = ("by", "read", "types", "other_types", "function", "packages")
 _KEYS = {
-    FILE: ("kind", "by", "types", "other_types"),
+    FILE: ("kind", "by", "read", "types", "other_types"),
     PYTHON: ("kind", "function", "packages", "options", "types", "other_types"),
 }
 
@@ -40,9 +40,9 @@ class AnnotatorSettings:
 
     `prompt` names the template of `diziner/prompts/annotator`: annotate.v2 is for hosted models (`task`).
     `kind` is model, file, python or a plug-in's; a plug-in says what becomes of documents, and `options` are its own
-    settings. `model` is None for file and python, which are no language models. `by` says whose labels a file holds:
-    people's or a system's. `function` is the entry point of the kind python; of the distributions in `packages` the
-    versions count in what is up to date, beside the function's own.
+    settings. `model` is None for file and python, which are no language models. `by` says whose labels a file holds,
+    people's or a system's, `read` how it is read where that can be done in two ways. `function` is the entry point of
+    the kind python; of the distributions in `packages` the versions count in what is up to date, beside its own.
     """
 
     name: str
@@ -52,6 +52,7 @@ class AnnotatorSettings:
     kind: str = MODEL
     options: Mapping[str, Any] = field(default_factory=dict)
     by: str = PEOPLE
+    read: Mapping[str, Any] = field(default_factory=dict)
     function: str = ""
     packages: tuple[str, ...] = ()
     type_map: TypeMap = field(default_factory=TypeMap)
@@ -94,7 +95,7 @@ class AnswerSettings:
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:
     """Make settings from an entry of params `annotators` (or a selection's `settings`), already checked by its
     schema and `check_entry`."""
-    own = {key: entry[key] for key in ("style", "prompt", "kind", "options", "by", "function") if key in entry}
+    own = {key: entry[key] for key in ("style", "prompt", "kind", "options", "by", "read", "function") if key in entry}
     if entry.get("kind") in _KEYS:
         types = TypeMap(entry.get("types", {}), entry.get("other_types") == "drop")
         return AnnotatorSettings(name, None, packages=tuple(entry.get("packages", ())), type_map=types, **own)

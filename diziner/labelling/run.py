@@ -10,7 +10,7 @@ from typing import Literal
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
-from diziner.corpora.rows import Unreadable
+from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
 from diziner.labelling.named_answers import remember

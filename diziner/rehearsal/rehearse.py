@@ -10,6 +10,7 @@ from diziner.agreement.files import disagreements_to_json
 from diziner.annotator.annotate import annotate
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
+from diziner.corpora.labelrows import read_label_file
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
 from diziner.pipeline.addressed import addressed
@@ -61,20 +62,21 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
         for name in settings.pool:
             label, annotator = f"{room.name} round {number}, {name}", settings.annotator(name)
             if name in settings.label_files:
-                file = settings.label_files[name]
-                given = labels_from_file(room, number, settings.rounds, annotator, file, settings.start)
-                annotations[name] = given.annotations
+                path = room.label_file(settings.label_files[name])
+                given = read_label_file(path, annotator.read)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+                annotations[name] = taken.annotations
             else:
                 made = annotate(documents, guideline, annotator, asker, label, settings.answers)
                 annotations[name] = made.annotations
         samples[number] = _sampled(room, number, documents, guideline, settings, asker)
-        taken = taking_part(annotations)
-        analysis = analyse(documents, taken, types, settings.disagreement)
+        present = taking_part(annotations)
+        analysis = analyse(documents, present, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
-        annotated = AnnotatedRound(documents, taken, agreements[number])
+        annotated = AnnotatedRound(documents, present, agreements[number])
         by_gold = settings.evidence.folder == "gold" and number in settings.evidence.gold_rounds
         if by_gold:
-            analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
+            analysis = analyse(documents, present, types, settings.disagreement, gold_of(documents, room.gold))
         held_back = analysis.held_back
         evidence = addressed(evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold), pool)
     scores = glape_scores(samples) if settings.selection.rule == "glape" else None

@@ -391,7 +391,7 @@ def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:
 
     place.label()
     [shard] = shards(place.out)
-    for row, read in zip(rows(place.out), jsonl_rows(shard, {}), strict=True):
+    for row, read in zip(rows(place.out), jsonl_rows(shard), strict=True):
         decoded = Decoder(None).decode(read)  # type: ignore[arg-type]
         assert [[span.start, span.end, span.type] for span in decoded.spans or ()] == row["spans"]
         assert list(decoded.tokens) == row["tokens"]

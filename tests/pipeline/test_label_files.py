@@ -12,10 +12,11 @@ import pytest
 from projects import Project
 from stage_runs import BENCHMARK, read, run_predictions, run_round, run_stage, stage, standing_in
 
-from diziner.annotator.given import GivenLabels, given_labels, read_own_rows
+from diziner.annotator.given import GivenLabels, given_labels
 from diziner.annotator.settings import annotator_settings
 from diziner.common.errors import UserError
 from diziner.common.yamlfile import read_yaml
+from diziner.corpora.labelrows import read_label_file
 from diziner.records.documents import Document
 from diziner.report.build import build_report
 from diziner.settings import load_settings, settings_from
@@ -95,7 +96,7 @@ def taken(folder: Path, lines: Sequence[Any], **entry: Any) -> GivenLabels:
     path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
     annotator = annotator_settings("anna", {"kind": "file", **entry})
     pilot = {document.id: document for document in DOCUMENTS}
-    return given_labels(path, read_own_rows(path), DOCUMENTS, pilot, ["PER", "LOC"], annotator)
+    return given_labels(read_label_file(path, annotator.read), DOCUMENTS, pilot, ["PER", "LOC"], annotator)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,7 @@ def taken(folder: Path, lines: Sequence[Any], **entry: Any) -> GivenLabels:
         {"id": "a", "tokens": ["Ada", "met", "Bob", "."], "spans": [[0, 1, "PER"], [2, 3, "PER"]]},
         {"id": "a", "tokens": ["Ada met", "Bob."], "text": "Ada met Bob.", "spans": [[0, 1, "PER"], [1, 2, "PER"]]},
         {"id": "a", "text": "Ada met Bob.", "spans": [[0, 3, "PER"], [8, 11, "PER"]]},  # characters
+        {"id": 17, "text": "Ada met Bob.", "label": [[0, 3, "PER"], [8, 11, "PER"]]},  # an annotation tool's own id
         {"text": "Ada met Bob.", "spans": [[8, 11, "PER"], [0, 3, "PER"]]},  # no id: by its text
         {"tokens": ["Ada", "met", "Bob", "."], "spans": [[2, 3, "PER"], [0, 1, "PER"]]},
     ],
@@ -119,9 +121,28 @@ def test_rows_are_put_on_our_tokens_by_id_or_text(tmp_path: Path, row: dict[str,
     assert second.failure is not None and second.failure.code == "absent"
 
 
+def test_files_of_any_form_are_read(tmp_path: Path) -> None:
+    """A column file of people without ids, in which nobody labelled the second document as a mention."""
+    path = tmp_path / "anna.conll"
+    path.write_text("Ada B-PER\nmet O\nBob B-PER\n. O\n\nRome O\nwon O\n")
+    annotator = annotator_settings("anna", {"kind": "file"})
+    pilot = {document.id: document for document in DOCUMENTS}
+    first, second = given_labels(read_label_file(path, {}), DOCUMENTS, pilot, ["PER", "LOC"], annotator).annotations
+    assert [(span.start, span.end) for span in first.spans] == [(0, 1), (2, 3)]
+    assert second.failure is None and second.spans == ()
+    path.write_text("0 Ada B-PER O\n1 met O O\n2 Bob B-LOC B-PER\n3 . O O\n")
+    read = {"columns": {"tokens": 1, "tags": -1}}
+    first, second = given_labels(read_label_file(path, read), DOCUMENTS, pilot, ["PER"], annotator).annotations
+    assert [(span.start, span.end) for span in first.spans] == [(2, 3)]
+    with pytest.raises(UserError, match=r"--columns"):
+        read_label_file(path, {})
+
+
 def test_types_are_mapped_left_out_or_dropped_and_counted(tmp_path: Path) -> None:
     row = {"id": "a", "spans": [[0, 1, "PERSON"], [1, 2, "VERB"], [0, 4, "EVENT"], [2, 3, "PERSON"], [2, 4, "PERSON"]]}
-    [first, _] = taken(tmp_path, [row], types={"PERSON": "PER", "VERB": None}, other_types="drop").annotations
+    [first, _] = taken(
+        tmp_path, [row], types={"PERSON": "PER", "VERB": None}, other_types="drop", read={"drop": True}
+    ).annotations
     assert [(span.start, span.end, span.type) for span in first.spans] == [(0, 1, "PER"), (2, 4, "PER")]
     assert first.drops == {"other_type": 2, "overlap": 1}
     with pytest.raises(
@@ -139,21 +160,22 @@ def test_types_are_mapped_left_out_or_dropped_and_counted(tmp_path: Path) -> Non
         ),
         ([], r"has none of the round's 2 documents"),
         (
-            [{"id": "a", "text": "Ada met Rob.", "spans": []}, {"id": "b", "spans": []}],
+            [{"id": "a", "text": "Ada met Rob.", "spans": []}, {"id": "b", "text": "Rome won", "spans": []}],
             r"1 of its 2 documents have other text .* 'a' has 'Ada met Rob.' where",
         ),
-        ([{"id": "a", "tokens": ["Ada"], "spans": []}], r"other text"),
+        ([{"id": "a", "tokens": ["Ada"], "spans": [[0, 1, "PER"]]}], r"other text"),
+        ([{"id": "a", "spans": [[0, 2, "PER"], [1, 2, "PER"]]}], r"1 nested or overlapping mention: .*drop: true"),
         ([{"id": "a", "spans": []}, {"id": "a", "spans": []}], r"anna.jsonl:2: id 'a' is also at .*anna.jsonl:1"),
         (
             [{"id": "a", "spans": [[0, 5, "PER"]]}],
             r"anna.jsonl:1: document 'a': span \[0, 5\) is empty or outside its 4 tokens",
         ),
-        ([{"id": "a", "text": "Ada met Bob.", "spans": [[9, 9, "PER"]]}], r"document 'a': \[9, 9\) is empty"),
-        ([{"id": "a"}], r"anna.jsonl:1: spans must be a list"),
-        ([{"spans": []}], r"has neither id nor text"),
+        ([{"id": "a", "text": "Ada met Bob.", "spans": [[9, 13, "PER"]]}], r"document 'a': \[9, 13\) is empty"),
+        ([{"id": "a", "spans": "none"}], r"anna.jsonl:1: spans must be a list"),
+        ([{"spans": []}], r"is no row of an id with spans"),
         ([{"id": "a", "spans": [["0", 1, "PER"]]}], r"is not \[start, end, label\]"),
         (["{"], r"anna.jsonl:1: not JSON"),
-        (["[1]"], r"is no row"),
+        (["3"], r"a row must be a JSON object"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_with_counts(tmp_path: Path, lines: Sequence[Any], said: str) -> None:
