@@ -96,7 +96,7 @@ def _enter(params: Path | None) -> None:
 
 def render(plan: Forecast, job: Job) -> str:
     """Return a forecast for a terminal."""
-    model = job.annotator.model.model
+    model = job.annotator.asked.model
     lines = [
         f"{plan.documents:,} documents in {plan.shards:,} shards, {plan.shards_done:,} of them done; "
         f"{plan.answered:,} documents are answered already",
@@ -106,7 +106,7 @@ def render(plan: Forecast, job: Job) -> str:
     if plan.rejected:
         lines[0] += f"; {plan.rejected:,} bad rows left out"
     if plan.usd is None:
-        lines.append(f"no price for {model} in params endpoints.{job.annotator.model.endpoint}.prices")
+        lines.append(f"no price for {model} in params endpoints.{job.annotator.asked.endpoint}.prices")
     elif plan.usd:
         limit = job.settings.budget_usd
         lines.append(f"USD {plan.usd:.4f}" + (f"; budget.usd is {limit:g}, earlier calls included" if limit else ""))
@@ -136,7 +136,9 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
         if options.workers is not None:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
         return 1
-    endpoint = job.settings.endpoints[job.annotator.model.endpoint]
+    if job.annotator.model is None:
+        return options.workers or os.cpu_count() or 1
+    endpoint = job.settings.endpoints[job.annotator.asked.endpoint]
     if endpoint.backend.runs_here:
         raise UserError(
             f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine local"

@@ -72,7 +72,7 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
         looks += sum(prompt_tokens(request) for request, _ in missing)
         sample += [document for _, document in missing[: _SAMPLE - len(sample)]]
     prompt, completion = _tokens(job, sample, looks, cut.documents - answered)
-    price = price_for(asker.endpoint(job.annotator.model.endpoint), job.annotator.model.model)
+    price = price_for(asker.endpoint(job.annotator.asked.endpoint), job.annotator.asked.model)
     usd = None if price is None else price.usd(prompt, completion)
     return Forecast(cut.documents, cut.rejected, len(cut.shards), len(done), answered, prompt, completion, usd)
 

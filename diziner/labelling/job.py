@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diziner.annotator.annotate import requests_for
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
-from diziner.common.plugins import ANNOTATORS, digest_of
+from diziner.common.plugins import ANNOTATORS, FUNCTIONS, digest_of, versions_of
 from diziner.guideline.file import guideline_to_json
 from diziner.pipeline.code import code_behind, digests
 from diziner.prompting.asker import Asker
@@ -65,9 +65,13 @@ def recipe_digest(
         others = sorted(set(guideline.specific) - set(guideline.left_out))
         hint = f"; it has instructions for: {', '.join(others)}" if others else ""
         raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
-    [probe] = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal)
+    if annotator.kind == FILE:
+        raise UserError(
+            f"--annotator: {annotator.name} is {kind_in_words(annotator)}: a file cannot label more documents"
+        )
+    probes = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal) if annotator.model else []
     shaping: dict[str, Any] = {
-        "request": probe.canonical(),
+        "request": probes[0].canonical() if probes else None,
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
@@ -78,6 +82,9 @@ def recipe_digest(
     }
     if annotator.kind != MODEL:
         shaping |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
+    if annotator.kind == PYTHON:
+        code = digest_of(FUNCTIONS, annotator.function) | versions_of(annotator.packages)
+        shaping |= {"function": annotator.function, "kind": code, "type_map": asdict(annotator.type_map)}
     return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
 
 
@@ -85,12 +92,13 @@ def described(job: Job) -> dict[str, Any]:
     """Return the job as the manifest states it."""
     answers: Mapping[str, Any] = asdict(job.answers)
     guideline = dump_line(guideline_to_json(job.guideline))
+    model = job.annotator.model
     return {
         "annotator": {
             "name": job.annotator.name,
             "style": job.annotator.style,
             "prompt": job.annotator.prompt,
-            "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
+            "model": {**asdict(model), "stop": list(model.stop)} if model else kind_in_words(job.annotator),
         },
         "answers": {
             key: value for key, value in answers.items() if key not in ("max_failed_share", "allowed_failures")

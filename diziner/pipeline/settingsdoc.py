@@ -92,7 +92,7 @@ def _default(path: str, schema: Schema) -> str:
         for field in fields(settings):
             if field.name == key:
                 value = field.default if field.default_factory is MISSING else field.default_factory()
-                return f"`{json.dumps(value)}`"
+                return "" if value is MISSING else f"`{json.dumps(value)}`"
     return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
 
 

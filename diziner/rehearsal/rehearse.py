@@ -11,10 +11,13 @@ from diziner.annotator.annotate import annotate, requests_for
 from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import UserError
 from diziner.corpora.card import load_card
+from diziner.corpora.labelrows import read_label_file
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
 from diziner.llm.ask import StoreAsker
+from diziner.pipeline.addressed import addressed
 from diziner.pipeline.glape import glape_scores, sampling
+from diziner.pipeline.label_files import labels_from_file
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
@@ -70,25 +73,29 @@ def rehearse(
         documents = _prepared(room, room.pilot(number))
         annotations = {}
         for name in settings.pool:
-            label = f"{room.name} round {number}, {name}"
-            made = annotate(documents, guideline, settings.annotator(name), asker, label, answers)
-            annotations[name] = made.annotations
+            label, annotator = f"{room.name} round {number}, {name}", settings.annotator(name)
+            if name in settings.label_files:
+                path = room.label_file(settings.label_files[name])
+                given = read_label_file(path, annotator.read)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+                annotations[name] = taken.annotations
+            else:
+                annotations[name] = annotate(documents, guideline, annotator, asker, label, answers).annotations
         samples[number] = _sampled(room, number, documents, guideline, settings, asker, answers)
         if not proceed(annotations):
             return
-        taken = taking_part(annotations)
-        analysis = analyse(documents, taken, types, settings.disagreement)
+        present = taking_part(annotations)
+        analysis = analyse(documents, present, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
-        annotated = AnnotatedRound(documents, taken, agreements[number])
+        annotated = AnnotatedRound(documents, present, agreements[number])
         by_gold = settings.evidence.folder == "gold" and number in settings.evidence.gold_rounds
         if by_gold:
-            analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
+            analysis = analyse(documents, present, types, settings.disagreement, gold_of(documents, room.gold))
         held_back = analysis.held_back
-        evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
+        evidence = addressed(evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold), pool)
     scores = glape_scores(samples) if settings.selection.rule == "glape" else None
-    selection = select(
-        agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus, scores
-    )
+    entries, consensus = settings.annotator_entries, settings.disagreement.consensus
+    selection = select(agreements, entries, settings.predictor, consensus, scores, settings.label_files)
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", answers)
