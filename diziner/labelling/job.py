@@ -73,6 +73,7 @@ def recipe_digest(
         "occurrences": answers.occurrences,
         "matching": answers.matching,
         "repair_turns": answers.repair_turns,
+        "chunks": [answers.chunk_tokens, answers.overlap],
         "format": form,
         "code": _code_digest(),
     }

@@ -147,6 +147,8 @@ def test_shard_names_follow_all_that_shapes_rows_and_nothing_else(place: Place, 
         with_params(lambda p: p["answers"].update(occurrences="ordered")),
         with_params(lambda p: p["answers"].update(repair_turns=0)),
         with_params(lambda p: p["answers"].update(show_goal=False)),
+        with_params(lambda p: p["answers"].update(chunk_tokens=100)),
+        with_params(lambda p: p["answers"].update(chunk_tokens=100, overlap=10)),
     ]
     assert len(set(shaping)) == len(shaping)
     for transport in (
