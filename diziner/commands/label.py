@@ -103,6 +103,7 @@ def render(plan: Forecast, job: Job) -> str:
     ]
     if plan.rejected:
         lines[0] += f"; {plan.rejected:,} bad rows left out"
+    lines += plan.too_long
     if plan.usd is None:
         lines.append(f"no price for {model} in params endpoints.{job.annotator.model.endpoint}.prices")
     elif plan.usd:

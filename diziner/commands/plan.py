@@ -12,6 +12,7 @@ from diziner.llm import ledger
 from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.rehearsal.rehearse import rehearse
+from diziner.rehearsal.window import said_of
 from diziner.settings import Settings, load_settings
 
 
@@ -59,6 +60,8 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
     unpriced = sorted({line.model for line in calling if line.usd is None})
     if unpriced:
         text += f"no price in params endpoints.*.prices for: {', '.join(unpriced)}\n"
+    for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
+        text += f"{line}\n"
     return text + _budget(sum(line.usd or 0.0 for line in calling), bool(unpriced), settings)
 
 

@@ -27,6 +27,7 @@ BACKENDS: dict[str, str] = {
     "local": "diziner.endpoints.local:Local",
     "scripted": "diziner.endpoints.in_process:Scripted",
 }
+LOCAL_CONTEXT = 4096  # tokens that a local model can see unless its endpoint says more
 
 
 class Backend(Protocol):
@@ -83,7 +84,9 @@ class Endpoint:
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
     tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
     model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.endpoints.provenance`), which may change. `prefix_cache_mib` is how much
+    local answer is what computed it (`diziner.endpoints.provenance`), which may change. `context` is how many tokens a
+    model can see, prompt and answer together, `contexts` by model where those of an endpoint differ; a local model is
+    started with it. `prefix_cache_mib` is how much
     all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
     """
 
@@ -102,7 +105,8 @@ class Endpoint:
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     identity: str = "fingerprint"
     threads: int = 2
-    context: int = 4096
+    context: int | None = None
+    contexts: Mapping[str, int] = field(default_factory=dict)
     prefix_cache_mib: int = 2048
 
     @property
@@ -114,6 +118,11 @@ class Endpoint:
     def is_free(self) -> bool:
         """Whether its models cost nothing unless they are priced."""
         return self.backend.is_free
+
+    def window(self, model: str) -> int | None:
+        """Return how many tokens a model can see, prompt and answer together; None where nobody has said."""
+        unsaid = LOCAL_CONTEXT if self.backend.runs_here else None
+        return self.contexts.get(model, self.context or unsaid)
 
     @property
     def address(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from diziner.annotator.annotate import annotate, requests_for
+from diziner.annotator.chunks import chunks_of
 from diziner.annotator.settings import MODEL
 from diziner.common.errors import UserError
 from diziner.labelling.input_files import Files
@@ -20,6 +21,7 @@ from diziner.llm.tape import read_tape
 from diziner.prices import price_of, prompt_tokens
 from diziner.records.documents import Document
 from diziner.rehearsal.asker import Rehearser
+from diziner.rehearsal.window import TooLong, Window, said_of, too_long
 
 _SAMPLE = 200  # documents whose answers are made up to learn how long answers are
 _HISTORY = 2000  # answers of the store looked at for how long a model's own are
@@ -27,9 +29,11 @@ _HISTORY = 2000  # answers of the store looked at for how long a model's own are
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`answered` documents need no call, those in `shards_done` not even a look; each of the others needs one.
+    """`answered` documents need no call, those in `shards_done` not even a look; of the others each needs one, a long
+    one one for each chunk: `calls`.
 
     Tokens are estimates of those calls, as `diziner plan` makes them; `usd` is None where the model has no price.
+    `too_long` says which documents do not fit into the model's window; empty: all do.
     """
 
     documents: int
@@ -37,13 +41,11 @@ class Forecast:
     shards: int
     shards_done: int
     answered: int
+    calls: int
     prompt_tokens: float
     completion_tokens: float
     usd: float | None
-
-    @property
-    def calls(self) -> int:
-        return self.documents - self.answered
+    too_long: tuple[str, ...] = ()
 
 
 def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Forecast:
@@ -61,19 +63,29 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
     room = Room(job.guideline.benchmark)
     asker = asker_for(job.settings, room)
     recorded = {key for key, _, _ in read_tape(room.tape)} if room.tape.is_file() else set()
-    looks = 0
+    answers, looks, calls = job.answers, 0, 0
     sample: list[Document] = []
+    endpoint, model = asker.endpoint(job.annotator.model.endpoint), job.annotator.model.model
+    window = Window(model, endpoint.window(model))
+    unfit: list[TooLong] = []
     for _, documents in documents_of(files, cut.shards, job.recipe, done):
-        requests = requests_for(documents, job.guideline, job.annotator, asker, job.answers.show_goal)
+        chunks = [(number, each.document) for number, own in enumerate(documents) for each in chunks_of(own, answers)]
+        asked = [document for _, document in chunks]
+        requests = requests_for(asked, job.guideline, job.annotator, asker, job.answers.show_goal)
         known = recorded | asker.store.get([request.key for request in requests]).keys()
-        missing = [pair for pair in zip(requests, documents, strict=True) if pair[0].key not in known]
-        answered += len(requests) - len(missing)
+        missing = [pair for pair in zip(requests, chunks, strict=True) if pair[0].key not in known]
+        answered += len(documents) - len({number for _, (number, _) in missing})
+        calls += len(missing)
         looks += sum(prompt_tokens(request) for request, _ in missing)
-        sample += [document for _, document in missing[: _SAMPLE - len(sample)]]
-    prompt, completion = _tokens(job, sample, looks, cut.documents - answered)
-    price = price_of(asker.endpoint(job.annotator.model.endpoint), job.annotator.model.model)
+        sample += [document for _, (_, document) in missing[: _SAMPLE - len(sample)]]
+        unfit += too_long((request for request, _ in missing), window)
+    prompt, completion = _tokens(job, sample, looks, calls)
+    price = price_of(endpoint, model)
     usd = None if price is None else price.usd(prompt, completion)
-    return Forecast(cut.documents, cut.rejected, len(cut.shards), len(done), answered, prompt, completion, usd)
+    said = tuple(said_of([(window, unfit)], job.answers.chunk_tokens))
+    return Forecast(
+        cut.documents, cut.rejected, len(cut.shards), len(done), answered, calls, prompt, completion, usd, said
+    )
 
 
 def _tokens(job: Job, sample: list[Document], looks: int, calls: int) -> tuple[float, float]:
@@ -85,7 +97,8 @@ def _tokens(job: Job, sample: list[Document], looks: int, calls: int) -> tuple[f
         ResponseStore(store_path()), settings.endpoints, settings.weights, annotators=[job.annotator.name]
     )
     rehearser.learn(islice(rehearser.store.rows(), _HISTORY))
-    annotate(sample, job.guideline, job.annotator, rehearser, job.label, job.answers)
+    whole = replace(job.answers, chunk_tokens=None)  # the sample's texts are chunks already
+    annotate(sample, job.guideline, job.annotator, rehearser, job.label, whole)
     planned = rehearser.plan[0]
     requests = requests_for(sample, job.guideline, job.annotator, rehearser, job.answers.show_goal)
     seen = sum(map(prompt_tokens, requests))

@@ -26,7 +26,8 @@ Format = Literal["jsonl", "parquet"]
 
 # What reads documents and what writes their rows: with other code behind them, a shard that is there is not done.
 _CODE = ("input_files.py", "output_folder.py", "work.py")
-_PROBE = Document("probe", ("Probe", "."), "Probe .")
+# What requests are made about to see what all have in common.
+PROBE = Document("probe", ("Probe", "."), "Probe .")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def recipe_digest(
         others = sorted(set(guideline.specific) - set(guideline.left_out))
         hint = f"; it has instructions for: {', '.join(others)}" if others else ""
         raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
-    [probe] = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal)
+    [probe] = requests_for([PROBE], guideline, annotator, asker, answers.show_goal)
     shaping: dict[str, Any] = {
         "request": probe.canonical(),
         "repair": render("repair.v1", reason=""),

@@ -13,13 +13,15 @@ from diziner.common.files import atomic, dump_line, write_json
 from diziner.corpora.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
+from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
-from diziner.layout import store_path
+from diziner.layout import Room, store_path
 from diziner.llm import ledger
+from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
@@ -62,7 +64,10 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     folder = OutFolder(job.out, job.format)
     with folder.held():
         with _rejects(job, options.skip_bad) as reject:
-            cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr))
+            long = LongDocuments(job, asker_for(job.settings, Room(job.guideline.benchmark)))
+            cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr), long.see)
+        if said := long.in_words():
+            sys.stderr.write(f"{job.label}: {said}\n")
         names = [shard.name for shard in cut.shards]
         others = folder.others(names)
         if others and not options.replace:

@@ -40,11 +40,18 @@ class Survey:
     rejected: int
 
 
-def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Callable[[int], None]) -> Survey:
+def survey(
+    files: Files,
+    size: int,
+    recipe: str,
+    reject: Reject | None,
+    read: Callable[[int], None],
+    see: Callable[[Document], None] | None = None,
+) -> Survey:
     """Read everything once, keeping nothing but digests and 8 bytes a document, before any model is asked.
 
     `recipe` is the digest of all that shapes rows but the documents. `reject` gets bad rows, to leave them out;
-    None: the first one ends it. `read` is told how many rows each shard had.
+    None: the first one ends it. `read` is told how many rows each shard had, `see` is shown each document.
     Errors: UserError for a bad row, an id that occurs twice, no documents at all.
     """
     shards: list[Shard] = []
@@ -60,6 +67,9 @@ def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Ca
                     raise UserError(f"{error}; mend it, or leave such rows out with --skip-bad") from None
                 reject(item, error)
                 rejected += 1
+        if see is not None:
+            for document in documents:
+                see(document)
         ids.extend(hash(document.id) for document in documents)
         shards.append(Shard(number, f"{number:06d}-{digest_of(recipe, documents)}", len(rows), len(documents)))
         read(len(rows))

@@ -36,7 +36,10 @@ class Labeller:
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()
         }
         advance = answered or _ignored
-        self._asker.progress = lambda label, total, found: counted_by(_ignored if label.endswith(REPAIR) else advance)
+        self._documents = 0
+        self._asker.progress = lambda label, total, found: counted_by(
+            _ignored if label.endswith(REPAIR) else by_document(advance, self._documents, total)
+        )
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
@@ -51,6 +54,7 @@ class Labeller:
         Errors: those of `diziner.annotator.annotate.annotate`, but never for failed documents.
         """
         job = self._job
+        self._documents = len(documents)
         annotations, _ = annotate(documents, job.guideline, job.annotator, self._asker, job.label, self._answers)
         path = self._folder.shard(name)
         write_rows(path, documents, annotations)
@@ -61,6 +65,20 @@ class Labeller:
 
 def _ignored() -> None:
     """Ignore a repair turn: it is about a document that was counted."""
+
+
+def by_document(advance: Advance, documents: int, requests: int) -> Advance:
+    """Return what is called for each of so many requests, and calls `advance` for each document: of long ones, there
+    are more requests than documents."""
+    done = 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if done * documents // requests > (done - 1) * documents // requests:
+            advance()
+
+    return one_more if requests > documents else advance
 
 
 def share_of(endpoint: Endpoint, worker: int, workers: int) -> Endpoint:

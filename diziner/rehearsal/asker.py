@@ -10,6 +10,7 @@ from diziner.common.files import schema_of
 from diziner.llm.ask import StoreAsker
 from diziner.prices import price_of, prompt_tokens, tokens_in
 from diziner.prompting.request import REPAIR, Outcome, Refusal, Request, Response
+from diziner.rehearsal.window import TooLong, Window, too_long
 
 _STAND_INS = ("careful", "eager", "shy")
 _SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase
@@ -20,7 +21,7 @@ _FEWEST = 5  # answers of a model before its history is believed
 class Planned:
     """Plan of one kind of work: `asked` requests, of these `calls` to a model, with their tokens.
 
-    `usd` is None where the model has no price.
+    `usd` is None where the model has no price. `too_long` are the calls that do not fit into `window`.
     """
 
     work: str
@@ -30,6 +31,8 @@ class Planned:
     prompt_tokens: float
     completion_tokens: float
     usd: float | None
+    window: Window
+    too_long: tuple[TooLong, ...] = ()
 
 
 @dataclass
@@ -111,9 +114,12 @@ class Rehearser(StoreAsker):
         answers = [self._rehearsed[key] for key in missing]
         prompt = sum(answer.prompt_tokens for answer in answers)
         completion = sum(answer.completion_tokens for answer in answers)
-        price = price_of(self.endpoint(settings.endpoint), settings.model)
+        endpoint = self.endpoint(settings.endpoint)
+        price = price_of(endpoint, settings.model)
         usd = None if price is None else price.usd(prompt, completion)
-        return Planned(label, settings.model, len(requests), len(missing), prompt, completion, usd)
+        window = Window(settings.model, endpoint.window(settings.model))
+        unfit = tuple(too_long(missing.values(), window))
+        return Planned(label, settings.model, len(requests), len(missing), prompt, completion, usd, window, unfit)
 
 
 def _is_annotation(text: str) -> bool:
