@@ -15,6 +15,7 @@ from diziner.corpora.reader import Reader
 from diziner.corpora.rows import Table
 from diziner.corpora.sources import COLUMN_SUFFIXES, file_table
 from diziner.corpora.textfiles import DOCUMENT_START, column_rows, text_lines, text_rows
+from diziner.corpora.tokenize import TOKENIZER
 from diziner.records.guideline import EntityType, Goal, Guideline
 
 TEXTS_FILE = "texts.jsonl"
@@ -125,6 +126,7 @@ def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
         "types": list(texts.types),
         "licence": {"name": "own", "redistribute": False},
         "sources": {"sample": {"file": TEXTS_FILE}},
+        **({"tokenizer": TOKENIZER} if any(each.own_tokens for each in (*texts.pilot, *texts.test)) else {}),
     }
 
 

@@ -14,6 +14,7 @@ from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.common.plugins import ANNOTATORS, digest_of
+from diziner.corpora.tokenize import TOKENIZER
 from diziner.guideline.file import guideline_to_json
 from diziner.pipeline.code import code_behind, digests
 from diziner.prompting.asker import Asker
@@ -105,6 +106,7 @@ def described(job: Job) -> dict[str, Any]:
         },
         "recipe": job.recipe,
         "format": job.format,
+        "tokenizer": TOKENIZER,
     }
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from diziner.annotator.outcomes import counts_over
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
-from diziner.records.annotations import Annotation, annotation_to_json
-from diziner.records.documents import Document, document_row
+from diziner.records.annotations import Annotation
+from diziner.records.documents import Document
+from diziner.records.labelled import labelled_row
 from diziner.spans.widened import counted
 
 MANIFEST = "manifest.json"
@@ -142,11 +143,6 @@ def shard_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
 
 
-def labelled_row(document: Document, annotation: Annotation) -> dict[str, Any]:
-    """Return a row of `labelled.schema.json`: the document, and its annotation or the failure in place of one."""
-    return {**document_row(document), **annotation_to_json(annotation)}
-
-
 def write_rows(path: Path, documents: Sequence[Document], annotations: Sequence[Annotation]) -> None:
     """Write a shard atomically; path's ending, .jsonl or .parquet, says how. The same rows give the same bytes."""
     rows = [labelled_row(document, mine) for document, mine in zip(documents, annotations, strict=True)]
@@ -196,6 +192,7 @@ def _parquet_schema() -> Any:
             "repairs": whole,
             "responses": pyarrow.list_(text),
             "characters": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole})),
+            "surfaces": pyarrow.list_(text),
             "matched": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
         }
     )

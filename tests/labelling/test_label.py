@@ -27,11 +27,12 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline, save_guideline
 from diziner.labelling.input_files import Files, document_of, files_of, items_of
 from diziner.labelling.job import recipe_digest
-from diziner.labelling.output_folder import OutFolder, Report, labelled_row
+from diziner.labelling.output_folder import OutFolder, Report
 from diziner.labelling.work import share_of
 from diziner.layout import Room
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
+from diziner.records.labelled import labelled_row
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.settings import Settings, load_settings
