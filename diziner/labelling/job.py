@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from diziner.common.files import dump_line
 from diziner.common.plugins import ANNOTATORS, digest_of
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.guideline.file import guideline_to_json
+from diziner.labelling.ballot import Ballot
 from diziner.pipeline.code import code_behind, digests
 from diziner.prompting.asker import Asker
 from diziner.prompting.templates import render
@@ -35,15 +36,16 @@ PROBE = Document("probe", ("Probe", "."), "Probe .")
 class Job:
     """Job as a worker needs it, whichever process it is in. `settings` is params.yaml, checked.
 
-    `recipe` is the digest that shard names carry.
+    `recipe` is the digest that shard names carry. Several `annotators` vote by `ballot`; one has none.
     """
 
     guideline: Guideline
-    annotator: AnnotatorSettings
+    annotators: tuple[AnnotatorSettings, ...]
     settings: Settings
     out: Path
     format: Format
     recipe: str
+    ballot: Ballot | None = None
 
     @property
     def answers(self) -> AnswerSettings:
@@ -52,24 +54,31 @@ class Job:
     @property
     def label(self) -> str:
         """Label of the work on progress lines and in the cost report."""
-        return f"{self.guideline.benchmark} label, {self.annotator.name}"
+        if self.ballot is not None:
+            return f"{self.guideline.benchmark} label, vote of {len(self.annotators)}"
+        return self.label_of(self.annotators[0])
+
+    def label_of(self, annotator: AnnotatorSettings) -> str:
+        """Return the label of one annotator's work."""
+        return f"{self.guideline.benchmark} label, {annotator.name}"
 
 
 def recipe_digest(
-    guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker, form: Format
+    guideline: Guideline,
+    annotators: Sequence[AnnotatorSettings],
+    answers: AnswerSettings,
+    asker: Asker,
+    form: Format,
+    ballot: Ballot | None = None,
 ) -> str:
-    """Return SHA-256 of all but the documents that shapes rows: what a model is sent for any document, with templates
-    filled in, how answers are read, the file format, and the code.
+    """Return SHA-256 of all but the documents that shapes rows: what models are sent for any document, with templates
+    filled in, how answers are read and votes counted, the file format, and the code.
 
-    Errors: UserError if the guideline leaves the annotator out: it would label nothing.
+    Errors: UserError if the guideline leaves an annotator out: it would label nothing.
     """
-    if annotator.name in guideline.left_out:
-        others = sorted(set(guideline.specific) - set(guideline.left_out))
-        hint = f"; it has instructions for: {', '.join(others)}" if others else ""
-        raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
-    [probe] = requests_for([PROBE], guideline, annotator, asker, answers.show_goal)
     shaping: dict[str, Any] = {
-        "request": probe.canonical(),
+        "annotators": [_shaping(guideline, annotator, answers, asker) for annotator in annotators],
+        "ballot": None if ballot is None else [dict(ballot.weights), ballot.consensus],
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
@@ -79,22 +88,34 @@ def recipe_digest(
         "format": form,
         "code": _code_digest(),
     }
-    if annotator.kind != MODEL:
-        shaping |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
     return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
+
+
+def _shaping(
+    guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker
+) -> dict[str, Any]:
+    if annotator.name in guideline.left_out:
+        others = sorted(set(guideline.specific) - set(guideline.left_out))
+        hint = f"; it has instructions for: {', '.join(others)}" if others else ""
+        raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
+    [probe] = requests_for([PROBE], guideline, annotator, asker, answers.show_goal)
+    own = {"request": probe.canonical()}
+    if annotator.kind != MODEL:
+        own |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
+    return own
 
 
 def described(job: Job) -> dict[str, Any]:
     """Return the job as the manifest states it."""
     answers: Mapping[str, Any] = asdict(job.answers)
     guideline = dump_line(guideline_to_json(job.guideline))
+    voters = [_described(annotator) for annotator in job.annotators]
+    who: dict[str, Any] = {"annotator": voters[0]}
+    if job.ballot is not None:
+        weighed = [{**voter, "weight": job.ballot.weights[voter["name"]]} for voter in voters]
+        who = {"annotators": weighed, "consensus": job.ballot.consensus}
     return {
-        "annotator": {
-            "name": job.annotator.name,
-            "style": job.annotator.style,
-            "prompt": job.annotator.prompt,
-            "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
-        },
+        **who,
         "answers": {
             key: value for key, value in answers.items() if key not in ("max_failed_share", "allowed_failures")
         },
@@ -107,6 +128,15 @@ def described(job: Job) -> dict[str, Any]:
         "recipe": job.recipe,
         "format": job.format,
         "tokenizer": TOKENIZER,
+    }
+
+
+def _described(annotator: AnnotatorSettings) -> dict[str, Any]:
+    return {
+        "name": annotator.name,
+        "style": annotator.style,
+        "prompt": annotator.prompt,
+        "model": {**asdict(annotator.model), "stop": list(annotator.model.stop)},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diziner.annotator.annotate import requests_for
 from diziner.annotator.chunks import chunks_of
-from diziner.annotator.settings import MODEL
+from diziner.annotator.settings import MODEL, AnnotatorSettings
 from diziner.labelling.job import PROBE, Job
 from diziner.llm.ask import StoreAsker
 from diziner.records.documents import Document
@@ -12,13 +12,13 @@ from diziner.rehearsal.window import NAMED, Measure, TooLong, Window, in_words
 
 
 class LongDocuments:
-    """Counter of what does not fit, a document or a chunk of one; keeps the first few."""
+    """Counter of what does not fit into one annotator's window, a document or a chunk of one; keeps the first few."""
 
-    def __init__(self, job: Job, asker: StoreAsker) -> None:
-        model, endpoint = job.annotator.model.model, asker.endpoint(job.annotator.model.endpoint)
+    def __init__(self, job: Job, annotator: AnnotatorSettings, asker: StoreAsker) -> None:
+        model, endpoint = annotator.model.model, asker.endpoint(annotator.model.endpoint)
         self._answers = job.answers
-        self._window = Window(model, endpoint.window(model) if job.annotator.kind == MODEL else None)
-        [probe] = requests_for([PROBE], job.guideline, job.annotator, asker, job.answers.show_goal)
+        self._window = Window(model, endpoint.window(model) if annotator.kind == MODEL else None)
+        [probe] = requests_for([PROBE], job.guideline, annotator, asker, job.answers.show_goal)
         self._measure = Measure(probe, PROBE.text, self._window)
         self._count = 0
         self._first: list[TooLong] = []

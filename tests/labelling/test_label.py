@@ -125,7 +125,7 @@ def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:
     settings = Settings(params)
     asker = asker_for(settings, Room("conll2003"))
     annotator = settings.annotator("scripted_careful")
-    return recipe_digest(load_guideline(guideline), annotator, settings.answers, asker, "jsonl")
+    return recipe_digest(load_guideline(guideline), [annotator], settings.answers, asker, "jsonl")
 
 
 def test_shard_names_follow_all_that_shapes_rows_and_nothing_else(place: Place, tmp_path: Path) -> None:
