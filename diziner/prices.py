@@ -10,6 +10,7 @@ from diziner.prompting.request import Request
 
 _CHARACTERS_PER_TOKEN = 4
 # Tokenizers take about four bytes of English for a token, about two and a half of the worst-served scripts.
+_LIKELY_BYTES_PER_TOKEN = 4
 _LEAST_BYTES_PER_TOKEN = 2
 _TOKENS_AROUND_MESSAGE = 8
 
@@ -65,6 +66,21 @@ def tokens_in(text: str) -> int:
 def prompt_tokens(request: Request) -> int:
     """Return a request's length in tokens, roughly."""
     return sum(tokens_in(message.content) for message in request.messages)
+
+
+def likely_tokens(text: str) -> int:
+    """Return a text's length in tokens in any script, roughly: four bytes of UTF-8 each.
+
+    >>> likely_tokens("Ada saw Lisbon."), likely_tokens("他在北京工作。")
+    (4, 6)
+    """
+    return -(-len(text.encode()) // _LIKELY_BYTES_PER_TOKEN)
+
+
+def room_needed(request: Request) -> int:
+    """Return how many tokens a request takes with the longest answer that it may have, roughly."""
+    sizes = [likely_tokens(message.content) + _TOKENS_AROUND_MESSAGE for message in request.messages]
+    return sum(sizes) + request.settings.max_tokens
 
 
 def most_tokens(request: Request) -> tuple[int, int]:

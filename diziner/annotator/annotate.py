@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from diziner.annotator.agreed_examples import names_of, shown_to, with_examples
 from diziner.annotator.answers import EntityForm
+from diziner.annotator.chunks import chunks_of, merged
 from diziner.annotator.function import call_a_function
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
@@ -73,14 +75,23 @@ def ask_a_model(
     label: str,
     answers: AnswerSettings,
 ) -> Annotated:
-    """Ask a language model for each document's mentions, and place its answers on tokens."""
-    requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
+    """Ask a language model for each document's mentions, of a long one chunk by chunk, and place them on tokens."""
+    chunks = [chunks_of(document, answers) for document in documents]
+    asked = [chunk.document for own in chunks for chunk in own]
+    requests = requests_for(asked, guideline, annotator, asker, answers.show_goal)
     labels = Labels(guideline.types)
-    forms = [EntityForm(document, guideline.types, labels) for document in documents]
+    forms = [EntityForm(document, guideline.types, labels) for document in asked]
     dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
+    rows = iter(
+        [
+            _annotation(document, dialogue, guideline.types, answers)
+            for document, dialogue in zip(asked, dialogues, strict=True)
+        ]
+    )
+    types = [t.label for t in guideline.types]
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers)
-        for document, dialogue in zip(documents, dialogues, strict=True)
+        merged(document, own, list(islice(rows, len(own))), types)
+        for document, own in zip(documents, chunks, strict=True)
     ]
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
 
@@ -122,7 +133,7 @@ def requests_for(
     asker: Asker,
     show_goal: bool = True,
 ) -> list[Request]:
-    """Return the first request of each document."""
+    """Return the first request of each document, or chunk of one."""
     address = asker.address(annotator.asked.endpoint)
     begun = opening(guideline, annotator, show_goal)
     examples, names = shown_to(documents, guideline.agreed), names_of(guideline)

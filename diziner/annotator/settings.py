@@ -81,7 +81,10 @@ class AnswerSettings:
     answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
     `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
     above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
-    `show_goal`: whether annotators are told the goal.
+    `show_goal`: whether annotators are told the goal. `chunk_tokens`: longer documents are cut into chunks of at most
+    so many tokens, which share `overlap` tokens with the one before (`diziner.annotator.chunks`); None: never.
+
+    Errors: UserError for an overlap of more than half a chunk.
     """
 
     occurrences: Literal["all", "ordered"] = "all"
@@ -90,6 +93,15 @@ class AnswerSettings:
     max_failed_share: float = 1.0
     allowed_failures: int = 2
     show_goal: bool = True
+    chunk_tokens: int | None = None
+    overlap: int = 0
+
+    def __post_init__(self) -> None:
+        if self.chunk_tokens is not None and not 0 <= 2 * self.overlap <= self.chunk_tokens:
+            raise UserError(
+                f"answers.overlap: {self.overlap}; it must be at most half of answers.chunk_tokens, which is "
+                f"{self.chunk_tokens}"
+            )
 
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:

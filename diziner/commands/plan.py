@@ -17,6 +17,7 @@ from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.rehearsal.rehearse import ask_first, rehearse
+from diziner.rehearsal.window import said_of
 from diziner.settings import Settings, load_settings
 
 
@@ -81,6 +82,8 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
     )
     text += "".join(f"{sentence}\n" for sentence in modes)
     text += _waiting(len(calling)) + _prices(calling) + _unseen(calling)
+    for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
+        text += f"{line}\n"
     return text + _budget(sum(line.usd or 0.0 for line in calling), any(line.usd is None for line in calling), settings)
 
 

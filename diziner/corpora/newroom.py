@@ -11,6 +11,7 @@ from diziner.common.errors import UserError
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder, unfit_label
 from diziner.corpora.reader import Reader, require_flat
+from diziner.corpora.tokenize import TOKENIZER
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Task
 from diziner.forms.rows import Table
@@ -125,6 +126,7 @@ def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
         "types": list(texts.types),
         "licence": {"name": "own", "redistribute": False},
         "sources": {"sample": {"file": TEXTS_FILE}},
+        **({"tokenizer": TOKENIZER} if any(each.own_tokens for each in (*texts.pilot, *texts.test)) else {}),
     }
 
 

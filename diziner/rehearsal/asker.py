@@ -12,6 +12,7 @@ from diziner.llm.ask import StoreAsker
 from diziner.llm.price_list import price_for
 from diziner.prices import Price, prompt_tokens, tokens_in
 from diziner.prompting.request import REPAIR, ModelSettings, Outcome, Refusal, Request, Response
+from diziner.rehearsal.window import TooLong, Window, too_long
 
 _STAND_INS = ("careful", "eager", "shy")
 _SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase
@@ -24,8 +25,9 @@ _REASONING = ("reasoning", "reasoning_effort", "thinking", "chat_template_kwargs
 class Planned:
     """Plan of one kind of work: `asked` requests, of these `calls` to a model, with their tokens.
 
-    `endpoint` is where the model is asked. `usd` is None where the model has no price. `unseen`: the model reasons, and
-    no answer has told how long; `most_usd` is what the calls cost if each answer is as long as it may be.
+    `too_long` are the calls that do not fit into `window`. `endpoint` is where the model is asked. `usd` is None where
+    the model has no price. `unseen`: the model reasons, and no answer has told how long; `most_usd` is what the calls
+    cost if each answer is as long as it may be.
     """
 
     work: str
@@ -35,6 +37,8 @@ class Planned:
     prompt_tokens: float
     completion_tokens: float
     usd: float | None
+    window: Window
+    too_long: tuple[TooLong, ...] = ()
     endpoint: str = ""
     price: Price | None = None
     unseen: bool = False
@@ -131,14 +135,17 @@ class Rehearser(StoreAsker):
         prompt = sum(answer.prompt_tokens for answer in answers)
         completion = sum(answer.completion_tokens for answer in answers)
         cached = sum(answer.cached_tokens for answer in answers)
-        price = price_for(self.endpoint(settings.endpoint), settings.model)
+        endpoint = self.endpoint(settings.endpoint)
+        price = price_for(endpoint, settings.model)
         usd = None if price is None else price.usd(prompt, completion, cached)
         most = None if price is None else price.usd(prompt, len(missing) * settings.max_tokens)
         unseen = reasons(settings) and any(
             not _tells(self._history_of(request), settings) for request in missing.values()
         )
-        counts = len(requests), len(missing)
-        return Planned(label, settings.model, *counts, prompt, completion, usd, settings.endpoint, price, unseen, most)
+        window = Window(settings.model, endpoint.window(settings.model))
+        unfit = tuple(too_long(missing.values(), window))
+        work = label, settings.model, len(requests), len(missing), prompt, completion, usd, window, unfit
+        return Planned(*work, settings.endpoint, price, unseen, most)
 
 
 def reasons(settings: ModelSettings) -> bool:
