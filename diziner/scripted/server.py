@@ -1,4 +1,4 @@
-"""Scripted models behind the OpenAI protocol, on loopback, from the standard library alone."""
+"""Scripted models on loopback, behind the OpenAI protocol and, below `/NAME`, as providers speak (`dialects`)."""
 
 from __future__ import annotations
 
