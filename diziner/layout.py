@@ -17,6 +17,8 @@ METRICS = Path("metrics")
 # What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
 PIPELINE = Path("stages") / "benchmark.dvc.yaml"
 ROOT_PIPELINE = Path("dvc.yaml")
+# Which source each room is loaded from, worked out of params.yaml: a room's stage depends on its own entry alone.
+ROOM_SOURCES = Path("stages") / "sources.json"
 PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
@@ -249,6 +251,11 @@ def rooms() -> list[Room]:
     return [Room(path.parent.name) for path in sorted(DATA.glob("*/dvc.yaml"))]
 
 
+def room_names() -> list[str]:
+    """Return the names of all rooms, in the pipeline or not, sorted."""
+    return sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml"))
+
+
 def room_named(name: str) -> Room:
     """Return the room of that name.
 
@@ -256,8 +263,7 @@ def room_named(name: str) -> Room:
     """
     found = Room(name)
     if not (found.folder / "benchmark.yaml").is_file():
-        known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
-        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {known or 'none'}")
+        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {', '.join(room_names()) or 'none'}")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,8 @@ from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
 from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
 
+_DEFAULT = "default"  # in params corpus.source: the source of benchmarks that are not named
+_NO_FOLDER = ("sample", "hub")  # sources that read nothing below corpus.local_dir
 _DOCUMENT_PROMPT = "document."  # how the template of a document begins, which is none of an annotator's
 
 
@@ -71,10 +73,24 @@ class Settings:
     def corpus(self) -> CorpusSettings:
         return corpus_settings(self.raw["corpus"], len(self.rounds))
 
+    def source(self, benchmark: str) -> str:
+        """Return the source that a benchmark is loaded from."""
+        chosen = self.raw["corpus"]["source"]
+        return str(chosen.get(benchmark, chosen[_DEFAULT]) if isinstance(chosen, Mapping) else chosen)
+
     @property
-    def source(self) -> str:
-        """Source that benchmarks are loaded from."""
-        return str(self.raw["corpus"]["source"])
+    def sources(self) -> list[str]:
+        """The sources that are chosen for some benchmark, sorted."""
+        return _sources_in(self.raw)
+
+    def room_sources(self, benchmarks: Iterable[str]) -> dict[str, dict[str, str | None]]:
+        """Return where benchmarks are loaded from, by name: what a change of reads documents anew."""
+        local_dir = self.raw["corpus"]["local_dir"]
+        chosen = {name: self.source(name) for name in benchmarks}
+        return {
+            name: {"source": source, **({} if source in _NO_FOLDER else {"local_dir": local_dir})}
+            for name, source in chosen.items()
+        }
 
     @property
     def local_dir(self) -> Path | None:
@@ -168,9 +184,9 @@ class Settings:
 
     @property
     def plug_ins(self) -> dict[str, list[str]]:
-        """The names that plug-ins may have behind outputs, by group: the source, and the pool's kinds of annotators."""
+        """The names that plug-ins may have behind outputs, by group: sources, and the pool's kinds of annotators."""
         kinds = {self.annotator_entries[name].get("kind", MODEL) for name in self.pool}
-        return {SOURCES.name: [self.source], ANNOTATORS.name: sorted(kinds)}
+        return {SOURCES.name: self.sources, ANNOTATORS.name: sorted(kinds)}
 
     def annotator(self, name: str) -> AnnotatorSettings:
         """Return an annotator by name; UserError with the names there are."""
@@ -212,6 +228,11 @@ def settings_from(raw: Any, where: str) -> Settings:
     return Settings(raw)
 
 
+def _sources_in(raw: Mapping[str, Any]) -> list[str]:
+    chosen = raw["corpus"]["source"]
+    return sorted(set(chosen.values())) if isinstance(chosen, Mapping) else [str(chosen)]
+
+
 def start_in(params: object) -> str:
     """Return the guideline that round 0 begins with by params.yaml, which need not be checked: rich if it says none."""
     section = params.get("guideline") if isinstance(params, Mapping) else None
@@ -236,7 +257,8 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
-    require(SOURCES, raw["corpus"]["source"], built_in_sources())
+    for source in _sources_in(raw):
+        require(SOURCES, source, built_in_sources())
     for entry in annotators.values():
         require(ANNOTATORS, entry.get("kind", MODEL), [MODEL])
     for name, entry in raw["weights"].items():

@@ -76,7 +76,35 @@ def sample_tables(origin: Origin, split: str) -> Iterator[Table]:
     yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
 
 
-@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE}, required=["pilot", "test", "how"])
+_FILES = {
+    "description": "Split's own name -> file below the folder that is converted.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _TEXT,
+}
+_LIMIT = {"type": "integer", "minimum": 1}
+_ORIGINAL = {
+    "description": "What `diziner data convert` makes the local files of.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "form": {"enum": ["columns", "ace2005"]},
+        "pilot": _FILES,
+        "test": _FILES,
+        "columns": {"$ref": "#/definitions/columns"},
+        "cut": {
+            "description": "The smaller copy: of a split with more sentences, so many in a seeded shuffle's order.",
+            "type": "object",
+            "additionalProperties": False,
+            "required": [*SPLITS, "seed"],
+            "properties": {**dict.fromkeys(SPLITS, _LIMIT), "seed": {"type": "integer", "minimum": 0}},
+        },
+    },
+    "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"const": "ace2005"}}}],
+}
+
+
+@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE, "original": _ORIGINAL}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
     how = origin.entry.how

@@ -37,13 +37,16 @@ def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | U
         yield Row(where, {key: value[column] for key, column in chosen.items()})
 
 
-def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = True) -> Iterator[Row | Unreadable]:
+def column_rows(
+    path: Path, columns: Mapping[str, str | int], tagged: bool = True, blank_ends: bool = True
+) -> Iterator[Row | Unreadable]:
     """Yield sentences of a column file: one token a line, a blank line after each sentence.
 
     Columns are separated by tabs where the line has one, else by spaces. The token is in the first column
     (in .conllu files the second), the tag in the last, unless the card gives other column numbers.
     -DOCSTART- lines, and in .conllu files comments, are skipped. `where` is the sentence's first line.
-    Unless `tagged`, no tags are read, and a line may be a token alone.
+    Unless `tagged`, no tags are read, and a line may be a token alone. Unless `blank_ends`, only an empty line ends a
+    sentence; one of white space is a token that is lost.
     """
     is_conllu = path.suffix == ".conllu"
     token_column = _column_number(columns, "tokens", int(is_conllu), path)
@@ -53,6 +56,8 @@ def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = Tru
     tags: list[str] = []
     for number, line in [*text_lines(path), (0, "")]:
         cells = line.split("\t") if "\t" in line else line.split()
+        if line and not line.strip() and not blank_ends:
+            continue
         if not line.strip():
             if fault:
                 yield Unreadable(f"{path}:{first}", fault, tokens)

@@ -54,7 +54,7 @@ def rows_of(path: str, schema: Schema, required: bool) -> Iterator[tuple[str, st
     [('a.b', 'integer, at least 1', 'required', 'how many')]
     """
     inside = list(_inside(path, schema))
-    if not inside or schema.get("type") == "array":
+    if not inside or schema.get("type") != "object":
         default = "required" if required else _default(path, schema)
         yield path, _allowed(schema), default, schema.get("description", "")
     for child, child_schema, child_required in inside:

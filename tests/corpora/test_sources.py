@@ -271,6 +271,13 @@ def test_counts_that_differ_from_the_card(toy: Setup, tmp_path: Path) -> None:
     assert len(toy.load().test) == 1
     toy.rows("test.jsonl", GOOD, GOOD)
     assert "test sentences: found 2, expected 1" in toy.refuses()
+    full = {"sentences": 2, "types": {"PER": 2, "LOC": 2}}
+    toy.sources["local"]["expected"]["test"] = [expected["test"], full]
+    assert len(toy.load().test) == 2  # a whole copy, where the card has a cut one too
+    toy.rows("test.jsonl", *[GOOD] * 5)
+    assert "test sentences: found 5, expected 2; test type LOC: found 5, expected 2" in toy.refuses()
+    assert "(or a copy of 1 sentences)" in toy.refuses()
+    toy.sources["local"]["expected"] = expected
     toy.rows("test.jsonl", {"tokens": TOKENS})  # without gold only sentences can be compared
     assert toy.load().test[0].spans is None
     toy.rows("test.jsonl", GOOD, GOOD, {"tokens": []})  # counts are no error where rows were left out
