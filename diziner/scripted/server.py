@@ -1,4 +1,4 @@
-"""Scripted models behind the OpenAI protocol, on loopback, from the standard library alone."""
+"""Scripted models on loopback, behind the OpenAI protocol and, below `/NAME`, as providers speak (`dialects`)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from diziner.common.errors import UserError
+from diziner.scripted.dialects import Dialect, dialect_of, spoken
 from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.habits import Served
 from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
 from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, models
 
@@ -42,7 +44,9 @@ class ScriptedServer:
         seed: int = 0,
         knowledge: Knowledge | None = None,
         port: int = 0,
+        served: Served | None = None,
     ) -> None:
+        self.served = served or Served()
         self.faults = faults or Faults()
         self.latency_s = latency_s
         self.seed = seed
@@ -62,7 +66,7 @@ class ScriptedServer:
         """API base for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -73,6 +77,18 @@ class ScriptedServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+    def speak(self, dialect: Dialect, path: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
+        """Return the reply to a request in a provider's dialect; None where nothing is at that address."""
+
+        def complete(plain: dict[str, Any], key: str) -> Reply:
+            return self.reply_to(json.dumps(plain).encode(), key)
+
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        return spoken(dialect, path, headers, value, complete)
 
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
@@ -85,7 +101,7 @@ class ScriptedServer:
             self.requests += 1
             attempt = self._attempts[digest]
             self._attempts[digest] += 1
-        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge)
+        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge, self.served)
         self._stopping.wait(self.latency_s + reply.delay_s)
         return reply
 
@@ -142,7 +158,14 @@ class _Handler(BaseHTTPRequestHandler):
             scheme, _, key = self.headers.get("Authorization", "").partition(" ")
             self._send(self.server.scripted.reply_to(body, key.strip() if scheme.lower() == "bearer" else ""))
         else:
-            self._send(error(404, f"No such address: POST {self.path}", None))
+            self._send(self._spoken(body) or error(404, f"No such address: POST {self.path}", None))
+
+    def _spoken(self, body: bytes) -> Reply | None:
+        """Return the reply to a request whose address begins with a dialect's name; None for any other."""
+        _, name, path = (*self.path.split("/", 2), "")[:3]
+        dialect = dialect_of(name)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return self.server.scripted.speak(dialect, f"/{path}", headers, body) if dialect else None
 
     def do_GET(self) -> None:
         self._send(models() if self.path in _MODELS else error(404, f"No such address: GET {self.path}", None))
@@ -197,6 +220,12 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=RATE",
         help=f"one of {', '.join(KINDS)}; repeatable",
     )
+    parser.add_argument(
+        "--any-model", action="store_true", help="answer to the name of any model, each with errors of its own"
+    )
+    parser.add_argument(
+        "--gone", action="append", default=[], metavar="MODEL", help="a model that is not served (404); repeatable"
+    )
 
 
 def serve(chosen: argparse.Namespace) -> None:
@@ -204,7 +233,8 @@ def serve(chosen: argparse.Namespace) -> None:
     rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
     faults = Faults(**rates)
     knowledge = knowledge_from_environment()
-    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port)
+    served = Served(chosen.any_model, frozenset(chosen.gone))
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port, served)
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"scripted models at {server.base_url}\n")
         sys.stdout.flush()
