@@ -185,6 +185,10 @@ class Room:
         """Return what the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
         return self.folder / folder / f"r{number}"
 
+    def label_file(self, name: str) -> Path:
+        """Return a file of labels that an annotator is: people's, or another system's."""
+        return self.folder / "annotators" / name
+
     def guideline(self, number: int, start: str) -> Path:
         """Return the guideline of a round: round 0's is one that people write, the rich or the terse one."""
         return self.folder / guideline_of(number, start)

@@ -10,10 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from diziner.agreement.settings import AnalysisSettings
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings, annotator_settings
+from diziner.annotator.settings import (
+    FILE,
+    MODEL,
+    PEOPLE,
+    PYTHON,
+    AnnotatorSettings,
+    AnswerSettings,
+    annotator_settings,
+    check_entry,
+    is_model,
+    kind_in_words,
+)
 from diziner.common.errors import UserError
 from diziner.common.files import check
-from diziner.common.plugins import ANNOTATORS, SOURCES, require
+from diziner.common.plugins import ANNOTATORS, FUNCTIONS, SOURCES, require
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
@@ -110,7 +121,8 @@ class Settings:
     @property
     def models_in_use(self) -> set[tuple[str, str]]:
         """Endpoint and model of all active annotators and the supervisor."""
-        entries = [*(self.annotator_entries[name] for name in self.pool), self.raw["supervisor"]["model"]]
+        pool = [self.annotator_entries[name] for name in self.pool]
+        entries = [*filter(is_model, pool), self.raw["supervisor"]["model"]]
         return {(entry["endpoint"], entry["model"]) for entry in entries}
 
     @property
@@ -163,8 +175,18 @@ class Settings:
 
     @property
     def pool(self) -> list[str]:
-        """The active annotators, in order."""
-        return list(self.raw["annotator_pool"])
+        """The active annotators, in order: those that are asked, then those whose labels are files."""
+        return [*self.raw["annotator_pool"], *self.label_files]
+
+    @property
+    def label_files(self) -> dict[str, str]:
+        """The files of labels below a room's folder `annotators`, by annotator."""
+        return {entry["name"]: entry["file"] for entry in self.raw["annotator_files"]}
+
+    @cached_property
+    def no_models(self) -> dict[str, str]:
+        """The active annotators that are no language models, with what they are: so marked wherever they are shown."""
+        return {name: words for name in self.pool if (words := kind_in_words(self.annotator(name)))}
 
     @property
     def start(self) -> str:
@@ -185,8 +207,15 @@ class Settings:
     @property
     def plug_ins(self) -> dict[str, list[str]]:
         """The names that plug-ins may have behind outputs, by group: sources, and the pool's kinds of annotators."""
-        kinds = {self.annotator_entries[name].get("kind", MODEL) for name in self.pool}
+        entries = [self.annotator_entries[name] for name in self.raw["annotator_pool"]]
+        kinds = {entry["function"] if "function" in entry else entry.get("kind", MODEL) for entry in entries}
         return {SOURCES.name: self.sources, ANNOTATORS.name: sorted(kinds)}
+
+    @property
+    def packages(self) -> list[str]:
+        """The distributions whose versions shape what the pool's functions label."""
+        entries = [self.annotator_entries[name] for name in self.raw["annotator_pool"]]
+        return sorted({name for entry in entries for name in entry.get("packages", ())})
 
     def annotator(self, name: str) -> AnnotatorSettings:
         """Return an annotator by name; UserError with the names there are."""
@@ -194,6 +223,13 @@ class Settings:
         if name not in entries:
             raise UserError(f"{PARAMS}: annotators: no annotator {name!r}; there are: {', '.join(sorted(entries))}")
         return annotator_settings(name, entries[name])
+
+    def label_file(self, name: str) -> AnnotatorSettings:
+        """Return an annotator whose labels are a file, by name; UserError with the names there are."""
+        if name not in self.label_files:
+            there = ", ".join(self.label_files) or "none"
+            raise UserError(f"{PARAMS}: annotator_files: no annotator {name!r}; there are: {there}")
+        return self.annotator(name)
 
     def round(self, number: int) -> int:
         """Return the round, if there is one of that number; UserError otherwise."""
@@ -247,7 +283,10 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(sorted(annotators))
             raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
     local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
-    models = {f"annotators.{name}": entry for name, entry in annotators.items()}
+    for name, entry in annotators.items():
+        check_entry(name, entry, path)
+    _files_fit(raw, path)
+    models = {f"annotators.{name}": entry for name, entry in annotators.items() if is_model(entry)}
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
@@ -260,7 +299,10 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     for source in _sources_in(raw):
         require(SOURCES, source, built_in_sources())
     for entry in annotators.values():
-        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL])
+        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL, FILE, PYTHON])
+    for name in raw["annotator_pool"]:
+        if "function" in annotators[name]:
+            require(FUNCTIONS, annotators[name]["function"], [])
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
@@ -305,6 +347,33 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         raise UserError(
             f"{path}: refinements: are {steps}; each round after the first needs one, from the round before it"
         )
+
+
+def _files_fit(raw: Mapping[str, Any], path: str) -> None:
+    """Check that annotators whose labels are files are in annotator_files, and the others in annotator_pool."""
+    annotators, files = raw["annotators"], [entry["name"] for entry in raw["annotator_files"]]
+    for position, name in enumerate(files):
+        place = f"{path}: annotator_files[{position}]"
+        if annotators.get(name, {}).get("kind") != FILE:
+            raise UserError(f"{place}: annotators has no {name} of kind file; write annotators.{name}: {{kind: file}}")
+        if name in files[:position]:
+            raise UserError(f"{place}: {name} is there twice; give it one file")
+        if annotators[name].get("by", PEOPLE) == PEOPLE and not _same_documents(raw["corpus"]["pilot"]):
+            raise UserError(
+                f"{place}: {name} are people, who label documents once: corpus.pilot.mode must be 'fixed', or "
+                "corpus.pilot.pins true with sets in the room's pilots.yaml; for another system say "
+                f"annotators.{name}.by: system"
+            )
+    for position, name in enumerate(raw["annotator_pool"]):
+        if annotators[name].get("kind") == FILE:
+            raise UserError(
+                f"{path}: annotator_pool[{position}]: {name} is of kind file; name it in annotator_files, as "
+                f"{{name: {name}, file: {name}.jsonl}}"
+            )
+
+
+def _same_documents(pilot: Mapping[str, Any]) -> bool:
+    return pilot["mode"] == "fixed" or bool(pilot.get("pins"))
 
 
 def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:

@@ -11,12 +11,11 @@ from diziner.settings import load_settings
 
 def main() -> None:
     settings = load_settings()
-    names = settings.plug_ins
     write_json(ROOM_SOURCES, settings.room_sources(room_names()))
     used: set[str] = set()
     for name, script in stage_scripts().items():
         files = code_behind(script)
-        plug_ins = plug_ins_behind(files, names)
+        plug_ins = plug_ins_behind(files, settings.plug_ins, settings.packages)
         write_json(DIGESTS / f"{name}.json", digests(files) | plug_ins)
         used |= plug_ins.keys()
     if used and ALWAYS not in read_text(ROOT_PIPELINE):

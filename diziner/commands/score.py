@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.forms.options import add_form_options, chosen
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.scoring.strict import SCORED
 from diziner.standalone.common_tokens import Texts, widened_of
@@ -43,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--common", action="store_true", help="score only documents that every file has; else all must have the same")
     add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")
+    add_form_options(parser)
     parser.epilog = (
         "example: diziner score --gold gold.conll --pred mine.conll --protocol all "
         "(docs/protocols.md says what each protocol counts)"
@@ -59,8 +61,9 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--samples {options.samples} --seed {options.seed}: at least 1 and at least 0")
     if len(options.pred) > 2:
         raise UserError(f"--pred is given {len(options.pred)} times; allowed: once, or twice for the difference")
-    files = [read_plain(path) for path in (options.gold, *options.pred)]
-    texts = texts_of(options.documents)
+    choices = chosen(options)
+    files = [read_plain(path, choices) for path in (options.gold, *options.pred)]
+    texts = texts_of(options.documents, choices)
     sys.stdout.write(json_text(scored(files, texts, names, options.common, options.samples, options.seed)))
 
 
@@ -87,11 +90,17 @@ def scored(
         "documents": len(ids),
         "left_out": len({row.id for file in files for row in file.annotations} - ids),
         "scored": SCORED,
-        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": widened_of(gold, ids)},
+        "gold": {
+            "file": gold.path.name,
+            "read_as": gold.read_as,
+            "repairs": gold.repairs,
+            "widened": widened_of(gold, ids),
+        },
         "bootstrap": {"samples": samples, "seed": seed},
         "predictions": [
             {
                 "file": file.path.name,
+                "read_as": file.read_as,
                 "repairs": file.repairs,
                 "widened": widened_of(file, ids),
                 "failures": sum(row.failure is not None and row.id in ids for row in file.annotations),

@@ -63,7 +63,10 @@ class SourceEntry:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One benchmark: what it is, its labels, and where it can be loaded from, by the source's name."""
+    """One benchmark: what it is, its labels, and where it can be loaded from, by the source's name.
+
+    `tokenizer` made the tokens of its own file from texts that had none; empty: they came with it.
+    """
 
     name: str
     title: str
@@ -72,6 +75,7 @@ class Card:
     licence: Licence
     paper: str | None = None
     sources: Mapping[str, SourceEntry] = field(default_factory=dict)
+    tokenizer: str = ""
 
     @property
     def sample_is_stand_in(self) -> bool:
@@ -118,6 +122,7 @@ def _card(value: Mapping[str, Any]) -> Card:
         licence=Licence(**value["licence"]),
         paper=value.get("paper"),
         sources={name: _source(entry) for name, entry in value["sources"].items()},
+        tokenizer=value.get("tokenizer", ""),
     )
 
 

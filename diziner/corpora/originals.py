@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from diziner.corpora.card import SPLITS, Card
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader
-from diziner.corpora.rows import Table
-from diziner.corpora.textfiles import column_rows
+from diziner.forms.choices import Choices
+from diziner.forms.form import Task
+from diziner.forms.rows import Table
+from diziner.forms.table import table_of
 from diziner.spans.tags import spans_to_tags
 
 ACE = "ace2005"  # in a card's `original.form`: LDC's apf.xml and sgm; else columns
@@ -111,4 +113,5 @@ def _tables(card: Card, original: Mapping[str, Any], folder: Path, split: str) -
         path = folder / file
         if not path.is_file():
             raise UserError(f"{path}: no such file; {card.name} is converted from {_wanted(card, original)}")
-        yield Table(name, column_rows(path, original.get("columns", {}), blank_ends=False))
+        choices = Choices(columns=original.get("columns", {}), form="columns", only_named=True)
+        yield replace(table_of(Task(path, choices, gold="needed", split=name)), split=name)

@@ -51,6 +51,11 @@ def prepare() -> None:
     _litellm()
 
 
+def litellm_module() -> Any:
+    """Return litellm, set up as calls need it."""
+    return _litellm()
+
+
 async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Reply:
     """Make one call; `api_base` is the base URL, None for the provider's own.
 
@@ -83,6 +88,46 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
         status = _status_in(body["error"])
         return _typed(None, replace(exchange, status=status), request, endpoint, key)
     return response_in(body)
+
+
+async def body_of(request: Request, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the body that a call would send, as a line of a batch has it; nothing is sent, no key is needed.
+
+    Errors: UserError where litellm makes no chat completion in OpenAI's form of it.
+    """
+    litellm = _litellm()
+    from openai import APIError
+
+    from diziner.endpoints.exchange import CURRENT, Exchange
+
+    _without_records()
+    exchange = Exchange(only_written=True)
+    token = CURRENT.set(exchange)
+    try:
+        await litellm.acompletion(**_arguments(request, endpoint, endpoint.api_base), api_key="none")
+    except APIError as error:
+        raise UserError(f"endpoint {endpoint.name}, model {request.settings.model}: {_brief(error)}") from None
+    finally:
+        CURRENT.reset(token)
+    body = _json(exchange.written.decode())
+    if not exchange.is_chat or not isinstance(body, dict):
+        raise UserError(f"endpoint {endpoint.name}: {endpoint.provider} takes no chat completions in OpenAI's form")
+    return body
+
+
+def reply_in(status: int, body: Any, request: Request, endpoint: Endpoint) -> Reply:
+    """Return the reply in a line that came back: what `complete` makes of such a status and body.
+
+    Errors: as `complete`.
+    """
+    failed = isinstance(body, dict) and body.get("error") and not body.get("choices")
+    if status == 200 and not failed:
+        return response_in(body)
+    code = _status_in(body["error"]) if status == 200 else status
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    from diziner.endpoints.exchange import Exchange
+
+    return _typed(None, Exchange(code, text), request, endpoint, None)
 
 
 def check_extra(settings: ModelSettings) -> None:

@@ -86,6 +86,8 @@ def choice_check(files: RoomFiles) -> dict[str, Any] | None:
 
 def _model(settings: Settings, name: str) -> dict[str, Any]:
     entry = settings.annotator_entries[name]
+    if name in settings.no_models:
+        return {"model": settings.no_models[name], "other": True}
     return {key: entry[key] for key in ("model", "style", "temperature") if key in entry}
 
 

@@ -1,0 +1,62 @@
+"""Ballot of a labelling: which annotators vote, and with what weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diziner.annotator.settings import AnnotatorSettings
+from diziner.common.errors import UserError
+from diziner.common.files import read_json
+from diziner.layout import Room
+from diziner.records.agreement import agreement_from_json
+from diziner.records.guideline import Guideline
+from diziner.settings import Settings
+
+COALITION = "coalition"
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """How annotators vote: the weight of each by name, and the kind of vote (io or bio, as in params)."""
+
+    weights: Mapping[str, float]
+    consensus: str
+
+
+def annotators_of(
+    one: str | None, several: str | None, guideline: Guideline, settings: Settings
+) -> tuple[tuple[AnnotatorSettings, ...], Ballot | None]:
+    """Return one annotator, or those that vote, sorted by name, with their ballot.
+
+    `several` is `coalition`, the annotators of the round that the guideline is of with their weights in it, or names
+    with commas between them, each of the same weight.
+
+    Errors: UserError for a round without agreement, an annotator that is unknown, and fewer than two voters.
+    """
+    if several is None:
+        return (settings.annotator(one or ""),), None
+    weights = _coalition(guideline) if several == COALITION else _named(several)
+    if len(weights) < 2:
+        raise UserError(
+            f"--annotators {several}: {', '.join(weights) or 'nobody'} alone is no vote: name two or more with commas "
+            "between them, or take --annotator NAME"
+        )
+    names = sorted(weights)
+    ballot = Ballot({name: weights[name] for name in names}, settings.disagreement.consensus)
+    return tuple(map(settings.annotator, names)), ballot
+
+
+def _coalition(guideline: Guideline) -> dict[str, float]:
+    path = Room(guideline.benchmark).round(guideline.round) / "agreement.json"
+    if not path.is_file():
+        raise UserError(
+            f"--annotators {COALITION}: {path} is not there, which says who is in it: run the rounds of "
+            f"{guideline.benchmark}, or name annotators with commas between them"
+        )
+    agreement = agreement_from_json(read_json(path, "agreement"))
+    return {name: agreement.weights[name] for name in agreement.coalition}
+
+
+def _named(words: str) -> dict[str, float]:
+    return {name.strip(): 1.0 for name in words.split(",") if name.strip()}
