@@ -23,7 +23,7 @@ from diziner.agreement.measures import SET_MEASURES
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.totals import Totals, count_totals
-from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
+from diziner.agreement.weights import analysis_weights, annotator_weights, coalition_of, mean_of_others
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
 from diziner.records.agreement import Agreement
@@ -110,10 +110,11 @@ def analyse(
     matches = span_matches(corpus)
     f1 = exact_span_f1(matches)
     weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
-    coalition = coalition_of(corpus.annotators, weights, as_written(settings.coalition_cutoff))
+    measuring = analysis_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
+    coalition = coalition_of(corpus.annotators, measuring, as_written(settings.coalition_cutoff))
     elite = np.array([name in coalition for name in corpus.annotators])
-    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in weights]), elite)
-    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, weights, elite), settings)
+    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in measuring]), elite)
+    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, measuring, elite), settings)
     reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
     blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
     measures = by_pattern.of(patterns.index)

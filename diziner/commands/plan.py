@@ -9,7 +9,10 @@ from dataclasses import replace
 
 from diziner.common.errors import UserError
 from diziner.common.tables import text_table
-from diziner.layout import room_named, rooms, store_path
+from diziner.common.yamlfile import read_yaml
+from diziner.compare.comparison import SIGNIFICANCE
+from diziner.compare.sample_size import basis_of, sample_sizes, sizes_text
+from diziner.layout import PUBLISHED, room_named, rooms, store_path
 from diziner.llm import ledger
 from diziner.llm.access import asker_for
 from diziner.llm.batch_prices import batch_modes, share_in_batches
@@ -18,6 +21,7 @@ from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.rehearsal.window import said_of
+from diziner.scoring.power import POWER
 from diziner.settings import Settings, load_settings
 
 
@@ -31,12 +35,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="before, ask for N documents of the first benchmark in earnest; a run does not ask for them again",
     )
-    parser.epilog = "example: diziner plan conll2003"
+    parser.add_argument(
+        "--detect",
+        type=float,
+        metavar="CHANGE",
+        help="instead: how many test documents show a change of F1 of this size, such as 0.02",
+    )
+    parser.add_argument("--power", type=float, metavar="P", help="with --detect: with this probability; 0.8")
+    parser.add_argument(
+        "--correlation",
+        type=float,
+        metavar="R",
+        help="with --detect: of the errors of two runs over documents, where they are not known; 0.5",
+    )
+    parser.epilog = "examples: diziner plan conll2003; diziner plan --detect 0.02 --power 0.8"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a line for each benchmark, round and annotator or phase that would call a model, and the total."""
+    """Print a line for each benchmark, round and annotator or phase that would call a model, and the total; or how many
+    test documents a change needs.
+
+    Errors: UserError for a change, power or correlation that cannot be.
+    """
     settings = load_settings()
+    if options.detect is not None or options.power is not None or options.correlation is not None:
+        names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+        sys.stdout.write(_sample_sizes(names, options.detect, options.power, options.correlation))
+        return
     if options.ask < 0:
         raise UserError(f"--ask: is {options.ask}; must be 0 or more")
     names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
@@ -44,6 +69,22 @@ def run(options: argparse.Namespace) -> None:
         room = room_named(names[0])
         ask_first(room, settings, asker_for(settings, room), options.ask)
     sys.stdout.write(render(plan(names, settings), settings))
+
+
+def _sample_sizes(names: Sequence[str], change: float | None, power: float | None, correlation: float | None) -> str:
+    if change is None:
+        raise UserError("--power and --correlation go with --detect CHANGE, such as --detect 0.02")
+    if not 0 < change < 1:
+        raise UserError(f"--detect: is {change:g}; must be above 0 and below 1 (0.02 is two points of F1)")
+    power = POWER if power is None else power
+    if not 0.5 <= power < 1:
+        raise UserError(f"--power: is {power:g}; must be at least 0.5 and below 1 (0.8 is usual)")
+    if correlation is not None and not -1 < correlation < 1:
+        raise UserError(f"--correlation: is {correlation:g}; must be above -1 and below 1")
+    published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None
+    bases = {name: basis_of(room_named(name), published, correlation) for name in names}
+    found = sample_sizes(bases, change, power, SIGNIFICANCE)
+    return sizes_text(found, change, power, SIGNIFICANCE, correlation)
 
 
 def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:

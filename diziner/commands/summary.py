@@ -64,9 +64,10 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
     settings say."""
     published = read_yaml(PUBLISHED, "published")
     manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
-    set_source = load_settings().source if PARAMS.is_file() else ""
+    settings = load_settings() if PARAMS.is_file() else None
     sources = {
-        name: str(read_json(path)["source"]) if path.is_file() else set_source for name, path in manifests.items()
+        name: str(read_json(path)["source"]) if path.is_file() else settings.source(name) if settings else ""
+        for name, path in manifests.items()
     }
     lines = paper_lines(summary, published, sources)
     if as_json:
