@@ -29,6 +29,7 @@ COMMANDS = {
     "repro": "bring the pipeline up to date like `dvc repro`, with many stages at once",
     "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
     "agree": "measure the agreement of annotators without gold: plain files, anywhere",
+    "batch": "ask in batches at a lower price: send what all stages lack, see how it stands, collect the answers",
     "plan": "say what a run would ask of models and what it would cost, before it does",
     "doctor": "check the installation: versions, weights, keys, answers, DVC, git; say how to mend what is wrong",
     "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",

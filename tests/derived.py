@@ -74,7 +74,8 @@ def agreement_schema(written: str) -> str:
         },
     }
     properties |= {name: bounded[measure.low] for name, measure in SET_MEASURES.items()}
-    return schema_text(schema | {"required": list(properties), "properties": properties})
+    whole = {"required": list(properties), "properties": {**properties, "common": schema["properties"]["common"]}}
+    return schema_text(schema | whole)
 
 
 def round_metrics_schema(written: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ class Babbling(StoreAsker):
 
 @pytest.mark.parametrize("turns", [1, 3])
 def test_annotators_get_one_repair_turn_and_three_if_settings_say_so(tmp_path: Path, turns: int) -> None:
-    """D36."""
-    assert {params["answers"]["repair_turns"] for params in PROFILES.values()} == {AnswerSettings().repair_turns} == {1}
+    """D36: three in the paper's profile, as in the reference."""
+    turns_of = {name: params["answers"]["repair_turns"] for name, params in PROFILES.items()}
+    assert turns_of == {"embedded": AnswerSettings().repair_turns, "local": 1, "paper": 3}
     asker = Babbling(ResponseStore(tmp_path / "store.sqlite"), {"web": Endpoint("web", "scripted")})
     guideline = load_guideline(ROOT / "data/conll2003/guideline.yaml")
     annotator = AnnotatorSettings("a", ModelSettings("web", "m"))
@@ -89,6 +91,33 @@ def test_the_papers_profile_is_the_stable_configuration_and_others_are_variants(
     assert changes_nothing(overrides("stable", variants, paper), paper)
     for name in ("relaxed", "aggressive", "drop-worst"):
         assert not changes_nothing(overrides(name, variants, paper), paper)
+
+
+def test_the_papers_pool_names_models_that_were_there_and_keeps_its_own_as_entries() -> None:
+    """D42."""
+    paper = PROFILES["paper"]
+    models = {name: paper["annotators"][name]["model"] for name in paper["annotators"]}
+    assert {models.pop("deepseek_r1_8b"), models.pop("nemotron_nano_9b")} == {
+        "deepseek/deepseek-r1-0528-qwen3-8b",
+        "nvidia/nemotron-nano-9b-v2",
+    }
+    listed = paper["endpoints"]["openrouter"]["prices"]
+    assert len(paper["annotator_pool"]) == 8 and {models[name] for name in paper["annotator_pool"]} <= listed.keys()
+    for endpoint in paper["endpoints"].values():
+        assert all(re.fullmatch(r".+, \d+ \w+ \d{4}", price["source"]) for price in endpoint["prices"].values())
+
+
+def test_models_of_the_papers_profile_that_reason_are_told_how_far() -> None:
+    """D43."""
+    paper = PROFILES["paper"]
+    pool = {name: paper["annotators"][name].get("extra", {}) for name in paper["annotator_pool"]}
+    assert {name: extra["reasoning"] for name, extra in pool.items() if extra} == {
+        "gpt_oss_20b": {"effort": "medium"},
+        "qwen3_8b": {"enabled": True},
+        "qwen3_14b": {"enabled": True},
+        "nemotron3_nano_30b": {"enabled": True},
+    }
+    assert paper["supervisor"]["model"]["extra"] == {"reasoning_effort": "medium"}
 
 
 def test_hosted_annotators_of_the_papers_profile_get_prompt_v2() -> None:

@@ -126,7 +126,7 @@ def _alone() -> Iterator[IO[str]]:
 
 def _reproduce(folder: Path, name: str, benchmarks: Sequence[str], jobs: int, lock: IO[str]) -> None:
     """Bring a copy up to date. Errors: of the class that its exit code says."""
-    words = [sys.executable, "-m", "diziner", "repro", "-j", str(jobs), *benchmarks]
+    words = [sys.executable, "-m", "diziner", "repro", "--now", "-j", str(jobs), *benchmarks]
     # Standard output is for the result; what a run says of itself goes where messages go.
     with subprocess.Popen(
         words, cwd=folder, env=environment(), stdout=sys.stderr.fileno(), pass_fds=[lock.fileno()]

@@ -184,5 +184,12 @@ def _agreement(
         overall=float(sum(mean, Fraction(0)) / len(mean)),
         weights=dict(zip(corpus.annotators, map(float, weights), strict=True)),
         coalition=coalition,
+        common=() if corpus.answered.all() else tuple(map(tuple, _documents_in_common(corpus))),
         of_all={name: measure.of(counts, patterns.counts) for name, measure in SET_MEASURES.items()},
     )
+
+
+def _documents_in_common(corpus: Corpus) -> list[list[int]]:
+    answered = corpus.answered.astype(np.int64)
+    common: list[list[int]] = (answered @ answered.T).tolist()
+    return common

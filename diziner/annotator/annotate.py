@@ -9,10 +9,11 @@ from typing import NamedTuple
 from diziner.annotator.agreed_examples import names_of, shown_to, with_examples
 from diziner.annotator.answers import EntityForm
 from diziner.annotator.chunks import chunks_of, merged
+from diziner.annotator.function import call_a_function
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
 from diziner.common.errors import UserError
 from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
@@ -95,7 +96,34 @@ def ask_a_model(
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
 
 
-BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model}
+def ask_a_function(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Have a function of a package label the documents; no model is asked."""
+    return Annotated(call_a_function(documents, guideline.types, annotator, label), [])
+
+
+def refuse_a_file(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Raise UserError: labels that are a file are there for its documents and for no others."""
+    raise UserError(
+        f"{label}: annotators.{annotator.name} is {kind_in_words(annotator)}: its labels are a file, named in "
+        "annotator_files; it cannot be asked for more"
+    )
+
+
+BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model, PYTHON: ask_a_function, FILE: refuse_a_file}
 
 
 def requests_for(
@@ -106,15 +134,15 @@ def requests_for(
     show_goal: bool = True,
 ) -> list[Request]:
     """Return the first request of each document, or chunk of one."""
-    address = asker.address(annotator.model.endpoint)
+    address = asker.address(annotator.asked.endpoint)
     begun = opening(guideline, annotator, show_goal)
     examples, names = shown_to(documents, guideline.agreed), names_of(guideline)
     return [
         Request(
             address,
-            annotator.model,
+            annotator.asked,
             about(document, with_examples(begun, shown, names)),
-            answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
+            answer_schema(guideline.types, annotator.asked.structured, len(document.tokens)),
             f"document {document.id}",
             begun,
         )

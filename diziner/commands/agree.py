@@ -15,6 +15,7 @@ from diziner.agreement.report import render_report
 from diziner.agreement.settings import CONSENSUS, WEIGHTINGS, AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
+from diziner.forms.options import add_form_options, chosen
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.standalone.common_tokens import widened_of
@@ -29,7 +30,7 @@ IN_PROJECT = False
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
-    kinds = "JSON Lines, CoNLL columns, parquet, or this project's annotations"
+    kinds = "of any form of docs/forms.md, or this project's annotations"
     add("files", type=Path, nargs="*", metavar="FILE", help=f"one annotator's labels, named by the file: {kinds}")
     add("--humans", type=Path, nargs="+", default=[], metavar="FILE", help="labels of people")
     add("--models", type=Path, nargs="+", default=[], metavar="FILE", help="labels of models")
@@ -58,6 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
     )
     add("--report", type=Path, metavar="FILE.md", help="also write the disagreements with examples, as Markdown")
+    add_form_options(parser)
     parser.epilog = "example: diziner agree anna.conll ben.conll carla.conll --report disagreements.md"
 
 
@@ -68,10 +70,12 @@ def run(options: argparse.Namespace) -> None:
     of the same documents.
     """
     settings = AnalysisSettings(weights=options.weights, consensus=options.consensus)
-    texts = texts_of(options.documents)
     if options.alt_test and not (options.humans and options.models):
         raise UserError("--alt-test: needs --humans FILE… and --models FILE…")
-    files = annotators_of([read_plain(path) for path in (*options.files, *options.humans, *options.models)])
+    choices = chosen(options)
+    texts = texts_of(options.documents, choices)
+    paths = (*options.files, *options.humans, *options.models)
+    files = annotators_of([read_plain(path, choices) for path in paths])
     analysis, documents, files = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))

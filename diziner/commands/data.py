@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diziner.commands import originals
 from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
-from diziner.common.files import read_text, write_text
+from diziner.common.files import read_text, write_json, write_text
 from diziner.common.tables import text_table
 from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
@@ -17,10 +18,10 @@ from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
-from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
+from diziner.layout import DATA, PIPELINE, ROOM_SOURCES, ROOT_PIPELINE, Room, room_named, room_names, rooms
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always
-from diziner.settings import load_settings
+from diziner.settings import Settings, load_settings
 
 _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missing": "not here"}
 
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
     unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
     unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
+    originals.arguments(actions.add_parser("convert", help="make local files of a benchmark's original ones"))
     publishing = actions.add_parser("pilots", help="show a benchmark's pilot sets, drawn anew; publish them")
     publishing.add_argument("benchmark", metavar="BENCHMARK")
     publishing.add_argument("--write", action="store_true", help="into data/BENCHMARK/pilots.yaml")
@@ -52,12 +54,21 @@ def run(options: argparse.Namespace) -> None:
     """Run the chosen action."""
     if options.action == "check":
         check(options.benchmarks, options.local)
+    elif options.action == "convert":
+        originals.run(options)
     elif options.action == "pilots":
         pilots(room_named(options.benchmark), options.write)
     else:
         chosen_rooms = [room_named(name) for name in options.benchmarks] or rooms()
         link(chosen_rooms, linked=options.action == "link")
+        write_room_sources(load_settings())
         follow_plug_ins()
+
+
+def write_room_sources(settings: Settings) -> None:
+    """Write which source each room is loaded from, as the stage code_digests does: a room that it does not know would
+    have no stage corpus."""
+    write_json(ROOM_SOURCES, settings.room_sources(room_names()))
 
 
 def follow_plug_ins() -> None:
@@ -91,7 +102,7 @@ def pilots(room: Room, write: bool) -> None:
     """
     project = load_settings()
     card = load_card(room.folder)
-    pool = pool_of(load_source(card, room.folder, source_of(card, project.source), project.local_dir))
+    pool = pool_of(load_source(card, room.folder, source_of(card, project.source(room.name)), project.local_dir))
     settings = project.corpus
     sets = drawn_sets(pool, settings)[: 1 if settings.pilot_mode == "fixed" else None]
     drawn = Pins(pool_digest(pool), tuple(tuple(document.id for document in chosen) for chosen in sets), str(room.pins))

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from diziner.common.errors import UserError
 from diziner.common.words import listed
+from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import load_guideline
 from diziner.labelling.ballot import annotators_of
 from diziner.labelling.forecast import Forecast, forecast
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
     add("--review-below", type=_share, metavar="SHARE", help=review)
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
-    kinds = "JSON Lines, parquet or plain text (a document a line), or a folder of such files"
+    kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
     add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
     add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
     add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
@@ -49,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
     add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
+    add_form_options(parser, given_path)
     parser.epilog = (
         "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
         "--in letters.jsonl --out labels. Killed or failed in part: the same command again does the rest."
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
     settings = load_settings(options.params or PARAMS)
     guideline = load_guideline(options.guideline)
     annotators, ballot = annotators_of(options.annotator, options.annotators, guideline, settings)
-    files = files_of(options.source)
+    files = files_of(options.source, chosen(options))
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
     asker = asker_for(settings, Room(guideline.benchmark))
@@ -111,14 +113,14 @@ def render(plan: Forecast, job: Job) -> str:
     if plan.rejected:
         lines[0] += f"; {plan.rejected:,} bad rows left out"
     lines += [
-        f"calls to {own.annotator.model.model}: {own.calls:,}, about {own.prompt_tokens:,.0f} tokens in and "
+        f"calls to {own.annotator.asked.model}: {own.calls:,}, about {own.prompt_tokens:,.0f} tokens in and "
         f"{own.completion_tokens:,.0f} out; repair turns and retries come on top"
         for own in plan.calls
     ]
     lines += plan.too_long
     if plan.cost is None:
         lines += [
-            f"no price for {own.annotator.model.model} in params endpoints.{own.annotator.model.endpoint}.prices"
+            f"no price for {own.annotator.asked.model} in params endpoints.{own.annotator.asked.endpoint}.prices"
             for own in plan.calls
             if own.usd is None
         ]
@@ -153,7 +155,9 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
         if options.workers is not None:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
         return 1
-    endpoints = [job.settings.endpoints[annotator.model.endpoint] for annotator in job.annotators]
+    endpoints = [job.settings.endpoints[each.model.endpoint] for each in job.annotators if each.model]
+    if not endpoints:
+        return options.workers or os.cpu_count() or 1
     for endpoint in endpoints:
         if endpoint.backend.runs_here:
             raise UserError(

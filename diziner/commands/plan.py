@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
+from diziner.common.errors import UserError
 from diziner.common.tables import text_table
 from diziner.layout import room_named, rooms, store_path
 from diziner.llm import ledger
+from diziner.llm.access import asker_for
+from diziner.llm.batch_prices import batch_modes, share_in_batches
+from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
 from diziner.rehearsal.asker import Planned, Rehearser
-from diziner.rehearsal.rehearse import rehearse
+from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.rehearsal.window import said_of
 from diziner.settings import Settings, load_settings
 
@@ -19,14 +24,26 @@ from diziner.settings import Settings, load_settings
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
+    parser.add_argument(
+        "--ask",
+        type=int,
+        default=0,
+        metavar="N",
+        help="before, ask for N documents of the first benchmark in earnest; a run does not ask for them again",
+    )
     parser.epilog = "example: diziner plan conll2003"
 
 
 def run(options: argparse.Namespace) -> None:
     """Print a line for each benchmark, round and annotator or phase that would call a model, and the total."""
     settings = load_settings()
-    planned = plan([room.name for room in map(room_named, options.benchmarks)] or [p.name for p in rooms()], settings)
-    sys.stdout.write(render(planned, settings))
+    if options.ask < 0:
+        raise UserError(f"--ask: is {options.ask}; must be 0 or more")
+    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+    if options.ask and names:
+        room = room_named(names[0])
+        ask_first(room, settings, asker_for(settings, room), options.ask)
+    sys.stdout.write(render(plan(names, settings), settings))
 
 
 def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
@@ -50,19 +67,66 @@ def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
 def render(planned: Sequence[Planned], settings: Settings) -> str:
     """Return the plan for a terminal."""
     calling = [line for line in planned if line.calls]
-    head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD")
-    lines = [_row(line.work, line.model, [line]) for line in calling]
-    text = text_table(head, [*lines, _row("total", "", planned)])
+    modes = batch_modes((line.endpoint for line in calling), settings.endpoints)
+    head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD", *(["in batches"] if modes else []))
+
+    def row(work: str, model: str, own: Sequence[Planned]) -> tuple[str, ...]:
+        batched = [_in_batches(line, settings) for line in own]
+        return *_row(work, model, own), *([_row(work, model, batched)[-1]] if modes else [])
+
+    lines = [row(line.work, line.model, [line]) for line in calling]
+    text = text_table(head, [*lines, row("total", "", planned)])
     text += (
         "prompts and answers of later rounds are estimates, by scripted stand-ins; answers are as long as those "
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"
     )
-    unpriced = sorted({line.model for line in calling if line.usd is None})
-    if unpriced:
-        text += f"no price in params endpoints.*.prices for: {', '.join(unpriced)}\n"
+    text += "".join(f"{sentence}\n" for sentence in modes)
+    text += _waiting(len(calling)) + _prices(calling) + _unseen(calling)
     for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
         text += f"{line}\n"
-    return text + _budget(sum(line.usd or 0.0 for line in calling), bool(unpriced), settings)
+    return text + _budget(sum(line.usd or 0.0 for line in calling), any(line.usd is None for line in calling), settings)
+
+
+def _prices(calling: Sequence[Planned]) -> str:
+    """Return where prices are from: a line for each source but params' own without one, and for what has none."""
+    by_source: dict[str, set[str]] = {}
+    for line in calling:
+        if line.price is None:
+            source = "no price in params endpoints.*.prices, nor in litellm's list, for"
+        elif line.price.source:
+            source = ("price estimated by " if line.price.is_estimate else "prices by ") + line.price.source
+        else:
+            continue
+        by_source.setdefault(source, set()).add(line.model)
+    return "".join(f"{source}: {', '.join(sorted(models))}\n" for source, models in sorted(by_source.items()))
+
+
+def _unseen(calling: Sequence[Planned]) -> str:
+    """Return what is to be said of models that reason, while nobody knows how long."""
+    lines = [line for line in calling if line.unseen]
+    if not lines:
+        return ""
+    more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
+    models = ", ".join(sorted({line.model for line in lines}))
+    return (
+        f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
+        "allows; `diziner plan --ask 3` asks three documents of each annotator and plans by their answers\n"
+    )
+
+
+def _in_batches(line: Planned, settings: Settings) -> Planned:
+    """Return a line with the price it has in batches."""
+    endpoint = settings.endpoints.get(line.endpoint)
+    share = share_in_batches(endpoint, line.work) if endpoint else 1.0
+    return line if line.usd is None else replace(line, usd=line.usd * share)
+
+
+def _waiting(works: int) -> str:
+    """Return a line about what is in batches already."""
+    store = ResponseStore(store_path())
+    rows = store.read(open_batches) if works and store.path.exists() else []
+    waiting = sum(row.requests for row in rows)
+    return f"{waiting} of these requests are in batches already: `diziner batch status`\n" if rows else ""
 
 
 def _row(work: str, model: str, lines: Sequence[Planned]) -> tuple[str, ...]:

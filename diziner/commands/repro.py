@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.layout import DATA
-from diziner.llm.access import AGAIN
+from diziner.layout import DATA, store_path
+from diziner.llm.access import AGAIN, NOW
+from diziner.llm.ask import COLLECTED
+from diziner.llm.waiting import WAITING
 
 if TYPE_CHECKING:
     from diziner.repro.view import View
@@ -32,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--again", action="store_true", help="ask once more for answers that were refused or cannot be read"
     )
+    parser.add_argument("--now", action="store_true", help="ask at once what endpoints would send out in batches")
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
     )
@@ -44,11 +48,18 @@ def run(options: argparse.Namespace) -> None:
     """
     if options.jobs < 1:
         raise UserError(f"-j: is {options.jobs}; must be 1 or more")
-    from diziner.repro import dvc_graph
-
     if options.again:
         os.environ[AGAIN] = "1"  # for the stages, which inherit it
+    if options.now:
+        os.environ[NOW] = "1"
     targets = [address(target) for target in options.targets]
+    with contextlib.nullcontext() if options.dry else _batches_collected():
+        _run(targets, options)
+
+
+def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
+    from diziner.repro import dvc_graph
+
     if not dvc_graph.supported_version():
         _stock(targets, options)
     elif options.dry:
@@ -87,6 +98,35 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
         output = f"; its output: {os.path.relpath(first.log)}" if first.log else ""
         kind = {2: UserError, 3: ProviderError}.get(first.code, DizinerError)
         raise kind(f"{first.step.label}: {first.message}{output}")
+    if outcome.waiting:
+        first = outcome.waiting[0]
+        others = f"; {len(outcome.waiting) - 1} more stages wait" if len(outcome.waiting) > 1 else ""
+        raise ProviderError(f"{WAITING}{first.message}{others}")
+
+
+@contextlib.contextmanager
+def _batches_collected() -> Iterator[None]:
+    """Keep what open batches have brought, once for all stages; a provider that cannot be reached holds up nobody."""
+    from diziner.llm import batches
+    from diziner.llm.store import ResponseStore
+
+    store = ResponseStore(store_path())
+    if not store.path.exists() or not store.read(batches.open_batches):
+        yield
+        return
+    from diziner.commands.batch import collected
+    from diziner.settings import load_settings
+
+    try:
+        collected(store, load_settings())
+    except (UserError, ProviderError) as error:
+        sys.stderr.write(f"batches: {error}\n")
+    store.close()
+    os.environ[COLLECTED] = "1"  # for the stages, which inherit it
+    try:
+        yield
+    finally:
+        del os.environ[COLLECTED]
 
 
 def _view(stream: TextIO) -> View:

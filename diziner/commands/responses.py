@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.files import readable
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
+from diziner.llm.price_list import price_for
 from diziner.llm.rows import is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, read_tape, tape_rows, write_export, write_tape
-from diziner.prices import price_of
 from diziner.prompting.request import Refusal, Reply
 from diziner.settings import Settings, load_settings
 
@@ -29,8 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     export = actions.add_parser("export", help="write all responses of the store to a file")
     export.add_argument("file", type=_path, help="compressed where its name ends in .zst")
-    take = actions.add_parser("import", help="add the responses of a file to the store, also of an earlier format")
+    take = actions.add_parser(
+        "import", help="add the responses of a file to the store, also of an earlier format, or a batch's output"
+    )
     take.add_argument("file", type=_path)
+    asked = actions.add_parser("requests", help="write what lacks an answer as lines of a batch, for vllm run-batch")
+    asked.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
+    asked.add_argument("--out", type=_path, required=True, metavar="FILE", help="one request a line")
+    asked.add_argument("--model", help="of this model only; needed where several are asked")
     actions.add_parser("verify", help="check that no response or request of the store and the tapes was altered")
     clean = actions.add_parser("gc", help="find responses that no output of the active settings names")
     clean.add_argument("--delete", action="store_true", help="and remove them from the store")
@@ -51,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
             _export(store, options.file)
         case "import":
             _import(store, options.file)
+        case "requests":
+            _requests(options)
         case "verify":
             _verify(store)
         case "gc":
@@ -150,8 +159,8 @@ def _cost(request: Mapping[str, Any], reply: Reply, settings: Settings) -> float
         return 0.0
     if reply.cost_usd is not None:
         return reply.cost_usd
-    price = price_of(settings.endpoints.get(request["endpoint"]), request["model"])
-    return None if price is None else price.usd(reply.prompt_tokens, reply.completion_tokens)
+    price = price_for(settings.endpoints.get(request["endpoint"]), request["model"])
+    return None if price is None else price.usd(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
 
 
 def _export(store: ResponseStore, file: Path) -> None:
@@ -160,7 +169,22 @@ def _export(store: ResponseStore, file: Path) -> None:
     _say(f"{file}: {count} responses")
 
 
+def _requests(options: argparse.Namespace) -> None:
+    from diziner.rehearsal.request_files import write_requests
+
+    chosen = [room_named(name) for name in options.benchmarks] or rooms()
+    count, found = write_requests(options.out, chosen, load_settings(), options.model)
+    for name, why in found.held_up.items():
+        sys.stderr.write(f"{name}: cannot go on: {why}\n")
+    _say(f"{options.out}: {count} requests; `diziner responses import FILE` takes what is answered to them")
+
+
 def _import(store: ResponseStore, file: Path) -> None:
+    from diziner.rehearsal.request_files import holds_output
+
+    if holds_output(file):
+        _import_output(store, file)
+        return
     # Read to its end first: only then is it known to be whole.
     count = sum(1 for _ in tape_rows(file, earlier=True))
     new = differ = 0
@@ -172,6 +196,16 @@ def _import(store: ResponseStore, file: Path) -> None:
     _say(f"{store_path()}: {new} of {count} responses were new")
     if differ:
         _say(f"{differ} differ from those kept here before, which stay")
+
+
+def _import_output(store: ResponseStore, file: Path) -> None:
+    from diziner.rehearsal.request_files import import_answers
+
+    with readable(file):
+        intake = import_answers(store, file, load_settings())
+    _say(f"{store_path()}: {intake.words()}")
+    if intake.changed:
+        raise UserError(intake.changed)
 
 
 def _verify(store: ResponseStore) -> None:

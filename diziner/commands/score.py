@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.forms.options import add_form_options, chosen
 from diziner.scoring.calibration import Sureness, calibration
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.scoring.strict import SCORED
@@ -46,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--calibration", action="store_true", help="of a vote: F1 by how sure it is, to choose --review-below by")
     add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")
+    add_form_options(parser)
     parser.epilog = (
         "example: diziner score --gold gold.conll --pred mine.conll --protocol all "
         "(docs/protocols.md says what each protocol counts)"
@@ -62,8 +64,9 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--samples {options.samples} --seed {options.seed}: at least 1 and at least 0")
     if len(options.pred) > 2:
         raise UserError(f"--pred is given {len(options.pred)} times; allowed: once, or twice for the difference")
-    files = [read_plain(path) for path in (options.gold, *options.pred)]
-    texts = texts_of(options.documents)
+    choices = chosen(options)
+    files = [read_plain(path, choices) for path in (options.gold, *options.pred)]
+    texts = texts_of(options.documents, choices)
     sure = [read_sureness(path) for path in options.pred] if options.calibration else []
     sys.stdout.write(json_text(scored(files, texts, names, options.common, options.samples, options.seed, sure)))
 
@@ -93,11 +96,17 @@ def scored(
         "documents": len(ids),
         "left_out": len({row.id for file in files for row in file.annotations} - ids),
         "scored": SCORED,
-        "gold": {"file": gold.path.name, "repairs": gold.repairs, "widened": widened_of(gold, ids)},
+        "gold": {
+            "file": gold.path.name,
+            "read_as": gold.read_as,
+            "repairs": gold.repairs,
+            "widened": widened_of(gold, ids),
+        },
         "bootstrap": {"samples": samples, "seed": seed},
         "predictions": [
             {
                 "file": file.path.name,
+                "read_as": file.read_as,
                 "repairs": file.repairs,
                 "widened": widened_of(file, ids),
                 "failures": sum(row.failure is not None and row.id in ids for row in file.annotations),

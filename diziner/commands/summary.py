@@ -11,9 +11,11 @@ from typing import Any
 
 from diziner.common.files import read_json
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PUBLISHED, SUMMARY
+from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room
+from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
-from diziner.results.summary_table import correlation_line, correlation_table, published_table, table
+from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
+from diziner.settings import load_settings
 
 _UNBOUNDED = 10_000  # characters of what is no terminal
 
@@ -21,9 +23,12 @@ _UNBOUNDED = 10_000  # characters of what is no terminal
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--published", action="store_true", help="published values of these benchmarks, below")
+    parser.add_argument(
+        "--paper", action="store_true", help="the paper's table with this run in it, and the abstract's claims by it"
+    )
     parser.add_argument("--correlation", action="store_true", help="of agreement with F1 by benchmark, below")
     parser.add_argument("--json", action="store_true", help="JSON, with everything")
-    parser.epilog = "example: diziner summary --published"
+    parser.epilog = "example: diziner summary --paper"
 
 
 def run(options: argparse.Namespace) -> None:
@@ -33,6 +38,9 @@ def run(options: argparse.Namespace) -> None:
     """
     summary = read_json(SUMMARY, "summary")
     names = [row["benchmark"] for row in summary["benchmarks"]]
+    if options.paper:
+        _paper(summary, options.json)
+        return
     # A run of an earlier version has no correlations, an own project may have no published values.
     correlation = read_json(CORRELATION, "correlation") if options.correlation or CORRELATION.is_file() else None
     published = read_yaml(PUBLISHED, "published") if options.published or PUBLISHED.is_file() else None
@@ -49,6 +57,22 @@ def run(options: argparse.Namespace) -> None:
             sys.stdout.write(correlation_table(correlation, published, width))
     if options.published and published is not None and names:
         sys.stdout.write(published_table(names, published, width))
+
+
+def _paper(summary: dict[str, Any], as_json: bool) -> None:
+    """Print the paper's table. Where a room's documents came from is what its manifest says; without one, what the
+    settings say."""
+    published = read_yaml(PUBLISHED, "published")
+    manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
+    set_source = load_settings().source if PARAMS.is_file() else ""
+    sources = {
+        name: str(read_json(path)["source"]) if path.is_file() else set_source for name, path in manifests.items()
+    }
+    lines = paper_lines(summary, published, sources)
+    if as_json:
+        sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
 
 
 def _joined(summary: dict[str, Any], names: list[str], published: dict[str, Any] | None) -> dict[str, Any]:

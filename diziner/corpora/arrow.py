@@ -1,14 +1,12 @@
-"""Readers of columnar data through `datasets`: hub datasets, saved datasets, parquet files."""
+"""Reader of hub datasets, through `datasets`."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.corpora.rows import Row, Table, select_columns
+from diziner.forms.rows import Row, Table, select_columns
 
 Columns = Mapping[str, str | int]
 
@@ -37,43 +35,6 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
         raise UserError(f"{where}: {_first_line(error)}{_hint(error)}") from None
     return _table(dataset, where, columns, split)
-
-
-def parquet_table(path: Path, columns: Columns, split: str) -> Table:
-    """Return a parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
-
-    Raises:
-        UserError: the file is missing, is not parquet, or has not the columns.
-    """
-    import datasets
-
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    # `datasets` converts a file into its cache; ours is thrown away, since the file can be read again.
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            dataset = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
-            raise UserError(f"{path}: not a parquet file: {_first_line(error.__cause__ or error)}") from None
-    return _table(dataset, str(path), columns, split)
-
-
-def saved_table(folder: Path, columns: Columns, split: str) -> Table:
-    """Return a dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
-
-    Raises:
-        UserError: the folder holds no dataset or several, or has not the columns.
-    """
-    import datasets
-
-    if (folder / "dataset_dict.json").is_file():
-        splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
-        raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
-    try:
-        dataset = datasets.Dataset.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {_first_line(error)}") from None
-    return _table(dataset, str(folder), columns, split)
 
 
 def _table(dataset: Any, where: str, columns: Columns, split: str) -> Table:

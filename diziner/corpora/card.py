@@ -51,13 +51,14 @@ class Layout:
 class SourceEntry:
     """An entry of a card's `sources`: what all sources may have, and `options`, the keys of that source alone.
 
-    `how` says where to get the data. `expected` is by split.
+    `how` says where to get the data. `expected` is by split; several counts are of several copies in use, such as
+    the full split and a cut of it.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     how: str = ""
     layout: Layout = Layout()
-    expected: Mapping[str, Counts] = field(default_factory=dict)
+    expected: Mapping[str, tuple[Counts, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def load_card(room: Path) -> Card:
     for source, entry in card.sources.items():
         require(PLUG_INS, source, built_in_sources())
         targets = [label for label in entry.layout.label_map.values() if label is not None]
-        counted = [label for counts in entry.expected.values() for label in counts.types]
+        counted = [label for copies in entry.expected.values() for counts in copies for label in counts.types]
         for key, labels in (("label_map", targets), ("expected", counted)):
             for label in labels:
                 if label not in card.types:
@@ -135,6 +136,10 @@ def _layout(value: Mapping[str, Any]) -> Layout:
     return Layout(value.get("columns", {}), tuple(value.get("labels", ())), value.get("label_map", {}))
 
 
-def _expected(value: Mapping[str, Any]) -> dict[str, Counts]:
-    counts = value.get("expected", {})
-    return {split: Counts(each["sentences"], each.get("types", {})) for split, each in counts.items()}
+def _expected(value: Mapping[str, Any]) -> dict[str, tuple[Counts, ...]]:
+    return {
+        split: tuple(
+            Counts(each["sentences"], each.get("types", {})) for each in (own if isinstance(own, list) else [own])
+        )
+        for split, own in value.get("expected", {}).items()
+    }

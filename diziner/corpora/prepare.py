@@ -155,5 +155,8 @@ def _gold_summary(documents: tuple[Labelled, ...]) -> dict[str, object]:
 
 def _compare(card: Card, corpus: Corpus) -> dict[str, object]:
     expected = expected_counts(card, corpus.source)
-    counts = {split: {"sentences": each.sentences, "types": dict(each.types)} for split, each in expected.items()}
+    counts: dict[str, object] = {}
+    for split, copies in expected.items():
+        rows = [{"sentences": each.sentences, "types": dict(each.types)} for each in copies]
+        counts[split] = rows[0] if len(rows) == 1 else rows
     return {"expected": counts, "differences": list(count_differences(expected, corpus))}

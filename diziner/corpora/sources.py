@@ -15,12 +15,13 @@ from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, expected_counts
 from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader
-from diziner.corpora.rows import Table
-from diziner.corpora.textfiles import column_rows, jsonl_rows, sample_rows, split_rows
+from diziner.corpora.textfiles import sample_rows, split_rows
+from diziner.forms.choices import Choices
+from diziner.forms.form import Task
+from diziner.forms.rows import Table
+from diziner.forms.table import JSON_ENDINGS, table_of
 
 PLUG_IN_GROUPS = ("diziner.sources",)  # a stage with this module behind it has the sources' plug-ins behind it
-JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
-COLUMN_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt", ".bio", ".iob", ".iob2")
 
 
 _USUAL = Layout()
@@ -73,10 +74,38 @@ def source(
 def sample_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield a corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
     path = origin.room / origin.entry.options["file"]
-    yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
+    yield Table(split, split_rows(path, split) if path.suffix in JSON_ENDINGS else sample_rows(path, split))
 
 
-@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE}, required=["pilot", "test", "how"])
+_FILES = {
+    "description": "Split's own name -> file below the folder that is converted.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _TEXT,
+}
+_LIMIT = {"type": "integer", "minimum": 1}
+_ORIGINAL = {
+    "description": "What `diziner data convert` makes the local files of.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "form": {"enum": ["columns", "ace2005"]},
+        "pilot": _FILES,
+        "test": _FILES,
+        "columns": {"$ref": "#/definitions/columns"},
+        "cut": {
+            "description": "The smaller copy: of a split with more sentences, so many in a seeded shuffle's order.",
+            "type": "object",
+            "additionalProperties": False,
+            "required": [*SPLITS, "seed"],
+            "properties": {**dict.fromkeys(SPLITS, _LIMIT), "seed": {"type": "integer", "minimum": 0}},
+        },
+    },
+    "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"const": "ace2005"}}}],
+}
+
+
+@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE, "original": _ORIGINAL}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
     how = origin.entry.how
@@ -189,19 +218,14 @@ def _kind(card: Card, name: str, entry: SourceEntry) -> Source:
 
 
 def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
-    """Return the rows of a file of any known kind, by its ending; UserError for another."""
-    if path.suffix in JSON_SUFFIXES:
-        return Table(split, jsonl_rows(path, layout.columns))
-    if path.suffix in COLUMN_SUFFIXES:
-        return Table(split, column_rows(path, layout.columns))
-    from diziner.corpora.arrow import parquet_table, saved_table
+    """Return the rows of a file of any known form; the columns that a card names are the only ones read.
 
-    if path.is_dir():
-        return saved_table(path, layout.columns, split)
-    if path.suffix == ".parquet":
-        return parquet_table(path, layout.columns, split)
-    kinds = " ".join((*JSON_SUFFIXES, *COLUMN_SUFFIXES, ".parquet"))
-    raise UserError(f"{path}: unknown kind of file; allowed: {kinds}, or a folder of Dataset.save_to_disk")
+    Errors: UserError as `diziner.forms.table.table_of`.
+    """
+    # Datasets of a hub number every split from 0, so that their ids are not unique.
+    numbered = path.is_dir() or path.suffix == ".parquet"
+    choices = Choices(columns=layout.columns, usual_id=not numbered, only_named=True)
+    return table_of(Task(path, choices, split=split))
 
 
 def _names(table: Table, layout: Layout, card: Card) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from diziner.common.errors import UserError
+from diziner.endpoints.batching import MODES, Batch, BatchMode
 from diziner.prompting.request import ModelSettings, Reply, Request, Response
 
 # Makes one call. Errors: UserError for what will not mend itself, else those of diziner.endpoints.failures.
@@ -45,6 +46,9 @@ class Backend(Protocol):
 
     def address(self, endpoint: Endpoint) -> str:
         """Return what identifies the endpoint in a request key."""
+
+    def batch_mode(self, endpoint: Endpoint) -> BatchMode | None:
+        """Return how its models can be asked in batches; None if they cannot."""
 
     def identity(self, response: Response) -> Identity:
         """Return who answered, as far as it must not change while a model keeps its name and revision."""
@@ -82,12 +86,12 @@ class Endpoint:
     `concurrency` is the most calls in flight, `rpm` and `tpm` the requests and tokens a minute that calls are
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
-    tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
-    model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.endpoints.provenance`), which may change. `context` is how many tokens a
-    model can see, prompt and answer together, `contexts` by model where those of an endpoint differ; a local model is
-    started with it. `prefix_cache_mib` is how much
-    all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
+    tokens by model: `{"model": {"input": 0.25, "cached": 0.025, "output": 2.0}}`. `identity` is what must not change
+    while a model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of
+    a local answer is what computed it (`diziner.endpoints.provenance`), which may change. With `batch` requests go out
+    in batches (`diziner.llm.submitting`). `context` is how many tokens a model can see, prompt and answer together,
+    `contexts` by model where those of an endpoint differ; a local model is started with it. `prefix_cache_mib` is how
+    much all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
     """
 
     name: str
@@ -102,8 +106,9 @@ class Endpoint:
     total_timeout_s: float = 1800.0
     rpm: float | None = None
     tpm: float | None = None
-    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identity: str = "fingerprint"
+    batch: Batch | None = None
     threads: int = 2
     context: int | None = None
     contexts: Mapping[str, int] = field(default_factory=dict)
@@ -123,6 +128,12 @@ class Endpoint:
         """Return how many tokens a model can see, prompt and answer together; None where nobody has said."""
         unsaid = LOCAL_CONTEXT if self.backend.runs_here else None
         return self.contexts.get(model, self.context or unsaid)
+
+    @property
+    def batch_mode(self) -> BatchMode | None:
+        """Batch mode of its provider, with what `batch` sets otherwise; None if it has none."""
+        mode = self.backend.batch_mode(self)
+        return self.batch.within(mode) if mode and self.batch else mode
 
     @property
     def address(self) -> str:
@@ -155,9 +166,15 @@ def endpoint_from(name: str, entry: Mapping[str, Any], where: str) -> Endpoint:
 
     Errors: UserError as `endpoints_from`.
     """
-    endpoint = Endpoint(**{**entry, "name": name, "base_urls": tuple(entry.get("base_urls", ()))})
+    batch = None if entry.get("batch") is None else Batch(**entry["batch"])
+    endpoint = Endpoint(**{**entry, "name": name, "base_urls": tuple(entry.get("base_urls", ())), "batch": batch})
     try:
         endpoint.backend.check(endpoint)
+        if endpoint.batch and endpoint.batch_mode is None:
+            raise UserError(
+                "batch: only for kind hosted with one server, and these providers: "
+                f"{', '.join(sorted(MODES))}; leave it out"
+            )
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     return endpoint

@@ -37,13 +37,23 @@ _SECRETS = {"api_key", "headers", "extra_headers"}
 _RESERVED = _SENT_ALREADY | _NOT_OURS | _SECRETS
 # What a provider may not know, at the value that makes no difference or asks for nothing.
 _NEUTRAL: dict[str, Any] = {"top_p": 1.0, "seed": 0}
+# Models that turn the neutral value down as well where another way of sampling, or reasoning, is on.
+_NO_NEUTRAL = re.compile(r"claude|\bgpt-(?:[5-9]|\d\d)|\bo\d\b")
 _USER_STATUS = frozenset({400, 402, 403, 404, 405, 422})
-_NOISE = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+")
+_NOISE = re.compile(
+    r"^(?:litellm\.)?(?:\w+Exception )?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+"
+    r"|\.? Handle with `litellm\.\w+`\.|: <ContentLengthError.*"
+)
 
 
 def prepare() -> None:
     """Import what calls need: it takes seconds, and is not for the clock of the first call."""
     _litellm()
+
+
+def litellm_module() -> Any:
+    """Return litellm, set up as calls need it."""
+    return _litellm()
 
 
 async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -> Reply:
@@ -70,13 +80,54 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     finally:
         CURRENT.reset(token)
     if not exchange.is_chat:
-        return response_in(reply.model_dump())
+        response = response_in(reply.model_dump())
+        return replace(response, model=response.model.removeprefix(f"{endpoint.provider}/"))
     body = _json(exchange.body)
     if isinstance(body, dict) and body.get("error") and not body.get("choices"):
         # OpenRouter sends errors with status 200 once a model has begun.
         status = _status_in(body["error"])
         return _typed(None, replace(exchange, status=status), request, endpoint, key)
     return response_in(body)
+
+
+async def body_of(request: Request, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the body that a call would send, as a line of a batch has it; nothing is sent, no key is needed.
+
+    Errors: UserError where litellm makes no chat completion in OpenAI's form of it.
+    """
+    litellm = _litellm()
+    from openai import APIError
+
+    from diziner.endpoints.exchange import CURRENT, Exchange
+
+    _without_records()
+    exchange = Exchange(only_written=True)
+    token = CURRENT.set(exchange)
+    try:
+        await litellm.acompletion(**_arguments(request, endpoint, endpoint.api_base), api_key="none")
+    except APIError as error:
+        raise UserError(f"endpoint {endpoint.name}, model {request.settings.model}: {_brief(error)}") from None
+    finally:
+        CURRENT.reset(token)
+    body = _json(exchange.written.decode())
+    if not exchange.is_chat or not isinstance(body, dict):
+        raise UserError(f"endpoint {endpoint.name}: {endpoint.provider} takes no chat completions in OpenAI's form")
+    return body
+
+
+def reply_in(status: int, body: Any, request: Request, endpoint: Endpoint) -> Reply:
+    """Return the reply in a line that came back: what `complete` makes of such a status and body.
+
+    Errors: as `complete`.
+    """
+    failed = isinstance(body, dict) and body.get("error") and not body.get("choices")
+    if status == 200 and not failed:
+        return response_in(body)
+    code = _status_in(body["error"]) if status == 200 else status
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    from diziner.endpoints.exchange import Exchange
+
+    return _typed(None, Exchange(code, text), request, endpoint, None)
 
 
 def check_extra(settings: ModelSettings) -> None:
@@ -95,7 +146,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     arguments: dict[str, Any] = {
         "model": f"{provider}/{settings.model}",
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-        **{k: v for k, v in decoding.items() if k in known or v != _NEUTRAL.get(k)},
+        **{k: v for k, v in decoding.items() if v != _NEUTRAL.get(k) or (k in known and _takes(settings.model, k))},
         "max_tokens": settings.max_tokens,
         "timeout": endpoint.timeout_s,
         "num_retries": 0,
@@ -107,9 +158,15 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
         arguments["stop"] = list(settings.stop)
     if form := _response_format(settings.structured, request.schema):
         arguments["response_format"] = form
-        # The capability is declared by us: litellm's own list, where it has the model at all, does not get a say.
-        arguments["allowed_openai_params"] = ["response_format"]
+        if "response_format" not in known:
+            # The capability is declared by us. Where litellm knows of it, it finds the provider's own form, and
+            # would send this one beside it, which Anthropic and Gemini refuse.
+            arguments["allowed_openai_params"] = ["response_format"]
     return arguments
+
+
+def _takes(model: str, name: str) -> bool:
+    return name != "top_p" or not _NO_NEUTRAL.search(model.lower())
 
 
 @cache
@@ -190,9 +247,9 @@ def _typed(
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
     if body and (refusal := refusal_in(status, body)):
         return replace(refusal, detail=_without(key, refusal.detail))
-    if status in {401, 403}:
+    if status in {401, 403} or "API_KEY_INVALID" in body:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
-        if status == 401 or concerns_all(status, body):
+        if status != 403 or concerns_all(status, body):
             raise UserError(f"{where}: {hint} ({said})")
     if "insufficient_quota" in f"{body} {error}":
         # Sent as 429, but no waiting fills an account.
@@ -202,7 +259,7 @@ def _typed(
             raise UserError(f"{where}: the request is refused ({said})")
         raise UnclearRefusalError(Refusal(REFUSED, said, status))
     if status == 429:
-        raise TransientError("rate_limited", said, _retry_after(headers))
+        raise TransientError("rate_limited", said, _retry_after(headers) or _retry_delay(body))
     if status == 408 and headers is None:
         raise TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
@@ -243,3 +300,9 @@ def _retry_after(headers: Any) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(values["retry-after"]).timestamp() - time.time())
     except (KeyError, ValueError):
         return None
+
+
+def _retry_delay(body: str) -> float | None:
+    """Return the wish in Google's `retryDelay`, in seconds: it sends no header."""
+    found = re.search(r'"retryDelay":\s*"(\d+(?:\.\d+)?)s"', body)
+    return float(found[1]) if found else None

@@ -27,11 +27,16 @@ _NOTHING = {
 
 @dataclass(slots=True)
 class Exchange:
-    """The last reply of a call: its status, 0 before there is one; its text; whether it is a chat completion's."""
+    """The last reply of a call: its status, 0 before there is one; its text; whether it is a chat completion's.
+
+    With `only_written` nothing is sent: `written` is the body that would have been.
+    """
 
     status: int = 0
     body: str = ""
     is_chat: bool = False
+    only_written: bool = False
+    written: bytes = b""
 
 
 CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
@@ -45,8 +50,12 @@ class Listening(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
-        response = await self._inner.handle_async_request(request)
         exchange = CURRENT.get()
+        if exchange is not None and exchange.only_written:
+            exchange.is_chat = request.url.path.endswith(_CHAT)
+            exchange.written = await request.aread()
+            return httpx.Response(200, json=_NOTHING, request=request)
+        response = await self._inner.handle_async_request(request)
         if exchange is None or response.is_redirect:
             return response
         response.request = request

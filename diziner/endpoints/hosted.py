@@ -6,6 +6,7 @@ from functools import cache
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint, Identity, Send, Weights, client
+from diziner.endpoints.batching import MODES, BatchMode
 from diziner.endpoints.replicas import Replicas
 from diziner.prompting.request import ModelSettings, Refusal, Request, Response
 
@@ -30,6 +31,10 @@ class Hosted:
         if endpoint.base_urls:
             return f"{endpoint.provider}@{endpoint.name}"
         return f"{endpoint.provider}@{endpoint.api_base}" if endpoint.api_base else endpoint.provider
+
+    def batch_mode(self, endpoint: Endpoint) -> BatchMode | None:
+        """See `Backend`: the provider's. Of several servers none would know the others' batches."""
+        return None if endpoint.base_urls else MODES.get(endpoint.provider)
 
     def identity(self, response: Response) -> Identity:
         """See `Backend`."""

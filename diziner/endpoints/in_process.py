@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint, Identity, Send, Weights
+from diziner.endpoints.batching import BatchMode
 from diziner.prompting.request import ModelSettings, Request, Response
 
 
@@ -21,6 +22,10 @@ class Scripted:
     def address(self, endpoint: Endpoint) -> str:
         """See `Backend`."""
         return "scripted"
+
+    def batch_mode(self, endpoint: Endpoint) -> BatchMode | None:
+        """See `Backend`: none."""
+        return None
 
     def identity(self, response: Response) -> Identity:
         """See `Backend`."""

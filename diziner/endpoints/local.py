@@ -10,6 +10,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.endpoints import LOCAL_CONTEXT, Endpoint, Identity, Send, Weights, client
+from diziner.endpoints.batching import BatchMode
 from diziner.endpoints.local_server import start
 from diziner.endpoints.machine_turn import machine_turn
 from diziner.endpoints.prefix_files import BLOCK, PrefixFiles
@@ -39,6 +40,10 @@ class Local:
     def address(self, endpoint: Endpoint) -> str:
         """See `Backend`: the same on every machine, as the weights are."""
         return ADDRESS
+
+    def batch_mode(self, endpoint: Endpoint) -> BatchMode | None:
+        """See `Backend`: none."""
+        return None
 
     def identity(self, response: Response) -> Identity:
         """See `Backend`: the model alone. The fingerprint says what computed the answer, and the weights are pinned.

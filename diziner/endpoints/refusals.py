@@ -45,7 +45,7 @@ _LONG_WORDS = re.compile(
     r"|tokens?\b[^.]{0,80}\b(?:exceed|must be <=|larger than|greater than|over the limit)"
     r"|(?:exceed\w*|above|over)\b[^.]{0,60}\b(?:token limit|tokens? allowed|number of tokens|max_(?:seq|input|total)\w*"
     r"|(?:input|prompt) (?:length|limit))"
-    r"|range of input length|input length|model token limit|超长|过长|长度超",
+    r"|payload size exceeds|range of input length|input length|model token limit|超长|过长|长度超",
     re.IGNORECASE,
 )
 # A filter that a text does not pass.
@@ -76,6 +76,17 @@ _ACCOUNT = re.compile(
 _ACCESS = re.compile(
     r"permission|not (?:allowed|entitled|permitted)|access (?:denied|to (?:this |the )?(?:model|resource|region))"
     r"|no access|\bforbidden\b",
+    re.IGNORECASE,
+)
+# What concerns the model's name, or the form that all requests of a run have.
+_MODEL = re.compile(
+    r"invalid model\b|not a valid model|unknown model|no such model|model_not_found"
+    r"|\bmodel\b[^.]{0,120}\b(?:does not exist|not found|is not found|not available|decommissioned|deprecated and)",
+    re.IGNORECASE,
+)
+_FORM = re.compile(
+    r"unsupported (?:parameter|value)|unrecognized request argument|extra inputs are not permitted"
+    r"|unknown name \W{1,2}\w+\W{1,2}|cannot both be specified|deprecated for this model|invalid schema for",
     re.IGNORECASE,
 )
 _NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
@@ -115,7 +126,7 @@ def concerns_all(status: int, body: str) -> bool:
     return (
         status in (401, 402, 404, 405)
         or (status == 403 and not words)
-        or bool(_ACCOUNT.search(words) or _ACCESS.search(words))
+        or any(concern.search(words) for concern in (_ACCOUNT, _ACCESS, _MODEL, _FORM))
     )
 
 

@@ -18,9 +18,10 @@ from diziner.labelling.shards import documents_of, reading, survey
 from diziner.layout import Room, store_path
 from diziner.llm.access import asker_for
 from diziner.llm.ask import StoreAsker
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prices import price_of, prompt_tokens
+from diziner.prices import prompt_tokens
 from diziner.prompting.request import Request
 from diziner.records.documents import Document
 from diziner.rehearsal.asker import Rehearser
@@ -94,7 +95,7 @@ class _Look:
 
     def __init__(self, job: Job, annotator: AnnotatorSettings, asker: StoreAsker, recorded: Collection[str]) -> None:
         self._job, self._annotator, self._asker, self._recorded = job, annotator, asker, recorded
-        self._endpoint, self._model = asker.endpoint(annotator.model.endpoint), annotator.model.model
+        self._endpoint, self._model = asker.endpoint(annotator.asked.endpoint), annotator.asked.model
         self._looked = self._calls = 0
         self._sample: list[Document] = []
         self.window = Window(self._model, self._endpoint.window(self._model))
@@ -116,7 +117,7 @@ class _Look:
     def calls(self) -> Calls:
         """Return all calls, with what they take by a sample of them."""
         prompt, completion = self._tokens()
-        price = price_of(self._endpoint, self._model)
+        price = price_for(self._endpoint, self._model)
         usd = price.usd(prompt, completion) if price else None if self._calls else 0.0
         return Calls(self._annotator, self._calls, prompt, completion, usd)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diziner.annotator.annotate import requests_for
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
-from diziner.common.plugins import ANNOTATORS, digest_of
+from diziner.common.plugins import ANNOTATORS, FUNCTIONS, digest_of, versions_of
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.guideline.file import guideline_to_json
 from diziner.labelling.ballot import Ballot
@@ -98,10 +98,17 @@ def _shaping(
         others = sorted(set(guideline.specific) - set(guideline.left_out))
         hint = f"; it has instructions for: {', '.join(others)}" if others else ""
         raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
-    [probe] = requests_for([PROBE], guideline, annotator, asker, answers.show_goal)
-    own = {"request": probe.canonical()}
+    if annotator.kind == FILE:
+        raise UserError(
+            f"--annotator: {annotator.name} is {kind_in_words(annotator)}: a file cannot label more documents"
+        )
+    probes = requests_for([PROBE], guideline, annotator, asker, answers.show_goal) if annotator.model else []
+    own: dict[str, Any] = {"request": probes[0].canonical() if probes else None}
     if annotator.kind != MODEL:
         own |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
+    if annotator.kind == PYTHON:
+        code = digest_of(FUNCTIONS, annotator.function) | versions_of(annotator.packages)
+        own |= {"function": annotator.function, "kind": code, "type_map": asdict(annotator.type_map)}
     return own
 
 
@@ -132,11 +139,12 @@ def described(job: Job) -> dict[str, Any]:
 
 
 def _described(annotator: AnnotatorSettings) -> dict[str, Any]:
+    model = annotator.model
     return {
         "name": annotator.name,
         "style": annotator.style,
         "prompt": annotator.prompt,
-        "model": {**asdict(annotator.model), "stop": list(annotator.model.stop)},
+        "model": {**asdict(model), "stop": list(model.stop)} if model else kind_in_words(annotator),
     }
 
 

@@ -15,7 +15,7 @@ class LongDocuments:
     """Counter of what does not fit into one annotator's window, a document or a chunk of one; keeps the first few."""
 
     def __init__(self, job: Job, annotator: AnnotatorSettings, asker: StoreAsker) -> None:
-        model, endpoint = annotator.model.model, asker.endpoint(annotator.model.endpoint)
+        model, endpoint = annotator.asked.model, asker.endpoint(annotator.asked.endpoint)
         self._answers = job.answers
         self._window = Window(model, endpoint.window(model) if annotator.kind == MODEL else None)
         [probe] = requests_for([PROBE], job.guideline, annotator, asker, job.answers.show_goal)

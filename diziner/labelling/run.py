@@ -10,7 +10,7 @@ from typing import Literal
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
-from diziner.corpora.rows import Unreadable
+from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
@@ -69,7 +69,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     with folder.held():
         with _rejects(job, options.skip_bad) as reject:
             asker = asker_for(job.settings, Room(job.guideline.benchmark))
-            long = [LongDocuments(job, annotator, asker) for annotator in job.annotators]
+            long = [LongDocuments(job, annotator, asker) for annotator in job.annotators if annotator.model]
             see = [each.see for each in long]
             cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr), see)
         sys.stderr.writelines(f"{job.label}: {said}\n" for each in long if (said := each.in_words()))

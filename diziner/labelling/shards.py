@@ -11,7 +11,7 @@ from typing import TextIO, TypeVar
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
-from diziner.corpora.rows import Unreadable
+from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item, document_of, items_of
 from diziner.records.documents import Document, document_row
 

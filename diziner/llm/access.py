@@ -9,6 +9,7 @@ from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.settings import Settings
 
+NOW = "DIZINER_NOW"  # set where stages are to ask at once, whatever an endpoint's `batch` says
 AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was refused or cannot be read
 
 
@@ -22,4 +23,5 @@ def asker_for(settings: Settings, room: Room) -> StoreAsker:
         budget_usd=settings.budget_usd,
         report=cost_report(),
         again=bool(os.environ.get(AGAIN)),
+        batches=not os.environ.get(NOW),
     )

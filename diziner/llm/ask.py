@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
@@ -16,6 +17,11 @@ from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
 from diziner.prompting.request import REPAIR, Outcome, Reply, Request, Response
+
+if TYPE_CHECKING:
+    from diziner.llm.batches import BatchRow
+
+COLLECTED = "DIZINER_COLLECTED"  # set where open batches were looked at just now, so that stages need not
 
 
 @contextmanager
@@ -48,7 +54,7 @@ class StoreAsker:
     `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
     the store may cost together. `report` is a file for what they cost, written after calls. With `again`, what was
     answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `progress` shows how far
-    it is.
+    it is. With `batches`, what an endpoint sends out in batches is not called: `diziner.llm.waiting` says what to do.
     """
 
     store: ResponseStore
@@ -60,6 +66,7 @@ class StoreAsker:
     budget_usd: float | None = None
     report: Path | None = None
     again: bool = False
+    batches: bool = False
     progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
     _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
@@ -78,10 +85,16 @@ class StoreAsker:
         return self.endpoint(endpoint).address
 
     def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
-        """See `diziner.prompting.asker.Asker`. Equal requests are asked once."""
+        """See `diziner.prompting.asker.Asker`. Equal requests are asked once.
+
+        Errors: WaitingError too, for what is in a batch, or is to go out in one.
+        """
         keys = [request.key for request in requests]
         outcomes: dict[str, Outcome] = {**self._found(keys)}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in outcomes}
+        if missing:
+            outcomes |= self._from_batches(list(missing.values()), label)
+            missing = {key: request for key, request in missing.items() if key not in outcomes}
         self.tally.asked += len(requests)
         self.tally.found += sum(key in outcomes for key in keys)
         if missing:
@@ -103,6 +116,32 @@ class StoreAsker:
                 self._recorded = {key: reply for key, _, reply in read_tape(self.tape)}
             recorded = self._recorded
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
+        return found
+
+    def _from_batches(self, requests: list[Request], label: str) -> dict[str, Reply]:
+        """Return what open batches have brought; raises WaitingError if more is to come from them, or can go out."""
+        from diziner.llm.waiting import goes_out, in_batches, in_none, last_words
+
+        keys = [request.key for request in requests]
+        found: dict[str, Reply] = {}
+        rows: list[BatchRow] = []
+        if self.store.path.exists():
+            from diziner.llm import batches
+
+            held = self.store.read(lambda c: batches.holding(c, keys))
+            if held and not os.environ.get(COLLECTED):
+                from diziner.llm.collecting import collect
+
+                collect(self.store, self.endpoints, self.report, held.values())
+                found = self._found(keys)
+                held = self.store.read(lambda c: batches.holding(c, keys))
+            rows = self.store.read(batches.all_batches)
+            if held:
+                raise in_batches(label, len(held), [row for row in rows if row.tag in held.values()])
+        for name in {request.settings.endpoint for request in requests} if self.batches else ():
+            mine = [r for r in requests if r.settings.endpoint == name and r.key not in found]
+            if mine and goes_out(self.endpoint(name), label):
+                raise in_none(label, len(mine), name, last_words(rows, name, mine[0].settings.model))
         return found
 
     def _call_each(self, requests: list[Request], label: str, outcomes: dict[str, Outcome], advance: Advance) -> None:

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.llm import ledger
+from diziner.llm.batches import all_batches, holding
+from diziner.llm.identity import changed_identity
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import keep, kept
+from diziner.llm.waiting import in_batches
 from diziner.llm.writer import Writer
-from diziner.prices import most_tokens, price_of
+from diziner.prices import most_tokens
 from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 
@@ -38,6 +42,7 @@ class Budget:
         found: Iterable[Response],
         paid: Callable[[int], object] = int,
     ) -> None:
+        self._store = store
         self._writer = Writer(store)
         self._claimant = store.claimant
         self._claims: set[str] = set()
@@ -48,27 +53,35 @@ class Budget:
         self._work = label.removesuffix(REPAIR)
         self._repair = label != self._work
         self._model = sample.settings.model
-        self._price = price_of(endpoint, self._model)
+        self._price = price_for(endpoint, self._model)
         self._open: set[int] = set()
         self._settled = asyncio.Event()
         if budget_usd is not None and self._price is None:
             raise UserError(
                 f"params.yaml: endpoints.{endpoint.name}.prices: no price for {self._model}, so budget.usd cannot "
-                "hold; add `input` and `output` in US dollars per million tokens, or remove the budget"
+                "hold; add `input` and `output` in US dollars per million tokens (0 for a server of your own), or "
+                "remove the budget"
             )
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
         self._known = {*earlier, *(endpoint.backend.identity(response) for response in found)}
 
     async def claim(self, request: Request) -> Reply | bool:
-        """Return whether the request is ours to ask now; the reply, if another run has paid for it meanwhile."""
+        """Return whether the request is ours to ask now; the reply, if another run has paid for it meanwhile.
 
-        def step(connection: sqlite3.Connection) -> Reply | bool:
+        Errors: WaitingError if it is in a batch.
+        """
+
+        def step(connection: sqlite3.Connection) -> Reply | bool | str:
             for reply in kept(connection, [request.key]).values():
                 return reply
+            for tag in holding(connection, [request.key]).values():
+                return tag
             return self._claimant.claim(connection, request.key)
 
         found = await self._writer.run(step)
+        if isinstance(found, str):  # it was sent just now
+            raise in_batches(self._work, 1, [row for row in self._store.read(all_batches) if row.tag == found])
         if found is True:
             self._claims.add(request.key)
         elif found is not False:
@@ -110,10 +123,8 @@ class Budget:
             await self._writer.run(lambda c: keep(c, request.key, request.canonical(), refusal))
             await self.release(reservation)
             return
-        tokens = response.prompt_tokens, response.completion_tokens
-        priced = None if self._price is None else self._price.usd(*tokens)
-        entry = ledger.spending_of(request, response, self._work, self._repair, priced)
-        changed = self._changed(response)
+        entry = ledger.spending_of(request, response, self._work, self._repair, self._price)
+        changed = changed_identity(self._endpoint, self._model, self._known, response)
 
         def step(connection: sqlite3.Connection) -> None:
             ledger.book(connection, entry, reservation)
@@ -163,24 +174,4 @@ class Budget:
             f"params.yaml: budget.usd: is {self._budget_usd:g}; {spent:.6f} is spent, {aside:.6f} set aside for calls "
             f"whose cost is not known, and the next call to {self._model} can cost {most / ledger.NANO:.6f}; "
             "every answer so far is kept: raise the budget and run again"
-        )
-
-    def _changed(self, response: Response) -> str | None:
-        """Return what to say if the model is not the one that answered before; None if it is, or nobody looks."""
-        mode = self._endpoint.identity
-        reported, fingerprint = self._endpoint.backend.identity(response)
-        models = {model for model, _ in self._known if model}
-        prints = {print_ for model, print_ in self._known if print_ and model == reported}
-        if mode == "off" or not reported:
-            return None
-        if models and reported not in models:
-            was, is_ = ", ".join(sorted(models)), reported
-        elif mode == "fingerprint" and prints and fingerprint and fingerprint not in prints:
-            was, is_ = f"{reported} ({', '.join(sorted(prints))})", f"{reported} ({fingerprint})"
-        else:
-            return None
-        return (
-            f"endpoint {self._endpoint.name}: {self._model} is not the model that answered before: it was {was}, "
-            f"now it says {is_}; set another `revision` for it in params.yaml to ask everything anew, or "
-            f"endpoints.{self._endpoint.name}.identity to off to mix the two"
         )

@@ -29,10 +29,16 @@ def type_names(room: Room, start: str) -> dict[str, str]:
     return {entry["label"]: entry["name"] for entry in read_yaml(room.guideline(0, start))["types"]}
 
 
-def write_evidence(folder: Path, analysis: Analysis, documents: Sequence[Document], names: Mapping[str, str]) -> None:
+def write_evidence(
+    folder: Path,
+    analysis: Analysis,
+    documents: Sequence[Document],
+    names: Mapping[str, str],
+    others: Mapping[str, str] | None = None,
+) -> None:
     """Write a round's disagreements for the supervisor (disagreements.json, checked) and for people (report.md, with
-    the types' `names` by label)."""
+    the types' `names` by label, and what annotators are that are no language models)."""
     disagreements = disagreements_to_json(analysis)
     check(disagreements, "disagreements", str(folder / "disagreements.json"))
     write_json(folder / "disagreements.json", disagreements)
-    write_text(folder / "report.md", render_report(analysis, documents, names))
+    write_text(folder / "report.md", render_report(analysis, documents, names, others))

@@ -12,6 +12,7 @@ from diziner.agreement.settings import AnalysisSettings
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
 from diziner.common.files import schema_of
 from diziner.endpoints import Endpoint
+from diziner.endpoints.batching import Batch
 from diziner.prompting.request import ModelSettings
 from diziner.supervisor.settings import SupervisorSettings
 
@@ -38,6 +39,7 @@ _DEFAULTS: dict[str, tuple[type[Any], ...]] = {
     "supervisor": (SupervisorSettings,),
     "supervisor.model": (ModelSettings,),
     "endpoints.NAME": (Endpoint,),
+    "endpoints.NAME.batch": (Batch,),
 }
 
 
@@ -54,7 +56,7 @@ def rows_of(path: str, schema: Schema, required: bool) -> Iterator[tuple[str, st
     [('a.b', 'integer, at least 1', 'required', 'how many')]
     """
     inside = list(_inside(path, schema))
-    if not inside or schema.get("type") == "array":
+    if not inside or schema.get("type") != "object":
         default = "required" if required else _default(path, schema)
         yield path, _allowed(schema), default, schema.get("description", "")
     for child, child_schema, child_required in inside:
@@ -90,7 +92,7 @@ def _default(path: str, schema: Schema) -> str:
         for field in fields(settings):
             if field.name == key:
                 value = field.default if field.default_factory is MISSING else field.default_factory()
-                return f"`{json.dumps(value)}`"
+                return "" if value is MISSING else f"`{json.dumps(value)}`"
     return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
 
 

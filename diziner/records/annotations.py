@@ -14,6 +14,7 @@ from diziner.common.files import read_jsonl
 from diziner.records.documents import Range
 
 LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
+ABSENT = "absent"  # the failure code of a document that an annotator was not given, or gave nothing for
 OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
 
 

@@ -36,7 +36,9 @@ def round_view(
         "figures": rounded(files.metrics),
         "totals": confusion["totals"],
         "agreement": {
-            key: rounded(agreement[key]) for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents")
+            key: rounded(agreement[key])
+            for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents", "common")
+            if key in agreement
         },
         "confusion": {
             "labels": confusion["labels"],

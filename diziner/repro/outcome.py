@@ -20,12 +20,16 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did."""
+    """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did.
+
+    `waiting` are those that wait for answers from a batch: no failures, others go on.
+    """
 
     unchanged: int = 0
     cached: int = 0
     ran: int = 0
     stopped: int = 0
     failures: list[Failure] = field(default_factory=list)
+    waiting: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     signal: int | None = None

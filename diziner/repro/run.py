@@ -21,7 +21,7 @@ from diziner.repro.job import Job
 from diziner.repro.lockfiles import LockFiles
 from diziner.repro.outcome import Failure, Outcome
 from diziner.repro.plan import Ready, Step
-from diziner.repro.view import View, notes
+from diziner.repro.view import View, notes, waits_for
 from diziner.repro.workers import Workers, stage_script
 
 LOGS = Path(".dvc") / "tmp" / "diziner"
@@ -34,6 +34,7 @@ TURNS_VARIABLE = "DIZINER_TURNS"
 _FINISH_S = 2.0
 _INTERRUPT_S = 4.0
 _TICK_S = 0.25
+_PROVIDER = 3  # the exit code of a stage whose answers did not come
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -146,7 +147,11 @@ class _Run:
     def _end(self, step: Step, code: int) -> None:
         seconds = time.monotonic() - self._running.pop(step.name)
         if code:
-            if self._stopped_at is None:
+            if code == _PROVIDER and (words := waits_for(self._log(step))):
+                self.outcome.waiting.append(Failure(step, code, words, self._log(step)))
+                self._ready.failed(step.name)
+                self._view.ended(step, "waiting", None)
+            elif self._stopped_at is None:
                 why = f"ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
                 self._fail(Failure(step, code, why, self._log(step)))
             else:

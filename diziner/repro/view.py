@@ -13,6 +13,7 @@ from diziner.repro.outcome import Outcome
 from diziner.repro.plan import Step, seconds_left
 
 LAST_LINES = 20
+WAITING = "error: waiting: "  # how the last line of a stage begins that waits for a batch (diziner.llm.waiting)
 
 
 class View:
@@ -35,7 +36,7 @@ class View:
         self.say(f"started   {step.label}")
 
     def ended(self, step: Step, how: str, seconds: float | None) -> None:
-        """Note a stage's end: unchanged, cached, finished, stopped or skipped."""
+        """Note a stage's end: unchanged, cached, finished, stopped, waiting or skipped."""
         self._left.pop(step.name, None)
         if how == "finished" and seconds is not None:
             self._seen[step.kind].append(seconds)
@@ -77,12 +78,13 @@ class View:
 
 def summary(outcome: Outcome, left: int, seconds: float) -> str:
     """Return a run in one line."""
-    ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped
+    ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped + len(outcome.waiting)
     total = ended + len(outcome.failures) + len(outcome.skipped) + left
     if outcome.unchanged == total:
         return f"up to date: {_stages(total)} unchanged"
     parts = [(outcome.ran, "ran"), (outcome.cached, "from the run-cache"), (outcome.unchanged, "unchanged")]
     parts += [(len(outcome.failures), "failed"), (outcome.stopped, "stopped")]
+    parts += [(len(outcome.waiting), "waiting for batches")]
     parts += [(len(outcome.skipped), "skipped"), (left, "not begun")]
     return f"{_stages(total)} in {seconds:.1f} s: {', '.join(f'{n} {word}' for n, word in parts if n)}"
 
@@ -101,6 +103,12 @@ def last_lines(log: Path | None, count: int) -> list[str]:
 def notes(log: Path) -> list[str]:
     """Return the lines of a stage's output that are for people: those that begin with "note: "."""
     return [line.removeprefix("note: ") for line in last_lines(log, 1000) if line.startswith("note: ")]
+
+
+def waits_for(log: Path) -> str:
+    """Return what a stage says that waits for a batch; nothing of one that does not."""
+    last = "".join(last_lines(log, 1))
+    return last.removeprefix(WAITING) if last.startswith(WAITING) else ""
 
 
 def duration(seconds: float) -> str:

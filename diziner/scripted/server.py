@@ -11,19 +11,24 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from diziner.common.errors import UserError
+from diziner.scripted.batches import HABITS, LARGEST_FILE, BatchHabits, Shelf
+from diziner.scripted.dialects import Dialect, dialect_of, spoken
 from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.habits import Served
 from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
 from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, models
 
 _COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions"})
 _MODELS = frozenset({"/v1/models", "/models"})
 _LARGEST_BODY = 16 * 2**20
+_UPLOADS = frozenset({"/v1/files", "/files"})
 # A close with this option sends a reset instead of an orderly end.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -32,7 +37,8 @@ class ScriptedServer:
     """A server for the time of a `with` block.
 
     Each connection has its thread, so that `latency_s` (added to each answer) and hanging requests hold up
-    nobody else. `port` 0 takes a free one. `requests` counts chat requests received, failed ones included.
+    nobody else. `port` 0 takes a free one. `requests` counts chat requests received, failed ones included; lines of
+    batches are counted by `shelf`.
     """
 
     def __init__(
@@ -42,12 +48,16 @@ class ScriptedServer:
         seed: int = 0,
         knowledge: Knowledge | None = None,
         port: int = 0,
+        served: Served | None = None,
+        batches: BatchHabits | None = None,
     ) -> None:
+        self.served = served or Served()
         self.faults = faults or Faults()
         self.latency_s = latency_s
         self.seed = seed
         self.knowledge = knowledge
         self.requests = 0
+        self.shelf = Shelf(self._reply_to_line, batches or BatchHabits(), seed)
         self._attempts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -62,7 +72,7 @@ class ScriptedServer:
         """API base for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -74,20 +84,39 @@ class ScriptedServer:
         self._http.server_close()
         self._thread.join()
 
+    def speak(self, dialect: Dialect, path: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
+        """Return the reply to a request in a provider's dialect; None where nothing is at that address."""
+
+        def complete(plain: dict[str, Any], key: str) -> Reply:
+            return self.reply_to(json.dumps(plain).encode(), key)
+
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        return spoken(dialect, path, headers, value, complete)
+
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
         try:
             value = json.loads(body)
         except ValueError:
             value = None
-        digest = fingerprint_of(value) if isinstance(value, dict) else ""
         with self._lock:
             self.requests += 1
-            attempt = self._attempts[digest]
-            self._attempts[digest] += 1
-        reply = complete(value, key, attempt, self.faults, self.seed, self.knowledge)
+        reply = complete(value, key, self._attempt(value), self.faults, self.seed, self.knowledge, self.served)
         self._stopping.wait(self.latency_s + reply.delay_s)
         return reply
+
+    def _reply_to_line(self, body: Mapping[str, Any]) -> Reply:
+        return complete(body, "", self._attempt(body), self.faults, self.seed, self.knowledge, self.served)
+
+    def _attempt(self, value: object) -> int:
+        """Return how often a body came before."""
+        digest = fingerprint_of(value) if isinstance(value, dict) else ""
+        with self._lock:
+            self._attempts[digest] += 1
+            return self._attempts[digest] - 1
 
 
 class _Server(ThreadingHTTPServer):
@@ -139,35 +168,69 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(error(411, "Content-Length is missing, wrong or too large.", None))
         elif self.path in _COMPLETIONS:
-            scheme, _, key = self.headers.get("Authorization", "").partition(" ")
-            self._send(self.server.scripted.reply_to(body, key.strip() if scheme.lower() == "bearer" else ""))
+            self._send(self.server.scripted.reply_to(body, self._key()))
         else:
-            self._send(error(404, f"No such address: POST {self.path}", None))
+            reply = self._spoken(body)
+            if reply is None:
+                self._send_from_shelf("POST", body)
+            else:
+                self._send(reply)
+
+    def _spoken(self, body: bytes) -> Reply | None:
+        """Return the reply to a request whose address begins with a dialect's name; None for any other."""
+        _, name, path = (*self.path.split("/", 2), "")[:3]
+        dialect = dialect_of(name)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return self.server.scripted.speak(dialect, f"/{path}", headers, body) if dialect else None
 
     def do_GET(self) -> None:
-        self._send(models() if self.path in _MODELS else error(404, f"No such address: GET {self.path}", None))
+        if self.path in _MODELS:
+            self._send(models())
+        else:
+            self._send_from_shelf("GET", b"")
+
+    def _send_from_shelf(self, method: str, body: bytes) -> None:
+        """Send what files and batches have to say; that there is no such address, where that is nothing."""
+        if self._key() == self.server.scripted.faults.bad_key:
+            self._send(error(401, "Incorrect API key provided.", "invalid_api_key"))
+            return
+        address = urlsplit(self.path)
+        kind, query = self.headers.get("Content-Type", ""), dict(parse_qsl(address.query))
+        reply = self.server.scripted.shelf.reply(method, address.path, query, kind, body)
+        if isinstance(reply, bytes):
+            self._send_data(200, {"Content-Type": "application/octet-stream"}, reply)
+        else:
+            self._send(reply or error(404, f"No such address: {method} {self.path}", None))
+
+    def _key(self) -> str:
+        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+        return key.strip() if scheme.lower() == "bearer" else ""
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: requests are counted."""
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > _LARGEST_BODY:
+        largest = LARGEST_FILE if self.path in _UPLOADS else _LARGEST_BODY
+        if not (length.isascii() and length.isdigit()) or int(length) > largest:
             return None
         return self.rfile.read(int(length))
 
     def _send(self, reply: Reply) -> None:
         data = json.dumps(reply.body, separators=(",", ":")).encode()
-        self.send_response(reply.status)
-        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+        self._send_data(reply.status, {"Content-Type": "application/json", **reply.headers}, data, reply.cut)
+
+    def _send_data(self, status: int, headers: Mapping[str, str], data: bytes, cut: bool = False) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(data[: len(data) // 2] if reply.cut else data)
+        self.wfile.write(data[: len(data) // 2] if cut else data)
         self.wfile.flush()
-        if reply.cut:
+        if cut:
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             # The files hold the socket open as well: it closes with the last of the three.
@@ -197,14 +260,25 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=RATE",
         help=f"one of {', '.join(KINDS)}; repeatable",
     )
+    parser.add_argument(
+        "--any-model", action="store_true", help="answer to the name of any model, each with errors of its own"
+    )
+    parser.add_argument(
+        "--gone", action="append", default=[], metavar="MODEL", help="a model that is not served (404); repeatable"
+    )
+    parser.add_argument(
+        "--batch", action="append", default=[], metavar="NAME=VALUE", help=f"one of {', '.join(HABITS)}; repeatable"
+    )
 
 
 def serve(chosen: argparse.Namespace) -> None:
     """Serve with the options chosen, until interrupted, and say where."""
     rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
-    faults = Faults(**rates)
+    habits: dict[str, Any] = dict(_habit(text) for text in chosen.batch)
     knowledge = knowledge_from_environment()
-    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port)
+    faults, batches = Faults(**rates), BatchHabits(**habits)
+    served = Served(chosen.any_model, frozenset(chosen.gone))
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port, served, batches)
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"scripted models at {server.base_url}\n")
         sys.stdout.flush()
@@ -219,3 +293,13 @@ def _rate(fault: str) -> tuple[str, float]:
         return name, float(rate)
     except ValueError:
         raise UserError(f"--fault {fault!r}: not NAME=RATE with a rate from 0 to 1") from None
+
+
+def _habit(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    if name not in HABITS:
+        raise UserError(f"--batch {text!r}: no such habit; allowed: {', '.join(HABITS)}")
+    try:
+        return name, int(value) if name in ("polls", "lost") else float(value)
+    except ValueError:
+        raise UserError(f"--batch {text!r}: not NAME=VALUE with a number") from None

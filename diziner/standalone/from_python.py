@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diziner.agreement.analysis import Analysis, analyse
@@ -13,6 +13,7 @@ from diziner.agreement.measures import SET_MEASURES, SetMeasure
 from diziner.agreement.settings import AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.plugins import MEASURES, found
+from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
@@ -63,12 +64,12 @@ class Aligned:
     predictions: tuple[Mapping[str, Sequence[Span]], ...]
 
 
-def read_labels(path: str | Path) -> LabelledFile:
-    """Read a labelled file of any kind that diziner knows; its ending says which.
+def read_labels(path: str | Path, choices: Choices = NO_CHOICES) -> LabelledFile:
+    """Read a labelled file of any form that diziner knows (docs/forms.md); `choices` say what it leaves open.
 
     Errors: UserError as `diziner.standalone.files.read_plain`.
     """
-    return read_plain(Path(path))
+    return read_plain(Path(path), choices)
 
 
 def score(
@@ -219,9 +220,9 @@ def align(files: Sequence[LabelledFile], texts: Texts | None, common: bool) -> A
     )
 
 
-def texts_of(path: Path | None) -> Texts | None:
+def texts_of(path: Path | None, choices: Choices = NO_CHOICES) -> Texts | None:
     """Return a file of tokens, read, with its path; None for none."""
-    return None if path is None else (path, read_texts(path))
+    return None if path is None else (path, read_texts(path, replace(choices, scheme="", spans="", labels=())))
 
 
 def _texts(path: str | Path | None) -> Texts | None:

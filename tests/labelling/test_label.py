@@ -378,7 +378,7 @@ def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_p
     (tmp_path / "bad.parquet").write_text("x")
     (tmp_path / "empty").mkdir()
     assert "no such file or folder" in place.refuses(source=tmp_path / "nowhere")
-    assert "allowed: .jsonl" in place.refuses(source=tmp_path / "in.docx")
+    assert "unknown kind of file; allowed: " in place.refuses(source=tmp_path / "in.docx")
     assert "cannot be read as parquet" in place.refuses(source=tmp_path / "bad.parquet")
     assert "no file to read in it" in place.refuses(source=tmp_path / "empty")
     assert "--workers: only with --engine ray" in place.refuses("--workers", "2")
@@ -394,7 +394,7 @@ def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:
 
     place.label()
     [shard] = shards(place.out)
-    for row, read in zip(rows(place.out), jsonl_rows(shard, {}), strict=True):
+    for row, read in zip(rows(place.out), jsonl_rows(shard), strict=True):
         decoded = Decoder(None).decode(read)  # type: ignore[arg-type]
         assert [[span.start, span.end, span.type] for span in decoded.spans or ()] == row["spans"]
         assert list(decoded.tokens) == row["tokens"]

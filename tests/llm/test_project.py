@@ -266,7 +266,7 @@ def test_a_plan_comes_within_a_tenth_of_what_a_run_on_the_server_spends(
         assert server.requests == 0
         assert not Path(".responses").exists()
         asker = StoreAsker(ResponseStore(Path("store")), settings.endpoints, report=Path("cost.json"))
-        rehearse(Room("conll2003"), settings, asker)  # type: ignore[arg-type]  # one that asks in earnest
+        rehearse(Room("conll2003"), settings, asker)  # one that asks in earnest
         assert server.requests == asker.tally.called
     report = json.loads(Path("cost.json").read_text())
     total = report["total"]

@@ -285,7 +285,7 @@ def test_documents_may_come_as_columns_without_tags(diziner: Run) -> None:
         ("[1]", "p.jsonl:1: a row must be a JSON object, found list"),
         ('{"id": "a"}', "p.jsonl:1: neither tokens nor text"),
         ('{"tokens": ["x"]}', "p.jsonl:1: document '#1' has neither tags nor spans"),
-        ('{"tokens": ["x"], "tags": ["Q-X"]}', "p.jsonl:1: tag 'Q-X' at position 0 is not BIO2"),
+        ('{"tokens": ["x"], "tags": ["Q-X"]}', "p.jsonl:1: tags: tags 'Q-X' are of no known scheme; --scheme names it"),
         ('{"tokens": ["x"], "tags": []}', "p.jsonl:1: 1 tokens but 0 tags"),
         ('{"tokens": ["x"], "spans": [[0, 2, "X"]]}', "p.jsonl:1: span [0, 2) is empty or outside the 1 tokens"),
         ('{"tokens": ["x"], "spans": [], "failure": "late"}', "p.jsonl:1: failure: 'late' is neither null nor a code"),
@@ -318,7 +318,7 @@ def test_bad_annotation_rows_are_refused(diziner: Run) -> None:
     ("words", "message"),
     [
         (["--pred", "nope.jsonl"], "nope.jsonl: no such file"),
-        (["--pred", "g.md"], "g.md: unknown kind of file; allowed: .jsonl"),
+        (["--pred", "g.md"], "g.md: plain text has no labels"),
         (["--pred", "g.parquet"], "g.parquet: not a parquet file: "),
         (
             ["--pred", "g.jsonl", "--protocol", "loose"],

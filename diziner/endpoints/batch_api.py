@@ -1,0 +1,226 @@
+"""Files and batches of a provider, through litellm: send, look, fetch, cancel, find.
+
+A batch is known by a tag of ours in its metadata, under `name`: the one key that all providers give back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from diziner.common.errors import ProviderError, UserError
+from diziner.common.plain import plain_message
+from diziner.endpoints import Endpoint, client
+from diziner.endpoints.refusals import message_in
+
+TAG = "name"
+ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+URL = "/v1/chat/completions"
+_A_PAGE = 100
+_MOST_PAGES = 100
+_A_DAY_S = 86_400
+
+
+class UnsureError(ProviderError):
+    """No reply to a request that may have been carried out all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A batch as its provider sees it: how many requests it has, are answered and have failed; where the answers are.
+
+    `errors` is what the provider says of a batch that it did not take.
+    """
+
+    id: str
+    state: str
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    files: tuple[str, ...] = ()
+    errors: str = ""
+    tag: str = ""
+    created: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
+class BatchApi:
+    """Batches of one endpoint and model.
+
+    Errors of all: UserError for what will not mend itself (key, money, a request that is refused), ProviderError else.
+    """
+
+    def __init__(self, endpoint: Endpoint, model: str) -> None:
+        self._endpoint = endpoint
+        self._model = model
+        self._litellm = client.litellm_module()
+
+    def send(self, tag: str, data: bytes) -> Job:
+        """Upload the lines and have them answered. Errors: UnsureError too, where the batch may have been accepted."""
+        with self._errors():
+            file = self._litellm.create_file(file=(f"{tag}.jsonl", data), purpose="batch", **self._access())
+        # Tried once: a second try might be a second batch. Whether the first was taken is told by its tag.
+        with self._errors(unsure=True):
+            made = self._litellm.create_batch(
+                completion_window=self._window,
+                endpoint=URL,
+                input_file_id=file.id,
+                metadata={TAG: tag},
+                **self._access(retries=0),
+                **self._named_model(),
+            )
+        return _job(made)
+
+    def look(self, name: str) -> Job:
+        """Return a batch as it stands."""
+        with self._errors():
+            return _job(self._litellm.retrieve_batch(name, **self._access(), **self._named_model()))
+
+    def lines(self, job: Job) -> Iterator[Mapping[str, Any]]:
+        """Yield what came back, answers first, in the provider's order."""
+        # What xAI has answered of a batch that was cancelled is under the batch's own name.
+        whole = self._endpoint.provider == "xai" and job.state == "cancelled" and not job.files
+        for file in (job.id,) if whole else job.files:
+            with self._errors():
+                content = self._litellm.file_content(file, **self._access()).content
+            yield from lines_in(content.split(b"\n"))
+
+    def cancel(self, name: str) -> Job:
+        """Have a batch end; what was answered can be fetched."""
+        with self._errors():
+            if self._endpoint.provider == "mistral":
+                self._mistral("POST", f"/{name}/cancel")
+                return self.look(name)
+            return _job(self._litellm.cancel_batch(name, **self._access()))
+
+    def find(self, tag: str, since: float) -> Job | None:
+        """Return the batch with a tag, of those made since then; None if there is none.
+
+        `since` is our clock's; a day is allowed for the provider's, and for one that tells days only.
+        """
+        for job in self._jobs():
+            if job.tag == tag:
+                return job
+            if 0 < job.created < since - _A_DAY_S:  # the newest come first
+                return None
+        return None
+
+    def _jobs(self) -> Iterator[Job]:
+        if self._endpoint.provider == "mistral":  # litellm lists no batches there
+            for page in range(_MOST_PAGES):
+                rows = self._mistral("GET", f"?page={page}&page_size={_A_PAGE}&order_by=-created").get("data") or []
+                for row in rows:
+                    tag = (row.get("metadata") or {}).get(TAG, "")
+                    yield Job(row["id"], row["status"], tag=tag, created=row.get("created_at") or 0)
+                if len(rows) < _A_PAGE:
+                    break
+            return
+        after = None
+        for _ in range(_MOST_PAGES):
+            with self._errors():
+                page = self._litellm.list_batches(after=after, limit=_A_PAGE, **self._access())
+            yield from map(_job, page.data)
+            if not page.data or not page.has_more:
+                return
+            after = getattr(page, "next_page_token", None) or page.data[-1].id
+
+    def _mistral(self, method: str, path: str) -> Any:
+        import httpx
+        from litellm.llms.mistral.common_utils import get_mistral_api_base, get_mistral_auth_headers
+
+        headers = get_mistral_auth_headers({}, self._endpoint.key() or "none")
+        url = f"{get_mistral_api_base(self._endpoint.api_base)}/v1/batch/jobs{path}"
+        with self._errors():
+            response = httpx.request(method, url, headers=headers, timeout=self._endpoint.timeout_s)
+            response.raise_for_status()
+            return response.json()
+
+    @property
+    def _window(self) -> str:
+        return self._endpoint.batch.window if self._endpoint.batch else "24h"
+
+    def _access(self, retries: int = 2) -> dict[str, Any]:
+        return {
+            "custom_llm_provider": self._endpoint.provider,
+            "api_base": self._endpoint.api_base,
+            "api_key": self._endpoint.key() or "none",
+            "timeout": self._endpoint.timeout_s,
+            "max_retries": retries,
+        }
+
+    def _named_model(self) -> dict[str, Any]:
+        """Return the model where the batch has it, not each line; litellm reads it from nothing else."""
+        return {"model": f"mistral/{self._model}"} if self._endpoint.provider == "mistral" else {}
+
+    @contextlib.contextmanager
+    def _errors(self, unsure: bool = False) -> Iterator[None]:
+        """Raise what went wrong as an error of ours; `unsure`: without a reply, the request may have been heeded."""
+        import httpx
+        from litellm.llms.base_llm.chat.transformation import BaseLLMException
+        from openai import APIError
+        from pydantic import ValidationError
+
+        where = f"endpoint {self._endpoint.name}, batches of {self._model}"
+        try:
+            yield
+        except (APIError, BaseLLMException, httpx.HTTPError) as error:
+            response = getattr(error, "response", None)
+            status = getattr(error, "status_code", None) or getattr(response, "status_code", None) or 0
+            said = plain_message(_said(error, response))
+            if key := self._endpoint.key():
+                said = said.replace(key, "(key)")
+            if status in (401, 403):
+                raise UserError(f"{where}: check the key in {self._endpoint.key_env} ({said})") from None
+            if 400 <= status < 500 and status not in (408, 409, 425, 429):
+                raise UserError(f"{where}: it is refused ({said})") from None
+            kind = UnsureError if unsure and not 400 <= status < 500 else ProviderError
+            raise kind(f"{where}: no answer ({said}); run the same command again") from None
+        except (ValidationError, ValueError) as error:
+            kind = UnsureError if unsure else ProviderError
+            first = str(error).splitlines()[0]
+            raise kind(f"{where}: the reply is none that litellm reads ({plain_message(first)})") from None
+
+
+def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Yield the JSON object of each line that is not empty; an empty object for a line that holds none."""
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = {}
+        yield value if isinstance(value, dict) else {}
+
+
+def _said(error: Exception, response: Any) -> str:
+    text = getattr(response, "text", "") if response is not None else ""
+    try:
+        return message_in(0, text) if text else str(error)
+    except TypeError:  # a stand-in of litellm's for a response
+        return str(error)
+
+
+def _job(batch: Any) -> Job:
+    counts = batch.request_counts
+    errors = batch.errors.data or [] if batch.errors else []
+    said = "; ".join(filter(None, (f"{e.code or ''} {e.message or ''}".strip() for e in errors)))
+    files = tuple(name for name in (batch.output_file_id, batch.error_file_id) if name)
+    return Job(
+        batch.id,
+        batch.status,
+        counts.total if counts else 0,
+        counts.completed if counts else 0,
+        counts.failed if counts else 0,
+        files,
+        plain_message(said),
+        (batch.metadata or {}).get(TAG, ""),
+        batch.created_at or 0,
+    )

@@ -1,0 +1,89 @@
+"""Gathering of requests that could be asked now: those of all stages, in all rooms, whose inputs are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.common.errors import ProviderError, UserError
+from diziner.layout import Room, store_path
+from diziner.llm.ask import StoreAsker
+from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Outcome, Request
+from diziner.records.annotations import Annotation, Failure
+from diziner.rehearsal.rehearse import rehearse
+from diziner.settings import Settings
+
+# Says of a request's endpoint and the label of its work whether it is wanted.
+Wanted = Callable[[str, str], bool]
+_SUPERVISION = ("supervisor: ", " alone, ")
+_TO_COME = Failure("unavailable", "not asked yet")
+
+
+class _NotReadyError(Exception):
+    """What comes next follows from an answer that is not there."""
+
+
+@dataclass
+class Gatherer(StoreAsker):
+    """An asker that calls nobody: what has no answer is noted down, and fails.
+
+    `missing` are requests by key with the label of their work; those of `wanted` endpoints and labels only. `lacks`
+    says whether any answer was missing, wanted or not.
+    """
+
+    wanted: Wanted = lambda endpoint, label: True
+    missing: dict[str, tuple[str, Request]] = field(default_factory=dict)
+    lacks: bool = False
+
+    def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
+        """Answer from the store and the tape as `StoreAsker.ask`; what is not there fails as an outage does."""
+        keys = [request.key for request in requests]
+        found = self._found(keys)
+        for key, request in zip(keys, requests, strict=True):
+            if key not in found:
+                self.lacks = True
+                if self.wanted(request.settings.endpoint, label):
+                    self.missing.setdefault(key, (label, request))
+        if len(found) < len(set(keys)) and any(words in label for words in _SUPERVISION):
+            raise _NotReadyError  # a refinement goes from one answer to the next
+        return [found.get(key, _TO_COME) for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Requests without an answer that could be asked now, each with the label of its work, in the stages' order; and
+    what keeps rooms from more, by room."""
+
+    missing: list[tuple[str, Request]]
+    held_up: dict[str, str]
+
+
+def gather(rooms: Sequence[Room], settings: Settings, wanted: Wanted) -> Gathered:
+    """Go through the rooms as far as answers are there, and gather what is missing then.
+
+    A request that several rooms or rounds have in common is gathered once.
+    """
+    store = ResponseStore(store_path())
+    patient = replace(settings.answers, max_failed_share=1.0)
+    missing: dict[str, tuple[str, Request]] = {}
+    held_up: dict[str, str] = {}
+    for room in rooms:
+        asker = Gatherer(store, settings.endpoints, settings.weights, room.tape, wanted=wanted)
+
+        def proceed(made: Mapping[str, Sequence[Annotation]], asker: Gatherer = asker, room: Room = room) -> bool:
+            if not asker.lacks:
+                for name, annotations in made.items():
+                    refuse_too_many_failures(annotations, settings.answers, f"{room.name}, {name}")
+            return not asker.lacks
+
+        try:
+            rehearse(room, settings, asker, patient, proceed)
+        except _NotReadyError:
+            pass
+        except (UserError, ProviderError) as error:
+            held_up[room.name] = str(error).splitlines()[0]
+        for key, work in asker.missing.items():
+            missing.setdefault(key, work)
+    return Gathered(list(missing.values()), held_up)
