@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--annotator", metavar="NAME", help="one of the settings' annotators")
-    voters = "have several vote: coalition (those of the guideline's round, by weight) or names, such as a,b,c"
+    voters = "have several vote: coalition or pool of the guideline's round, by weight, or names, such as a,b,c"
     who.add_argument("--annotators", metavar="NAMES", help=voters)
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
     add("--review-below", type=_share, metavar="SHARE", help=review)

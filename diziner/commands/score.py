@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.forms.options import add_form_options, chosen
+from diziner.scoring.calibration import Sureness, calibration
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.scoring.strict import SCORED
 from diziner.standalone.common_tokens import Texts, widened_of
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import align, texts_of
 from diziner.standalone.scores import chosen_protocols, difference_to_json, json_text, protocol_scores, scores_to_json
+from diziner.standalone.shares import read_sureness
 
 IN_PROJECT = False
 
@@ -42,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"all, or some of {', '.join(PROTOCOLS)}; or a plug-in's; strict",
     )
     add("--common", action="store_true", help="score only documents that every file has; else all must have the same")
+    add("--calibration", action="store_true", help="of a vote: F1 by how sure it is, to choose --review-below by")
     add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")
     add_form_options(parser)
@@ -64,7 +67,8 @@ def run(options: argparse.Namespace) -> None:
     choices = chosen(options)
     files = [read_plain(path, choices) for path in (options.gold, *options.pred)]
     texts = texts_of(options.documents, choices)
-    sys.stdout.write(json_text(scored(files, texts, names, options.common, options.samples, options.seed)))
+    sure = [read_sureness(path) for path in options.pred] if options.calibration else []
+    sys.stdout.write(json_text(scored(files, texts, names, options.common, options.samples, options.seed, sure)))
 
 
 def scored(
@@ -74,10 +78,12 @@ def scored(
     common: bool,
     samples: int,
     seed: int,
+    sure: Sequence[Mapping[str, Sureness]] = (),
 ) -> dict[str, Any]:
     """Return all that is printed: scores of one or two predictions (`files` after the first, which is gold).
 
-    A failed document counts as nothing found. Errors: as `run`.
+    `sure` says how sure each prediction is, where it is to be held against that. A failed document counts as nothing
+    found. Errors: as `run`.
     """
     aligned = align(files, texts, common)
     gold, *predictions = aligned.files
@@ -109,6 +115,8 @@ def scored(
             for file, own in zip(predictions, found, strict=True)
         ],
     }
+    for own, spans, votes in zip(result["predictions"], aligned.predictions, sure, strict=False):
+        own["calibration"] = calibration(aligned.gold, spans, votes, samples, seed)
     if len(found) == 2:
         first, second = found
         result["difference"] = {name: difference_to_json(first[name], second[name], samples, seed) for name in names}

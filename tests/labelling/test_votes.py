@@ -137,6 +137,8 @@ def test_the_coalition_is_that_of_the_guidelines_round(place: Voting) -> None:
     for row in rows(place.out):
         assert sorted(row["votes"]) == [first, second]
         check_by_hand(row, {first: 0.5, second: 0.3})
+    _, ballot = annotators_of(None, "pool", guideline, settings)
+    assert ballot and ballot.weights == agreement["weights"]
     write_json(path, {**agreement, "coalition": [first]})
     with pytest.raises(UserError, match=f"coalition: {first} alone is no vote"):
         annotators_of(None, "coalition", guideline, settings)
