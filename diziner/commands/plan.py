@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.tables import text_table
 from diziner.layout import room_named, rooms, store_path
 from diziner.llm import ledger
@@ -18,14 +19,22 @@ from diziner.settings import Settings, load_settings
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
+    parser.add_argument("--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded")
     parser.epilog = "example: diziner plan conll2003"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a line for each benchmark, round and annotator or phase that would call a model, and the total."""
+    """Print a line for each benchmark, round and annotator or phase that would call a model, the total, and which
+    benchmarks are left out since their documents cannot be loaded.
+
+    Documents are prepared first, where they are not as the settings say.
+    Errors: UserError for benchmarks that are named, or any with --strict, if their documents cannot be loaded.
+    """
     settings = load_settings()
-    planned = plan([room.name for room in map(room_named, options.benchmarks)] or [p.name for p in rooms()], settings)
-    sys.stdout.write(render(planned, settings))
+    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+    reasons = prepare(names, settings, options.strict or bool(options.benchmarks))
+    planned = plan([name for name in names if name not in reasons], settings)
+    sys.stdout.write(render(planned, settings) + left_out_lines(reasons))
 
 
 def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:

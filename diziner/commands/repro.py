@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from diziner.commands.documents import leaving, write_room_sources
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.layout import DATA
+from diziner.layout import DATA, room_names, rooms
 from diziner.llm.access import AGAIN
+from diziner.settings import load_settings
 
 if TYPE_CHECKING:
     from diziner.repro.view import View
@@ -31,6 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="run every stage, changed or not")
     parser.add_argument(
         "--again", action="store_true", help="ask once more for answers that were refused or cannot be read"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded, as with named targets"
     )
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
@@ -75,8 +80,13 @@ def address(target: str) -> str:
 def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro.run import reproduce
 
+    without = None
+    if room_names():  # else a pipeline without benchmarks, which needs no settings of ours
+        settings = load_settings()
+        write_room_sources(settings)
+        without = None if targets or options.strict else leaving(settings, options.force)
     view = _view(sys.stdout)
-    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view)
+    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view, without)
     if outcome.signal:
         sys.stderr.write(
             "interrupted: finished stages and every answer received are kept; run the same command again\n"
@@ -87,6 +97,10 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
         output = f"; its output: {os.path.relpath(first.log)}" if first.log else ""
         kind = {2: UserError, 3: ProviderError}.get(first.code, DizinerError)
         raise kind(f"{first.step.label}: {first.message}{output}")
+    if outcome.left_out and len(outcome.left_out) == len(rooms()):
+        raise UserError(
+            "no benchmark's documents could be loaded; the lines above say what each lacks, and `diziner plan` too"
+        )
 
 
 def _view(stream: TextIO) -> View:

@@ -20,7 +20,8 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did."""
+    """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did; `left_out` says by
+    group why it could not be part of the run."""
 
     unchanged: int = 0
     cached: int = 0
@@ -28,4 +29,5 @@ class Outcome:
     stopped: int = 0
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     signal: int | None = None

@@ -102,7 +102,7 @@ class Branch:
         return str(error.value)
 
 
-def each(cards: list[Card]) -> Any:
+def each(cards: list[Card]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("card", cards, ids=lambda card: card.name)
 
 
