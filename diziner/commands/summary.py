@@ -11,7 +11,7 @@ from typing import Any
 
 from diziner.common.files import read_json
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room
+from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room, rooms
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> None:
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
     sys.stdout.write(table(summary, width))
+    sys.stdout.write("".join(_left_out(room) for room in rooms() if room.name not in names))
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
         if options.correlation:
@@ -74,6 +75,10 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
+
+
+def _left_out(room: Room) -> str:
+    return f"not in the table: {room.name}, which the run left out; `diziner plan {room.name}` says what it lacks\n"
 
 
 def _joined(summary: dict[str, Any], names: list[str], published: dict[str, Any] | None) -> dict[str, Any]:

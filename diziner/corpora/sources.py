@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import violation, write_jsonl
+from diziner.corpora.at_hand import missing_files, no_source
 from diziner.corpora.card import CARD_FILE, SPLITS, Card, Layout, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, expected_counts
@@ -108,13 +109,11 @@ _ORIGINAL = {
 @source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE, "original": _ORIGINAL}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
-    how = origin.entry.how
-    if origin.local_dir is None:
-        raise UserError(f"{origin.benchmark}: source 'local' needs the folder of your files; {how}")
-    path = origin.local_dir / origin.benchmark / origin.entry.options[split]
-    if not path.exists():
-        raise UserError(f"{path}: no such file; {how}")
-    yield file_table(path, split, origin.entry.layout)
+    if reason := missing_files(origin.benchmark, origin.entry, origin.local_dir, [split]):
+        raise UserError(reason)
+    if origin.local_dir is not None:
+        path = origin.local_dir / origin.benchmark / origin.entry.options[split]
+        yield file_table(path, split, origin.entry.layout)
 
 
 _HUB_OPTIONS = {
@@ -201,9 +200,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
 
 def _entry(card: Card, source: str) -> SourceEntry:
     if source not in card.sources:
-        local = card.sources.get("local")
-        how = f"; {local.how}" if local and source == "hub" else ""
-        raise UserError(f"{card.name}: no source {source!r}; the card has: {', '.join(card.sources)}{how}")
+        raise UserError(no_source(card, source))
     return card.sources[source]
 
 
