@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diziner.annotator.annotate import annotate
+from diziner.annotator.annotate import annotate_if_there
 from diziner.common.errors import run_main
 from diziner.common.files import write_jsonl
 from diziner.guideline.file import load_guideline
@@ -29,7 +29,7 @@ def main() -> None:
     for sample in range(settings.selection.samples):
         asked = sampling(annotator, sample, settings.selection.temperature)
         label = f"{room.name} round {number}, {annotator.name}, sample {sample}"
-        made = annotate(documents, guideline, asked, asker, label, settings.answers)
+        made = annotate_if_there(documents, guideline, asked, asker, label, settings.answers)
         write_jsonl(room.sample(number, annotator.name, sample), map(annotation_to_json, made.annotations))
         usage += made.usage
     write_usage(room.sample_usage(number, annotator.name), usage)

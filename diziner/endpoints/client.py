@@ -19,11 +19,11 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
-from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, refusal_in
+from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, model_is_gone, refusal_in
 from diziner.endpoints.replies import response_in
 from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
 
@@ -84,6 +84,11 @@ def check_extra(settings: ModelSettings) -> None:
     taken = sorted(_RESERVED & settings.extra.keys())
     if taken:
         raise UserError(f"params.yaml: extra of {settings.model}: {', '.join(taken)} cannot be set there")
+
+
+def sends_seed(settings: ModelSettings, endpoint: Endpoint) -> bool:
+    """Return whether a request takes the seed along: litellm says whether the provider knows such a field."""
+    return "seed" in _arguments(Request("", settings, ()), endpoint, None)
 
 
 def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
@@ -190,6 +195,8 @@ def _typed(
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
     if body and (refusal := refusal_in(status, body)):
         return replace(refusal, detail=_without(key, refusal.detail))
+    if model_is_gone(status, body):
+        raise ModelGoneError(f"{where}: it is not there ({said}); name another model in params.yaml")
     if status in {401, 403}:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
         if status == 401 or concerns_all(status, body):

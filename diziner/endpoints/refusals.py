@@ -78,6 +78,23 @@ _ACCESS = re.compile(
     r"|no access|\bforbidden\b",
     re.IGNORECASE,
 )
+# A model that is not there. With these words about it, it is there: for another account, or for other requests.
+_GONE_STATUS = frozenset({400, 404, 410})
+_GONE_NAMES = frozenset(
+    {"modelnotfound", "modeldecommissioned", "modeldeprecated", "deploymentnotfound", "modelnotavailable"}
+)
+_GONE_WORDS = re.compile(
+    r"no (?:allowed )?(?:endpoints|providers?) (?:found|available) for \S"
+    r"|(?:not a valid|invalid|unknown|no such|unsupported) model\b|\bmodel:"
+    r"|\b(?:models?|deployment)\b[^.]{0,120}?\b(?:not found|does ?n[o']t exist|does not exist|not exist|decommissioned"
+    r"|no longer (?:available|supported)|is not (?:found|available|supported)|has been (?:deprecated|retired|removed))"
+    r"|no scripted model",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(
+    r"data policy|guardrail restrictions|that support|privacy|tool use|modalit|parameter|api[ _-]?key|response_format",
+    re.IGNORECASE,
+)
 _NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
 _SAID = ("message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description")
 
@@ -117,6 +134,22 @@ def concerns_all(status: int, body: str) -> bool:
         or (status == 403 and not words)
         or bool(_ACCOUNT.search(words) or _ACCESS.search(words))
     )
+
+
+def model_is_gone(status: int, body: str) -> bool:
+    """Return whether an error says that the server has no such model (any more).
+
+    A wrong address is not meant, nor hosts that one's own account or request rules out.
+
+    >>> model_is_gone(404, '{"error": {"message": "No endpoints found for a/b.", "code": 404}}')
+    True
+    >>> model_is_gone(404, '{"detail": "Not Found"}')
+    False
+    """
+    names, words = _told(body)
+    if status not in _GONE_STATUS or _OTHERWISE.search(words):
+        return False
+    return bool(names & _GONE_NAMES or _GONE_WORDS.search(words))
 
 
 def message_in(status: int, body: str) -> str:

@@ -14,12 +14,21 @@ AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was re
 
 def asker_for(settings: Settings, room: Room) -> StoreAsker:
     """Return the way to models for one benchmark."""
+    store = ResponseStore(store_path())
     return StoreAsker(
-        ResponseStore(store_path()),
+        store,
         settings.endpoints,
         settings.weights,
         room.tape,
         budget_usd=settings.budget_usd,
         report=cost_report(),
         again=bool(os.environ.get(AGAIN)),
+        before=lambda: _before_calls(settings, store),
     )
+
+
+def _before_calls(settings: Settings, store: ResponseStore) -> None:
+    # Only where a model is asked: what is served from the store does without the machinery of calls.
+    from diziner.llm.roll_call import roll_call
+
+    roll_call(settings, store)

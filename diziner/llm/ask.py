@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.files import write_json
 from diziner.endpoints import Endpoint, Send
 from diziner.llm.progress import Advance, Progress
@@ -47,8 +48,8 @@ class StoreAsker:
     to have them all, and an error about a model that cannot be asked says what differs from the recording.
     `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
     the store may cost together. `report` is a file for what they cost, written after calls. With `again`, what was
-    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `progress` shows how far
-    it is.
+    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `before` is called once,
+    before the first call that may cost something. `progress` shows how far it is.
     """
 
     store: ResponseStore
@@ -60,6 +61,7 @@ class StoreAsker:
     budget_usd: float | None = None
     report: Path | None = None
     again: bool = False
+    before: Callable[[], None] | None = None
     progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
     _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
@@ -137,6 +139,9 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
+        if self.before is not None and not endpoint.is_free:
+            before, self.before = self.before, None
+            before()
         budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found, self.tally.pay)
         if endpoint.name not in self._lanes:
             self._lanes[endpoint.name] = Lane(endpoint)
@@ -155,7 +160,25 @@ class StoreAsker:
         )
         first.answered = first.answered or bool(found)
         send = self._connection(endpoint, requests[0])
-        run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
+        try:
+            run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
+        except ModelGoneError as error:
+            if first.answered or self._has_answered(requests[0]):
+                # Rounds with it and rounds without it are not to be mixed unasked.
+                raise UserError(
+                    f"{error}; it has answered before: to go on without it, take it out of annotator_pool; what others "
+                    "answered is kept"
+                ) from None
+            raise
+
+    def _has_answered(self, request: Request) -> bool:
+        """Return whether the store or the tape has an answer of the request's model."""
+        wanted = request.canonical()
+        tape = read_tape(self.tape) if self.tape is not None and self.tape.exists() else []
+        return any(
+            isinstance(reply, Response) and all(row[name] == wanted[name] for name in ("address", "model", "revision"))
+            for _, row, reply in chain(tape, self.store.rows())
+        )
 
     def _connection(self, endpoint: Endpoint, request: Request) -> Send:
         model = request.settings
