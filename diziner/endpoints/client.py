@@ -23,6 +23,7 @@ from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
+from diziner.endpoints.prompt_cache import messages_to_send
 from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, model_is_gone, refusal_in
 from diziner.endpoints.replies import response_in
 from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
@@ -99,7 +100,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     known = _supported(settings.model, provider)
     arguments: dict[str, Any] = {
         "model": f"{provider}/{settings.model}",
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "messages": messages_to_send(request, provider),
         **{k: v for k, v in decoding.items() if k in known or v != _NEUTRAL.get(k)},
         "max_tokens": settings.max_tokens,
         "timeout": endpoint.timeout_s,

@@ -13,10 +13,12 @@ from typing import Any
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.files import write_json
 from diziner.endpoints import Endpoint, Send
+from diziner.endpoints.prompt_cache import is_kept_on_demand
 from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prompting.request import REPAIR, Outcome, Reply, Request, Response
+from diziner.prices import Price
+from diziner.prompting.request import REPAIR, ModelSettings, Outcome, Reply, Request, Response
 
 
 @contextmanager
@@ -161,7 +163,8 @@ class StoreAsker:
         first.answered = first.answered or bool(found)
         send = self._connection(endpoint, requests[0])
         try:
-            run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
+            ahead = bool(requests[0].opening) and _keeps_beginnings(endpoint, model, budget.price)
+            run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first, ahead))
         except ModelGoneError as error:
             if first.answered or self._has_answered(requests[0]):
                 # Rounds with it and rounds without it are not to be mixed unasked.
@@ -211,3 +214,9 @@ class StoreAsker:
 
             [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
             write_json(self.report, report)
+
+
+def _keeps_beginnings(endpoint: Endpoint, model: ModelSettings, price: Price | None) -> bool:
+    """Return whether a provider is known to keep what prompts begin with, and to ask less for it then."""
+    is_cheaper = price is not None and price.cached is not None and price.cached < price.input
+    return is_cheaper or is_kept_on_demand(endpoint.provider, model.model)
