@@ -27,7 +27,7 @@ def main() -> None:
     documents = read_documents(room.pilot(number))
     guideline = load_guideline(room.guideline(number, settings.start))
     label = f"{room.name} round {number}, {annotator.name}"
-    asker = asker_for(settings, room)
+    asker = asker_for(settings, room, number)
     annotations, usage = annotate_if_there(documents, guideline, annotator, asker, label, settings.answers)
     if out := left_out(annotations):
         sys.stdout.write(f"note: {label} is left out {out}\n")

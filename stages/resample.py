@@ -24,7 +24,7 @@ def main() -> None:
     number = settings.round(arguments.round)
     documents = read_documents(room.pilot(number))
     guideline = load_guideline(room.guideline(number, settings.start))
-    asker = asker_for(settings, room)
+    asker = asker_for(settings, room, number)
     usage: list[Usage] = []
     for sample in range(settings.selection.samples):
         asked = sampling(annotator, sample, settings.selection.temperature)

@@ -51,6 +51,9 @@ def run(options: argparse.Namespace) -> None:
         return
     users = users_of(settings, endpoint.name, options.all)
     sys.stdout.write(_head(endpoint, listed))
+    if not users:
+        sys.stdout.write("the settings ask no model there (--all: annotators outside annotator_pool too)\n")
+        return
     store = ResponseStore(store_path())
     asked = []
     for name, model in users:

@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> None:
     names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
     if options.ask and names:
         room = room_named(names[0])
-        ask_first(room, settings, asker_for(settings, room), options.ask)
+        gone = ask_first(room, settings, asker_for(settings, room), options.ask)
+        sys.stdout.write("".join(f"{line}\n" for line in gone))
     sys.stdout.write(render(plan(names, settings), settings))
 
 

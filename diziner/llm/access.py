@@ -12,8 +12,12 @@ from diziner.settings import Settings
 AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was refused or cannot be read
 
 
-def asker_for(settings: Settings, room: Room) -> StoreAsker:
-    """Return the way to models for one benchmark."""
+def asker_for(settings: Settings, room: Room, begins_round: int | None = None) -> StoreAsker:
+    """Return the way to models for one benchmark.
+
+    `begins_round` is for annotators of a round: before their first call that costs, it is looked up whether the models
+    that the rest of the run needs are there (`diziner.llm.roll_call`).
+    """
     store = ResponseStore(store_path())
     return StoreAsker(
         store,
@@ -23,12 +27,12 @@ def asker_for(settings: Settings, room: Room) -> StoreAsker:
         budget_usd=settings.budget_usd,
         report=cost_report(),
         again=bool(os.environ.get(AGAIN)),
-        before=lambda: _before_calls(settings, store),
+        before=None if begins_round is None else lambda: _before_calls(settings, store, begins_round),
     )
 
 
-def _before_calls(settings: Settings, store: ResponseStore) -> None:
+def _before_calls(settings: Settings, store: ResponseStore, number: int) -> None:
     # Only where a model is asked: what is served from the store does without the machinery of calls.
     from diziner.llm.roll_call import roll_call
 
-    roll_call(settings, store)
+    roll_call(settings, store, any(later > number for later in settings.refinements))

@@ -20,21 +20,21 @@ _FEWEST = 2  # annotators, for disagreement
 _DONE = "roll-call"
 
 
-def roll_call(settings: Settings, store: ResponseStore) -> None:
-    """Refuse a run that cannot come to its end: its supervisor is gone, or all annotators but one.
+def roll_call(settings: Settings, store: ResponseStore, supervised: bool) -> None:
+    """Refuse a run that cannot end: the supervisor of a `supervised` one is gone, or all annotators but one.
 
     A single annotator that is gone is no error: its stages leave it out. In a run of many stages the first one calls
     the roll for all.
     Errors: UserError that names the models and what their endpoints have in place of them; of a key that is missing.
     """
     folder = turns_folder()
-    done = folder / _DONE if folder else None
+    done = folder / f"{_DONE}-{'supervised' if supervised else 'alone'}" if folder else None
     if done and done.exists():
         return
     annotators = {name: settings.annotator(name).model for name in settings.pool}
-    models = [*annotators.values(), *([settings.supervisor.model] if settings.refinements else [])]
+    models = [*annotators.values(), *([settings.supervisor.model] if supervised else [])]
     gone = gone_models(settings, store, models)
-    if settings.refinements and (found := gone.get(_name(settings.supervisor.model))):
+    if supervised and (found := gone.get(_name(settings.supervisor.model))):
         raise UserError(f"supervisor.model: {found}; nothing was asked yet")
     out = [name for name, model in annotators.items() if _name(model) in gone]
     if len(annotators) - len(out) < min(_FEWEST, len(annotators)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -85,8 +86,6 @@ def server() -> Iterator[ScriptedServer]:
 @pytest.fixture
 def project(prepared: Project, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose models are all behind HTTP, prepared, with nothing asked."""
-    import shutil
-
     shutil.copytree(prepared.folder, tmp_path / "project", symlinks=True)
     made = Project(tmp_path / "project")
     endpoint = {"kind": "hosted", "api_base": server.base_url, "concurrency": 4, "attempts": 1}
@@ -147,13 +146,31 @@ def test_nothing_is_asked_if_the_supervisor_is_gone_or_too_few_annotators_are_le
     assert not list(ResponseStore(Path(".responses/responses.sqlite")).rows())
 
 
+def test_the_supervisor_is_not_needed_where_no_refinement_follows(project: Project, server: ScriptedServer) -> None:
+    let_go(project, supervisor=True)
+    last = max(load_settings().rounds)
+    shutil.copytree("data/conll2003", f"data/conll2003/rounds/r{last}", ignore=lambda *_: {"rounds", "corpus"})
+    done = project.stage("annotate", "conll2003", "--annotator", "scripted_eager", "--round", str(last))
+    assert done.stdout == "" and server.requests >= 6
+
+
+def test_planning_by_first_answers_goes_on_without_a_model_that_is_gone(project: Project) -> None:
+    let_go(project, "scripted_shy")
+    out = project.diziner_here("plan", "conll2003", "--ask", "2").stdout
+    assert re.match(
+        r"scripted_shy: endpoint scripted, model scripted-crafty: it is not there .+; a run leaves it out\n", out
+    )
+    assert len(list(ResponseStore(Path(".responses/responses.sqlite")).rows())) == 2 * 2
+    assert "--ask: is -1" in project.diziner_here("plan", "--ask", "-1", check=False).stderr
+
+
 def test_the_roll_is_called_once_for_all_stages_of_a_run(
     project: Project, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go(project, "scripted_shy")
     monkeypatch.setenv("DIZINER_TURNS", str(tmp_path))
     for _ in range(3):
-        roll_call(load_settings(), ResponseStore(Path("store.sqlite")))
+        roll_call(load_settings(), ResponseStore(Path("store.sqlite")), supervised=True)
     assert server.requests == 1
 
 
