@@ -124,6 +124,9 @@ def test_an_annotator_whose_model_is_gone_is_left_out_and_the_run_goes_on(
     run_stage(project, "disagree", "conll2003", "--round", "0")
     agreement = json.loads(Path("data/conll2003/rounds/r0/agreement.json").read_text())
     assert sorted(agreement["mean"]) == ["scripted_careful", "scripted_eager"]
+    from diziner.commands.summary import _left_out
+
+    assert _left_out(["conll2003"]).endswith(": scripted_shy in 1 round\n")
     # Six documents of two, and the one that is gone: once by each stage's roll call, once by its own.
     assert server.requests <= 2 * 6 + len(SCRIPTED) + 1
 
