@@ -12,7 +12,7 @@ from diziner.layout import room_named, rooms, store_path
 from diziner.llm import ledger
 from diziner.llm.access import asker_for
 from diziner.llm.store import ResponseStore
-from diziner.rehearsal.asker import Planned, Rehearser
+from diziner.rehearsal.asker import SUPERVISOR, Planned, Rehearser
 from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.settings import Settings, load_settings
 
@@ -96,9 +96,12 @@ def _unseen(calling: Sequence[Planned]) -> str:
         return ""
     more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
     models = ", ".join(sorted({line.model for line in lines}))
+    ways = ["`diziner plan --ask 3` asks three documents of each annotator", "a run of one benchmark tells of them all"]
+    if all(SUPERVISOR in line.work for line in lines):
+        del ways[0]
     return (
         f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
-        "allows; `diziner plan --ask 3` asks three documents of each annotator and plans by their answers\n"
+        f"allows; plan again when there are answers: {'; '.join(ways)}\n"
     )
 
 
