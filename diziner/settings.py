@@ -199,6 +199,11 @@ class Settings:
         return [entry["id"] for entry in self.raw["rounds"]]
 
     @property
+    def refinements(self) -> list[int]:
+        """The rounds that a refinement leads to, in order."""
+        return [entry["id"] for entry in self.raw["refinements"]]
+
+    @property
     def annotator_entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Every annotator's entry by name, as params has it: a selection keeps that of the chosen one."""
         entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
@@ -239,9 +244,8 @@ class Settings:
 
     def refined(self, number: int) -> int:
         """Return the round, if a refinement leads to it; UserError otherwise."""
-        known = [entry["id"] for entry in self.raw["refinements"]]
-        if number not in known:
-            there = ", ".join(map(str, known)) or "none"
+        if number not in self.refinements:
+            there = ", ".join(map(str, self.refinements)) or "none"
             raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
         return number
 

@@ -14,7 +14,7 @@ from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
@@ -65,6 +65,25 @@ def annotate(
         raise UserError(f"{label}: annotator kind {annotator.kind}: it must give one row per document, in order")
     refuse_too_many_failures(annotated.annotations, answers, label)
     return annotated
+
+
+def annotate_if_there(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings = ANSWERS,
+) -> Annotated:
+    """Do as `annotate`; an annotator whose model its endpoint does not have is left out, as if the guideline said so.
+
+    Where that model has answered before, the asker has another error for it.
+    """
+    try:
+        return annotate(documents, guideline, annotator, asker, label, answers)
+    except ModelGoneError as error:
+        gone = Failure(LEFT_OUT, f"as its model is gone: {error}")
+        return Annotated([Annotation(document.id, failure=gone) for document in documents], [])
 
 
 def ask_a_model(

@@ -19,7 +19,7 @@ from diziner.llm.access import asker_for
 from diziner.llm.batch_prices import batch_modes, share_in_batches
 from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
-from diziner.rehearsal.asker import Planned, Rehearser
+from diziner.rehearsal.asker import SUPERVISOR, Planned, Rehearser
 from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.rehearsal.window import said_of
 from diziner.scoring.power import POWER
@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> None:
     names = [name for name in names if name not in reasons]
     if options.ask and names:
         room = room_named(names[0])
-        ask_first(room, settings, asker_for(settings, room), options.ask)
+        gone = ask_first(room, settings, asker_for(settings, room), options.ask)
+        sys.stdout.write("".join(f"{line}\n" for line in gone))
     sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
 
 
@@ -154,9 +155,12 @@ def _unseen(calling: Sequence[Planned]) -> str:
         return ""
     more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
     models = ", ".join(sorted({line.model for line in lines}))
+    ways = ["`diziner plan --ask 3` asks three documents of each annotator", "a run of one benchmark tells of them all"]
+    if all(SUPERVISOR in line.work for line in lines):
+        del ways[0]
     return (
         f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
-        "allows; `diziner plan --ask 3` asks three documents of each annotator and plans by their answers\n"
+        f"allows; plan again when there are answers: {'; '.join(ways)}\n"
     )
 
 

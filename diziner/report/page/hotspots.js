@@ -153,7 +153,7 @@ function readings(hotspot, document, benchmark, round, names) {
         gold,
         names.map((name, a) => {
           const differs = errors.get(a);
-          const missing = known.get(name)?.left_out ? "left out by the guideline" : "no answer: failed";
+          const missing = known.get(name)?.left_out ? `left out ${known.get(name).left_out}` : "no answer: failed";
           return row(name, document.readings[a], { class: differs ? "differs" : "same" }, document.readings[a] ? (differs ? `≠ ${differs.join(", ")}` : "=") : missing);
         }),
       ),
