@@ -126,7 +126,7 @@ class BatchApi:
         for _ in range(_MOST_PAGES):
             with self._errors():
                 page = self._litellm.list_batches(after=after, limit=_A_PAGE, **self._access())
-            yield from map(_job, page.data)
+            yield from map(_job, page.data or ())
             if not page.data or not page.has_more:
                 return
             after = getattr(page, "next_page_token", None) or page.data[-1].id
