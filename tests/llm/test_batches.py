@@ -43,6 +43,7 @@ KEY = "sk-test-5ecret-1234567890"
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", KEY)
+    monkeypatch.setattr("diziner.endpoints.batch_api._WAITS_S", (0.01,))
     monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
 
 
@@ -119,7 +120,7 @@ def test_answers_are_those_of_calls_at_half_the_price_whatever_their_order(tmp_p
 @pytest.mark.parametrize("provider", sorted(MODES))
 def test_each_provider_is_spoken_to_in_its_own_way(tmp_path: Path, provider: str) -> None:
     """Mistral has jobs, xAI counters and pages; both directions through litellm, a lost reply and a cancel included."""
-    with ScriptedServer(batches=BatchHabits(polls=1, lost=1, failed=0.2)) as server:
+    with ScriptedServer(batches=BatchHabits(polls=1, lost=1, failed=0.5)) as server:
         base = server.base_url.removesuffix("/v1" if provider == "azure" else "")
         endpoints, store = hosted(base, provider=provider), ResponseStore(tmp_path / "store")
         asked = requests(endpoints, 12)
@@ -129,7 +130,7 @@ def test_each_provider_is_spoken_to_in_its_own_way(tmp_path: Path, provider: str
         [row] = collect(store, endpoints)
         assert (row.id, row.state, row.is_open) == ("batch_000", "completed", 0)
         missing = [reply for reply in replies(store, asked) if reply is None]
-        assert 0 < len(missing) < 6
+        assert 1 < len(missing) < 11
         assert f"{12 - len(missing)} answers, {len(missing)} not answered (unavailable: The server had" in row.note
         [again] = submitted(store, endpoints, asked)
         server.shelf.habits = BatchHabits(polls=5)
