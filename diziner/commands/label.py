@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     files = files_of(options.source)
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
-    asker = asker_for(settings, Room(guideline.benchmark))
+    asker = asker_for(settings, Room(guideline.benchmark), at_once=True)
     recipe = recipe_digest(guideline, annotator, settings.answers, asker, options.format)
     job = Job(guideline, annotator, settings, options.out, options.format, recipe)
     if files.ignored:

@@ -13,8 +13,8 @@ NOW = "DIZINER_NOW"  # set where stages are to ask at once, whatever an endpoint
 AGAIN = "DIZINER_AGAIN"  # set where stages are to ask once more for what was refused or cannot be read
 
 
-def asker_for(settings: Settings, room: Room) -> StoreAsker:
-    """Return the way to models for one benchmark."""
+def asker_for(settings: Settings, room: Room, at_once: bool = False) -> StoreAsker:
+    """Return the way to models for one benchmark; `at_once`: also where an endpoint has batches, which are stages'."""
     return StoreAsker(
         ResponseStore(store_path()),
         settings.endpoints,
@@ -23,5 +23,5 @@ def asker_for(settings: Settings, room: Room) -> StoreAsker:
         budget_usd=settings.budget_usd,
         report=cost_report(),
         again=bool(os.environ.get(AGAIN)),
-        batches=not os.environ.get(NOW),
+        batches=not (at_once or os.environ.get(NOW)),
     )
