@@ -70,6 +70,8 @@ def find_layout(
     decides.
     """
     lines = [cells for sentence in sentences for cells in sentence]
+    if not lines:
+        return ColumnLayout(1, 0)
     widths = Counter(map(len, lines))
     width = max(widths, key=lambda each: (widths[each], each), default=1)
     kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]

@@ -192,6 +192,8 @@ def form_of(look: Look, choices: Choices) -> Form:
     found = next((form for form in by_ending or others if form.looks(look)), None)
     if by_ending:
         return found or FORMS[_LAST.get(look.suffix, "json")]
+    if found is None and not path.is_dir() and not look.head.strip():
+        raise UserError(f"{path}: no documents: the file is empty")
     if found is None:
         raise UserError(
             f"{path}: unknown kind of file; allowed: {' '.join(endings())}, a folder of Dataset.save_to_disk, or "
