@@ -20,7 +20,8 @@ def main() -> None:
     settings = load_settings()
     room = room_named(arguments.benchmark)
     card = load_card(room.folder)
-    corpus = load_source(card, room.folder, source_of(card, settings.source), settings.local_dir)
+    source, nested = source_of(card, settings.source), settings.corpus.nested
+    corpus = load_source(card, room.folder, source, settings.local_dir, nested=nested)
     prepared = prepare(corpus, card, settings.corpus, read_pins(room.pins))
     for number, documents in enumerate(prepared.pilot_sets):
         write_jsonl(room.pilot(number), map(document_row, documents))

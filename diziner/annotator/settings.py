@@ -81,7 +81,7 @@ class AnswerSettings:
     answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
     `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
     above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
-    `show_goal`: whether annotators are told the goal.
+    `show_goal`: whether annotators are told the goal. `nested`: mentions that overlap are kept, all of them.
     """
 
     occurrences: Literal["all", "ordered"] = "all"
@@ -90,6 +90,7 @@ class AnswerSettings:
     max_failed_share: float = 1.0
     allowed_failures: int = 2
     show_goal: bool = True
+    nested: bool = False
 
 
 def annotator_settings(name: str, entry: Mapping[str, Any]) -> AnnotatorSettings:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from diziner.common.errors import UserError
 from diziner.common.words import listed
+from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import load_guideline
 from diziner.labelling.forecast import Forecast, forecast
 from diziner.labelling.input_files import files_of
@@ -31,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
     add("--annotator", required=True, metavar="NAME", help="one of the settings' annotators")
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
-    kinds = "JSON Lines, parquet or plain text (a document a line), or a folder of such files"
+    kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
     add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
     add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
     add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
     add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
+    add_form_options(parser, given_path)
     parser.epilog = (
         "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
         "--in letters.jsonl --out labels. Killed or failed in part: the same command again does the rest."
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     settings = load_settings(options.params or PARAMS)
     guideline = load_guideline(options.guideline)
     annotator = settings.annotator(options.annotator)
-    files = files_of(options.source)
+    files = files_of(options.source, chosen(options))
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
     asker = asker_for(settings, Room(guideline.benchmark))

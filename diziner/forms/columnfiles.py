@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, misc_tags
 from diziner.forms.form import Look, Task
-from diziner.forms.lines import text_lines
+from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.schemes import OUTSIDE, find_style
 
 ENDINGS = (".conll", ".conllu", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe", ".bioes", ".bilou", ".bmes", ".ner")
 CONLLU = (".conllu", ".conllup")
 _INDEXED = (*CONLLU, ".iob2")  # an index column is what they have
+_MOST = 0.5
 _SAMPLE = 20_000  # lines that are looked at before the first is read
 
 
@@ -38,17 +39,25 @@ def column_table(task: Task) -> Table:
     Errors: UserError for lines that can be read in two ways, with the option that decides.
     """
     path, choices = task.path, task.choices
-    source = (Line(*pair) for pair in text_lines(path))
-    sample = list(islice(source, _SAMPLE))
+    sample, lines = peek((Line(*pair) for pair in text_lines(path)), _SAMPLE)
+    layout = _layout(sample, task)
     commented = path.suffix.lower() in CONLLU
-    sentences = [_token_lines(block) for block in _blocks(sample)]
-    tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
-    known = path.suffix.lower() in _INDEXED
-    layout = find_layout([own for own in sentences if own], choices, str(path), known=known, tagged=tagged)
     counts = Counter[str]()
-    rows = _rows(chain(sample, source), layout, path, commented, counts)
+    rows = _rows(lines, layout, path, commented, counts)
     rows = integer_tags(rows) if choices.labels else rows
     return Table(task.split, rows, choices.labels, "" if layout.is_usual else str(layout), counts)
+
+
+def layout_of(task: Task) -> ColumnLayout:
+    """Return the layout of a column file. Errors: as `column_table`."""
+    return _layout([Line(*pair) for pair in islice(text_lines(task.path), _SAMPLE)], task)
+
+
+def _layout(sample: Sequence[Line], task: Task) -> ColumnLayout:
+    sentences = [own for block in _blocks(sample) if (own := _token_lines(block))]
+    tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
+    known = task.path.suffix.lower() in _INDEXED
+    return find_layout(sentences, task.choices, str(task.path), known=known, tagged=tagged)
 
 
 def looks_like_columns(look: Look) -> bool:
@@ -57,13 +66,13 @@ def looks_like_columns(look: Look) -> bool:
 
 
 def looks_nearly_like_columns(look: Look) -> bool:
-    """Whether most lines look like that, or their last cells like bare labels, so that a text may be meant."""
-    lines = [cells for block in _blocks([Line(0, line) for line in look.lines]) for cells in _token_lines(block)]
-    if not lines or any(len(cells) < 2 for cells in lines):
-        return _tag_share(look) > 0.5
-    last = {cells[-1] for cells in lines}
-    bare = OUTSIDE in last and len({len(cells) for cells in lines}) == 1 and len(last) <= max(2, len(lines) // 2)
-    return bare or _tag_share(look) > 0.5
+    """Whether most lines look like that, or all have as many cells apart by tabs, or end in bare labels and O: columns
+    or a table may be meant, and no text."""
+    texts = [line for line in look.lines if line.strip() and not line.startswith("#")]
+    lines = [cells for cells in map(cells_of, texts) if cells[0] != DOCUMENT_START]
+    if len({len(cells) for cells in lines}) == 1 and len(lines[0]) > 1 and len(lines) > 1:
+        return all("\t" in line for line in texts) or OUTSIDE in {cells[-1] for cells in lines}
+    return _tag_share(look) > _MOST
 
 
 def _tag_share(look: Look) -> float:

@@ -142,7 +142,7 @@ def _find_tag(
         [(number, style)] = marked.items()
         return number, style, ""
     if _is_plain(columns[last]):
-        return last, BIO, ""
+        return last, styles[last], ""
     bare = [number for number, style in styles.items() if style is not None and not _is_plain(columns[number])]
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""

@@ -76,9 +76,9 @@ def _inside(value: Mapping[str, Any]) -> list[Any] | None:
     """Return the documents of an object around them all; None if it is a document itself."""
     if any(isinstance(value.get(key), str) for key in ("text", "content", "sentence")) or "tokens" in value:
         return None
-    lists = [value[key] for key in _AROUND if isinstance(value.get(key), list)]
+    lists = [[each for each in value[key] if each is not None] for key in _AROUND if isinstance(value.get(key), list)]
     found = [each for each in lists if each and all(isinstance(item, Mapping | list) for item in each)]
-    return [each for each in found[0] if each is not None] if len(found) == 1 else None
+    return found[0] if len(found) == 1 else None
 
 
 def _whole_object(path: Path, first: str) -> list[Value] | None:

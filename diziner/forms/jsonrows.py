@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.forms.form import Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import Keys, find_keys, held, is_token_list, token_text
+from diziner.forms.lines import peek
 from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable
 from diziner.forms.schemes import Style, require_style
 from diziner.forms.spanlists import Given, given_spans
@@ -32,13 +32,15 @@ class _Plan:
     counts: Counter[str]
 
 
-def rows_of_values(task: Task, values: Iterable[Value | Unreadable], unit: str = "") -> Table:
-    """Return the rows of values that are objects. `unit` is that of their spans where the form says it.
+def rows_of_values(
+    task: Task, values: Iterable[Value | Unreadable], unit: str = "", counts: Counter[str] | None = None
+) -> Table:
+    """Return the rows of values that are objects. `unit` is that of their spans where the form says it; `counts`, what
+    was left out of them, goes on being counted as they are read.
 
     Errors: UserError for values that can be read in two ways, with the option that decides.
     """
-    source = iter(values)
-    sample = list(islice(source, _SAMPLE))
+    sample, values = peek(values, _SAMPLE)
     objects = [item for item in sample if isinstance(item, Value) and isinstance(item.value, Mapping)]
     choices = task.choices
     keys = find_keys(objects, choices, task.gold)
@@ -50,8 +52,8 @@ def rows_of_values(task: Task, values: Iterable[Value | Unreadable], unit: str =
     if keys.spans:
         unit = find_unit(_samples(objects, keys), choices.spans, unit or _documented(objects, keys), keys.spans[0])
     names = tuple(style.normal(choices.labels)) if style else choices.labels
-    plan = _Plan(keys, unit, style, Counter())
-    rows = _rows(chain(sample, source), plan)
+    plan = _Plan(keys, unit, style, Counter() if counts is None else counts)
+    rows = _rows(values, plan)
     return Table(task.split, rows, names, _said(plan), plan.counts)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from diziner.common.errors import UserError
 from diziner.common.files import readable
 
+T = TypeVar("T")
 _BLOCK = 1 << 16
 
 
@@ -42,3 +45,24 @@ def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
         yield from (line + b"\r" for line in whole)
     if rest:
         yield rest
+
+
+def peek(source: Iterable[T], size: int) -> tuple[list[T], Iterator[T]]:
+    """Return the first so many of some things, and all of them. What cannot be read is said where it stands."""
+    rest = iter(source)
+    first: list[T] = []
+    try:
+        for each in rest:
+            first.append(each)
+            if len(first) >= size:
+                break
+    except UserError as error:
+        if not first:
+            raise
+        return first, _then_raise(first, error)
+    return first, chain(first, rest)
+
+
+def _then_raise(first: Iterable[T], error: UserError) -> Iterator[T]:
+    yield from first
+    raise error

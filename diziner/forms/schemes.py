@@ -119,6 +119,8 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
         return Style(scheme or "BIO", lower=OUTSIDE.lower() in tags and OUTSIDE not in tags)
     for lower in (False, True):
         for joint in _JOINTS:
+            if least == 1 and not _letter(marked[0], joint, lower):
+                continue
             letters = [letter for tag in marked if (letter := _letter(tag, joint, lower))]
             if len(letters) < least * len(marked) or not letters:
                 continue
@@ -152,6 +154,8 @@ def require_style(tags: Iterable[str], scheme: str, where: str) -> Style:
     if style := find_style(found, scheme) or find_style(listed_tags, scheme, _MOST):
         return style
     shown = listed(sorted(map(repr, found)), 6)
+    if all(tag.isdecimal() for tag in found):
+        raise UserError(f"{where}: tags are numbers, {shown}; --labels FILE says what each means")
     if scheme:
         raise UserError(f"{where}: tags {shown} are not all of scheme {scheme}; --scheme names another")
     raise UserError(

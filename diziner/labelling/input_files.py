@@ -49,7 +49,7 @@ def files_of(source: Path, choices: Choices = NO_CHOICES) -> Files:
     if is_folder_form(Look(source), choices):
         return Files((source,), (), choices)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
-    known = endings()
+    known = tuple(ending for ending in endings() if ending != ".md")  # more often about a corpus than one
     found = tuple(path for path in files if path.suffix.lower() in known)
     if not found:
         raise UserError(f"{source}: no file to read in it; allowed: {' '.join(known)}")

@@ -80,6 +80,8 @@ def recipe_digest(
         "format": form,
         "code": _code_digest(),
     }
+    if answers.nested:
+        shaping["nested"] = True
     if annotator.kind != MODEL:
         shaping |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
     if annotator.kind == PYTHON:

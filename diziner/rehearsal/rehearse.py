@@ -44,6 +44,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
     agreements: dict[int, Agreement] = {}
     samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]
+    nested = settings.answers.nested
     evidence = record = annotated = None
     held_back: Sequence[str] = ()
     for number in settings.rounds:
@@ -64,7 +65,7 @@ def rehearse(room: Room, settings: Settings, asker: Rehearser) -> None:
             if name in settings.label_files:
                 path = room.label_file(settings.label_files[name])
                 given = read_label_file(path, annotator.read)
-                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, nested)
                 annotations[name] = taken.annotations
             else:
                 made = annotate(documents, guideline, annotator, asker, label, settings.answers)

@@ -253,7 +253,7 @@ def test_missing_files_folders_and_sources(toy: Setup) -> None:
     assert "no source 'hub'; the card has: local; ask Ann" in toy.refuses("hub")
     with pytest.raises(UserError, match="'local' needs the folder of your files; ask Ann"):
         load_source(toy.card(), toy.room, "local", None)
-    toy.text("test.csv", "a,b")
+    toy.text("test.xls", "a,b")
     assert "unknown kind of file; allowed: " in toy.refuses()
 
 
