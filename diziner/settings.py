@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.settings import SPANS, AnalysisSettings
 from diziner.annotator.settings import (
     FILE,
     MODEL,
@@ -326,6 +326,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
             f"{raw['evidence']['folder']!r}, must be 'rounds'"
         )
+    _nested_fits(raw, path)
     _selection_fits(raw, path)
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
@@ -390,6 +391,23 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
                 f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
                 f"there are: {', '.join(known)}"
             )
+
+
+def _nested_fits(raw: Mapping[str, Any], path: str) -> None:
+    """Check that all settings of nested spans are made, or none."""
+    gold, answers = bool(raw["corpus"].get("nested")), bool(raw["answers"].get("nested"))
+    consensus = raw["disagreement"].get("consensus", "io")
+    if gold != answers or (gold and consensus != SPANS):
+        raise UserError(
+            f"{path}: corpus.nested is {str(gold).lower()}, answers.nested {str(answers).lower()}, "
+            f"disagreement.consensus {consensus!r}; nested spans need true, true and 'spans': the variant nested makes "
+            "all three"
+        )
+    if gold and raw["supervisor"].get("examples", "none") != "none":
+        raise UserError(
+            f"{path}: supervisor.examples: {raw['supervisor']['examples']}: examples in brackets cannot be nested; "
+            "must be 'none' with corpus.nested"
+        )
 
 
 def _selection_fits(raw: Mapping[str, Any], path: str) -> None:

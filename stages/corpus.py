@@ -21,8 +21,9 @@ def main() -> None:
     settings = load_settings()
     room = room_named(arguments.benchmark)
     card = load_card(room.folder)
+    source, nested = source_of(card, settings.source(room.name)), settings.corpus.nested
     try:
-        corpus = load_source(card, room.folder, source_of(card, settings.source(room.name)), settings.local_dir)
+        corpus = load_source(card, room.folder, source, settings.local_dir, nested=nested)
         prepared = prepare(corpus, card, settings.corpus, read_pins(room.pins))
     except UserError as error:  # for `dvc repro`, which stops here; `diziner repro` leaves the room out
         raise UserError(f"{error}{unlinked(room.name)}") from None

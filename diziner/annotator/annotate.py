@@ -124,7 +124,7 @@ def ask_a_function(
     answers: AnswerSettings,
 ) -> Annotated:
     """Have a function of a package label the documents; no model is asked."""
-    return Annotated(call_a_function(documents, guideline.types, annotator, label), [])
+    return Annotated(call_a_function(documents, guideline.types, annotator, label, answers.nested), [])
 
 
 def refuse_a_file(
@@ -175,7 +175,9 @@ def _annotation(
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
     labels = [t.label for t in types]
-    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
+    matches = match_answers(
+        document, dialogue.value["entities"], labels, settings.occurrences, settings.matching, settings.nested
+    )
     return Annotation(
         document.id,
         spans=matches.spans,

@@ -25,6 +25,7 @@ from diziner.standalone.scores import (
     difference_to_json,
     json_text,
     protocol_scores,
+    require_flat,
     scores_to_json,
 )
 from diziner.standalone.shares import read_sureness
@@ -102,6 +103,7 @@ def scored(
     found. Errors: as `run`.
     """
     aligned = align(files, texts, common)
+    require_flat(names, [aligned.gold, *aligned.predictions])
     ids = aligned.ids
     found = [
         {name: protocol_scores(name, aligned.documents, aligned.gold, own) for name in names}

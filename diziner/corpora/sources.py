@@ -151,17 +151,20 @@ def source_of(card: Card, wanted: str) -> str:
     return wanted if card.sample_is_stand_in else "sample"
 
 
-def load_source(card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
+def load_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None, nested: bool = False
+) -> Corpus:
     """Load a benchmark: the room's `sample`, the user's files below `local_dir/<name>`, the `hub`, a plug-in's.
 
     Document ids are the source's own, else `<name>-<split>-<index of the row, 5 digits>`. `skip_bad`
     names a file: bad rows are then left out and written there, as JSON Lines with where, reason and row.
+    `nested`: overlapping gold spans are kept, all of them.
 
     Raises:
         UserError: the card has no such source, files or splits are missing, the first bad row (without
             `skip_bad`), or counts that differ from the card's (unless bad rows were left out).
     """
-    corpus, rejected = read_source(card, room, source, local_dir, skip=skip_bad is not None)
+    corpus, rejected = read_source(card, room, source, local_dir, skip_bad is not None, nested)
     if skip_bad is not None:
         write_jsonl(skip_bad, rejected)
     differences = count_differences(expected_counts(card, source), corpus)
@@ -177,7 +180,9 @@ class Loaded(NamedTuple):
     rejected: list[dict[str, object]]
 
 
-def read_source(card: Card, room: Path, source: str, local_dir: Path | None, skip: bool) -> Loaded:
+def read_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip: bool, nested: bool = False
+) -> Loaded:
     """Read like `load_source`, but compare no counts, and hand bad rows back, if they are skipped."""
     entry = _entry(card, source)
     kind = _kind(card, source, entry)
@@ -187,7 +192,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
     for split in SPLITS:
         documents: list[Labelled] = []
         for table in kind.tables(origin, split):
-            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map)
+            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map, nested=nested)
             documents += reader.read(table, decoder)
         if not documents:
             last = reader.rejected[-1] if reader.rejected else None

@@ -57,6 +57,7 @@ def rehearse(
     agreements: dict[int, Agreement] = {}
     samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]
+    nested = settings.answers.nested
     evidence = record = annotated = None
     held_back: Sequence[str] = ()
     for number in settings.rounds:
@@ -77,7 +78,7 @@ def rehearse(
             if name in settings.label_files:
                 path = room.label_file(settings.label_files[name])
                 given = read_label_file(path, annotator.read)
-                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, nested)
                 annotations[name] = taken.annotations
             else:
                 annotations[name] = annotate(documents, guideline, annotator, asker, label, answers).annotations
