@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from diziner.annotator.settings import AnnotatorSettings
+from diziner.annotator.settings import FILE, AnnotatorSettings
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.layout import Room
@@ -30,13 +30,18 @@ def annotators_of(
     """Return one annotator, or those that vote, sorted by name, with their ballot.
 
     `several` is `pool`, all annotators of the round that the guideline is of with their weights in it, `coalition`,
-    those of its coalition alone, or names with commas between them, each of the same weight.
+    those of its coalition alone, or names with commas between them, each of the same weight. Files are left out of pool
+    and coalition: they cannot label other documents.
 
     Errors: UserError for a round without agreement, an annotator that is unknown, and fewer than two voters.
     """
     if several is None:
         return (settings.annotator(one or ""),), None
-    weights = _of_round(several, guideline) if several in (COALITION, POOL) else _named(several)
+    if several in (COALITION, POOL):
+        weights = _of_round(several, guideline)
+        weights = {name: weight for name, weight in weights.items() if settings.annotator(name).kind != FILE}
+    else:
+        weights = _named(several)
     if len(weights) < 2:
         raise UserError(
             f"--annotators {several}: {', '.join(weights) or 'nobody'} alone is no vote: name two or more with commas "
