@@ -12,7 +12,8 @@ from projects import ROOT
 
 from diziner.ablation.variants import changes_nothing, load_variants, overrides
 from diziner.agreement.analysis import analyse
-from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.disagreement import COLUMNS
+from diziner.agreement.settings import WEIGHTINGS, AnalysisSettings
 from diziner.annotator.annotate import annotate
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
 from diziner.endpoints import Endpoint
@@ -34,9 +35,15 @@ def test_only_the_papers_profile_embeds_by_a_model_and_it_is_minilm() -> None:
     assert embedders == {"embedded": "tfidf", "local": "tfidf", "paper": "minilm"}
 
 
-def test_consensus_and_disagreement_share_one_weighting_by_span_f1() -> None:
-    """D35: the vote and the token measures weigh by the same numbers, of the one setting."""
+def test_only_the_papers_profile_weighs_measures_by_hybrid_weights() -> None:
+    """D35: its consensus weighs by span F1 all the same."""
     assert {params["disagreement"]["weights"] for params in PROFILES.values()} == {"span_f1"}
+    measuring = {name: params["disagreement"].get("analysis_weights") for name, params in PROFILES.items()}
+    assert measuring == {"embedded": None, "local": None, "paper": "hybrid"}
+
+
+def test_consensus_and_measures_weigh_as_their_settings_say() -> None:
+    """D35: the vote by one setting, token measures and coalition by the other, or by the same where it is not set."""
     whole, part, other = (Span(0, 2, "PER"),), (Span(0, 1, "PER"), Span(2, 3, "LOC")), (Span(2, 3, "LOC"),)
     answered = {"x": (whole, whole, other), "y": (whole, part, part), "z": (part, other, ())}
     rows = {
@@ -44,18 +51,25 @@ def test_consensus_and_disagreement_share_one_weighting_by_span_f1() -> None:
         for name, given in answered.items()
     }
     tags = {name: [tag for spans in given for tag in spans_to_tags(spans, 4)] for name, given in answered.items()}
+    alone = {kind: analyse(DOCUMENTS, rows, ["PER", "LOC"], AnalysisSettings(weights=kind)) for kind in WEIGHTINGS}
     found = []
-    for weights in ("span_f1", "hybrid"):
-        analysis = analyse(DOCUMENTS, rows, ["PER", "LOC"], AnalysisSettings(weights=weights))
+    for weights, measuring in (("span_f1", None), ("hybrid", None), ("span_f1", "hybrid"), ("kappa", "span_f1")):
+        settings = AnalysisSettings(weights=weights, analysis_weights=measuring)
+        analysis = analyse(DOCUMENTS, rows, ["PER", "LOC"], settings)
         weight, columns = analysis.agreement.weights, analysis.columns
-        found.append(weight)
+        assert weight == alone[weights].agreement.weights
+        measured = alone[measuring or weights]
+        assert analysis.agreement.coalition == measured.agreement.coalition
+        assert {name: columns[name] for name in COLUMNS} == {name: measured.columns[name] for name in COLUMNS}
+        assert columns["consensus"] == alone[weights].columns["consensus"]
+        found.append(measured.agreement.weights)
         for token in range(12):
             mass: dict[str, float] = {}
             for name in sorted(answered):
-                mass[tags[name][token]] = mass.get(tags[name][token], 0.0) + weight[name]
+                mass[tags[name][token]] = mass.get(tags[name][token], 0.0) + found[-1][name]
             assert columns["d_bio"][token] == pytest.approx(1 - sum(share**2 for share in mass.values()), abs=1e-5)
             heaviest = max(mass.values())
-            if sum(share > heaviest - 1e-5 for share in mass.values()) == 1:
+            if measuring is None and sum(share > heaviest - 1e-5 for share in mass.values()) == 1:
                 assert columns["consensus"][token] == max(mass, key=lambda tag: mass[tag]), (weights, token)
     assert found[0] != found[1]
 

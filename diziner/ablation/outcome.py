@@ -22,7 +22,7 @@ from diziner.common.tables import text_table
 from diziner.layout import Room
 from diziner.results.document_counts import counts_from_json
 from diziner.scoring.bootstrap import paired_bootstrap
-from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change
+from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change, spread
 from diziner.settings import ScoringSettings, Settings
 
 BASE = "as it is"  # the settings without a change, which variants are compared with
@@ -104,7 +104,7 @@ def _change(folder: Path, room: Room, scoring: ScoringSettings) -> dict[str, Any
     if not after.ids or before.ids != after.ids or (before.counts[:, 2] != after.counts[:, 2]).any():
         return {"change": None, "smallest_change": None}
     found = paired_bootstrap(after.counts, before.counts, scoring.bootstrap_samples, seed=scoring.seed)
-    differences = paired_differences(after.counts, before.counts) or assumed_differences(before.counts)
+    differences = paired_differences(after.counts, before.counts) or assumed_differences(spread(before.counts))
     smallest = differences and (smallest_change(differences, len(after.ids), Design()) or 1.0)
     return {
         "change": {key: rounded(getattr(found, key)) for key in ("difference", "low", "high")},

@@ -12,7 +12,7 @@ from typing import Any
 from diziner.agreement.alt_test import EPSILON
 from diziner.agreement.analysis import Analysis
 from diziner.agreement.report import render_report
-from diziner.agreement.settings import CONSENSUS, WEIGHTINGS, AnalysisSettings
+from diziner.agreement.settings import CONSENSUS, SPANS, WEIGHTINGS, AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
 from diziner.forms.options import add_form_options, chosen
@@ -51,9 +51,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", default="span_f1", metavar="W", help=f"how annotators are weighted: {', '.join(WEIGHTINGS)}")
     add(
         "--consensus",
-        default="io",
         metavar="C",
-        help=f"whether adjacent mentions of one type are merged (io) or kept apart (bio): {', '.join(CONSENSUS)}",
+        help="whether adjacent mentions of one type are merged (io) or kept apart (bio), or whole spans are voted for "
+        f"(spans; always with --nested): {', '.join(CONSENSUS)}; io",
     )
     add(
         "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
@@ -69,10 +69,13 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for files that cannot be read, annotators that cannot be told apart, labels that are not
     of the same documents.
     """
-    settings = AnalysisSettings(weights=options.weights, consensus=options.consensus)
     if options.alt_test and not (options.humans and options.models):
         raise UserError("--alt-test: needs --humans FILE… and --models FILE…")
     choices = chosen(options)
+    consensus = options.consensus or (SPANS if choices.nested else "io")
+    settings = AnalysisSettings(weights=options.weights, consensus=consensus)
+    if choices.nested and consensus != SPANS:
+        raise UserError(f"--consensus {consensus}: spans that may be nested are voted for as wholes; leave it out")
     texts = texts_of(options.documents, choices)
     paths = (*options.files, *options.humans, *options.models)
     files = annotators_of([read_plain(path, choices) for path in paths])

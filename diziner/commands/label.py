@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     files = files_of(options.source, chosen(options))
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
-    asker = asker_for(settings, Room(guideline.benchmark))
+    asker = asker_for(settings, Room(guideline.benchmark), at_once=True)
     recipe = recipe_digest(guideline, annotators, settings.answers, asker, options.format, ballot)
     job = Job(guideline, annotators, settings, options.out, options.format, recipe, ballot)
     if files.ignored:

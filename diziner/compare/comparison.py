@@ -11,7 +11,7 @@ from typing import Any, Literal
 from diziner.common.exact import as_written, mean
 from diziner.common.rounding import rounded
 from diziner.scoring.bootstrap import DocumentCounts, holm, paired_bootstrap
-from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change
+from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change, spread
 from diziner.scoring.resampling import exact_f1
 from diziner.scoring.significance import bounds, randomization_p_value, standard_error, unpaired_p_value
 
@@ -174,7 +174,7 @@ def _seeing(row: Comparison, old: Side | None, new: Side | None, design: Design)
     if row.paired and old and new and old.counts and new.counts:
         differences = paired_differences(new.counts.counts, old.counts.counts)
         assumed = differences is None
-        differences = differences or assumed_differences(old.counts.counts)
+        differences = differences or assumed_differences(spread(old.counts.counts))
         if differences is None:
             return row
         smallest = smallest_change(differences, len(old.counts.ids), design)

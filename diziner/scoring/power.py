@@ -11,16 +11,18 @@ c sqrt(n) > z(1 - a/2) sqrt(m2), with z quantiles of the normal distribution and
 documents, c sqrt(n / m2) varies with the standard deviation v of (e - c e^2 / (2 m2)) / sqrt(m2), by the delta method
 again, so that the test finds it with probability `power` where
 
-    c sqrt(n / m2) = z(1 - a/2) + z(power) v.
+    (c - w / n) sqrt(n / m2) = z(1 - a/2) + z(power) v.
 
-With v = 1 this is the usual formula for paired scores (Card et al. 2020, With Little Power Comes Great Responsibility;
-Miller 2024, arXiv 2411.00640); where one run has only losses, v is near 1/2.
+w / n is the correction for continuity, w the least that one document adds: sums of few steps jump over the level.
+With v = 1 and w = 0 this is the usual formula for paired scores (Card et al. 2020, With Little Power Comes Great
+Responsibility; Miller 2024, arXiv 2411.00640); where one run has only losses, v is near 1/2.
 
 Assumed: documents are drawn alone and at random from what the figure shall hold for; about ten or more of them differ;
 and two runs to come differ as much, document by document, as those at hand, with gains and losses in such proportion
 that the mean is c (nothing but gains or losses, and more of them, where that is not enough). Where only one run is
 known, e has the normal distribution with the spread S sqrt(2 (1 - r)), S that of the one run's own F1 and r the
-correlation of both runs' errors over documents.
+correlation of both runs' errors over documents. Where none is known, S is that of a run that finds each mention with
+probability F1 and invents as many as it misses, each alone, times sqrt(2) for what mentions of one document share.
 """
 
 from __future__ import annotations
@@ -42,10 +44,20 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 CORRELATION = 0.5  # of the errors of two runs, where they are not known: then a difference spreads as one run does
+CLUSTERING = (
+    2.0  # variance of F1 over documents, as a multiple of what independent mentions give; measured: docs/LOG.md
+)
 FEWEST = 10  # documents that differ, for what is to come to be taken from a pair of runs
 
 Moments = tuple[float, float, float]  # means of e^2, e^3 and e^4
-Differences = Callable[[float], Moments]  # of runs that differ by a change c > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Differences of two runs: the moments of e by the change c > 0, and w, the least that one document adds."""
+
+    moments: Callable[[float], Moments]
+    step: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ def paired_differences(new: Counts, old: Counts) -> Differences | None:
         second, third, fourth = (more * u + sign * less * d for u, d, sign in zip(up, down, (1, -1, 1), strict=True))
         return second, third, fourth
 
-    return moments
+    return Differences(moments, float(np.abs(differences[differences != 0]).min()))
 
 
 def _shape(side: Floats) -> list[float]:
@@ -114,16 +126,15 @@ def _shape(side: Floats) -> list[float]:
     return [float((side**power).sum() / side.sum()) for power in (2, 3, 4)]
 
 
-def assumed_differences(counts: Counts, correlation: float = CORRELATION) -> Differences | None:
-    """Return the moments of e by the change, of one run and another like it, by the correlation of their errors.
-
-    None for fewer than two documents, or where nothing varies.
-    """
-    own = spread(counts)
-    if own is None or not own or correlation >= 1:
+def assumed_differences(own: float | None, correlation: float = CORRELATION) -> Differences | None:
+    """Return the moments of e by the change, of two runs whose F1 has the spread `own`, by the correlation of their
+    errors; None for no spread."""
+    if not own or correlation >= 1:
         return None
     variance = own**2 * 2 * (1 - correlation)
-    return lambda c: (variance + c**2, 3 * c * variance + c**3, 3 * variance**2 + 6 * c**2 * variance + c**4)
+    return Differences(
+        lambda c: (variance + c**2, 3 * c * variance + c**3, 3 * variance**2 + 6 * c**2 * variance + c**4)
+    )
 
 
 def spread(counts: Counts) -> float | None:
@@ -134,6 +145,21 @@ def spread(counts: Counts) -> float | None:
     0.707
     """
     return float(influences(counts).std(ddof=1)) if len(counts) > 1 else None
+
+
+def expected_spread(gold: Counts, f1: float) -> float | None:
+    """Return the spread that a run of that F1 would have, from the gold mentions of each document; None without any.
+
+    >>> import numpy as np
+    >>> round(expected_spread(np.array([1, 2, 3, 2]), 0.8), 3)
+    0.302
+    """
+    if not gold.sum():
+        return None
+    mean, variance = float(gold.mean()), float(gold.var())
+    missed = 1 - f1
+    found = (2 - f1) ** 2 * f1 * missed * mean + f1**2 * missed * mean + (f1 * missed) ** 2 * variance
+    return math.sqrt(CLUSTERING * found) / (2 * mean)
 
 
 def influences(counts: Counts) -> Floats:
@@ -161,7 +187,9 @@ def documents_needed(differences: Differences, change: float, design: Design) ->
     if not 0 < change <= 1:
         raise ValueError(f"change {change} is not above 0 and at most 1")
     needed, second = _needed(differences, change, design)
-    return max(2, math.ceil(needed**2 * second / change**2))
+    spreads = needed * math.sqrt(second)
+    root = (spreads + math.sqrt(spreads**2 + 4 * change * differences.step)) / (2 * change)
+    return max(2, math.ceil(root**2))
 
 
 def smallest_change(differences: Differences, documents: int, design: Design) -> float | None:
@@ -169,7 +197,7 @@ def smallest_change(differences: Differences, documents: int, design: Design) ->
 
     def shown(change: float) -> bool:
         needed, second = _needed(differences, change, design)
-        return change * math.sqrt(documents / second) >= needed
+        return (change - differences.step / documents) * math.sqrt(documents / second) >= needed
 
     if not shown(1.0):
         return None
@@ -183,7 +211,7 @@ def smallest_change(differences: Differences, documents: int, design: Design) ->
 def _needed(differences: Differences, change: float, design: Design) -> tuple[float, float]:
     """Return z(1 - a/2) + z(power) v, and m2."""
     level, power = design.quantiles
-    second, third, fourth = differences(change)
+    second, third, fourth = differences.moments(change)
     # The variance of e - c e^2 / (2 m2).
     slope = change / (2 * second)
     variance = second - change**2 - 2 * slope * (third - change * second) + slope**2 * (fourth - second**2)

@@ -13,6 +13,7 @@ from diziner.scripted.brain import answer
 from diziner.scripted.faults import Choice, Faults, spoiled
 from diziner.scripted.habits import MODELS, Served
 from diziner.scripted.knowledge import Knowledge
+from diziner.scripted.schema import malformed
 
 CHARACTERS_PER_TOKEN = 4
 ONLY_SCRIPTED = Served()
@@ -125,9 +126,12 @@ def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     wanted = body.get("response_format")
     if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
         return None
-    schema = (wanted.get("json_schema") or {}).get("schema")
+    form = wanted.get("json_schema")
+    schema = form.get("schema") if isinstance(form, dict) else None
     if not isinstance(schema, dict):
         raise UserError("response_format.json_schema.schema: not an object")
+    if wrong := malformed(json.dumps(schema, sort_keys=True)):
+        raise UserError(f"response_format.json_schema.schema: no JSON Schema: {wrong}")
     return schema
 
 

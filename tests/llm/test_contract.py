@@ -24,6 +24,7 @@ from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import ModelSettings, Refusal, Response
 from diziner.records.annotations import Annotation
+from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType, Goal, Guideline
 from diziner.scripted.dialects import DIALECTS, Dialect
@@ -31,6 +32,10 @@ from diziner.scripted.faults import REFUSAL, Faults
 from diziner.scripted.habits import Served
 from diziner.scripted.protocol import Reply
 from diziner.scripted.server import ScriptedServer
+from diziner.supervisor.evidence import Evidence, Leaning
+from diziner.supervisor.history import StartingPoint
+from diziner.supervisor.refine import refine
+from diziner.supervisor.settings import SupervisorSettings
 
 KEY = "sk-contract-1234567890"
 TYPES = (EntityType("PER", "person", "A human."), EntityType("LOC", "location", "A place."))
@@ -278,6 +283,35 @@ def test_a_bad_key_and_a_model_that_is_gone_stop_at_the_first_call_and_say_so(na
         assert len(server.heard) == 1
     assert KEY not in str(bad_key.value)
     assert "\n" not in str(gone.value)
+
+
+def evidence() -> Evidence:
+    example = ErrorExample(
+        "d1:0-1", "d1", 0, 1, "Chicago", "«Chicago» 5 Boston", "person", ("a",), (("location", ("b",)),), "minor"
+    )
+    group = ErrorGroup("Ent_to_Ent", "person_to_location", 3, 2, (example,))
+    leanings = {"a": Leaning(0.6, 1.0, 0, {}), "b": Leaning(0.4, 0.9, 0, {"location": 1})}
+    return Evidence((group,), {"a": (), "b": (group,)}, ("a",), leanings)
+
+
+@pytest.mark.parametrize("batch", ["all", "one"])
+@pytest.mark.parametrize(
+    "name", ["OpenAI, GPT-5", "Azure, GPT-5", "Anthropic", "Anthropic, by a tool", "Gemini", "Mistral", "OpenRouter"]
+)
+def test_every_phase_of_a_refinement_has_a_schema_that_the_provider_takes(
+    name: str, batch: str, tmp_path: Path
+) -> None:
+    place = PLACES[name]
+    with serving() as server:
+        asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"web": place.endpoint(server)})
+        model = place.settings(structured="json_schema", max_tokens=16000).asked
+        settings = SupervisorSettings(model, batch=batch, max_common=2, max_specific=1)
+        refined = refine(StartingPoint(GUIDELINE, 0.5), evidence(), settings, asker, "test")
+    phases = [phase["phase"] for phase in refined.record["phases"]]
+    assert phases[:3] == ["patterns", "diagnosis", "instructions"]
+    assert "goal" in phases
+    assert len(server.heard) >= len(phases)
+    assert any(line.receipt for line in refined.guideline.common)
 
 
 @pytest.mark.parametrize("name", ["OpenAI", "Azure", "OpenRouter", "Anthropic", "Gemini"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diziner.scripted.dialects import Failed, TurnedDownError
-from diziner.scripted.dialects.chat import message_of
+from diziner.scripted.dialects.chat import an_object, message_of, objects, text_of
 from diziner.scripted.dialects.schemas import hold_to_anthropic
 from diziner.scripted.protocol import Reply
 
@@ -50,13 +50,14 @@ class Anthropic:
         if not isinstance(body.get("max_tokens"), int):
             raise TurnedDownError("max_tokens: Field required")
         _hold_to_sampling(body, model)
-        messages = [{"role": "system", "content": _text(body["system"])}] if body.get("system") else []
-        for number, message in enumerate(body.get("messages", ())):
+        system = body.get("system")
+        messages = [{"role": "system", "content": text_of(system, "system")}] if system else []
+        for number, message in enumerate(objects(body.get("messages"), "messages")):
             if message.get("role") not in ("user", "assistant"):
                 raise TurnedDownError(f"messages.{number}.role: Input should be 'user' or 'assistant'")
-            messages.append({"role": message["role"], "content": _text(message.get("content", ""))})
+            messages.append({"role": message["role"], "content": text_of(message.get("content"), f"messages.{number}")})
         plain: dict[str, Any] = {"messages": messages, "max_tokens": body["max_tokens"]}
-        if (schema := _schema(body)) is not None:
+        if (schema := _schema(body, _forced_tool(body))) is not None:
             plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
         return plain
 
@@ -118,25 +119,24 @@ def _hold_to_sampling(body: Mapping[str, Any], model: str) -> None:
         raise TurnedDownError("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 
 
-def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _schema(body: Mapping[str, Any], tool: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return the schema that the answer is held to: of structured outputs, or of the one tool that must be used."""
     for name, form in (
-        ("output_config.format", (body.get("output_config") or {}).get("format")),
+        ("output_config.format", an_object(body.get("output_config"), "output_config").get("format")),
         ("output_format", body.get("output_format")),
     ):
-        if isinstance(form, dict):
-            hold_to_anthropic(form.get("schema", {}), f"{name}.schema")
-            found: Mapping[str, Any] = form.get("schema", {})
-            return found
-    tool = _forced_tool(body)
-    return tool["input_schema"] if tool else None
+        if form is not None:
+            schema = an_object(an_object(form, name).get("schema"), f"{name}.schema")
+            hold_to_anthropic(schema, f"{name}.schema")
+            return schema
+    return an_object(tool.get("input_schema"), "tools.0.input_schema") if tool else None
 
 
 def _forced_tool(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    choice = body.get("tool_choice") or {}
+    choice = an_object(body.get("tool_choice"), "tool_choice")
     if choice.get("type") != "tool":
         return None
-    return next((tool for tool in body.get("tools", ()) if tool.get("name") == choice.get("name")), None)
+    return next((tool for tool in objects(body.get("tools"), "tools") if tool.get("name") == choice.get("name")), None)
 
 
 def _object(text: str) -> dict[str, Any] | None:
@@ -145,7 +145,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _text(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

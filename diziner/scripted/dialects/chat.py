@@ -44,6 +44,30 @@ class Chat:
         raise NotImplementedError
 
 
+def an_object(held: Any, field: str) -> Mapping[str, Any]:
+    """Return what is an object, or nothing for null. Errors: TurnedDownError."""
+    if not isinstance(held, dict | None):
+        raise TurnedDownError(f"{field}: Input should be an object")
+    return held or {}
+
+
+def objects(held: Any, field: str) -> list[Mapping[str, Any]]:
+    """Return what is a list of objects. Errors: TurnedDownError."""
+    if not isinstance(held, list) or not all(isinstance(part, dict) for part in held):
+        raise TurnedDownError(f"{field}: Input should be a list of objects")
+    return held
+
+
+def text_of(content: Any, field: str) -> str:
+    """Return a text, or those of a list of parts put together. Errors: TurnedDownError."""
+    if isinstance(content, str):
+        return content
+    texts = [part.get("text", "") for part in objects(content, field)]
+    if not all(isinstance(text, str) for text in texts):
+        raise TurnedDownError(f"{field}: Input should be a valid string")
+    return "".join(texts)
+
+
 def with_message(completion: Mapping[str, Any], **message: Any) -> dict[str, Any]:
     """Return a completion whose message has these fields too."""
     [choice] = completion["choices"]

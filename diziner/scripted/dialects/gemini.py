@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diziner.scripted.dialects import Failed, TurnedDownError
-from diziner.scripted.dialects.chat import message_of
+from diziner.scripted.dialects.chat import an_object, message_of, objects, text_of
 from diziner.scripted.protocol import Reply
 
 # Both spellings are taken, as Google's own JSON reader does; here in the one of the documentation.
@@ -46,11 +46,13 @@ class Gemini:
     def asked(self, body: Mapping[str, Any], model: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """See `Dialect`."""
         request = _known(body, _FIELDS, "")
-        config = _known(request.get("generationConfig", {}), _CONFIG, " at 'generation_config'")
+        config = _known(
+            an_object(request.get("generationConfig"), "generation_config"), _CONFIG, " at 'generation_config'"
+        )
         system = request.get("systemInstruction")
         messages = [{"role": "system", "content": _text(system)}] if system else []
-        for turn in request.get("contents", ()):
-            role = {"model": "assistant"}.get(turn.get("role", "user"), "user")
+        for turn in objects(request.get("contents"), "contents"):
+            role = "assistant" if turn.get("role") == "model" else "user"
             messages.append({"role": role, "content": _text(turn)})
         if not messages:
             raise TurnedDownError("* GenerateContentRequest.contents: contents is not specified")
@@ -125,5 +127,5 @@ def _known(held: Mapping[str, Any], names: frozenset[str], where: str) -> dict[s
     return found
 
 
-def _text(content: Mapping[str, Any]) -> str:
-    return "".join(part.get("text", "") for part in content.get("parts", ()))
+def _text(content: Any) -> str:
+    return text_of(an_object(content, "content").get("parts"), "parts")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diziner.scripted.dialects import Failed, TurnedDownError
-from diziner.scripted.dialects.chat import message_of
+from diziner.scripted.dialects.chat import an_object, message_of, objects
 from diziner.scripted.protocol import Reply
 
 
@@ -26,13 +26,15 @@ class Ollama:
 
     def asked(self, body: Mapping[str, Any], model: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """See `Dialect`."""
-        options = body.get("options") or {}
+        options = an_object(body.get("options"), "options")
+        turns = objects(body.get("messages"), "messages")
         plain: dict[str, Any] = {
-            "messages": [{name: turn.get(name) for name in ("role", "content")} for turn in body.get("messages", ())],
+            "messages": [{name: turn.get(name) for name in ("role", "content")} for turn in turns],
             "seed": options.get("seed", 0),
             "stream": body.get("stream", True),
         }
-        if (limit := options.get("num_predict", -1)) > 0:
+        limit = options.get("num_predict")
+        if isinstance(limit, int) and limit > 0:
             plain["max_tokens"] = limit
         form = body.get("format")
         if isinstance(form, dict):

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from diziner.scripted.dialects import Failed, TurnedDownError
-from diziner.scripted.dialects.chat import Chat, message_of, without_reasoning
+from diziner.scripted.dialects.chat import Chat, an_object, message_of, without_reasoning
 from diziner.scripted.dialects.schemas import hold_to_openai
 from diziner.scripted.protocol import Reply
 
@@ -56,7 +56,7 @@ class OpenAI(Chat):
         plain = super().asked(body, model, headers)
         if _REASONS.match(model):
             _hold_to_reasoning(body)
-        form = body.get("response_format") or {}
+        form = an_object(body.get("response_format"), "response_format")
         if form.get("type") == "json_schema":
             hold_to_openai(form)
         if form.get("type") == "json_object" and "json" not in str(body.get("messages")).lower():
@@ -144,7 +144,7 @@ def _hold_to_reasoning(body: Mapping[str, Any]) -> None:
         raise TurnedDownError(told, "max_tokens", "unsupported_parameter")
     for name in ("temperature", "top_p"):
         if body.get(name, 1) != 1:
-            told = f"Unsupported value: '{name}' does not support {body[name]:g} with this model. {_ONLY_DEFAULT}"
+            told = f"Unsupported value: '{name}' does not support {body[name]} with this model. {_ONLY_DEFAULT}"
             raise TurnedDownError(told, name, "unsupported_value")
     for name in ("stop", "presence_penalty", "frequency_penalty", "logit_bias"):
         if name in body:

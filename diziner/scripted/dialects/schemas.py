@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diziner.scripted.dialects import TurnedDownError
+from diziner.scripted.schema import malformed
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ANNOTATIONS = frozenset({"title", "description", "$defs", "definitions", "$ref", "$schema", "default"})
@@ -37,6 +39,9 @@ def hold_to_openai(response_format: Mapping[str, Any]) -> None:
         raise TurnedDownError(told, "response_format.json_schema.name", "invalid_value")
     if not form.get("strict"):
         return
+    if wrong := malformed(json.dumps(form["schema"], sort_keys=True)):
+        told = f"Invalid schema for response_format '{name}': {wrong}."
+        raise TurnedDownError(told, "response_format", "invalid_json_schema")
     choices = 0
     for path, part in _parts(form["schema"], ()):
         choices += len(part.get("enum", ()))
@@ -50,6 +55,8 @@ def hold_to_openai(response_format: Mapping[str, Any]) -> None:
 
 def hold_to_anthropic(schema: Mapping[str, Any], where: str) -> None:
     """Raise TurnedDownError for a schema that Anthropic's structured outputs refuse."""
+    if wrong := malformed(json.dumps(schema, sort_keys=True)):
+        raise TurnedDownError(f"{where}: {wrong}")
     for _, part in _parts(schema, ()):
         if part.get("type") == "object" and part.get("additionalProperties") is not False:
             raise TurnedDownError(f"{where}: For 'object' type, 'additionalProperties' must be explicitly set to false")
