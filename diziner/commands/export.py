@@ -22,16 +22,19 @@ from diziner.layout import DATA, Room, enter_project
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.vote import vote
 from diziner.records.agreement import agreement_from_json
-from diziner.records.annotations import read_annotations, taking_part
+from diziner.records.annotations import read_annotations, spans_from_json, taking_part
 from diziner.records.documents import read_documents
 from diziner.records.labelled import labelled_row
 from diziner.records.votes import voted_row
 from diziner.settings import Settings, load_settings
+from diziner.spans.overlaps import resolve_overlaps
 from diziner.standalone.files import read_plain
 
 IN_PROJECT = False
 
 Row = Mapping[str, Any]
+
+_BY_SPAN = ("spans", "characters", "surfaces", "shares")  # lists of a row with an entry for each span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +55,17 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for a source that is not there, and what its form cannot hold.
     """
     writer, widened, count = WRITERS[options.to], 0, 0
+    dropped = sum(len(row["spans"]) - len(flattened(row)["spans"]) for row in _rows(options)) if writer.flat else 0
+    if dropped and not options.drop:
+        raise UserError(
+            f"--to {options.to}: {counted(dropped, 'mention')} overlap longer ones, and this form has one layer: leave "
+            "them out by --drop, or take another form"
+        )
 
     def documents() -> Iterator[Exported]:
         nonlocal widened, count
-        for row in _rows(options):
+        for given in _rows(options):
+            row = flattened(given) if dropped else given
             count += 1
             widened += writer.tokens and _inside_tokens(row)
             yield exported(row)
@@ -65,7 +75,8 @@ def run(options: argparse.Namespace) -> None:
     except OSError as error:
         raise UserError(f"--out {options.out}: {error.strerror}") from None
     inside = f"; {counted(widened, 'mention')} inside tokens, written as the whole of them" if widened else ""
-    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{inside}\n")
+    left = f"; {counted(dropped, 'overlapping mention')} left out" if dropped else ""
+    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{inside}{left}\n")
 
 
 def _rows(options: argparse.Namespace) -> Iterator[Row]:
@@ -115,6 +126,17 @@ def _round(room: Room, settings: Settings, number: int | None) -> int:
         there = ", ".join(map(str, ran)) or "none"
         raise UserError(f"{room.name}: rounds that have been run: {there}; run `dvc repro {room.folder}/dvc.yaml`")
     return ran[-1] if number is None else number
+
+
+def flattened(row: Row) -> Row:
+    """Return a row without the mentions that overlap a longer one; of equals the first stays."""
+    spans = spans_from_json(row["spans"])
+    kept = set(resolve_overlaps(spans, ())[0])
+    if len(kept) == len(spans):
+        return row
+    chosen = [number for number, span in enumerate(spans) if span in kept]
+    lists = {key: [row[key][number] for number in chosen] for key in _BY_SPAN if row.get(key)}
+    return {**row, **lists}
 
 
 def _inside_tokens(row: Row) -> int:

@@ -155,6 +155,17 @@ def test_what_cannot_go_out_is_said_in_one_line(diziner: Run, tmp_path: Path) ->
     assert list((tmp_path / "there").iterdir()) == [] and not list(tmp_path.glob(".there*"))
 
 
+def test_a_flat_form_takes_no_mention_inside_another(diziner: Run, tmp_path: Path) -> None:
+    whole = Span(0, 3, "MISC")
+    write_rows(tmp_path / "n.jsonl", [labelled_row(DOCUMENT, Annotation("d", (ADA, whole, OSLO)))])
+    said = diziner("export", "n.jsonl", "--to", "conll", "--out", "n.conll", "--nested", code=2)
+    assert said.startswith("--to conll: 2 mentions overlap longer ones") and not (tmp_path / "n.conll").exists()
+    diziner("export", "n.jsonl", "--to", "conll", "--out", "n.conll", "--drop")
+    assert (tmp_path / "n.conll").read_text().split("\n")[:3] == ["Ada\tB-MISC", "saw\tI-MISC", "Oslo\tI-MISC"]
+    diziner("export", "n.jsonl", "--to", "doccano", "--out", "n.doccano.jsonl", "--nested")
+    assert len(json.loads((tmp_path / "n.doccano.jsonl").read_text())["label"]) == 3
+
+
 def test_a_text_of_several_lines_is_the_same_in_brat(tmp_path: Path) -> None:
     text = "Ada\nLovelace saw\r\nOslo"
     document = Document("a/b", tokenize(text), text)
