@@ -54,8 +54,9 @@ def benchmark_schema(written: str) -> str:
 
 
 def forms_page(written: str) -> str:
-    """docs/forms.md with the table of forms as the code declares them."""
+    """docs/forms.md with the tables of forms that are read and written as the code declares them."""
     from diziner.forms.table import FORMS
+    from diziner.forms.writers import WRITERS
 
     head, _, rest = written.partition("| form | ")
     tail = rest[rest.index("## What a form leaves open\n") :]
@@ -64,7 +65,14 @@ def forms_page(written: str) -> str:
         for own in FORMS.values()
     ]
     table = ["| form | what it is | endings | looks like |", "| --- | --- | --- | --- |", *rows]
-    return head + "\n".join(table) + "\n\n" + tail
+    between, _, rest = tail.partition("| `--to` | ")
+    end = rest[rest.index("\n\n") :]
+    written_rows = [
+        f"| `{name}` | {own.title} | {own.ending or 'a folder'} | {f'`{own.read_as}`' if own.read_as else '-'} |"
+        for name, own in WRITERS.items()
+    ]
+    written_table = ["| `--to` | what is written | ending | read back by `--form` |", "| --- | --- | --- | --- |"]
+    return head + "\n".join(table) + "\n\n" + between + "\n".join([*written_table, *written_rows]) + end
 
 
 def agreement_schema(written: str) -> str:

@@ -13,6 +13,7 @@ from diziner.common.files import read_json
 from diziner.common.words import counted
 from diziner.corpora.card import load_card
 from diziner.forms.exported import Exported, exported
+from diziner.forms.lines import peek
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
 from diziner.labelling.output_folder import shard_files
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for a source that is not there, and what its form cannot hold.
     """
-    writer, widened, count = WRITERS[options.to], 0, 0
+    writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
     dropped = sum(len(row["spans"]) - len(flattened(row)["spans"]) for row in _rows(options)) if writer.flat else 0
     if dropped and not options.drop:
         raise UserError(
@@ -63,10 +64,11 @@ def run(options: argparse.Namespace) -> None:
         )
 
     def documents() -> Iterator[Exported]:
-        nonlocal widened, count
-        for given in _rows(options):
+        nonlocal widened, count, failed
+        for given in least_sure_first(_rows(options)) if writer.review else _rows(options):
             row = flattened(given) if dropped else given
             count += 1
+            failed += row["failure"] is not None
             widened += writer.tokens and _inside_tokens(row)
             yield exported(row)
 
@@ -76,7 +78,14 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--out {options.out}: {error.strerror}") from None
     inside = f"; {counted(widened, 'mention')} inside tokens, written as the whole of them" if widened else ""
     left = f"; {counted(dropped, 'overlapping mention')} left out" if dropped else ""
-    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{inside}{left}\n")
+    none = f"; {counted(failed, 'document')} that nobody could label, without labels" if failed else ""
+    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{inside}{left}{none}\n")
+
+
+def least_sure_first(rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield rows of votes in the order of a review queue; those without votes as they stand."""
+    first, rows = peek(rows, 1)
+    return sorted_rows(map(dict, rows)) if first and "votes" in first[0] else rows
 
 
 def _rows(options: argparse.Namespace) -> Iterator[Row]:
@@ -102,7 +111,7 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
-    """Yield the votes of a round's annotators on its pilot documents, the least sure first."""
+    """Yield the votes of a round's annotators on its pilot documents."""
     try:
         enter_project(Path.cwd())
     except UserError:
@@ -117,7 +126,7 @@ def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
     rows = {name: read_annotations(room.annotations(number, name)) for name in settings.pool}
     types = load_card(room.folder).types
     voted = vote(documents, taking_part(rows), types, agreement.weights, settings.disagreement.consensus)
-    yield from sorted_rows(map(voted_row, documents, voted))
+    yield from map(voted_row, documents, voted)
 
 
 def _round(room: Room, settings: Settings, number: int | None) -> int:

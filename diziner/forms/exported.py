@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
+
+from diziner.common.rounding import rounded
 
 CONSENSUS = "consensus"
 
@@ -24,7 +27,11 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Labels of a document by one annotator, or by the vote of several, with the least share behind a decision."""
+    """Labels of a document by one annotator, or by the vote of several.
+
+    `score` says how sure they are: of a vote the least share behind one of its decisions, of an annotator in it the
+    mean strict span F1 with each of the others on this document. None where there is nobody to compare with.
+    """
 
     by: str
     mentions: tuple[Mention, ...]
@@ -49,10 +56,13 @@ class Exported:
 def exported(row: Mapping[str, Any]) -> Exported:
     """Return the document of a row of `labelled.schema.json`, with votes or without."""
     voted = "votes" in row
-    mentions = _mentions(row, row.get("shares", ()))
-    labels = None if row["failure"] else Labels(CONSENSUS if voted else "", mentions, row.get("confidence"))
-    votes = row["votes"] if voted else {}
-    own = (Labels(name, _mentions(vote)) for name, vote in sorted(votes.items()) if vote["failure"] is None)
+    shares = _shares(row)
+    labels = (
+        None if row["failure"] else Labels(CONSENSUS if voted else "", _mentions(row, shares), row.get("confidence"))
+    )
+    votes = {name: vote for name, vote in sorted(row.get("votes", {}).items()) if vote["failure"] is None}
+    found = {name: frozenset(map(tuple, vote["spans"])) for name, vote in votes.items()}
+    own = (Labels(name, _mentions(vote, shares), _agreement(name, found)) for name, vote in votes.items())
     return Exported(
         id=row["id"],
         text=row["text"],
@@ -65,9 +75,23 @@ def exported(row: Mapping[str, Any]) -> Exported:
     )
 
 
-def _mentions(row: Mapping[str, Any], shares: Sequence[float] = ()) -> tuple[Mention, ...]:
+def _shares(row: Mapping[str, Any]) -> dict[tuple[Any, ...], float]:
+    """Return the share of the votes behind each span that somebody has, whether it won or not."""
+    won = zip(map(tuple, row["spans"]), row.get("shares", ()), strict=False)
+    return {**dict(won), **{(start, end, label): share for start, end, label, share in row.get("outvoted", ())}}
+
+
+def _agreement(name: str, found: Mapping[str, frozenset[tuple[Any, ...]]]) -> float | None:
+    own = found[name]
+    others = [each for other, each in found.items() if other != name]
+    sizes = [(len(own & each), len(own) + len(each)) for each in others]
+    pairs = [Fraction(2 * both, size) if size else Fraction(1) for both, size in sizes]
+    return rounded(float(sum(pairs) / len(pairs))) if pairs else None
+
+
+def _mentions(row: Mapping[str, Any], shares: Mapping[tuple[Any, ...], float]) -> tuple[Mention, ...]:
     pairs = zip(row["spans"], row["characters"], strict=True)
     return tuple(
-        Mention(first, last, start, end, label, shares[number] if shares else None)
-        for number, ((start, end, label), (first, last)) in enumerate(pairs)
+        Mention(first, last, start, end, label, shares.get((start, end, label)))
+        for (start, end, label), (first, last) in pairs
     )

@@ -19,17 +19,19 @@ def write_label_studio(path: Path, documents: Iterable[Exported]) -> None:
 
 
 def write_doccano(path: Path, documents: Iterable[Exported]) -> None:
-    """Write doccano's JSON Lines: text with labels by characters."""
-    _write_lines(path, (_with_meta(each, {"label": _triples(each.labels)}) for each in documents))
+    """Write doccano's JSON Lines: text with labels by characters; what the annotators of a vote say is its metadata."""
+    _write_lines(path, (_with_meta(each, {"label": _triples(each.labels)} | _said(each)) for each in documents))
 
 
 def write_prodigy(path: Path, documents: Iterable[Exported]) -> None:
-    """Write examples of Prodigy, with tokens; accepted ones, but for votes, which have no answer yet."""
+    """Write examples of Prodigy, with tokens; accepted ones, but for votes, which have no answer yet, and what their
+    annotators say in `meta`."""
     _write_lines(path, map(_example, documents))
 
 
 def write_argilla(path: Path, documents: Iterable[Exported]) -> None:
-    """Write records of Argilla 2 (`Dataset.records.from_json`), the labels as a suggestion."""
+    """Write records of Argilla 2 (`Dataset.records.from_json`), the labels as the one suggestion that a question
+    takes."""
     _write_array(path, map(_record, documents))
 
 
@@ -91,7 +93,7 @@ def _example(document: Exported) -> dict[str, Any]:
             {"start": m.first, "end": m.last, "token_start": m.start, "token_end": m.end - 1, "label": m.label}
             for m in mentions
         ],
-        "meta": meta,
+        "meta": meta | _said(document),
     }
     return example if document.voted else {**example, "answer": "accept"}
 
@@ -110,7 +112,7 @@ def _record(document: Exported) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": document.id,
         "fields": {_FIELD: document.text},
-        "metadata": {key: value for key, value in metadata.items() if value is not None},
+        "metadata": {key: value for key, value in metadata.items() if value is not None} | _said(document),
         "suggestions": {},
     }
     if document.labels is not None:
@@ -139,6 +141,15 @@ def _with_meta(document: Exported, more: dict[str, Any]) -> dict[str, Any]:
         "text": document.text,
         **more,
         **{key: value for key, value in meta.items() if value is not None},
+    }
+
+
+def _said(document: Exported) -> dict[str, str]:
+    """Return each annotator's mentions with its score as text, for tools that show one set of labels alone."""
+    return {
+        f"by {labels.by}": "; ".join(f"{document.text[m.first : m.last]} {m.label}" for m in labels.mentions)
+        + ("" if labels.score is None else f" ({labels.score:.2f})")
+        for labels in document.predictions
     }
 
 

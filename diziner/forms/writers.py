@@ -1,4 +1,7 @@
-"""Table of the forms of files that are written."""
+"""Table of the forms of files that are written; docs/forms.md is made from it and from `table`.
+
+It stands apart from the table of those that are read, on which the stages depend: an edit to a writer reruns none.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from diziner.forms import file_writers, json_writers
+from diziner.forms import file_writers, json_writers, spacy_writer
 from diziner.forms.exported import Exported
 
 
@@ -15,8 +18,9 @@ class Writer:
     """One form that is written, to a file of the ending `ending` (empty: a folder).
 
     `read_as` is the name of the form that reads it back, empty where none does. `tokens`: mentions are written by
-    tokens, so that what is inside a token takes the whole of it. `flat`: of
-    mentions that overlap it holds one. `ids`: those that are read back are the documents' own.
+    tokens, so that what is inside a token takes the whole of it. `flat`: of mentions that overlap it holds one. `ids`:
+    those that are read back are the documents' own. `review`: people correct labels there, so that of a vote it gets
+    every annotator's own, and the least sure documents first.
     """
 
     title: str
@@ -26,17 +30,63 @@ class Writer:
     tokens: bool = False
     flat: bool = False
     ids: bool = True
+    review: bool = False
 
 
 WRITERS: dict[str, Writer] = {
-    "label-studio": Writer("Label Studio's tasks (JSON)", json_writers.write_label_studio, ".json", "label-studio"),
-    "doccano": Writer("doccano's JSON Lines", json_writers.write_doccano, ".jsonl", "json"),
-    "prodigy": Writer("Prodigy's JSON Lines", json_writers.write_prodigy, ".jsonl", "prodigy"),
-    "argilla": Writer("Argilla 2's records (JSON), one suggestion each", json_writers.write_argilla, ".json"),
-    "spacy": Writer("pairs of text and entities for spaCy (JSON)", json_writers.write_spacy, ".json", "spacy"),
-    "gliner": Writer("GLiNER's training data (JSON)", json_writers.write_gliner, ".json", "gliner", tokens=True),
-    "conll": Writer("token, tab, BIO2 tag", file_writers.write_conll, ".conll", "columns", True, True, ids=False),
-    "csv": Writer("a table of tokens with tags", file_writers.write_csv, ".csv", "csv", True, True, ids=False),
-    "brat": Writer("brat's standoff, a folder", file_writers.write_brat, "", "brat"),
-    "hf": Writer("a folder of `datasets`, with class labels", file_writers.write_datasets, "", "datasets", True, True),
+    "label-studio": Writer(
+        "tasks to import; the text is `text`, the labels `label`; each annotator is a prediction with its score",
+        json_writers.write_label_studio,
+        ".json",
+        "label-studio",
+        review=True,
+    ),
+    "doccano": Writer(
+        "JSON Lines with `text` and `label`; annotators' own as metadata",
+        json_writers.write_doccano,
+        ".jsonl",
+        "json",
+        review=True,
+    ),
+    "prodigy": Writer(
+        "JSON Lines with tokens and spans; annotators' own in `meta`",
+        json_writers.write_prodigy,
+        ".jsonl",
+        "prodigy",
+        review=True,
+    ),
+    "argilla": Writer(
+        "records of Argilla 2 for `Dataset.records.from_json`, the labels as the suggestion to `label`; "
+        "annotators' own as metadata",
+        json_writers.write_argilla,
+        ".json",
+        review=True,
+    ),
+    "spacy": Writer("pairs of a text and its entities", json_writers.write_spacy, ".json", "spacy"),
+    "docbin": Writer(
+        "spaCy's DocBin, to train on; needs `diziner[spacy]`",
+        spacy_writer.write_docbin,
+        ".spacy",
+        "docbin",
+        tokens=True,
+        flat=True,
+        ids=False,
+    ),
+    "gliner": Writer("training data of GLiNER, by tokens", json_writers.write_gliner, ".json", "gliner", tokens=True),
+    "conll": Writer(
+        "a token a line with its BIO2 tag behind a tab",
+        file_writers.write_conll,
+        ".conll",
+        "columns",
+        True,
+        True,
+        False,
+    ),
+    "csv": Writer("a table: document, token, BIO2 tag", file_writers.write_csv, ".csv", "csv", True, True, False),
+    "brat": Writer(
+        "a new folder with a text and its annotations for each document", file_writers.write_brat, "", "brat"
+    ),
+    "hf": Writer(
+        "a new folder of `datasets`, tags as class labels", file_writers.write_datasets, "", "datasets", True, True
+    ),
 }

@@ -1,0 +1,43 @@
+"""Writer of spaCy's DocBin files; it needs spaCy, an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from diziner.common.errors import UserError
+from diziner.common.files import atomic
+from diziner.forms.exported import Exported
+
+LANGUAGE = "xx"  # tokens are the documents' own, so that any will do
+
+
+def write_docbin(path: Path, documents: Iterable[Exported]) -> None:
+    """Write a DocBin of documents with their own tokens, the mentions as entities and the ids as `doc.user_data`.
+
+    Blanks between tokens are written as spaCy can: one or none.
+    Errors: UserError without spaCy.
+    """
+    try:
+        import spacy
+        from spacy.tokens import Doc, DocBin, Span
+    except ImportError:
+        raise UserError("--to docbin: needs spaCy; install it with: pip install 'diziner[spacy]'") from None
+    vocabulary = spacy.blank(LANGUAGE).vocab
+    made = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
+    for document in documents:
+        doc = Doc(vocabulary, words=list(document.tokens), spaces=_spaces(document), user_data={"id": document.id})
+        if document.labels is not None:
+            doc.set_ents([Span(doc, each.start, each.end, each.label) for each in document.labels.mentions])
+        made.add(doc)
+    with atomic(path) as temporary:
+        temporary.write_bytes(made.to_bytes())
+
+
+def _spaces(document: Exported) -> list[bool]:
+    found, end = [], 0
+    for token in document.tokens:
+        start = document.text.index(token, end)
+        end = start + len(token)
+        found.append(document.text[end : end + 1].isspace())
+    return found
