@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro locks test check bench portable rehearse lock clean
+.PHONY: setup repro locks test test-forms check bench portable rehearse lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
@@ -19,6 +19,9 @@ locks: setup ## after an edit to code: pages, schemas, pipelines, digests of cod
 
 test: setup ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+
+test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla (an environment of its own)
+	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .
@@ -48,6 +51,12 @@ $(STAMP): requirements.lock pyproject.toml
 .venv-%/.installed: requirements.lock pyproject.toml
 	test -x .venv-$*/bin/python || python$* -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
+	@touch $@
+
+.venv-forms/.installed: requirements.lock pyproject.toml
+	test -x .venv-forms/bin/python || $(PYTHON) -m venv .venv-forms
+	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[forms]'
 	@touch $@
 
 lock: setup ## requirements.lock anew from pyproject.toml (needs uv)

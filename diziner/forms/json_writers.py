@@ -15,7 +15,7 @@ _FIELD, _QUESTION = "text", "label"  # names of the text and of the labels in La
 
 def write_label_studio(path: Path, documents: Iterable[Exported]) -> None:
     """Write tasks of Label Studio: labels as annotations; of a vote, it and each annotator's own as predictions."""
-    _write_array(path, map(_task, documents))
+    _write_array(path, (_task(number, document) for number, document in enumerate(documents, 1)))
 
 
 def write_doccano(path: Path, documents: Iterable[Exported]) -> None:
@@ -45,8 +45,9 @@ def write_gliner(path: Path, documents: Iterable[Exported]) -> None:
     _write_array(path, map(_gliner, documents))
 
 
-def _task(document: Exported) -> dict[str, Any]:
-    task: dict[str, Any] = {"data": _with_meta(document, {})}
+def _task(number: int, document: Exported) -> dict[str, Any]:
+    """Return a task. Label Studio gives it a number of its own when it is imported; its converter needs one before."""
+    task: dict[str, Any] = {"id": number, "data": _with_meta(document, {})}
     if document.voted:
         offered = [document.labels] if document.labels else []
         task["predictions"] = [_prediction(labels) for labels in (*offered, *document.predictions)]
