@@ -29,6 +29,7 @@ from diziner.records.labelled import labelled_row
 from diziner.records.votes import voted_row
 from diziner.settings import Settings, load_settings
 from diziner.spans.overlaps import resolve_overlaps
+from diziner.standalone.corrections import Corrections
 from diziner.standalone.files import read_plain
 
 IN_PROJECT = False
@@ -46,6 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", required=True, choices=tuple(WRITERS), metavar="FORM", help=f"one of {', '.join(WRITERS)}")
     add("--out", type=given_path, required=True, metavar="PATH", help="the file; for brat and hf a new folder")
     add("--round", type=int, metavar="K", help="of a room; the last that has been run")
+    corrected = "documents as people corrected them, of any form that is read: these go out in place of the votes"
+    add("--corrected", type=given_path, metavar="FILE", help=corrected)
     add_form_options(parser)
     parser.epilog = "example: diziner export letters --to label-studio --out review.json"
 
@@ -56,7 +59,18 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for a source that is not there, and what its form cannot hold.
     """
     writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
-    dropped = sum(len(row["spans"]) - len(flattened(row)["spans"]) for row in _rows(options)) if writer.flat else 0
+    corrections = None
+    if options.corrected:
+        ids = {row["id"] for row in _rows(options)}
+        corrections = Corrections(read_plain(options.corrected, chosen(options)), ids)
+
+    def rows() -> Iterator[Row]:
+        given = least_sure_first(_rows(options)) if writer.review else _rows(options)
+        yield from map(corrections.row, given) if corrections else given
+        if corrections:
+            corrections.require_all_used()
+
+    dropped = sum(len(row["spans"]) - len(flattened(row)["spans"]) for row in rows()) if writer.flat else 0
     if dropped and not options.drop:
         raise UserError(
             f"--to {options.to}: {counted(dropped, 'mention')} overlap longer ones, and this form has one layer: leave "
@@ -65,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
 
     def documents() -> Iterator[Exported]:
         nonlocal widened, count, failed
-        for given in least_sure_first(_rows(options)) if writer.review else _rows(options):
+        for given in rows():
             row = flattened(given) if dropped else given
             count += 1
             failed += row["failure"] is not None
@@ -78,8 +92,9 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--out {options.out}: {error.strerror}") from None
     inside = f"; {counted(widened, 'mention')} inside tokens, written as the whole of them" if widened else ""
     left = f"; {counted(dropped, 'overlapping mention')} left out" if dropped else ""
+    by_people = f"; {counted(corrections.used, 'document')} as corrected" if corrections else ""
     none = f"; {counted(failed, 'document')} that nobody could label, without labels" if failed else ""
-    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{inside}{left}{none}\n")
+    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{by_people}{inside}{left}{none}\n")
 
 
 def least_sure_first(rows: Iterator[Row]) -> Iterator[Row]:

@@ -172,3 +172,26 @@ def test_a_text_of_several_lines_is_the_same_in_brat(tmp_path: Path) -> None:
     WRITERS["brat"].write(tmp_path / "out", [exported(row)])
     [read] = read_plain(tmp_path / "out").annotations
     assert [[*place] for place in read.characters] == row["characters"]
+
+
+def test_what_people_corrected_goes_out_in_place_of_the_votes(diziner: Run, tmp_path: Path) -> None:
+    write_rows(tmp_path / "votes.jsonl", [voted(), {**voted(), "id": "e", "text": "Ada saw Oslo!"}])
+    export = ("export", "votes.jsonl", "--to", "doccano", "--out", "d.jsonl", "--corrected", "c.json")
+
+    def corrected(*rows: Row, code: int = 0) -> str:
+        (tmp_path / "c.json").write_text(json.dumps(rows))
+        return diziner(*export, code=code)
+
+    right = {"text": TEXT, "entities": [[0, 3, "PER"]]}
+    for row in (right, {**right, "id": "d"}, {**right, "id": "of the tool"}):
+        assert corrected(row) == "d.jsonl: 2 documents as doccano; 1 document as corrected\n"
+        found = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+        assert {row["id"]: len(row["label"]) for row in found} == {"d": 1, "e": 2}
+    (tmp_path / "d.jsonl").unlink()
+    said = corrected(right, {**right, "text": "Nobody", "entities": []}, code=2)
+    assert said == "c.json: 1 document not among those that go out, by id or by text; the first: '#2'"
+    assert "is another text there: 'Ada saw Oslo?', not" in corrected(
+        {**right, "text": "Ada saw Oslo?", "id": "d"}, code=2
+    )
+    assert "a text is there twice" in corrected(right, right, code=2)
+    assert not (tmp_path / "d.jsonl").exists()
