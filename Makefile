@@ -20,8 +20,8 @@ locks: setup ## after an edit to code: pages, schemas, pipelines, digests of cod
 test: setup ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
 
-test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla (an environment of its own)
-	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py
+test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla, MLflow (an environment of its own)
+	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py tests/results/test_exchange.py
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .

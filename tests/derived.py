@@ -55,6 +55,7 @@ def benchmark_schema(written: str) -> str:
 
 def forms_page(written: str) -> str:
     """docs/forms.md with the tables of forms that are read and written as the code declares them."""
+    from diziner.commands.results_out import RESULTS
     from diziner.forms.table import FORMS
     from diziner.forms.writers import WRITERS
 
@@ -71,6 +72,7 @@ def forms_page(written: str) -> str:
         f"| `{name}` | {own.title} | {own.ending or 'a folder'} | {f'`{own.read_as}`' if own.read_as else '-'} |"
         for name, own in WRITERS.items()
     ]
+    written_rows += [f"| `{name}` | of a room's results: {title} | a file | - |" for name, title in RESULTS.items()]
     written_table = ["| `--to` | what is written | ending | read back by `--form` |", "| --- | --- | --- | --- |"]
     return head + "\n".join(table) + "\n\n" + between + "\n".join([*written_table, *written_rows]) + end
 

@@ -1,4 +1,4 @@
-"""`diziner export`: labels in the form of another tool, from a room, a labelling or a labelled file."""
+"""`diziner export`: labels of a room, a labelling or a file in the form of another tool; results of a room."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from diziner.commands.results_out import EVERY_EVAL_EVER, RESULTS, write_results
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.words import counted
@@ -44,11 +45,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = "a room (its annotators on pilot documents), a folder of `diziner label`, or a labelled file"
     add("source", metavar="ROOM|FILE", help=what)
-    add("--to", required=True, choices=tuple(WRITERS), metavar="FORM", help=f"one of {', '.join(WRITERS)}")
+    forms = f"labels: {', '.join(WRITERS)}; a room's results: {', '.join(RESULTS)}"
+    add("--to", required=True, choices=(*WRITERS, *RESULTS), metavar="FORM", help=forms)
     add("--out", type=given_path, required=True, metavar="PATH", help="the file; for brat and hf a new folder")
     add("--round", type=int, metavar="K", help="of a room; the last that has been run")
     corrected = "documents as people corrected them, of any form that is read: these go out in place of the votes"
     add("--corrected", type=given_path, metavar="FILE", help=corrected)
+    add("--organization", default="", metavar="NAME", help=f"who made the run, for {EVERY_EVAL_EVER}")
     add_form_options(parser)
     parser.epilog = "example: diziner export letters --to label-studio --out review.json"
 
@@ -58,6 +61,10 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for a source that is not there, and what its form cannot hold.
     """
+    if options.to in RESULTS:
+        _enter(options.source)
+        sys.stdout.write(f"{write_results(options)}\n")
+        return
     writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
     corrections = None
     if options.corrected:
@@ -127,10 +134,7 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
 
 def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
     """Yield the votes of a round's annotators on its pilot documents."""
-    try:
-        enter_project(Path.cwd())
-    except UserError:
-        raise UserError(f"{name}: no such file, and no room, since there is no project here") from None
+    _enter(name)
     room, settings = Room(name), load_settings()
     if not (room.folder / "benchmark.yaml").is_file():
         known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
@@ -142,6 +146,13 @@ def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
     types = load_card(room.folder).types
     voted = vote(documents, taking_part(rows), types, agreement.weights, settings.disagreement.consensus)
     yield from map(voted_row, documents, voted)
+
+
+def _enter(name: str) -> None:
+    try:
+        enter_project(Path.cwd())
+    except UserError:
+        raise UserError(f"{name}: no such file, and no room, since there is no project here") from None
 
 
 def _round(room: Room, settings: Settings, number: int | None) -> int:

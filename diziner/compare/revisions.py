@@ -124,6 +124,18 @@ def outputs_of(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
     return recorded_outputs(read_lock(snapshot, DATA / benchmark / "dvc.lock"))
 
 
+def committed_at(path: Path) -> int:
+    """Return when a file was committed as it is, in seconds since 1970.
+
+    Errors: UserError for one that is not, or differs from what was.
+    """
+    changed = _git("status", "--porcelain", "--", str(path))
+    found = _git("log", "-1", "--format=%ct", "--", str(path)).strip()
+    if changed or not found:
+        raise UserError(f"{path}: is not committed as it is: commit it first, for what goes out says when that was")
+    return int(found)
+
+
 def _git(*words: str) -> bytes:
     try:
         done = subprocess.run(["git", *words], capture_output=True, check=False)
