@@ -12,15 +12,15 @@ from diziner.commands.results_out import EVERY_EVAL_EVER, RESULTS, write_results
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.words import counted
-from diziner.corpora.card import load_card
+from diziner.corpora.card import CARD_FILE, load_card
 from diziner.forms.exported import Exported, exported
 from diziner.forms.lines import peek
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
-from diziner.labelling.output_folder import shard_files
+from diziner.labelling.output_folder import MANIFEST, shard_files
 from diziner.labelling.review import sorted_rows
 from diziner.labelling.row_files import read_rows
-from diziner.layout import DATA, Room, enter_project
+from diziner.layout import Room, enter_project, project_root, room_names
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.vote import vote
 from diziner.records.agreement import agreement_from_json
@@ -52,7 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     corrected = "documents as people corrected them, of any form that is read: these go out in place of the votes"
     add("--corrected", type=given_path, metavar="FILE", help=corrected)
     add("--organization", default="", metavar="NAME", help=f"who made the run, for {EVERY_EVAL_EVER}")
-    add_form_options(parser)
+    add_form_options(parser, given_path)
     parser.epilog = "example: diziner export letters --to label-studio --out review.json"
 
 
@@ -61,18 +61,20 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for a source that is not there, and what its form cannot hold.
     """
+    path, room = _meant(options.source)
     if options.to in RESULTS:
-        _enter(options.source)
-        sys.stdout.write(f"{write_results(options)}\n")
+        if room is None:
+            raise UserError(f"--to {options.to}: is for the results of a room; {path} is none")
+        sys.stdout.write(f"{write_results(room, options)}\n")
         return
     writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
     corrections = None
     if options.corrected:
-        ids = {row["id"] for row in _rows(options)}
+        ids = {row["id"] for row in _rows(path, room, options)}
         corrections = Corrections(read_plain(options.corrected, chosen(options)), ids)
 
     def rows() -> Iterator[Row]:
-        given = least_sure_first(_rows(options)) if writer.review else _rows(options)
+        given = least_sure_first(_rows(path, room, options)) if writer.review else _rows(path, room, options)
         yield from map(corrections.row, given) if corrections else given
         if corrections:
             corrections.require_all_used()
@@ -110,17 +112,48 @@ def least_sure_first(rows: Iterator[Row]) -> Iterator[Row]:
     return sorted_rows(map(dict, rows)) if first and "votes" in first[0] else rows
 
 
-def _rows(options: argparse.Namespace) -> Iterator[Row]:
-    path = Path(options.source)
-    if path.exists():
+def _meant(source: str) -> tuple[Path, Room | None]:
+    """Return the path that a source is, and the room, if it is one: by its name or by its folder. Stand in the
+    project's root, if there is a project: paths in options are as from there.
+
+    Errors: UserError for what is neither, and for a name that is both.
+    """
+    path, name = given_path(source), Path(source).name
+    if _in_project():
+        enter_project(Path.cwd())
+    if (path / CARD_FILE).is_file() and path.resolve() == Room(path.name).folder.resolve():
+        return path, Room(path.name)
+    is_room = source == name and (Room(name).folder / CARD_FILE).is_file()
+    if is_room and path.exists():
+        raise UserError(f"{source}: is a room and also {path}; write {Room(name).folder} or ./{source}")
+    if not is_room and not path.exists():
+        there = ", ".join(room_names())
+        raise UserError(
+            f"{source}: no such file, and no room" + (f"; there are: {there}" if there else ": no project here")
+        )
+    return path, Room(name) if is_room else None
+
+
+def _in_project() -> bool:
+    try:
+        project_root(Path.cwd())
+    except UserError:
+        return False
+    return True
+
+
+def _rows(path: Path, room: Room | None, options: argparse.Namespace) -> Iterator[Row]:
+    if room is None:
         yield from _rows_of_path(path, options)
     else:
-        yield from _rows_of_room(options.source, options.round)
+        yield from _rows_of_room(room, options.round)
 
 
 def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Yield the rows of a labelling, or of any file with labels; those of the former keep their votes."""
-    for shard in shard_files(path) or [path]:
+    if (shards := shard_files(path)) and not (path / MANIFEST).is_file():
+        raise UserError(f"{path}: the labelling is not complete: run the same `diziner label` again, or give a shard")
+    for shard in shards or [path]:
         first = next(iter(read_rows(shard)), {}) if shard.suffix in {".jsonl", ".parquet"} else {}
         if "votes" in first or shard != path:
             yield from read_rows(shard)
@@ -132,13 +165,9 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
             yield labelled_row(file.documents[row.id], row)
 
 
-def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
+def _rows_of_room(room: Room, number: int | None) -> Iterator[Row]:
     """Yield the votes of a round's annotators on its pilot documents."""
-    _enter(name)
-    room, settings = Room(name), load_settings()
-    if not (room.folder / "benchmark.yaml").is_file():
-        known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
-        raise UserError(f"{name}: no such file, and no room in {DATA}/; there are: {known or 'none'}")
+    settings = load_settings()
     number = _round(room, settings, number)
     documents = read_documents(room.pilot(number))
     agreement = agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement"))
@@ -146,13 +175,6 @@ def _rows_of_room(name: str, number: int | None) -> Iterator[Row]:
     types = load_card(room.folder).types
     voted = vote(documents, taking_part(rows), types, agreement.weights, settings.disagreement.consensus)
     yield from map(voted_row, documents, voted)
-
-
-def _enter(name: str) -> None:
-    try:
-        enter_project(Path.cwd())
-    except UserError:
-        raise UserError(f"{name}: no such file, and no room, since there is no project here") from None
 
 
 def _round(room: Room, settings: Settings, number: int | None) -> int:

@@ -10,7 +10,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_json, write_text
 from diziner.compare.revisions import committed_at
 from diziner.corpora.card import load_card
-from diziner.layout import Room, room_named
+from diziner.layout import Room
 from diziner.results.exchange import Result, every_eval_ever, log_to_mlflow
 from diziner.settings import Settings, load_settings
 
@@ -22,12 +22,12 @@ RESULTS = {
 SAMPLE = "diziner's own sample, not the benchmark's text, in the manner of"
 
 
-def write_results(options: argparse.Namespace) -> str:
+def write_results(room: Room, options: argparse.Namespace) -> str:
     """Write a room's results, and return what was written, in words.
 
     Errors: UserError for a room without results, figures that are not committed, a record without an organization.
     """
-    result = result_of(room_named(options.source), load_settings())
+    result = result_of(room, load_settings())
     if options.to == MLFLOW:
         log_to_mlflow(result, options.out)
         return f"{options.out}: a run of {result.benchmark}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -79,10 +80,25 @@ def write_datasets(path: Path, documents: Iterable[Exported]) -> None:
     )
     columns = zip(*rows, strict=True) if rows else ((),) * len(features)
     made = datasets.Dataset.from_dict(dict(zip(features, map(list, columns), strict=True)), features=features)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above, _no_progress():
         folder = Path(above) / path.name
         made.save_to_disk(folder)
         shutil.move(folder, path)
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Keep `datasets` from drawing progress, in this process, for a while."""
+    import datasets
+
+    drawn = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if drawn:
+            datasets.enable_progress_bars()
 
 
 def tags_of(document: Exported) -> list[str]:

@@ -54,7 +54,7 @@ def test_what_is_not_committed_or_not_there_does_not_go_out(project: Project, tm
         return done.stderr
 
     assert "--organization NAME" in refused("export", "conll2003", "--to", "every-eval-ever")
-    assert "no benchmark 'nowhere'" in refused("export", "nowhere", "--to", "every-eval-ever")
+    assert "nowhere: no such file, and no room" in refused("export", "nowhere", "--to", "every-eval-ever")
     path = project.folder / "metrics/final/conll2003.json"
     before = path.read_text()
     path.write_text(before.replace("0.4", "0.5"))

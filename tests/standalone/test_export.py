@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from labelled_rows import Row, rows
 
+from diziner.common.version import VERSION
 from diziner.corpora.tokenize import tokenize
 from diziner.forms.choices import Choices
 from diziner.forms.exported import exported
@@ -195,3 +196,33 @@ def test_what_people_corrected_goes_out_in_place_of_the_votes(diziner: Run, tmp_
     )
     assert "a text is there twice" in corrected(right, right, code=2)
     assert not (tmp_path / "d.jsonl").exists()
+
+
+def test_a_labelling_that_was_stopped_does_not_pass_for_a_whole_one(diziner: Run, tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    write_rows(tmp_path / "labels/000000-0123456789abcdef.jsonl", ROWS[:3])
+    export = ("export", "labels", "--to", "conll", "--out", "deep/out.conll")
+    assert "the labelling is not complete" in diziner(*export, code=2)
+    (tmp_path / "labels/manifest.json").write_text("{}")
+    assert diziner(*export) == "deep/out.conll: 3 documents as conll\n"
+
+
+def test_paths_are_as_from_where_the_command_stands_and_a_name_means_one_thing(
+    diziner: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".diziner").write_text(f"{VERSION}\n")
+    room = tmp_path / "data/letters"
+    room.mkdir(parents=True)
+    (room / "benchmark.yaml").write_text("name: letters\n")
+    write_rows(tmp_path / "letters", ROWS[:2])
+    said = diziner("export", "letters", "--to", "csv", "--out", "x", code=2)
+    assert said == "letters: is a room and also letters; write data/letters or ./letters"
+    (tmp_path / "letters").unlink()
+    assert "no such file, and no room; there are: letters" in diziner(
+        "export", "l", "--to", "csv", "--out", "x", code=2
+    )
+    (tmp_path / "below").mkdir()
+    write_rows(tmp_path / "below/in.jsonl", ROWS[:2])
+    monkeypatch.chdir(tmp_path / "below")
+    assert diziner("export", "in.jsonl", "--to", "csv", "--out", "out.csv") == "below/out.csv: 2 documents as csv\n"
+    assert (tmp_path / "below/out.csv").is_file()
