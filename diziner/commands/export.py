@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,4 +199,8 @@ def flattened(row: Row) -> Row:
 def _inside_tokens(row: Row) -> int:
     """Count mentions that begin or end inside a token."""
     pairs = zip(row["spans"], row["characters"], strict=True)
-    return sum("".join(row["text"][a:b].split()) != "".join(row["tokens"][s:e]) for (s, e, _), (a, b) in pairs)
+    return sum(_visible([row["text"][a:b]]) != _visible(row["tokens"][s:e]) for (s, e, _), (a, b) in pairs)
+
+
+def _visible(words: Sequence[str]) -> str:
+    return "".join("".join(words).split())

@@ -138,6 +138,9 @@ def test_a_file_of_one_form_goes_out_in_another(diziner: Run, tmp_path: Path) ->
     assert diziner("export", "g.conll", "--to", "doccano", "--out", "d.jsonl") == "d.jsonl: 2 documents as doccano\n"
     first, second = map(json.loads, (tmp_path / "d.jsonl").read_text().splitlines())
     assert (first["text"], first["label"], second["label"]) == ("Ada saw Oslo", [[0, 3, "PER"], [8, 12, "LOC"]], [])
+    blank = {"tokens": ["New York", "won"], "text": "New York won", "spans": [[0, 8, "LOC"]]}
+    (tmp_path / "blank.jsonl").write_text(json.dumps(blank))
+    assert diziner("export", "blank.jsonl", "--to", "conll", "--out", "b.conll") == "b.conll: 1 document as conll\n"
     inside = labelled_row(DOCUMENT, Annotation("d", (ADA,), characters=((0, 2),)))
     write_rows(tmp_path / "inside.jsonl", [inside])
     said = diziner("export", "inside.jsonl", "--to", "conll", "--out", "i.conll")
