@@ -173,6 +173,10 @@ class Room:
     def scores(self) -> Path:
         return self.folder / "final" / "scores.json"
 
+    def has_results(self) -> bool:
+        """Say whether a run has scored the benchmark; it has not where its documents could not be loaded."""
+        return self.final_metrics.is_file()
+
     def pilot(self, number: int) -> Path:
         """Return the pilot documents of a round."""
         return self.folder / "corpus" / "pilot" / f"r{number}.jsonl"

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.settings import SPANS, AnalysisSettings
 from diziner.annotator.settings import (
     FILE,
     MODEL,
@@ -199,6 +199,11 @@ class Settings:
         return [entry["id"] for entry in self.raw["rounds"]]
 
     @property
+    def refinements(self) -> list[int]:
+        """The rounds that a refinement leads to, in order."""
+        return [entry["id"] for entry in self.raw["refinements"]]
+
+    @property
     def annotator_entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Every annotator's entry by name, as params has it: a selection keeps that of the chosen one."""
         entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
@@ -239,9 +244,8 @@ class Settings:
 
     def refined(self, number: int) -> int:
         """Return the round, if a refinement leads to it; UserError otherwise."""
-        known = [entry["id"] for entry in self.raw["refinements"]]
-        if number not in known:
-            there = ", ".join(map(str, known)) or "none"
+        if number not in self.refinements:
+            there = ", ".join(map(str, self.refinements)) or "none"
             raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
         return number
 
@@ -322,6 +326,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
             f"{raw['evidence']['folder']!r}, must be 'rounds'"
         )
+    _nested_fits(raw, path)
     _selection_fits(raw, path)
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
@@ -386,6 +391,23 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
                 f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
                 f"there are: {', '.join(known)}"
             )
+
+
+def _nested_fits(raw: Mapping[str, Any], path: str) -> None:
+    """Check that all settings of nested spans are made, or none."""
+    gold, answers = bool(raw["corpus"].get("nested")), bool(raw["answers"].get("nested"))
+    consensus = raw["disagreement"].get("consensus", "io")
+    if gold != answers or (gold and consensus != SPANS):
+        raise UserError(
+            f"{path}: corpus.nested is {str(gold).lower()}, answers.nested {str(answers).lower()}, "
+            f"disagreement.consensus {consensus!r}; nested spans need true, true and 'spans': the variant nested makes "
+            "all three"
+        )
+    if gold and raw["supervisor"].get("examples", "none") != "none":
+        raise UserError(
+            f"{path}: supervisor.examples: {raw['supervisor']['examples']}: examples in brackets cannot be nested; "
+            "must be 'none' with corpus.nested"
+        )
 
 
 def _selection_fits(raw: Mapping[str, Any], path: str) -> None:

@@ -31,7 +31,7 @@ def main() -> None:
         )
     path, documents = room.label_file(settings.label_files[annotator.name]), read_documents(room.pilot(number))
     given = read_label_file(path, annotator.read)
-    taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+    taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, settings.answers.nested)
     write_jsonl(room.annotations(number, annotator.name), map(annotation_to_json, taken.annotations))
     write_json(room.tally(number, annotator.name), tally(annotator, taken.annotations, documents))
     write_usage(room.usage(number, annotator.name), [])

@@ -38,6 +38,7 @@ LONG = (
     "pipeline/test_experiments.py",
     "test_installed.py",
     "repro/test_run.py",
+    "repro/test_batches.py",
     "test_additions.py",
     "test_plugins.py",
     "pipeline/test_sharing.py",

@@ -32,7 +32,7 @@ TEMPLATE = yaml.safe_load((STAGES / "benchmark.dvc.yaml").read_text())["stages"]
 
 def test_the_house_stays_small_enough_to_know() -> None:
     assert len({room(path) for path in modules()}) <= 33
-    assert len(arrows()) <= 181
+    assert len(arrows()) <= 177
     assert len(list(STAGES.glob("*.py"))) <= 14
     assert max(shares().values()) <= 100  # per mille
 

@@ -140,7 +140,9 @@ def _reference(analysis: Analysis) -> str:
 
 def _overview(analysis: Analysis, documents: Sequence[Document], others: Mapping[str, str]) -> Iterator[str]:
     totals, agreement = analysis.totals, analysis.agreement
-    yield f"- Documents: {len(documents)}, with {totals.tokens} tokens"
+    nested = analysis.readings.candidates is not None
+    units = "candidate spans (bounds that somebody marked), which may be nested" if nested else "tokens"
+    yield f"- Documents: {len(documents)}, with {totals.tokens} {units}"
     yield f"- Annotators: {len(agreement.annotators)}"
     for name in agreement.annotators:
         if name in others:
@@ -156,7 +158,7 @@ def _overview(analysis: Analysis, documents: Sequence[Document], others: Mapping
     if analysis.held_back:
         yield f"- Documents held back, whose disagreements are not shown here: {len(analysis.held_back)}"
     yield f"- Overall agreement (mean pairwise strict span F1): {agreement.overall:.3f}"
-    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} tokens"
+    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} {'spans' if nested else 'tokens'}"
     yield (
         f"- Labels that differ from the consensus: {totals.disagreeing} of {totals.labels}; "
         f"{totals.in_hotspots} in hotspots, {totals.below_threshold} below the threshold"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from diziner.common.errors import UserError
 
 WEIGHTINGS = ("span_f1", "kappa", "hybrid")
-CONSENSUS = ("io", "bio")
+SPANS = "spans"
+CONSENSUS = ("io", "bio", SPANS)
 READINGS = ("tokens", "mentions")
 
 
@@ -21,7 +22,9 @@ class AnalysisSettings:
     `analysis_weights`, by which token measures and the coalition weigh where they do not weigh like the consensus;
     `weight_floor` bounds span_f1 weights from below before they are normalised. A zero never counts
     as reaching a threshold, unless `legacy_zero_threshold` asks for the reference's rule. `consensus` is one of
-    CONSENSUS: whether it merges adjacent mentions of one type (io, the reference's rule) or votes where they begin.
+    CONSENSUS: whether it merges adjacent mentions of one type (io, the reference's rule) or votes where they begin
+    (bio); with spans every span is voted for as a whole, all is measured by span in place of token, and spans may be
+    nested.
     `examples_per_group` examples are drawn with `seed`; `readings` is one of READINGS: whether an example shows how the
     disputed tokens are read (tokens), or how the whole mentions around them are (mentions). The disagreements of
     `held_back` documents are in no group, so that the supervisor does not see them.

@@ -32,8 +32,8 @@ def disagreement(votes: Votes) -> Fraction | None:
     >>> disagreement({"a": [Span(0, 1, "PER")], "b": [Span(0, 1, "PER"), Span(2, 3, "LOC")]})
     Fraction(1, 3)
     """
-    pairs = list(combinations([frozenset(vote) for vote in votes.values()], 2))
-    return 1 - sum(map(_f1, pairs), Fraction(0)) / len(pairs) if pairs else None
+    pairs = list(combinations(votes.values(), 2))
+    return 1 - sum((span_f1_of(*pair) for pair in pairs), Fraction(0)) / len(pairs) if pairs else None
 
 
 def confidence(shares: Mapping[Span, Fraction], won: Collection[Span]) -> Fraction:
@@ -49,7 +49,8 @@ def confidence(shares: Mapping[Span, Fraction], won: Collection[Span]) -> Fracti
     return min(found, default=Fraction(1))
 
 
-def _f1(pair: tuple[frozenset[Span], frozenset[Span]]) -> Fraction:
-    first, second = pair
-    size = len(first) + len(second)
-    return Fraction(2 * len(first & second), size) if size else Fraction(1)
+def span_f1_of(first: Collection[Span], second: Collection[Span]) -> Fraction:
+    """Return strict span F1 of two votes on a document; 1 where both are empty."""
+    one, other = frozenset(first), frozenset(second)
+    size = len(one) + len(other)
+    return Fraction(2 * len(one & other), size) if size else Fraction(1)

@@ -14,7 +14,7 @@ from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
 from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
@@ -67,6 +67,25 @@ def annotate(
     return annotated
 
 
+def annotate_if_there(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings = ANSWERS,
+) -> Annotated:
+    """Do as `annotate`; an annotator whose model its endpoint does not have is left out, as if the guideline said so.
+
+    Where that model has answered before, the asker has another error for it.
+    """
+    try:
+        return annotate(documents, guideline, annotator, asker, label, answers)
+    except ModelGoneError as error:
+        gone = Failure(LEFT_OUT, f"as its model is gone: {error}")
+        return Annotated([Annotation(document.id, failure=gone) for document in documents], [])
+
+
 def ask_a_model(
     documents: Sequence[Document],
     guideline: Guideline,
@@ -105,7 +124,7 @@ def ask_a_function(
     answers: AnswerSettings,
 ) -> Annotated:
     """Have a function of a package label the documents; no model is asked."""
-    return Annotated(call_a_function(documents, guideline.types, annotator, label), [])
+    return Annotated(call_a_function(documents, guideline.types, annotator, label, answers.nested), [])
 
 
 def refuse_a_file(
@@ -156,7 +175,9 @@ def _annotation(
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
     labels = [t.label for t in types]
-    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
+    matches = match_answers(
+        document, dialogue.value["entities"], labels, settings.occurrences, settings.matching, settings.nested
+    )
     return Annotation(
         document.id,
         spans=matches.spans,

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from diziner.annotator.settings import AnswerSettings
+from diziner.common.errors import UserError
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document, Range, token_offsets
 from diziner.spans.overlaps import resolve_overlaps
@@ -47,7 +48,10 @@ def chunks_of(document: Document, answers: AnswerSettings) -> tuple[Chunk, ...]:
     tokens = len(document.tokens)
     if answers.chunk_tokens is None or tokens <= answers.chunk_tokens:
         return (Chunk(document, 0, 0, (0, tokens)),)
-    offsets = token_offsets(document.tokens, document.text)
+    try:
+        offsets = token_offsets(document.tokens, document.text)
+    except UserError as error:
+        raise UserError(f"document {document.id!r}: {error}") from None
     borders = _borders(document, offsets)
     ranges = _ranges(borders, answers.chunk_tokens, answers.overlap)
     middles = [(start + end + 1) // 2 for (_, end), (start, _) in pairwise(ranges)]

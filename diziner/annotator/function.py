@@ -18,7 +18,11 @@ _NOTHING = Failure(ABSENT, "the function gave None")
 
 
 def call_a_function(
-    documents: Sequence[Document], types: Sequence[EntityType], annotator: AnnotatorSettings, label: str
+    documents: Sequence[Document],
+    types: Sequence[EntityType],
+    annotator: AnnotatorSettings,
+    label: str,
+    nested: bool = False,
 ) -> list[Annotation]:
     """Return one row per document from what the entry's function gives: `function(documents, types, **options)`.
 
@@ -43,7 +47,7 @@ def call_a_function(
         raise UserError(f"{who}: gave {len(given)} results for {len(documents)} documents; it must give one for each")
     if documents and all(mentions is None for mentions in given):
         raise UserError(f"{who}: gave None for all {len(documents)} documents")
-    placing = Placing([t.label for t in types], annotator.type_map)
+    placing = Placing([t.label for t in types], annotator.type_map, nested)
     rows = []
     for document, mentions in zip(documents, given, strict=True):
         if mentions is None:

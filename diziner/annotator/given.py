@@ -35,6 +35,7 @@ def given_labels(
     pilot: Mapping[str, Document],
     labels: Sequence[str],
     annotator: AnnotatorSettings,
+    nested: bool = False,
 ) -> GivenLabels:
     """Return an annotator's rows for the documents of a round; a document that the file lacks is a failure `absent`.
 
@@ -42,7 +43,7 @@ def given_labels(
     Errors: UserError for an id that occurs twice, other text than a document's, types that the guideline has not, and
     a file without any document of the round; each with counts.
     """
-    placing = Placing(labels, annotator.type_map)
+    placing = Placing(labels, annotator.type_map, nested)
     wanted = {document.id for document in documents}
     by_text = _by_text(pilot)
     read: dict[str, Annotation] = {}

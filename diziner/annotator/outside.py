@@ -22,10 +22,12 @@ _OTHER_TYPE, _EMPTY, OVERLAP = "other_type", "empty", "overlap"
 
 
 class Placing:
-    """Placing of mentions on documents by one guideline's labels; types that are not among them are remembered."""
+    """Placing of mentions on documents by one guideline's labels; types that are not among them are remembered.
 
-    def __init__(self, labels: Sequence[str], types: TypeMap) -> None:
-        self._labels, self._types = labels, types
+    `nested`: mentions that overlap are kept, all of them."""
+
+    def __init__(self, labels: Sequence[str], types: TypeMap, nested: bool = False) -> None:
+        self._labels, self._types, self._nested = labels, types, nested
         self._foreign: Counter[str] = Counter()
 
     def row(self, document: Document, mentions: Iterable[Mention]) -> Annotation:
@@ -51,7 +53,7 @@ class Placing:
             place = max(first, whole[0]), min(last, whole[1])
             if places.setdefault(Span(start, end, own), place) != place:
                 drops[OVERLAP] += 1  # two mentions inside one token are one span
-        kept, lost = resolve_overlaps(places, self._labels)
+        kept, lost = (tuple(sorted(places)), ()) if self._nested else resolve_overlaps(places, self._labels)
         drops[OVERLAP] += len(lost)
         counts = {reason: count for reason, count in sorted(drops.items()) if count}
         return Annotation(document.id, kept, drops=counts, characters=tuple(places[span] for span in kept))

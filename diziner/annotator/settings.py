@@ -81,8 +81,9 @@ class AnswerSettings:
     answer order. `matching`: how far an answered string may differ from the text (`diziner.spans.matching`).
     `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
     above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
-    `show_goal`: whether annotators are told the goal. `chunk_tokens`: longer documents are cut into chunks of at most
-    so many tokens, which share `overlap` tokens with the one before (`diziner.annotator.chunks`); None: never.
+    `show_goal`: whether annotators are told the goal. `nested`: mentions that overlap are kept, all of them.
+    `chunk_tokens`: longer documents are cut into chunks of at most so many tokens, which share `overlap` tokens with the one
+    before (`diziner.annotator.chunks`); None: never.
 
     Errors: UserError for an overlap of more than half a chunk.
     """
@@ -93,6 +94,7 @@ class AnswerSettings:
     max_failed_share: float = 1.0
     allowed_failures: int = 2
     show_goal: bool = True
+    nested: bool = False
     chunk_tokens: int | None = None
     overlap: int = 0
 

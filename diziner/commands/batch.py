@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> None:
         case "status":
             _status(store, settings)
         case "collect":
+            if not options.every > 0:
+                raise UserError(f"--every: is {options.every:g}; must be above 0")
             _collect(store, settings, options.every if options.wait else None)
         case "cancel":
             _cancel(store, settings, options.batches)
@@ -74,6 +76,8 @@ def _submit(store: ResponseStore, settings: Settings, benchmarks: Sequence[str])
     chosen = [room_named(name) for name in benchmarks] or rooms()
     collected(store, settings)
     found = gather(chosen, settings, lambda endpoint, label: goes_out(settings.endpoints[endpoint], label))
+    if found.missing:
+        sys.stderr.write(f"{len(found.missing)} requests can go now\n")
     sent = 0
     for outcome in submit(store, settings.endpoints, found.missing, settings.budget_usd):
         if isinstance(outcome, Sent):
@@ -130,7 +134,8 @@ def _cancel(store: ResponseStore, settings: Settings, names: Sequence[str]) -> N
 
     for row in _named(store, names):
         cancel(store, settings.endpoints, row)
-    collected(store, settings)
+    if store.path.exists():
+        collected(store, settings)
 
 
 def _forget(store: ResponseStore, names: Sequence[str]) -> None:
@@ -144,6 +149,8 @@ def _named(store: ResponseStore, names: Sequence[str]) -> list[BatchRow]:
     rows = store.read(batches.open_batches) if store.path.exists() else []
     known = {row.name: row for row in rows} | {row.tag: row for row in rows}
     if list(names) == ["all"]:
+        if not rows:
+            _say("no batch is open")
         return rows
     strangers = [name for name in names if name not in known]
     if strangers:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diziner.commands import originals
+from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
-from diziner.common.files import read_text, write_json, write_text
+from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
 from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
@@ -18,10 +19,10 @@ from diziner.corpora.check import CheckRow, check_benchmark
 from diziner.corpora.pins import Pins, pins_text, pool_digest, read_pins
 from diziner.corpora.prepare import drawn_sets, pool_of
 from diziner.corpora.sources import load_source, source_of
-from diziner.layout import DATA, PIPELINE, ROOM_SOURCES, ROOT_PIPELINE, Room, room_named, room_names, rooms
+from diziner.layout import DATA, PIPELINE, ROOT_PIPELINE, Room, room_named, rooms
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.code import code_behind, plug_ins_behind, stage_scripts, with_always
-from diziner.settings import Settings, load_settings
+from diziner.settings import load_settings
 
 _STATES = {"ok": "as the card says", "differs": "DIFFERS", "bad": "BAD", "missing": "not here"}
 
@@ -63,12 +64,6 @@ def run(options: argparse.Namespace) -> None:
         link(chosen_rooms, linked=options.action == "link")
         write_room_sources(load_settings())
         follow_plug_ins()
-
-
-def write_room_sources(settings: Settings) -> None:
-    """Write which source each room is loaded from, as the stage code_digests does: a room that it does not know would
-    have no stage corpus."""
-    write_json(ROOM_SOURCES, settings.room_sources(room_names()))
 
 
 def follow_plug_ins() -> None:

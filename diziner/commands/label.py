@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--annotator", metavar="NAME", help="one of the settings' annotators")
-    voters = "have several vote: coalition (those of the guideline's round, by weight) or names, such as a,b,c"
+    voters = "have several vote: coalition or pool of the guideline's round, by weight, or names, such as a,b,c"
     who.add_argument("--annotators", metavar="NAMES", help=voters)
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
     add("--review-below", type=_share, metavar="SHARE", help=review)
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     files = files_of(options.source, chosen(options))
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
-    asker = asker_for(settings, Room(guideline.benchmark))
+    asker = asker_for(settings, Room(guideline.benchmark), at_once=True)
     recipe = recipe_digest(guideline, annotators, settings.answers, asker, options.format, ballot)
     job = Job(guideline, annotators, settings, options.out, options.format, recipe, ballot)
     if files.ignored:

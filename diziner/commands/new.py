@@ -9,15 +9,16 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import without_terse_start
 from diziner.common.errors import UserError
-from diziner.common.files import check, read_text, write_json, write_jsonl, write_text
+from diziner.common.files import check, read_text, write_jsonl, write_text
 from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
 from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import dump_guideline
-from diziner.layout import DATA, PIPELINE, RICH, ROOM_SOURCES, STARTS, TERSE, Room, room_names
+from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal
 from diziner.settings import Settings, load_settings
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         folder = Path(above) / options.name
         _fill(folder, options.name, texts, options.goal, settings.start)
         folder.rename(room.folder)
-    write_json(ROOM_SOURCES, settings.room_sources(room_names()))  # the new room's stage depends on its entry
+    write_room_sources(settings)
     _say(room, texts, settings.start)
 
 

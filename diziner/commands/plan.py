@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import UserError
 from diziner.common.tables import text_table
 from diziner.common.yamlfile import read_yaml
@@ -18,7 +19,7 @@ from diziner.llm.access import asker_for
 from diziner.llm.batch_prices import batch_modes, share_in_batches
 from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
-from diziner.rehearsal.asker import Planned, Rehearser
+from diziner.rehearsal.asker import SUPERVISOR, Planned, Rehearser
 from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.rehearsal.window import said_of
 from diziner.scoring.power import POWER
@@ -35,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="before, ask for N documents of the first benchmark in earnest; a run does not ask for them again",
     )
+    parser.add_argument("--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded")
     parser.add_argument(
         "--detect",
         type=float,
@@ -52,23 +54,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a line for each benchmark, round and annotator or phase that would call a model, and the total; or how many
-    test documents a change needs.
+    """Print a line for each benchmark, round and annotator or phase that would call a model, the total, and which
+    benchmarks are left out since their documents cannot be loaded; or how many test documents a change needs.
 
-    Errors: UserError for a change, power or correlation that cannot be.
+    Documents are prepared first, where they are not as the settings say.
+    Errors: UserError for benchmarks that are named, or any with --strict, if their documents cannot be loaded; for a
+    change, power or correlation that cannot be.
     """
     settings = load_settings()
+    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
     if options.detect is not None or options.power is not None or options.correlation is not None:
-        names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
         sys.stdout.write(_sample_sizes(names, options.detect, options.power, options.correlation))
         return
     if options.ask < 0:
         raise UserError(f"--ask: is {options.ask}; must be 0 or more")
-    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+    reasons = prepare(names, settings, options.strict or bool(options.benchmarks))
+    names = [name for name in names if name not in reasons]
     if options.ask and names:
         room = room_named(names[0])
-        ask_first(room, settings, asker_for(settings, room), options.ask)
-    sys.stdout.write(render(plan(names, settings), settings))
+        gone = ask_first(room, settings, asker_for(settings, room), options.ask)
+        sys.stdout.write("".join(f"{line}\n" for line in gone))
+    sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
 
 
 def _sample_sizes(names: Sequence[str], change: float | None, power: float | None, correlation: float | None) -> str:
@@ -149,9 +155,12 @@ def _unseen(calling: Sequence[Planned]) -> str:
         return ""
     more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
     models = ", ".join(sorted({line.model for line in lines}))
+    ways = ["`diziner plan --ask 3` asks three documents of each annotator", "a run of one benchmark tells of them all"]
+    if all(SUPERVISOR in line.work for line in lines):
+        del ways[0]
     return (
         f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
-        "allows; `diziner plan --ask 3` asks three documents of each annotator and plans by their answers\n"
+        f"allows; plan again when there are answers: {'; '.join(ways)}\n"
     )
 
 

@@ -6,12 +6,15 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from diziner.common.files import read_json
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room
+from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room, rooms
+from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
     sys.stdout.write(table(summary, width))
+    sys.stdout.write("".join(_not_run(room) for room in rooms() if room.name not in names))
+    sys.stdout.write(_left_out(names))
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
         if options.correlation:
@@ -74,6 +79,23 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
+
+
+def _not_run(room: Room) -> str:
+    return f"not in the table: {room.name}, which the run left out; `diziner plan {room.name}` says what it lacks\n"
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """Return a line on annotators that were not asked in some round; nothing if all were, or outputs are not here."""
+    rounds = Counter[str]()
+    for name in names:
+        for path in sorted(Room(name).folder.glob("rounds/r*/tallies/*.json")):
+            counts = read_json(path)
+            rounds[path.stem] += counts["failures"].get(LEFT_OUT) == counts["documents"]
+    parts = [
+        f"{annotator} in {count} round{'s' if count > 1 else ''}" for annotator, count in sorted((+rounds).items())
+    ]
+    return f"left out (by the guideline, or its model is gone: report.html): {', '.join(parts)}\n" if parts else ""
 
 
 def _joined(summary: dict[str, Any], names: list[str], published: dict[str, Any] | None) -> dict[str, Any]:

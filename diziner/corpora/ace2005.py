@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
 from diziner.common.yamlfile import read_yaml
-from diziner.corpora.rows import Row, Table
+from diziner.forms.rows import Row, Table
 
 SPLIT_LISTS = Path(__file__).with_suffix(".yaml")
 _LIST_OF = {"pilot": "train", "test": "test"}

@@ -59,6 +59,7 @@ class Decoder:
     """Decoder of one source's rows: its `types` (None: any), names of integer tags, the label map.
 
     `split`: tokens of ours are cut where gold begins or ends inside them, for scoring alone: they then depend on gold.
+    `nested`: overlapping spans are kept, all of them.
     `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
     """
 
@@ -66,6 +67,7 @@ class Decoder:
     names: tuple[str, ...] = ()
     label_map: Mapping[str, str | None] | None = None
     split: bool = False
+    nested: bool = False
     origin: str = "the card"
     remedy: str = "map others under `label_map`"
 
@@ -109,7 +111,7 @@ class Decoder:
         places: dict[Span, Range] = {}
         for span, place in mapped:
             places.setdefault(span, place)
-        kept, dropped = resolve_overlaps(places, self.types or ())
+        kept, dropped = (tuple(sorted(places)), ()) if self.nested else resolve_overlaps(places, self.types or ())
         # Two mentions inside one token are one span in tokens: what is lost is counted.
         lost = len(set(mapped)) - len(places) + len(dropped)
         return Decoded(
@@ -129,6 +131,8 @@ class Decoder:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
+        if self.types is None or label not in self.types:
+            label = "_".join(label.split())  # as guidelines and worked examples can hold it
         if self.types is None and (reason := unfit_label(label)):
             raise UserError(reason)
         if self.types is not None and label not in self.types:

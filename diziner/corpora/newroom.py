@@ -57,7 +57,8 @@ def read_own_texts(
         raise UserError(f"--test-share: {test_share:g}; allowed: between 0 and 1")
     check_labels(types, "--types")
     reader = Reader(name, skip_bad)
-    decoder = Decoder(tuple(types) or None, origin="--types", remedy="add it there, or leave it out of the gold")
+    remedy = "add it there, or leave it out of the gold"
+    decoder = Decoder(tuple(types) or None, nested=choices.nested, origin="--types", remedy=remedy)
     tables = [own_table(path, split, choices) for path, split in ((texts, "text"), (test, "test")) if path]
     decoders = [replace(decoder, names=table.names) for table in tables]
     pilot, held_out = ([reader.read(*each) for each in zip(tables, decoders, strict=True)] + [[]])[:2]

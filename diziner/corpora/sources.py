@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import violation, write_jsonl
+from diziner.corpora.at_hand import missing_files, no_source
 from diziner.corpora.card import CARD_FILE, SPLITS, Card, Layout, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, expected_counts
@@ -108,13 +109,11 @@ _ORIGINAL = {
 @source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE, "original": _ORIGINAL}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
-    how = origin.entry.how
-    if origin.local_dir is None:
-        raise UserError(f"{origin.benchmark}: source 'local' needs the folder of your files; {how}")
-    path = origin.local_dir / origin.benchmark / origin.entry.options[split]
-    if not path.exists():
-        raise UserError(f"{path}: no such file; {how}")
-    yield file_table(path, split, origin.entry.layout)
+    if reason := missing_files(origin.benchmark, origin.entry, origin.local_dir, [split]):
+        raise UserError(reason)
+    if origin.local_dir is not None:
+        path = origin.local_dir / origin.benchmark / origin.entry.options[split]
+        yield file_table(path, split, origin.entry.layout)
 
 
 _HUB_OPTIONS = {
@@ -152,17 +151,20 @@ def source_of(card: Card, wanted: str) -> str:
     return wanted if card.sample_is_stand_in else "sample"
 
 
-def load_source(card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
+def load_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None, nested: bool = False
+) -> Corpus:
     """Load a benchmark: the room's `sample`, the user's files below `local_dir/<name>`, the `hub`, a plug-in's.
 
     Document ids are the source's own, else `<name>-<split>-<index of the row, 5 digits>`. `skip_bad`
     names a file: bad rows are then left out and written there, as JSON Lines with where, reason and row.
+    `nested`: overlapping gold spans are kept, all of them.
 
     Raises:
         UserError: the card has no such source, files or splits are missing, the first bad row (without
             `skip_bad`), or counts that differ from the card's (unless bad rows were left out).
     """
-    corpus, rejected = read_source(card, room, source, local_dir, skip=skip_bad is not None)
+    corpus, rejected = read_source(card, room, source, local_dir, skip_bad is not None, nested)
     if skip_bad is not None:
         write_jsonl(skip_bad, rejected)
     differences = count_differences(expected_counts(card, source), corpus)
@@ -178,7 +180,9 @@ class Loaded(NamedTuple):
     rejected: list[dict[str, object]]
 
 
-def read_source(card: Card, room: Path, source: str, local_dir: Path | None, skip: bool) -> Loaded:
+def read_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip: bool, nested: bool = False
+) -> Loaded:
     """Read like `load_source`, but compare no counts, and hand bad rows back, if they are skipped."""
     entry = _entry(card, source)
     kind = _kind(card, source, entry)
@@ -188,7 +192,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
     for split in SPLITS:
         documents: list[Labelled] = []
         for table in kind.tables(origin, split):
-            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map)
+            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map, nested=nested)
             documents += reader.read(table, decoder)
         if not documents:
             last = reader.rejected[-1] if reader.rejected else None
@@ -201,9 +205,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
 
 def _entry(card: Card, source: str) -> SourceEntry:
     if source not in card.sources:
-        local = card.sources.get("local")
-        how = f"; {local.how}" if local and source == "hub" else ""
-        raise UserError(f"{card.name}: no source {source!r}; the card has: {', '.join(card.sources)}{how}")
+        raise UserError(no_source(card, source))
     return card.sources[source]
 
 

@@ -53,6 +53,9 @@ class Backend(Protocol):
     def identity(self, response: Response) -> Identity:
         """Return who answered, as far as it must not change while a model keeps its name and revision."""
 
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """Return the names of the models that the server lists; None if it has no list."""
+
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """Raise UserError for what a call would lack, a key or weights; starts nothing."""
 

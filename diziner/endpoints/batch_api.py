@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.plain import plain_message
@@ -22,6 +24,9 @@ URL = "/v1/chat/completions"
 _A_PAGE = 100
 _MOST_PAGES = 100
 _A_DAY_S = 86_400
+_WAITS_S = (0.5, 2.0)  # before a call is tried again
+
+T = TypeVar("T")
 
 
 class UnsureError(ProviderError):
@@ -64,8 +69,8 @@ class BatchApi:
 
     def send(self, tag: str, data: bytes) -> Job:
         """Upload the lines and have them answered. Errors: UnsureError too, where the batch may have been accepted."""
-        with self._errors():
-            file = self._litellm.create_file(file=(f"{tag}.jsonl", data), purpose="batch", **self._access())
+        named = f"{tag}.jsonl", data
+        file = self._tried(lambda: self._litellm.create_file(file=named, purpose="batch", **self._access()))
         # Tried once: a second try might be a second batch. Whether the first was taken is told by its tag.
         with self._errors(unsure=True):
             made = self._litellm.create_batch(
@@ -73,23 +78,21 @@ class BatchApi:
                 endpoint=URL,
                 input_file_id=file.id,
                 metadata={TAG: tag},
-                **self._access(retries=0),
+                **self._access(),
                 **self._named_model(),
             )
         return _job(made)
 
     def look(self, name: str) -> Job:
         """Return a batch as it stands."""
-        with self._errors():
-            return _job(self._litellm.retrieve_batch(name, **self._access(), **self._named_model()))
+        return self._tried(lambda: _job(self._litellm.retrieve_batch(name, **self._access(), **self._named_model())))
 
     def lines(self, job: Job) -> Iterator[Mapping[str, Any]]:
         """Yield what came back, answers first, in the provider's order."""
         # What xAI has answered of a batch that was cancelled is under the batch's own name.
         whole = self._endpoint.provider == "xai" and job.state == "cancelled" and not job.files
         for file in (job.id,) if whole else job.files:
-            with self._errors():
-                content = self._litellm.file_content(file, **self._access()).content
+            content = self._tried(partial(self._litellm.file_content, file, **self._access())).content
             yield from lines_in(content.split(b"\n"))
 
     def cancel(self, name: str) -> Job:
@@ -124,9 +127,8 @@ class BatchApi:
             return
         after = None
         for _ in range(_MOST_PAGES):
-            with self._errors():
-                page = self._litellm.list_batches(after=after, limit=_A_PAGE, **self._access())
-            yield from map(_job, page.data)
+            page = self._tried(partial(self._litellm.list_batches, after=after, limit=_A_PAGE, **self._access()))
+            yield from map(_job, page.data or ())
             if not page.data or not page.has_more:
                 return
             after = getattr(page, "next_page_token", None) or page.data[-1].id
@@ -146,13 +148,25 @@ class BatchApi:
     def _window(self) -> str:
         return self._endpoint.batch.window if self._endpoint.batch else "24h"
 
-    def _access(self, retries: int = 2) -> dict[str, Any]:
+    def _tried(self, call: Callable[[], T]) -> T:
+        """Return what a call gives that does no harm twice; it is tried again where nothing came back."""
+        for wait in _WAITS_S:
+            try:
+                with self._errors():
+                    return call()
+            except ProviderError:
+                time.sleep(wait)
+        with self._errors():
+            return call()
+
+    def _access(self) -> dict[str, Any]:
+        # Without litellm's own retries: its client of Azure keeps those of the first call for the later ones.
         return {
             "custom_llm_provider": self._endpoint.provider,
             "api_base": self._endpoint.api_base,
             "api_key": self._endpoint.key() or "none",
             "timeout": self._endpoint.timeout_s,
-            "max_retries": retries,
+            "max_retries": 0,
         }
 
     def _named_model(self) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
-from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, refusal_in
+from diziner.endpoints.prompt_cache import messages_to_send
+from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, model_is_gone, refusal_in
 from diziner.endpoints.replies import response_in
 from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
 
@@ -137,6 +138,11 @@ def check_extra(settings: ModelSettings) -> None:
         raise UserError(f"params.yaml: extra of {settings.model}: {', '.join(taken)} cannot be set there")
 
 
+def sends_seed(settings: ModelSettings, endpoint: Endpoint) -> bool:
+    """Return whether a request takes the seed along: litellm says whether the provider knows such a field."""
+    return "seed" in _arguments(Request("", settings, ()), endpoint, None)
+
+
 def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
     settings = request.settings
     check_extra(settings)
@@ -145,7 +151,7 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     known = _supported(settings.model, provider)
     arguments: dict[str, Any] = {
         "model": f"{provider}/{settings.model}",
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "messages": messages_to_send(request, provider),
         **{k: v for k, v in decoding.items() if v != _NEUTRAL.get(k) or (k in known and _takes(settings.model, k))},
         "max_tokens": settings.max_tokens,
         "timeout": endpoint.timeout_s,
@@ -247,6 +253,8 @@ def _typed(
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
     if body and (refusal := refusal_in(status, body)):
         return replace(refusal, detail=_without(key, refusal.detail))
+    if model_is_gone(status, body):
+        raise ModelGoneError(f"{where}: it is not there ({said}); name another model in params.yaml")
     if status in {401, 403} or "API_KEY_INVALID" in body:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
         if status != 403 or concerns_all(status, body):

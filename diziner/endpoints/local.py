@@ -52,6 +52,10 @@ class Local:
         """
         return Path(response.model).name, ""
 
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """See `Backend`: params `weights` says."""
+        return None
+
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """See `Backend`: the weights, and a key where one is named all the same."""
         endpoint.key()

@@ -22,7 +22,8 @@ class Choices:
 
     `columns` says which column (a name, or in column files a number from 0) holds tokens, tags, text, spans or id.
     `labels` name integer tags. `form` and `scheme` are names of the tables in `table` and `schemes`, `spans` one of
-    `SPAN_UNITS`. `drop`: of overlapping spans the longest stay, and discontinuous ones are left out.
+    `SPAN_UNITS`. `drop`: of overlapping spans the longest stay, and discontinuous ones are left out;
+    `nested`: overlapping ones are wanted, all of them.
     `usual_id`: a column `id` is the document's id although nobody named it. `only_named`: if columns are named, no
     others are looked for.
     """
@@ -33,6 +34,7 @@ class Choices:
     scheme: str = ""
     spans: str = ""
     drop: bool = False
+    nested: bool = False
     usual_id: bool = True
     only_named: bool = False
 

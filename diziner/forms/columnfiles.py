@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,15 +40,24 @@ def column_table(task: Task) -> Table:
     """
     path, choices = task.path, task.choices
     sample, lines = peek((Line(*pair) for pair in text_lines(path)), _SAMPLE)
+    layout = _layout(sample, task)
     commented = path.suffix.lower() in CONLLU
-    sentences = [_token_lines(block) for block in _blocks(sample)]
-    tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
-    known = path.suffix.lower() in _INDEXED
-    layout = find_layout([own for own in sentences if own], choices, str(path), known=known, tagged=tagged)
     counts = Counter[str]()
     rows = _rows(lines, layout, path, commented, counts)
     rows = integer_tags(rows) if choices.labels else rows
     return Table(task.split, rows, choices.labels, "" if layout.is_usual else str(layout), counts)
+
+
+def layout_of(task: Task) -> ColumnLayout:
+    """Return the layout of a column file. Errors: as `column_table`."""
+    return _layout([Line(*pair) for pair in islice(text_lines(task.path), _SAMPLE)], task)
+
+
+def _layout(sample: Sequence[Line], task: Task) -> ColumnLayout:
+    sentences = [own for block in _blocks(sample) if (own := _token_lines(block))]
+    tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
+    known = task.path.suffix.lower() in _INDEXED
+    return find_layout(sentences, task.choices, str(task.path), known=known, tagged=tagged)
 
 
 def looks_like_columns(look: Look) -> bool:

@@ -70,6 +70,8 @@ def find_layout(
     decides.
     """
     lines = [cells for sentence in sentences for cells in sentence]
+    if not lines:
+        return ColumnLayout(1, 0)
     widths = Counter(map(len, lines))
     width = max(widths, key=lambda each: (widths[each], each), default=1)
     kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]
@@ -142,7 +144,7 @@ def _find_tag(
         [(number, style)] = marked.items()
         return number, style, ""
     if _is_plain(columns[last]):
-        return last, BIO, ""
+        return last, styles[last], ""
     bare = [number for number, style in styles.items() if style is not None and not _is_plain(columns[number])]
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""

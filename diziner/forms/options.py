@@ -22,6 +22,7 @@ def add_form_options(parser: argparse.ArgumentParser, path: Callable[[str], Path
     add("--spans", default="", metavar="UNIT", help=f"what spans count: {', '.join(SPAN_UNITS)}")
     add("--labels", type=path, metavar="FILE", help="names of integer tags, one a line, that of 0 first; or JSON")
     add("--drop", action="store_true", help="leave out nested, overlapping and discontinuous spans; else refused")
+    add("--nested", action="store_true", help="spans may be nested: all are kept (docs/nested.md)")
 
 
 def chosen(options: argparse.Namespace) -> Choices:
@@ -35,6 +36,8 @@ def chosen(options: argparse.Namespace) -> Choices:
         raise UserError(f"--scheme {options.scheme}: unknown; allowed: {', '.join(SCHEMES)}")
     if options.spans and options.spans not in SPAN_UNITS:
         raise UserError(f"--spans {options.spans}: unknown; allowed: {', '.join(SPAN_UNITS)}")
+    if options.nested and options.drop:
+        raise UserError("--nested and --drop: overlapping spans are either kept or left out; give one of the two")
     labels = () if options.labels is None else read_label_names(options.labels)
     columns = parse_columns(options.columns) if options.columns else {}
-    return Choices(columns, labels, options.form, options.scheme.upper(), options.spans, options.drop)
+    return Choices(columns, labels, options.form, options.scheme.upper(), options.spans, options.drop, options.nested)

@@ -119,6 +119,8 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
         return Style(scheme or "BIO", lower=OUTSIDE.lower() in tags and OUTSIDE not in tags)
     for lower in (False, True):
         for joint in _JOINTS:
+            if least == 1 and not _letter(marked[0], joint, lower):
+                continue
             letters = [letter for tag in marked if (letter := _letter(tag, joint, lower))]
             if len(letters) < least * len(marked) or not letters:
                 continue

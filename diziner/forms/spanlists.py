@@ -75,6 +75,11 @@ def looks_like_spans(value: object) -> bool:
 
 
 def _read(item: object) -> Iterator[Given]:
+    if isinstance(item, Mapping) and isinstance(item.get("points"), list) and len(item["points"]) > 1:
+        # DataTurks: as many mentions of one label.
+        for point in item["points"]:
+            yield from _read({**item, "points": [point]})
+        return
     if isinstance(item, Mapping):
         pieces, labels = _pieces(item), _labels_of(item)
         if pieces and labels:

@@ -79,7 +79,7 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
     done = {name for name, report in kept.items() if report.is_whole}
     answered = sum(shard.documents for shard in cut.shards if shard.name in done)
     room = Room(job.guideline.benchmark)
-    asker = asker_for(job.settings, room)
+    asker = asker_for(job.settings, room, at_once=True)
     recorded = {key for key, _, _ in read_tape(room.tape)} if room.tape.is_file() else set()
     looks = [_Look(job, annotator, asker, recorded) for annotator in job.annotators]
     for _, documents in documents_of(files, cut.shards, job.recipe, done):

@@ -88,6 +88,8 @@ def recipe_digest(
         "format": form,
         "code": _code_digest(),
     }
+    if answers.nested:
+        shaping["nested"] = True
     return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
 
 

@@ -34,7 +34,7 @@ class Labeller:
         self._job = job
         self._folder = OutFolder(job.out, job.format)
         # The answers of the benchmark that the guideline is of are at hand, as they are for its stages.
-        self._asker = asker_for(job.settings, Room(job.guideline.benchmark))
+        self._asker = asker_for(job.settings, Room(job.guideline.benchmark), at_once=True)
         self._asker.again = again
         # But it is not meant to have these documents'.
         self._asker.replays = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from diziner.endpoints import Endpoint
 from diziner.prices import Price, price_of
 
 _FILE = "model_prices_and_context_window_backup.json"
+_SHORTEST = 5  # characters of a model's name that tells it from others
 _PER = 1e6  # the list has US dollars a token
 
 
@@ -67,6 +69,8 @@ def _estimated(model: str) -> Price | None:
 def _names(model: str) -> set[str]:
     """Return what a model may be called elsewhere: its last name, with and without its maker's in front.
 
+    Names that could be anyone's (`m`, `v3.2`, `best`) are none.
+
     >>> sorted(_names("nvidia/NVIDIA-Nemotron-Nano-9B-v2"))
     ['nemotron-nano-9b-v2', 'nvidia-nemotron-nano-9b-v2']
     >>> sorted(_names("meta-llama/llama-3.1-8b-instruct:free"))
@@ -76,7 +80,8 @@ def _names(model: str) -> set[str]:
     if (head := last.partition("."))[2] and head[0].isalpha():
         last = head[2]  # bedrock's: nvidia.nemotron-nano-9b-v2
     makers += ["meta"]
-    return {last, *(last.removeprefix(f"{maker}-") for maker in makers)}
+    names = {last, *(last.removeprefix(f"{maker}-") for maker in makers)}
+    return {name for name in names if len(name) >= _SHORTEST and name[0].isalpha() and re.search(r"\d", name)}
 
 
 def _is_priced(entry: Mapping[str, Any]) -> bool:

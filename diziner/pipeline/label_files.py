@@ -13,7 +13,13 @@ from diziner.records.given import LabelFile
 
 
 def labels_from_file(
-    room: Room, number: int, rounds: Iterable[int], annotator: AnnotatorSettings, given: LabelFile, start: str
+    room: Room,
+    number: int,
+    rounds: Iterable[int],
+    annotator: AnnotatorSettings,
+    given: LabelFile,
+    start: str,
+    nested: bool = False,
 ) -> GivenLabels:
     """Return an annotator's rows for a round's pilot documents, from those of its file in the room.
 
@@ -22,4 +28,4 @@ def labels_from_file(
     """
     pilot = {document.id: document for each in rounds for document in read_documents(room.pilot(each))}
     documents = read_documents(room.pilot(number))
-    return given_labels(given, documents, pilot, list(type_names(room, start)), annotator)
+    return given_labels(given, documents, pilot, list(type_names(room, start)), annotator, nested)

@@ -15,7 +15,7 @@ from diziner.prompting.request import REPAIR, ModelSettings, Outcome, Refusal, R
 from diziner.rehearsal.window import TooLong, Window, too_long
 
 _STAND_INS = ("careful", "eager", "shy")
-_SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase
+SUPERVISOR = "supervisor: "  # how labels of the supervisor's work go on, before the phase
 _FEWEST = 5  # answers of a model before its history is believed; of one that reasons, the first is telling
 # Fields of settings `extra` that have a model reason before it answers, as providers and litellm name them.
 _REASONING = ("reasoning", "reasoning_effort", "thinking", "chat_template_kwargs")
@@ -74,8 +74,8 @@ class Rehearser(StoreAsker):
         """Take a store's or a tape's rows for a history of how long things are."""
         for _, request, response in rows:
             if isinstance(response, Response) and response.prompt_tokens:
-                last = request["messages"][-1]["content"]
-                key = _kind(request["address"], request["model"], request["extra"], last)
+                texts = [message["content"] for message in request["messages"]]
+                key = _kind(request["address"], request["model"], request["extra"], texts)
                 history = self._history.setdefault(key, History())
                 history.requests += 1
                 history.looked += sum(tokens_in(message["content"]) for message in request["messages"])
@@ -99,7 +99,7 @@ class Rehearser(StoreAsker):
         from diziner.scripted.brain import answer
 
         work = label.removesuffix(REPAIR)
-        _, is_supervisor, phase = work.partition(_SUPERVISOR)
+        _, is_supervisor, phase = work.partition(SUPERVISOR)
         # A supervisor that is not sent a schema has it in its prompt by example only: the stand-in needs the schema.
         schema = schema_of(phase) if is_supervisor and request.schema is None else request.schema
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -126,7 +126,7 @@ class Rehearser(StoreAsker):
 
     def _history_of(self, request: Request) -> History:
         own = request.settings
-        kind = _kind(request.address, own.model, own.extra, request.messages[-1].content)
+        kind = _kind(request.address, own.model, own.extra, [message.content for message in request.messages])
         return self._history.get(kind, History())
 
     def _planned(self, label: str, requests: Sequence[Request], missing: Mapping[str, Request]) -> Planned:
@@ -168,6 +168,6 @@ def _tells(history: History, settings: ModelSettings) -> bool:
     return history.requests >= (1 if reasons(settings) else _FEWEST)
 
 
-def _kind(address: str, model: str, extra: Mapping[str, Any], text: str) -> tuple[str, str, str, bool]:
+def _kind(address: str, model: str, extra: Mapping[str, Any], texts: Iterable[str]) -> tuple[str, str, str, bool]:
     """Return what answers have in common that are about as long: the model, how far it reasons, and the work."""
-    return address, model, json.dumps(extra, sort_keys=True), "<document>" in text
+    return address, model, json.dumps(extra, sort_keys=True), any("<document>" in text for text in texts)

@@ -9,7 +9,7 @@ from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
 from diziner.annotator.annotate import annotate, requests_for
 from diziner.annotator.settings import AnswerSettings
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.corpora.card import load_card
 from diziner.corpora.labelrows import read_label_file
 from diziner.guideline.file import load_guideline
@@ -57,6 +57,7 @@ def rehearse(
     agreements: dict[int, Agreement] = {}
     samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]
+    nested = settings.answers.nested
     evidence = record = annotated = None
     held_back: Sequence[str] = ()
     for number in settings.rounds:
@@ -77,7 +78,7 @@ def rehearse(
             if name in settings.label_files:
                 path = room.label_file(settings.label_files[name])
                 given = read_label_file(path, annotator.read)
-                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, nested)
                 annotations[name] = taken.annotations
             else:
                 annotations[name] = annotate(documents, guideline, annotator, asker, label, answers).annotations
@@ -101,17 +102,25 @@ def rehearse(
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", answers)
 
 
-def ask_first(room: Room, settings: Settings, asker: Asker, count: int) -> None:
+def ask_first(room: Room, settings: Settings, asker: Asker, count: int) -> list[str]:
     """Ask every annotator for the first documents of round 0, as the stage will, to learn how long its answers are.
 
-    Repair turns are left to the stage.
+    Repair turns are left to the stage. Returns a line for each annotator whose model is gone.
     Errors: UserError if the documents are not prepared; those of `asker`.
     """
     documents = _prepared(room, room.pilot(0))[:count]
     guideline = load_guideline(room.guideline(0, settings.start))
+    gone = []
     for name in settings.pool:
-        requests = requests_for(documents, guideline, settings.annotator(name), asker, settings.answers.show_goal)
-        asker.ask(requests, f"{room.name} round 0, {name}")
+        annotator = settings.annotator(name)
+        if annotator.model is None:
+            continue
+        requests = requests_for(documents, guideline, annotator, asker, settings.answers.show_goal)
+        try:
+            asker.ask(requests, f"{room.name} round 0, {name}")
+        except ModelGoneError as error:
+            gone.append(f"{name}: {error}; a run leaves it out")
+    return gone
 
 
 def _sampled(

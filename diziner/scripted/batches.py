@@ -1,4 +1,5 @@
-"""Files and batches of scripted models: OpenAI's /files and /batches without sockets, from requests to replies.
+"""Files and batches of scripted models: OpenAI's /files and /batches without sockets, from requests to replies; and
+those of Mistral and xAI (`diziner.scripted.batch_dialects`).
 
 A batch is answered as soon as it has been looked at often enough: no clock decides. Its lines come back in another
 order than they were sent, those without an answer in a file of their own.
@@ -11,14 +12,15 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.scripted.batch_dialects import in_openais_words, mistral_job, mistral_jobs, xai_batch, xai_results
 from diziner.scripted.chance import fraction
-from diziner.scripted.protocol import Reply, error
+from diziner.scripted.protocol import Reply, error, fingerprint_of
 
 LARGEST_FILE = 200 * 2**20
 MOST_LINES = 50_000
@@ -61,6 +63,7 @@ class _Batch:
     outputs: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    is_xai: bool = False
 
 
 class Shelf:
@@ -82,7 +85,7 @@ class Shelf:
         `kind` is the content type of the body.
         """
         with self._lock:
-            match [method, *path.strip("/").removeprefix("v1/").split("/")]:
+            match [method, *path.strip("/").removeprefix("openai/").removeprefix("v1/").split("/")]:
                 case ["POST", "files"]:
                     return self._upload(kind, body)
                 case ["GET", "files", name]:
@@ -90,13 +93,25 @@ class Shelf:
                 case ["GET", "files", name, "content"]:
                     return self._files[name] if name in self._files else _missing("file", name)
                 case ["POST", "batches"]:
-                    return self._create(body)
+                    return self._told(self._create(body))
                 case ["GET", "batches"]:
                     return self._list(query)
+                case ["GET", "batches", name, "results"]:
+                    return xai_results(self._output(name), query) if name in self._batches else _missing("batch", name)
                 case ["GET", "batches", name]:
-                    return self._look(name)
+                    return self._told(self._look(name))
                 case ["POST", "batches", name, "cancel"]:
-                    return self._cancel(name)
+                    return self._told(self._cancel(name))
+                case ["POST", "batches", name] if name.endswith(":cancel"):
+                    return self._told(self._cancel(name.removesuffix(":cancel")))
+                case ["POST", "batch", "jobs"]:
+                    return self._as_job(self._create(body))
+                case ["GET", "batch", "jobs"]:
+                    return mistral_jobs(self._newest_first(), "scripted", query)
+                case ["GET", "batch", "jobs", name]:
+                    return self._as_job(self._look(name))
+                case ["POST", "batch", "jobs", name, "cancel"]:
+                    return self._as_job(self._cancel(name))
                 case _:
                     return None
 
@@ -118,7 +133,8 @@ class Shelf:
 
     def _create(self, body: bytes) -> Reply:
         try:
-            value = json.loads(body)
+            given = json.loads(body)
+            value = in_openais_words(given)
             name, endpoint, window = value["input_file_id"], value["endpoint"], value["completion_window"]
         except (ValueError, KeyError, TypeError):
             return error(400, "input_file_id, endpoint and completion_window are needed.", None)
@@ -127,6 +143,7 @@ class Shelf:
         if endpoint != "/v1/chat/completions" or window != "24h":
             return error(400, "endpoint must be /v1/chat/completions, completion_window 24h.", None)
         made = _Batch(f"batch_{len(self._batches):03d}", name, value.get("metadata") or {}, window, endpoint, ())
+        made.is_xai = "completion_window" not in given and "name" in given
         self._batches[made.id] = made
         try:
             made.lines = _lines(self._files[name])
@@ -139,12 +156,29 @@ class Shelf:
         return Reply(200, self._shown(made))
 
     def _list(self, query: Mapping[str, str]) -> Reply:
-        newest_first = list(self._batches.values())[::-1]
-        names = [batch.id for batch in newest_first]
-        start = names.index(query["after"]) + 1 if query.get("after") in names else 0
+        shown = self._newest_first()
+        names = [batch["id"] for batch in shown]
+        after = query.get("after") or query.get("pagination_token")
+        start = names.index(after) + 1 if after in names else 0
         end = start + int(query.get("limit", "20"))
-        data = [self._shown(batch) for batch in newest_first[start:end]]
-        return Reply(200, {"object": "list", "data": data, "has_more": end < len(names)})
+        data = shown[start:end]
+        more = end < len(names)
+        xai = {"batches": list(map(xai_batch, data)), "pagination_token": names[end - 1] if more else None}
+        return Reply(200, {"object": "list", "data": data, "has_more": more, **xai})
+
+    def _newest_first(self) -> list[dict[str, Any]]:
+        return [self._shown(batch) for batch in list(self._batches.values())[::-1]]
+
+    def _output(self, name: str) -> list[bytes]:
+        return [self._files[file] for file in self._batches[name].outputs.values()]
+
+    def _told(self, reply: Reply) -> Reply:
+        """Return a reply that shows a batch as who made it reads it."""
+        batch = self._batches.get(reply.body.get("id", ""))
+        return replace(reply, body=xai_batch(reply.body)) if batch and batch.is_xai else reply
+
+    def _as_job(self, reply: Reply) -> Reply:
+        return replace(reply, body=mistral_job(reply.body, "scripted")) if reply.status == 200 else reply
 
     def _look(self, name: str) -> Reply:
         if (batch := self._batches.get(name)) is None:
@@ -172,18 +206,18 @@ class Shelf:
             name = line["custom_id"]
             if in_time is not None and line not in in_time:
                 bad.append(_line(name, None, {"code": "batch_cancelled", "message": "The batch was cancelled."}))
-            elif self._struck(self.habits.expired, "expired", name):
+            elif self._struck(self.habits.expired, "expired", line):
                 bad.append(_line(name, None, {"code": "batch_expired", "message": "The window is over."}))
                 cut = True
             else:
-                struck = self._struck(self.habits.failed, "failed", name)
+                struck = self._struck(self.habits.failed, "failed", line)
                 reply = error(500, "The server had an error.", None) if struck else self._answer(line["body"])
                 if reply.status == 404:  # no such model: the same for all lines
                     said = reply.body["error"]
                     batch.status, batch.errors = "failed", [{"code": said["code"], "message": said["message"]}]
                     return
                 rows = good if reply.status == 200 else bad
-                rows += [_line(name, reply, None)] * (2 if self._struck(self.habits.doubled, "doubled", name) else 1)
+                rows += [_line(name, reply, None)] * (2 if self._struck(self.habits.doubled, "doubled", line) else 1)
         batch.status = "cancelled" if in_time is not None else "expired" if cut else "completed"
         for key, rows in (("output_file_id", good), ("error_file_id", bad)):
             if rows:
@@ -192,8 +226,9 @@ class Shelf:
         done = {row["custom_id"] for row in good}
         batch.counts = {"completed": len(done), "failed": len({row["custom_id"] for row in bad} - done)}
 
-    def _struck(self, share: float, habit: str, name: str) -> bool:
-        return fraction(habit, self._seed, name) < share
+    def _struck(self, share: float, habit: str, line: Mapping[str, Any]) -> bool:
+        # By what is asked: a custom_id may hold where the server is.
+        return fraction(habit, self._seed, fingerprint_of(line["body"])) < share
 
     def _shown(self, batch: _Batch) -> dict[str, Any]:
         ended_at = f"{batch.status}_at"

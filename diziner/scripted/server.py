@@ -28,7 +28,6 @@ from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, mo
 _COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions"})
 _MODELS = frozenset({"/v1/models", "/models"})
 _LARGEST_BODY = 16 * 2**20
-_UPLOADS = frozenset({"/v1/files", "/files"})
 # A close with this option sends a reset instead of an orderly end.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -211,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        largest = LARGEST_FILE if self.path in _UPLOADS else _LARGEST_BODY
+        largest = LARGEST_FILE if urlsplit(self.path).path.endswith("/files") else _LARGEST_BODY
         if not (length.isascii() and length.isdigit()) or int(length) > largest:
             return None
         return self.rfile.read(int(length))

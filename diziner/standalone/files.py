@@ -56,7 +56,8 @@ def read_plain(path: Path, choices: Choices = NO_CHOICES) -> LabelledFile:
     labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays.
 
     Errors: UserError for a file that cannot be read, or that can be read in two ways, a bad row, an id that occurs
-    twice, ids in some rows only, a row without labels, spans that overlap (unless `choices.drop`), and no rows at all.
+    twice, ids in some rows only, a row without labels, spans that overlap (unless `choices.drop` or `nested`), and no
+    rows at all.
     """
     look = Look(path)
     form = form_of(look, choices)
@@ -90,7 +91,7 @@ class _Rows:
     def read(self, path: Path, table: Table, choices: Choices = NO_CHOICES) -> tuple[list[Labelled], int]:
         reader = Reader(path.stem, skip=False)
         numbered = replace(table, rows=self._with_ids())
-        labelled = reader.read(numbered, Decoder(None, table.names, split=True))
+        labelled = reader.read(numbered, Decoder(None, table.names, split=True, nested=choices.nested))
         require_flat(reader, path, choices)
         return labelled, reader.repairs
 

@@ -22,7 +22,7 @@ from diziner.scoring.strict import Score
 from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
-from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores
+from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores, require_flat
 
 File = str | Path | LabelledFile
 
@@ -92,6 +92,7 @@ def score(
     names = chosen_protocols(protocols if isinstance(protocols, str) else ",".join(protocols))
     aligned = align([_file(gold), _file(predicted)], _texts(documents), common)
     [guess] = aligned.predictions
+    require_flat(names, [aligned.gold, guess])
     return {
         name: _report(
             name, protocol_scores(name, aligned.documents, aligned.gold, guess), len(aligned.ids), samples, seed
@@ -117,6 +118,7 @@ def difference(
     """
     [name] = chosen_protocols(protocol)
     aligned = align([_file(gold), _file(first), _file(second)], _texts(documents), common)
+    require_flat([name], [aligned.gold, *aligned.predictions])
     one, other = (protocol_scores(name, aligned.documents, aligned.gold, own).counts for own in aligned.predictions)
     if one is None or other is None:
         raise UserError(f"protocol {name}: documents share its units, so a difference has no interval; take another")

@@ -251,7 +251,7 @@ def test_missing_files_folders_and_sources(toy: Setup) -> None:
     (toy.files / "test.jsonl").unlink()
     assert toy.refuses().endswith("test.jsonl: no such file; ask Ann")
     assert "no source 'hub'; the card has: local; ask Ann" in toy.refuses("hub")
-    with pytest.raises(UserError, match="'local' needs the folder of your files; ask Ann"):
+    with pytest.raises(UserError, match=r"'local' needs the folder of your files \(corpus.local_dir\); ask Ann"):
         load_source(toy.card(), toy.room, "local", None)
     toy.text("test.xls", "a,b")
     assert "unknown kind of file; allowed: " in toy.refuses()

@@ -379,7 +379,7 @@ def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_p
     (tmp_path / "empty").mkdir()
     assert "no such file or folder" in place.refuses(source=tmp_path / "nowhere")
     assert "unknown kind of file; allowed: " in place.refuses(source=tmp_path / "in.docx")
-    assert "cannot be read as parquet" in place.refuses(source=tmp_path / "bad.parquet")
+    assert "not a parquet file" in place.refuses(source=tmp_path / "bad.parquet")
     assert "no file to read in it" in place.refuses(source=tmp_path / "empty")
     assert "--workers: only with --engine ray" in place.refuses("--workers", "2")
     place.out = place.input

@@ -137,6 +137,12 @@ def test_the_coalition_is_that_of_the_guidelines_round(place: Voting) -> None:
     for row in rows(place.out):
         assert sorted(row["votes"]) == [first, second]
         check_by_hand(row, {first: 0.5, second: 0.3})
+    _, ballot = annotators_of(None, "pool", guideline, settings)
+    assert ballot and ballot.weights == agreement["weights"]
+    place.params["annotators"][third] = {"kind": "file"}
+    place.params["annotator_pool"] = [first, second]
+    place.save()
+    assert [each.name for each in annotators_of(None, "pool", guideline, load_settings())[0]] == [first, second]
     write_json(path, {**agreement, "coalition": [first]})
     with pytest.raises(UserError, match=f"coalition: {first} alone is no vote"):
         annotators_of(None, "coalition", guideline, settings)
@@ -175,13 +181,17 @@ def test_a_document_that_one_alone_answered_comes_before_all_others(tmp_path: Pa
 def test_a_voter_that_fails_has_no_vote_and_is_asked_again(place: Voting) -> None:
     name = "scripted_eager"
     place.params["answers"]["repair_turns"] = 0
-    with ScriptedServer(Faults(server_error=0.4)) as server:
+    with ScriptedServer() as server:
         place.web(server.base_url, attempts=1)
         for other in set(SCRIPTED) - {name}:
             place.params["annotators"][other]["endpoint"] = "scripted"
         place.save()
-        message = place.refuses("--shard-documents", "6", kind=ProviderError)
+        # One answer is there: else three failures at the beginning would end the run.
+        (place.folder / "one.jsonl").write_text(place.input.read_text().partition("\n")[0])
+        place.label(source=place.folder / "one.jsonl", out=place.folder / "one")
         port = int(server.base_url.split(":")[2].removesuffix("/v1"))
+    with ScriptedServer(Faults(server_error=0.4), port=port):
+        message = place.refuses("--shard-documents", "6", kind=ProviderError)
     found = rows(place.out)
     failed = [row for row in found if row["votes"][name]["failure"]]
     assert 0 < len(failed) < len(found)

@@ -17,7 +17,7 @@ from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import ProviderError, UserError
 from diziner.endpoints import Endpoint, endpoints_from
 from diziner.endpoints.batch_api import lines_in
-from diziner.endpoints.batching import Batch
+from diziner.endpoints.batching import MODES, Batch
 from diziner.endpoints.client import body_of
 from diziner.llm import batches, ledger
 from diziner.llm.ask import StoreAsker
@@ -43,6 +43,8 @@ KEY = "sk-test-5ecret-1234567890"
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", KEY)
+    monkeypatch.setattr("diziner.endpoints.batch_api._WAITS_S", (0.01,))
+    monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def spent(store: ResponseStore) -> int:
     return store.apply([ledger.spent])[0]
 
 
-@pytest.mark.parametrize("provider", ["openai", "mistral", "xai", "hosted_vllm"])
+@pytest.mark.parametrize("provider", ["openai", "azure", "mistral", "xai", "hosted_vllm"])
 def test_a_line_has_the_body_that_a_call_sends(tmp_path: Path, provider: str) -> None:
     with listening((200, {}, completion())) as (url, bodies):
         endpoints = hosted(url, provider=provider)
@@ -113,6 +115,30 @@ def test_answers_are_those_of_calls_at_half_the_price_whatever_their_order(tmp_p
         assert collect(store, endpoints) == []
         assert submitted(store, endpoints, asked) == []
         assert spent(store) * 2 == spent(called)
+
+
+@pytest.mark.parametrize("provider", sorted(MODES))
+def test_each_provider_is_spoken_to_in_its_own_way(tmp_path: Path, provider: str) -> None:
+    """Mistral has jobs, xAI counters and pages; both directions through litellm, a lost reply and a cancel included."""
+    with ScriptedServer(batches=BatchHabits(polls=1, lost=1, failed=0.5)) as server:
+        base = server.base_url.removesuffix("/v1" if provider == "azure" else "")
+        endpoints, store = hosted(base, provider=provider), ResponseStore(tmp_path / "store")
+        asked = requests(endpoints, 12)
+        with pytest.raises(ProviderError, match=r"no answer|none that litellm reads"):
+            submitted(store, endpoints, asked)
+        assert [row.state for row in collect(store, endpoints)] == ["in_progress"]
+        [row] = collect(store, endpoints)
+        assert (row.id, row.state, row.is_open) == ("batch_000", "completed", 0)
+        missing = [reply for reply in replies(store, asked) if reply is None]
+        assert 1 < len(missing) < 11
+        assert f"{12 - len(missing)} answers, {len(missing)} not answered (unavailable: The server had" in row.note
+        [again] = submitted(store, endpoints, asked)
+        server.shelf.habits = BatchHabits(polls=5)
+        cancel(store, endpoints, again.row)
+        [row] = collect(store, endpoints)
+        assert (row.state, row.is_open) == ("cancelled", 0)
+        assert f"{len(missing) // 2} answers" in row.note
+        assert max(server.shelf.asked.values()) == 2
 
 
 def test_what_expired_or_failed_is_sent_again_and_nothing_else(tmp_path: Path) -> None:

@@ -304,7 +304,7 @@ def test_every_phase_of_a_refinement_has_a_schema_that_the_provider_takes(
     place = PLACES[name]
     with serving() as server:
         asker = StoreAsker(ResponseStore(tmp_path / "store.sqlite"), {"web": place.endpoint(server)})
-        model = place.settings(structured="json_schema", max_tokens=16000).model
+        model = place.settings(structured="json_schema", max_tokens=16000).asked
         settings = SupervisorSettings(model, batch=batch, max_common=2, max_specific=1)
         refined = refine(StartingPoint(GUIDELINE, 0.5), evidence(), settings, asker, "test")
     phases = [phase["phase"] for phase in refined.record["phases"]]

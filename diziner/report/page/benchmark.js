@@ -133,7 +133,7 @@ const HEAD = ["mentions", "dropped", "repairs", "failed", "tokens read", "tokens
 
 const figuresOf = (row) =>
   row.left_out
-    ? [["not asked: left out by the guideline", { colspan: HEAD.length }]]
+    ? [[`not asked: left out ${row.left_out}`, { colspan: HEAD.length }]]
     : [whole(row.spans), dropped(row), whole(row.repairs), `${row.failed} of ${row.documents}`, whole(row.usage.prompt_tokens), whole(row.usage.completion_tokens), money(row.usage)].map((text) => [text, { class: "number" }]);
 
 function annotatorTable(view) {
