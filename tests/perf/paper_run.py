@@ -37,6 +37,7 @@ from diziner.spans.tags import spans_to_tags, tags_to_spans
 
 LOCAL = ("ace2005", "mit_movie")
 FAULTS = ("wrong_types=0.02", "moderated=0.01")
+MODEL_FAILED = 3  # exit code
 WITHDRAWN = "microsoft/phi-4"
 ADDRESSES = {"openrouter": "/openrouter/api/v1", "openai": "/openai/v1"}
 KEYS = ("OPENROUTER_API_KEY", "OPENAI_API_KEY")
@@ -172,7 +173,8 @@ def serve(folder: Path, latency: float, faulty: bool) -> tuple[subprocess.Popen[
     return server, server.stdout.readline().split()[-1].removesuffix("/v1")
 
 
-def go(chosen: argparse.Namespace, folder: Path) -> None:
+def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run it; return what it came to: cost, benchmarks, failed documents, what the run and the table said."""
     project = copy_project(folder / "project", None)
     known = sorted(path.parent.name for path in (project.folder / "data").glob("*/dvc.yaml"))
     names = (known if not chosen.names else chosen.names)[: chosen.benchmarks]
@@ -186,13 +188,21 @@ def go(chosen: argparse.Namespace, folder: Path) -> None:
     server, address = serve(folder, chosen.latency, chosen.faulty)
     try:
         project.edit_params(lambda params: _point(params, folder, names, address, chosen))
-        planned = run("plan", check=False)
-        say(planned.stdout[-1500:] + planned.stderr[-1500:])
+        if not chosen.no_plan:
+            planned = run("plan", check=False)
+            say(planned.stdout[-1500:] + planned.stderr[-1500:])
+        started = time.monotonic()
         done = run("repro", "-j", str(chosen.jobs), check=False)
-        say((done.stdout + done.stderr)[-2500:])
+        again = 0
+        while done.returncode == MODEL_FAILED and again < 5:  # too many refusals in a stage: what its message advises
+            say("".join(f"  {line}\n" for line in (done.stdout + done.stderr).splitlines() if "error:" in line))
+            again += 1
+            done = run("repro", "-j", str(chosen.jobs), "--again", check=False)
+        say((done.stdout + done.stderr)[-1500:])
         if done.returncode:
             raise SystemExit(1)
-        _report(project, run)
+        say(f"wall time of the run: {time.monotonic() - started:.0f} s; asked again for refusals: {again} times")
+        return {"said": done.stdout + done.stderr, **_report(project, run)}
     finally:
         server.terminate()
         server.wait()
@@ -210,7 +220,7 @@ def _point(
         params["endpoints"][name]["api_base"] = f"{address}{path}"
 
 
-def _report(project: Project, run: Run) -> None:
+def _report(project: Project, run: Run) -> dict[str, Any]:
     cost = json.loads((project.folder / "metrics/cost.json").read_text(encoding="utf-8"))["total"]
     say(f"cost: {json.dumps(cost, sort_keys=True)}")
     summary = json.loads((project.folder / "metrics/summary.json").read_text(encoding="utf-8"))
@@ -221,11 +231,13 @@ def _report(project: Project, run: Run) -> None:
         f"{mean['f1']:.3f}, agreement {mean['agreement_first']:.3f} -> "
         f"{mean['agreement_last']:.3f}; usd {summary['usd']}"
     )
-    run("repro")
-    say(run("summary", "--paper").stdout)
+    once_more, table = run("repro").stdout, run("summary", "--paper").stdout
+    say(table)
+    names = [row["benchmark"] for row in summary["benchmarks"]]
+    return {**cost, "benchmarks": names, "failed": failed, "once_more": once_more, "table": table}
 
 
-def main() -> None:
+def options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmarks", type=int, default=18)
     parser.add_argument("--names", nargs="+", default=[])
@@ -238,8 +250,13 @@ def main() -> None:
         "--data", type=Path, help="folder with a folder of pilot.jsonl and test.jsonl for each benchmark"
     )
     parser.add_argument("--faulty", action="store_true")
+    parser.add_argument("--no-plan", action="store_true", help="leave out `plan`, which rehearses the whole run")
     parser.add_argument("-j", "--jobs", type=int, default=4)
-    chosen = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    chosen = options()
     folder = Path(tempfile.mkdtemp(prefix="paper-run-"))
     try:
         go(chosen, folder)
