@@ -187,7 +187,7 @@ def main() -> None:
                 f"{correlation(pair):.2f}  {n:5}  {n * differing:6.0f}  {power:.3f}  {'         '.join(cells)}".rstrip()
             )
     say(
-        f"power at the documents needed: at most {100 * worst[True]:.1f} points from the {alone.power:g} promised where "
+        f"power at the documents needed: at most {100 * worst[True]:.1f} points from {alone.power:g}, promised, where "
         f"20 or more of them differ, else {100 * worst[False]:.1f} ({chosen.trials} samples each; "
         f"{chosen.trials // 4} with Holm's correction over {len(folders)})"
     )
