@@ -7,6 +7,8 @@ is an error here as it would be there.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 from annotating import annotate
+from projects import ROOT
 
 from diziner.annotator.prompt import answer_schema
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
@@ -362,6 +365,27 @@ def test_the_fields_that_openai_takes_are_those_of_its_own_client() -> None:
     from diziner.scripted.dialects.openai_azure import OPENAI_FIELDS
 
     assert {*CompletionCreateParamsBase.__annotations__, "stream"} == OPENAI_FIELDS
+
+
+def test_a_call_to_each_provider_writes_nothing_to_the_terminal() -> None:
+    """In a process of its own: what litellm warns of, it warns of once."""
+    with serving() as server:
+        calls = {name: (place.endpoint(server), place.settings().model) for name, place in PLACES.items()}
+        script = f"""
+import asyncio
+from diziner.endpoints import Endpoint, client
+from diziner.prompting.request import Message, ModelSettings, Request, Response
+turns = (Message("system", "- person: a human"), Message("user", "<document>\\nAda .\\n</document>"))
+async def main():
+    for endpoint, model in {list(calls.values())!r}:
+        reply = await client.complete(Request("web", model, turns), endpoint, endpoint.api_base)
+        assert isinstance(reply, Response), reply
+asyncio.run(main())
+"""
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr == ""
+    assert len(server.heard) == len(PLACES)
 
 
 def test_every_dialect_is_spoken_by_some_place() -> None:
