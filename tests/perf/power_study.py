@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DIR")
     parser.add_argument("--trials", type=int, default=4000)
     parser.add_argument("--change", type=float, default=0.02)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--quick", action="store_true", help="leave out what 300 documents show")
     parser.add_argument("--benchmarks", nargs="+", default=[])
     chosen = parser.parse_args()
@@ -169,7 +170,7 @@ def main() -> None:
         "n 300: change power  Holm: change power"
     )
     worst = {True: 0.0, False: 0.0}  # whether 20 or more documents differ
-    for kind in KINDS:
+    for kind in chosen.kinds:
         for number, folder in enumerate(folders):
             pair = pair_with(folder, kind, chosen.change)
             n = documents_needed(pair.differences, abs(pair.change), alone)
