@@ -71,7 +71,7 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
     manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
     settings = load_settings() if PARAMS.is_file() else None
     sources = {
-        name: str(read_json(path)["source"]) if path.is_file() else settings.source(name) if settings else ""
+        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name) if settings else ""
         for name, path in manifests.items()
     }
     lines = paper_lines(summary, published, sources)
