@@ -5,7 +5,7 @@ rooms from local folders that are laid out as their branches on the hub are, ACE
 The models go by their real names, behind a server that speaks as OpenRouter and OpenAI do. Documents are the real
 benchmarks' where DIR (--data) has them, else made of the shipped samples. `--faulty` has 2 % of answers unparsable, 1 %
 of documents refused, and one annotator's model withdrawn. It prints what was planned and spent, and what the pipeline
-cost.
+cost. Scores mean nothing: scripted models have heard of the gold.
 """
 
 from __future__ import annotations
