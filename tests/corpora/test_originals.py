@@ -149,8 +149,10 @@ def test_ace_is_converted_by_the_usual_lists(project: Project, tmp_path: Path) -
     project.edit_params(lambda p: p["corpus"].update(source={"default": "sample", "ace2005": "local"}))
     checked = project.diziner_here("data", "check", "ace2005", "--local", str(tmp_path / "mine")).stdout
     assert "found, card has no counts" in checked and "1850" in checked and "not here" not in checked
-    (english / "nw/timex2norm").rename(english / "nw/lost")
     refused = project.diziner_here(*words, check=False)
+    assert "pilot.jsonl: is there already; --force writes over it" in refused.stderr
+    (english / "nw/timex2norm").rename(english / "nw/lost")
+    refused = project.diziner_here(*words, "--force", check=False)
     assert refused.returncode == 2 and "documents are missing, such as nw/" in refused.stderr
 
 
