@@ -14,7 +14,7 @@ from diziner.endpoints.client import sends_seed
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget
 from diziner.llm.lane import run
-from diziner.llm.ledger import NANO
+from diziner.llm.ledger import NANO, PROBING
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response
 
@@ -62,7 +62,7 @@ def probe(
     request = _request(endpoint, settings)
     endpoint.backend.ready(endpoint, settings, weights)
     send = endpoint.backend.connect(endpoint, settings, weights)
-    budget = Budget(store, endpoint, request, f"check-endpoint {endpoint.name}", budget_usd, ())
+    budget = Budget(store, endpoint, request, f"{PROBING}{endpoint.name}", budget_usd, ())
     found: list[Probe] = []
 
     async def ask() -> None:

@@ -289,6 +289,20 @@ def test_check_endpoint_says_of_each_model_what_a_run_needs_to_know(
     assert server.requests == requests
 
 
+def test_a_probe_binds_no_run_to_the_fingerprint_of_that_day(
+    project: Project, server: ScriptedServer, check: Callable[..., tuple[int, str, str]]
+) -> None:
+    def served_by(url: str) -> None:  # the address of several servers is the endpoint's name
+        endpoint = {"kind": "hosted", "base_urls": [url], "identity": "fingerprint"}
+        project.edit_params(lambda params: params["endpoints"].update(scripted=endpoint))
+
+    served_by(server.base_url)
+    assert check("scripted")[0] == 0
+    with ScriptedServer(seed=7) as other:  # its models have another fingerprint
+        served_by(other.base_url)
+        run_stage(project, "annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0")
+
+
 def test_check_endpoint_names_what_is_gone_and_what_there_is(
     project: Project, check: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -297,6 +311,7 @@ def test_check_endpoint_names_what_is_gone_and_what_there_is(
     assert code == 2 and err == "error: endpoint scripted: 1 of 4 models cannot be used as they are\n"
     assert re.search(r"^scripted-crafty +scripted_shy +no +gone ", out, re.MULTILINE)
     assert re.search(r"^scripted_shy: .+ it is not there .+ \(there are: scripted-", out, re.MULTILINE)
+    assert check() == (code, out, err)  # the one that is in use
     code, _, err = check("scirpted")
     assert code == 2 and "no endpoint scirpted; there are: scripted" in err
     project.edit_params(lambda params: params["endpoints"]["scripted"].update(key_env="NO_SUCH_KEY"))
