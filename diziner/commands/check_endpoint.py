@@ -143,6 +143,5 @@ def _remarks(
 def _refuse(endpoint: Endpoint, asked: Sequence[Probe]) -> None:
     failed = [found for found in asked if found.problem or found.another]
     if failed:
-        # What the server says will be so the next time too, unless it is of the kind that passes.
-        kind = UserError if any(found.gone or found.another for found in failed) else ProviderError
+        kind = UserError if any(found.stays or found.another for found in failed) else ProviderError
         raise kind(f"endpoint {endpoint.name}: {len(failed)} of {len(asked)} models cannot be used as they are")

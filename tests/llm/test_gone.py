@@ -303,6 +303,18 @@ def test_a_probe_binds_no_run_to_the_fingerprint_of_that_day(
         run_stage(project, "annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0")
 
 
+def test_a_key_that_is_refused_is_the_users_to_mend_and_an_outage_is_not(
+    project: Project, check: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "scripted-bad-key")
+    project.edit_params(lambda params: params["endpoints"]["scripted"].update(key_env="A_KEY"))
+    code, out, err = check("scripted")
+    assert code == 2 and "check the key in A_KEY" in out and "scripted-bad-key" not in out + err
+    project.edit_params(lambda params: params["endpoints"]["scripted"].update(api_base="http://127.0.0.1:9/v1"))
+    code, out, _ = check("scripted")
+    assert code == 3 and "no list of models" in out and "scripted_shy: unavailable: " in out
+
+
 def test_check_endpoint_names_what_is_gone_and_what_there_is(
     project: Project, check: Callable[..., tuple[int, str, str]]
 ) -> None:
