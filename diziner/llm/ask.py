@@ -138,9 +138,14 @@ class StoreAsker:
             rows = self.store.read(batches.all_batches)
             if held:
                 raise in_batches(label, len(held), [row for row in rows if row.tag in held.values()])
-        for name in {request.settings.endpoint for request in requests} if self.batches else ():
+        for name in sorted({request.settings.endpoint for request in requests}) if self.batches else ():
+            if not goes_out(self.endpoint(name), label):
+                continue
             mine = [r for r in requests if r.settings.endpoint == name and r.key not in found]
-            if mine and goes_out(self.endpoint(name), label):
+            # A response that is no answer (cut off, empty) is what came of it; `repro --now` asks again.
+            found |= self.store.get([r.key for r in mine], failures=True)
+            mine = [r for r in mine if r.key not in found]
+            if mine:
                 raise in_none(label, len(mine), name, last_words(rows, name, mine[0].settings.model))
         return found
 

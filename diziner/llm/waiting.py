@@ -31,7 +31,12 @@ def goes_out(endpoint: Endpoint, label: str) -> bool:
         return False
     if label.endswith(REPAIR):
         return own.repairs
-    return own.supervisor or not any(words in label for words in _SUPERVISION)
+    return own.supervisor or not is_of_refinement(label)
+
+
+def is_of_refinement(label: str) -> bool:
+    """Return whether a refinement asks under that label: its requests follow from each other."""
+    return any(words in label for words in _SUPERVISION)
 
 
 def in_batches(label: str, requests: int, rows: Sequence[BatchRow]) -> WaitingError:

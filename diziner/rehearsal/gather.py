@@ -10,6 +10,7 @@ from diziner.common.errors import ProviderError, UserError
 from diziner.layout import Room, store_path
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
+from diziner.llm.waiting import is_of_refinement
 from diziner.prompting.request import Outcome, Request
 from diziner.records.annotations import Annotation, Failure
 from diziner.rehearsal.rehearse import rehearse
@@ -17,7 +18,6 @@ from diziner.settings import Settings
 
 # Says of a request's endpoint and the label of its work whether it is wanted.
 Wanted = Callable[[str, str], bool]
-_SUPERVISION = ("supervisor: ", " alone, ")
 _TO_COME = Failure("unavailable", "not asked yet")
 
 
@@ -27,10 +27,11 @@ class _NotReadyError(Exception):
 
 @dataclass
 class Gatherer(StoreAsker):
-    """An asker that calls nobody: what has no answer is noted down, and fails.
+    """An asker that calls nobody: what has no response is noted down, and fails.
 
-    `missing` are requests by key with the label of their work; those of `wanted` endpoints and labels only. `lacks`
-    says whether any answer was missing, wanted or not.
+    A response that is no answer (cut off, empty) is what came of a request: nobody sends it again unasked. `missing`
+    are requests by key with the label of their work; those of `wanted` endpoints and labels only. `lacks` says whether
+    any response was missing, wanted or not.
     """
 
     wanted: Wanted = lambda endpoint, label: True
@@ -40,13 +41,13 @@ class Gatherer(StoreAsker):
     def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
         """Answer from the store and the tape as `StoreAsker.ask`; what is not there fails as an outage does."""
         keys = [request.key for request in requests]
-        found = self._found(keys)
+        found = {**self.store.get(keys, failures=True), **self._found(keys)}
         for key, request in zip(keys, requests, strict=True):
             if key not in found:
                 self.lacks = True
                 if self.wanted(request.settings.endpoint, label):
                     self.missing.setdefault(key, (label, request))
-        if len(found) < len(set(keys)) and any(words in label for words in _SUPERVISION):
+        if len(found) < len(set(keys)) and is_of_refinement(label):
             raise _NotReadyError  # a refinement goes from one answer to the next
         return [found.get(key, _TO_COME) for key in keys]
 
