@@ -100,6 +100,8 @@ def test_two_commands_a_round_give_the_same_bytes_at_half_the_price_and_ask_noth
     assert "3 waiting for batches" in first.stdout
     plan = project.diziner_here("plan")
     assert "scripted takes batches at 50 % of the price: `diziner batch submit`" in plan.stdout
+    [*_, usd, in_batches] = next(line for line in plan.stdout.splitlines() if line.startswith("total")).split()
+    assert float(usd) / 2 < float(in_batches) < float(usd)  # the supervisor is called
 
     # Killed when the first of three files was accepted, and nobody has been told.
     killed_at(server, project, "POST", "/v1/batches", "batch", "submit")
