@@ -17,6 +17,8 @@ METRICS = Path("metrics")
 # What a room's dvc.yaml is a copy of: DVC does not follow links in the files of another revision.
 PIPELINE = Path("stages") / "benchmark.dvc.yaml"
 ROOT_PIPELINE = Path("dvc.yaml")
+# Which source each room is loaded from, worked out of params.yaml: a room's stage depends on its own entry alone.
+ROOM_SOURCES = Path("stages") / "sources.json"
 PARAMS = Path("params.yaml")
 COST_REPORT = METRICS / "cost.json"
 SUMMARY = METRICS / "summary.json"
@@ -171,6 +173,10 @@ class Room:
     def scores(self) -> Path:
         return self.folder / "final" / "scores.json"
 
+    def has_results(self) -> bool:
+        """Say whether a run has scored the benchmark; it has not where its documents could not be loaded."""
+        return self.final_metrics.is_file()
+
     def pilot(self, number: int) -> Path:
         """Return the pilot documents of a round."""
         return self.folder / "corpus" / "pilot" / f"r{number}.jsonl"
@@ -182,6 +188,10 @@ class Room:
     def evidence(self, folder: str, number: int) -> Path:
         """Return what the supervisor sees of a round: folder `rounds`, or `gold` for errors against gold labels."""
         return self.folder / folder / f"r{number}"
+
+    def label_file(self, name: str) -> Path:
+        """Return a file of labels that an annotator is: people's, or another system's."""
+        return self.folder / "annotators" / name
 
     def guideline(self, number: int, start: str) -> Path:
         """Return the guideline of a round: round 0's is one that people write, the rich or the terse one."""
@@ -249,6 +259,11 @@ def rooms() -> list[Room]:
     return [Room(path.parent.name) for path in sorted(DATA.glob("*/dvc.yaml"))]
 
 
+def room_names() -> list[str]:
+    """Return the names of all rooms, in the pipeline or not, sorted."""
+    return sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml"))
+
+
 def room_named(name: str) -> Room:
     """Return the room of that name.
 
@@ -256,8 +271,7 @@ def room_named(name: str) -> Room:
     """
     found = Room(name)
     if not (found.folder / "benchmark.yaml").is_file():
-        known = ", ".join(sorted(path.parent.name for path in DATA.glob("*/benchmark.yaml")))
-        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {known or 'none'}")
+        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {', '.join(room_names()) or 'none'}")
     return found
 
 

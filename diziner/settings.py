@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diziner.agreement.settings import AnalysisSettings
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings, annotator_settings
+from diziner.agreement.settings import SPANS, AnalysisSettings
+from diziner.annotator.settings import (
+    FILE,
+    MODEL,
+    PEOPLE,
+    PYTHON,
+    AnnotatorSettings,
+    AnswerSettings,
+    annotator_settings,
+    check_entry,
+    is_model,
+    kind_in_words,
+)
 from diziner.common.errors import UserError
 from diziner.common.files import check
-from diziner.common.plugins import ANNOTATORS, SOURCES, require
+from diziner.common.plugins import ANNOTATORS, FUNCTIONS, SOURCES, require
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
@@ -22,6 +33,8 @@ from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
 from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
 
+_DEFAULT = "default"  # in params corpus.source: the source of benchmarks that are not named
+_NO_FOLDER = ("sample", "hub")  # sources that read nothing below corpus.local_dir
 _DOCUMENT_PROMPT = "document."  # how the template of a document begins, which is none of an annotator's
 
 
@@ -71,10 +84,24 @@ class Settings:
     def corpus(self) -> CorpusSettings:
         return corpus_settings(self.raw["corpus"], len(self.rounds))
 
+    def source(self, benchmark: str) -> str:
+        """Return the source that a benchmark is loaded from."""
+        chosen = self.raw["corpus"]["source"]
+        return str(chosen.get(benchmark, chosen[_DEFAULT]) if isinstance(chosen, Mapping) else chosen)
+
     @property
-    def source(self) -> str:
-        """Source that benchmarks are loaded from."""
-        return str(self.raw["corpus"]["source"])
+    def sources(self) -> list[str]:
+        """The sources that are chosen for some benchmark, sorted."""
+        return _sources_in(self.raw)
+
+    def room_sources(self, benchmarks: Iterable[str]) -> dict[str, dict[str, str | None]]:
+        """Return where benchmarks are loaded from, by name: what a change of reads documents anew."""
+        local_dir = self.raw["corpus"]["local_dir"]
+        chosen = {name: self.source(name) for name in benchmarks}
+        return {
+            name: {"source": source, **({} if source in _NO_FOLDER else {"local_dir": local_dir})}
+            for name, source in chosen.items()
+        }
 
     @property
     def local_dir(self) -> Path | None:
@@ -94,7 +121,8 @@ class Settings:
     @property
     def models_in_use(self) -> set[tuple[str, str]]:
         """Endpoint and model of all active annotators and the supervisor."""
-        entries = [*(self.annotator_entries[name] for name in self.pool), self.raw["supervisor"]["model"]]
+        pool = [self.annotator_entries[name] for name in self.pool]
+        entries = [*filter(is_model, pool), self.raw["supervisor"]["model"]]
         return {(entry["endpoint"], entry["model"]) for entry in entries}
 
     @property
@@ -147,8 +175,18 @@ class Settings:
 
     @property
     def pool(self) -> list[str]:
-        """The active annotators, in order."""
-        return list(self.raw["annotator_pool"])
+        """The active annotators, in order: those that are asked, then those whose labels are files."""
+        return [*self.raw["annotator_pool"], *self.label_files]
+
+    @property
+    def label_files(self) -> dict[str, str]:
+        """The files of labels below a room's folder `annotators`, by annotator."""
+        return {entry["name"]: entry["file"] for entry in self.raw["annotator_files"]}
+
+    @cached_property
+    def no_models(self) -> dict[str, str]:
+        """The active annotators that are no language models, with what they are: so marked wherever they are shown."""
+        return {name: words for name in self.pool if (words := kind_in_words(self.annotator(name)))}
 
     @property
     def start(self) -> str:
@@ -161,6 +199,11 @@ class Settings:
         return [entry["id"] for entry in self.raw["rounds"]]
 
     @property
+    def refinements(self) -> list[int]:
+        """The rounds that a refinement leads to, in order."""
+        return [entry["id"] for entry in self.raw["refinements"]]
+
+    @property
     def annotator_entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Every annotator's entry by name, as params has it: a selection keeps that of the chosen one."""
         entries: Mapping[str, Mapping[str, Any]] = self.raw["annotators"]
@@ -168,9 +211,16 @@ class Settings:
 
     @property
     def plug_ins(self) -> dict[str, list[str]]:
-        """The names that plug-ins may have behind outputs, by group: the source, and the pool's kinds of annotators."""
-        kinds = {self.annotator_entries[name].get("kind", MODEL) for name in self.pool}
-        return {SOURCES.name: [self.source], ANNOTATORS.name: sorted(kinds)}
+        """The names that plug-ins may have behind outputs, by group: sources, and the pool's kinds of annotators."""
+        entries = [self.annotator_entries[name] for name in self.raw["annotator_pool"]]
+        kinds = {entry["function"] if "function" in entry else entry.get("kind", MODEL) for entry in entries}
+        return {SOURCES.name: self.sources, ANNOTATORS.name: sorted(kinds)}
+
+    @property
+    def packages(self) -> list[str]:
+        """The distributions whose versions shape what the pool's functions label."""
+        entries = [self.annotator_entries[name] for name in self.raw["annotator_pool"]]
+        return sorted({name for entry in entries for name in entry.get("packages", ())})
 
     def annotator(self, name: str) -> AnnotatorSettings:
         """Return an annotator by name; UserError with the names there are."""
@@ -178,6 +228,13 @@ class Settings:
         if name not in entries:
             raise UserError(f"{PARAMS}: annotators: no annotator {name!r}; there are: {', '.join(sorted(entries))}")
         return annotator_settings(name, entries[name])
+
+    def label_file(self, name: str) -> AnnotatorSettings:
+        """Return an annotator whose labels are a file, by name; UserError with the names there are."""
+        if name not in self.label_files:
+            there = ", ".join(self.label_files) or "none"
+            raise UserError(f"{PARAMS}: annotator_files: no annotator {name!r}; there are: {there}")
+        return self.annotator(name)
 
     def round(self, number: int) -> int:
         """Return the round, if there is one of that number; UserError otherwise."""
@@ -187,9 +244,8 @@ class Settings:
 
     def refined(self, number: int) -> int:
         """Return the round, if a refinement leads to it; UserError otherwise."""
-        known = [entry["id"] for entry in self.raw["refinements"]]
-        if number not in known:
-            there = ", ".join(map(str, known)) or "none"
+        if number not in self.refinements:
+            there = ", ".join(map(str, self.refinements)) or "none"
             raise UserError(f"{PARAMS}: refinements: none leads to round {number}; there are: {there}")
         return number
 
@@ -212,6 +268,11 @@ def settings_from(raw: Any, where: str) -> Settings:
     return Settings(raw)
 
 
+def _sources_in(raw: Mapping[str, Any]) -> list[str]:
+    chosen = raw["corpus"]["source"]
+    return sorted(set(chosen.values())) if isinstance(chosen, Mapping) else [str(chosen)]
+
+
 def start_in(params: object) -> str:
     """Return the guideline that round 0 begins with by params.yaml, which need not be checked: rich if it says none."""
     section = params.get("guideline") if isinstance(params, Mapping) else None
@@ -226,7 +287,10 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(sorted(annotators))
             raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
     local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
-    models = {f"annotators.{name}": entry for name, entry in annotators.items()}
+    for name, entry in annotators.items():
+        check_entry(name, entry, path)
+    _files_fit(raw, path)
+    models = {f"annotators.{name}": entry for name, entry in annotators.items() if is_model(entry)}
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
@@ -236,9 +300,13 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
     _prompts_exist(annotators, path)
-    require(SOURCES, raw["corpus"]["source"], built_in_sources())
+    for source in _sources_in(raw):
+        require(SOURCES, source, built_in_sources())
     for entry in annotators.values():
-        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL])
+        require(ANNOTATORS, entry.get("kind", MODEL), [MODEL, FILE, PYTHON])
+    for name in raw["annotator_pool"]:
+        if "function" in annotators[name]:
+            require(FUNCTIONS, annotators[name]["function"], [])
     for name, entry in raw["weights"].items():
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
@@ -258,6 +326,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
             f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
             f"{raw['evidence']['folder']!r}, must be 'rounds'"
         )
+    _nested_fits(raw, path)
     _selection_fits(raw, path)
     ids = [entry["id"] for entry in raw["rounds"]]
     if ids != list(range(len(ids))):
@@ -285,6 +354,33 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         )
 
 
+def _files_fit(raw: Mapping[str, Any], path: str) -> None:
+    """Check that annotators whose labels are files are in annotator_files, and the others in annotator_pool."""
+    annotators, files = raw["annotators"], [entry["name"] for entry in raw["annotator_files"]]
+    for position, name in enumerate(files):
+        place = f"{path}: annotator_files[{position}]"
+        if annotators.get(name, {}).get("kind") != FILE:
+            raise UserError(f"{place}: annotators has no {name} of kind file; write annotators.{name}: {{kind: file}}")
+        if name in files[:position]:
+            raise UserError(f"{place}: {name} is there twice; give it one file")
+        if annotators[name].get("by", PEOPLE) == PEOPLE and not _same_documents(raw["corpus"]["pilot"]):
+            raise UserError(
+                f"{place}: {name} are people, who label documents once: corpus.pilot.mode must be 'fixed', or "
+                "corpus.pilot.pins true with sets in the room's pilots.yaml; for another system say "
+                f"annotators.{name}.by: system"
+            )
+    for position, name in enumerate(raw["annotator_pool"]):
+        if annotators[name].get("kind") == FILE:
+            raise UserError(
+                f"{path}: annotator_pool[{position}]: {name} is of kind file; name it in annotator_files, as "
+                f"{{name: {name}, file: {name}.jsonl}}"
+            )
+
+
+def _same_documents(pilot: Mapping[str, Any]) -> bool:
+    return pilot["mode"] == "fixed" or bool(pilot.get("pins"))
+
+
 def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:
     folder = PROMPTS / "annotator"
     known = sorted(file.stem for file in folder.glob("*.md") if not file.stem.startswith(_DOCUMENT_PROMPT))
@@ -295,6 +391,23 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
                 f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
                 f"there are: {', '.join(known)}"
             )
+
+
+def _nested_fits(raw: Mapping[str, Any], path: str) -> None:
+    """Check that all settings of nested spans are made, or none."""
+    gold, answers = bool(raw["corpus"].get("nested")), bool(raw["answers"].get("nested"))
+    consensus = raw["disagreement"].get("consensus", "io")
+    if gold != answers or (gold and consensus != SPANS):
+        raise UserError(
+            f"{path}: corpus.nested is {str(gold).lower()}, answers.nested {str(answers).lower()}, "
+            f"disagreement.consensus {consensus!r}; nested spans need true, true and 'spans': the variant nested makes "
+            "all three"
+        )
+    if gold and raw["supervisor"].get("examples", "none") != "none":
+        raise UserError(
+            f"{path}: supervisor.examples: {raw['supervisor']['examples']}: examples in brackets cannot be nested; "
+            "must be 'none' with corpus.nested"
+        )
 
 
 def _selection_fits(raw: Mapping[str, Any], path: str) -> None:

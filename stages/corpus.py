@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from diziner.common.errors import run_main
+from diziner.common.errors import UserError, run_main
 from diziner.common.files import write_json, write_jsonl
+from diziner.corpora.at_hand import unlinked
 from diziner.corpora.card import load_card
 from diziner.corpora.pins import read_pins
 from diziner.corpora.prepare import prepare
@@ -20,8 +21,12 @@ def main() -> None:
     settings = load_settings()
     room = room_named(arguments.benchmark)
     card = load_card(room.folder)
-    corpus = load_source(card, room.folder, source_of(card, settings.source), settings.local_dir)
-    prepared = prepare(corpus, card, settings.corpus, read_pins(room.pins))
+    source, nested = source_of(card, settings.source(room.name)), settings.corpus.nested
+    try:
+        corpus = load_source(card, room.folder, source, settings.local_dir, nested=nested)
+        prepared = prepare(corpus, card, settings.corpus, read_pins(room.pins))
+    except UserError as error:  # for `dvc repro`, which stops here; `diziner repro` leaves the room out
+        raise UserError(f"{error}{unlinked(room.name)}") from None
     for number, documents in enumerate(prepared.pilot_sets):
         write_jsonl(room.pilot(number), map(document_row, documents))
     write_jsonl(room.test, map(document_row, prepared.test))

@@ -31,7 +31,7 @@ def main() -> None:
         settings.disagreement,
     )
     folder = room.round(number)
-    write_evidence(folder, analysis, documents, type_names(room, settings.start))
+    write_evidence(folder, analysis, documents, type_names(room, settings.start), settings.no_models)
     write_json(folder / "agreement.json", agreement_to_json(analysis.agreement))
     write_json(folder / "confusion.json", confusion_to_json(analysis))
     write_jsonl(folder / "hotspots.jsonl", map(hotspot_to_json, analysis.hotspots))

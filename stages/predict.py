@@ -9,8 +9,8 @@ from diziner.layout import room_named
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import stage_arguments
 from diziner.pipeline.prediction import predict
-from diziner.records.annotations import annotation_to_json
 from diziner.records.documents import read_documents
+from diziner.records.labelled import labelled_row
 from diziner.records.selection import selection_from_json
 from diziner.records.usage import write_usage
 from diziner.settings import load_settings
@@ -26,7 +26,7 @@ def main() -> None:
     guideline = load_guideline(room.selected_guideline if selected else room.guideline(0, settings.start))
     label = f"{room.name} test by the {arguments.guideline} guideline"
     annotations, usage = predict(documents, guideline, selection, asker_for(settings, room), label, settings.answers)
-    write_jsonl(room.predictions(arguments.guideline), map(annotation_to_json, annotations))
+    write_jsonl(room.predictions(arguments.guideline), map(labelled_row, documents, annotations))
     write_usage(room.prediction_usage(arguments.guideline), usage)
 
 

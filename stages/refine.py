@@ -9,6 +9,7 @@ from diziner.common.files import check, read_json, write_json
 from diziner.guideline.file import load_guideline, save_guideline
 from diziner.layout import room_named
 from diziner.llm.access import asker_for
+from diziner.pipeline.addressed import addressed
 from diziner.pipeline.arguments import stage_arguments
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.records.agreement import agreement_from_json
@@ -33,14 +34,14 @@ def main() -> None:
     shown = room.evidence(folder, number - 1)
     guideline = load_guideline(room.guideline(number - 1, settings.start))
     disagreements = read_json(shown / "disagreements.json", "disagreements")
-    evidence = evidence_from_json(disagreements, guideline.types, folder == "gold")
+    pool, held_back = [settings.annotator(name) for name in settings.pool], disagreements.get("held_back", ())
+    evidence = addressed(evidence_from_json(disagreements, guideline.types, folder == "gold"), pool)
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
     annotations = {name: read_annotations(room.annotations(number - 1, name)) for name in settings.pool}
     annotated = AnnotatedRound(read_documents(room.pilot(number - 1)), taking_part(annotations), agreement)
     start = starting_point(guideline, agreement, record, settings.supervisor)
     asker, label = asker_for(settings, room), f"{room.name} round {number},"
-    pool, held_back = [settings.annotator(name) for name in settings.pool], disagreements.get("held_back", ())
     trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
     refinement = refine_by_method(
         start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diziner.annotator.annotate import annotate
+from diziner.annotator.annotate import annotate_if_there
 from diziner.common.errors import run_main
 from diziner.common.files import write_jsonl
 from diziner.guideline.file import load_guideline
@@ -24,12 +24,12 @@ def main() -> None:
     number = settings.round(arguments.round)
     documents = read_documents(room.pilot(number))
     guideline = load_guideline(room.guideline(number, settings.start))
-    asker = asker_for(settings, room)
+    asker = asker_for(settings, room, number)
     usage: list[Usage] = []
     for sample in range(settings.selection.samples):
         asked = sampling(annotator, sample, settings.selection.temperature)
         label = f"{room.name} round {number}, {annotator.name}, sample {sample}"
-        made = annotate(documents, guideline, asked, asker, label, settings.answers)
+        made = annotate_if_there(documents, guideline, asked, asker, label, settings.answers)
         write_jsonl(room.sample(number, annotator.name, sample), map(annotation_to_json, made.annotations))
         usage += made.usage
     write_usage(room.sample_usage(number, annotator.name), usage)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json, write_text
 from diziner.layout import room_named
@@ -13,7 +11,7 @@ from diziner.records.gold import read_gold
 from diziner.records.usage import read_usage
 from diziner.results.document_counts import counts_to_text
 from diziner.results.final_scores import count_predictions, final_metrics, final_scores
-from diziner.results.usage import by_model, tokens_of
+from diziner.results.usage import by_model, model_usage_to_json, tokens_of
 from diziner.settings import load_settings
 
 
@@ -40,7 +38,7 @@ def main() -> None:
     models = by_model(row for path in used for row in read_usage(path))
     metrics = final_metrics(scores, read_json(room.selection, "selection"), selected, tokens_of(models))
     check(metrics, "final_metrics", str(room.final_metrics))
-    write_json(room.model_usage, [asdict(own) for own in models])
+    write_json(room.model_usage, [model_usage_to_json(own) for own in models])
     write_json(room.scores, scores)
     write_json(room.final_metrics, metrics)
     write_text(room.document_counts, counts_to_text(count_predictions(gold, selected, initial)))

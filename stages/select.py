@@ -34,7 +34,8 @@ def main() -> None:
                 for number in settings.rounds
             }
         )
-    selection = select(agreements, settings.annotator_entries, own.predictor, settings.disagreement.consensus, scores)
+    entries, consensus = settings.annotator_entries, settings.disagreement.consensus
+    selection = select(agreements, entries, own.predictor, consensus, scores, settings.label_files)
     chosen = selection_to_json(selection)
     check(chosen, "selection", "selection.json")
     write_json(room.selection, chosen)

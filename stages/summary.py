@@ -6,7 +6,7 @@ import sys
 
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json
-from diziner.layout import CORRELATION, FORECAST, PLOTS, SUMMARY, rooms
+from diziner.layout import CORRELATION, FORECAST, PLOTS, SUMMARY, Room, rooms
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.annotations import read_annotations
 from diziner.records.documents import read_documents
@@ -24,7 +24,7 @@ def main() -> None:
     settings = load_settings()
     metrics, usd, agreement, points, validity = {}, {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
-    for room in rooms():
+    for room in filter(Room.has_results, rooms()):  # the others were left out of the run
         name, gold = room.name, read_gold(room.gold)
         predictions = read_annotations(room.predictions("selected"))
         metrics[name] = read_json(room.final_metrics, "final_metrics")

@@ -24,7 +24,7 @@ LIBRARY = ROOT / "diziner"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"common"}),
     frozenset({"records", "layout"}),
-    frozenset({"spans", "scoring", "agreement", "embedding", "prompting"}),
+    frozenset({"spans", "scoring", "agreement", "embedding", "prompting", "forms"}),
     frozenset({"guideline", "corpora", "endpoints", "prices", "scripted"}),
     frozenset({"annotator", "supervisor"}),
     frozenset({"settings", "pipeline", "results"}),

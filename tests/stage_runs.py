@@ -49,6 +49,8 @@ def run_round(project: Project, number: int) -> int:
         stage(project, "refine", "--round", str(number))
     for name in params["annotator_pool"]:
         stage(project, "annotate", "--annotator", name, "--round", str(number))
+    for entry in params["annotator_files"]:
+        stage(project, "take", "--annotator", entry["name"], "--round", str(number))
     stage(project, "disagree", "--round", str(number))
     if number in params["evidence"]["gold_rounds"]:
         stage(project, "golderrors", "--round", str(number))

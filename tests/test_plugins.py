@@ -215,4 +215,4 @@ def test_an_annotator_kind_that_nobody_has_is_refused(make_project: Callable[...
     project.edit_params(lambda params: params["annotators"]["scripted_shy"].update(kind="gazeteer"))
     done = project.diziner("plan", check=False)
     assert done.returncode == 2
-    assert "unknown annotator kind 'gazeteer'; there are model; from plug-ins: none" in done.stderr
+    assert "unknown annotator kind 'gazeteer'; there are model, file, python; from plug-ins: none" in done.stderr

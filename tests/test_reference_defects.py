@@ -229,7 +229,7 @@ def test_documents_are_put_into_the_prompt_by_place_not_by_replacing_text(guidel
 def test_the_papers_annotators_are_one_named_model_each() -> None:
     """D29: no stand-ins, no two models behind one name; what a call was answered by is compared with it."""
     params = yaml.safe_load((ROOT / "diziner/profiles/paper.yaml").read_text(encoding="utf-8"))
-    models = [annotator_settings(name, params["annotators"][name]).model for name in params["annotator_pool"]]
+    models = [annotator_settings(name, params["annotators"][name]).asked for name in params["annotator_pool"]]
     assert len({model.model for model in models}) == len(models) == 8
     assert all(re.fullmatch(r"[\w-]+/[\w.-]+", model.model) for model in models)
     assert {params["endpoints"][model.endpoint]["identity"] for model in models} == {"model"}

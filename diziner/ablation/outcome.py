@@ -22,6 +22,7 @@ from diziner.common.tables import text_table
 from diziner.layout import Room
 from diziner.results.document_counts import counts_from_json
 from diziner.scoring.bootstrap import paired_bootstrap
+from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change, spread
 from diziner.settings import ScoringSettings, Settings
 
 BASE = "as it is"  # the settings without a change, which variants are compared with
@@ -38,6 +39,7 @@ def folder_of(variant: str) -> Path:
 def result_table(results: Results) -> str:
     """Return a row for each benchmark and variant, with the change of F1 from the settings as they are.
 
+    Smallest seen: the true change of F1 that these n documents show with probability 0.8.
     The change is on the same test documents, by whichever annotator and round each run selected; that of agreement,
     in the selected rounds, on the same pilot documents and over the annotators of both. Empty where they differ.
     """
@@ -56,6 +58,7 @@ def result_table(results: Results) -> str:
                     f"{chosen}, round {row['round']}",
                     "no gold" if f1 is None else f"{f1:.3f} [{row['f1_low']:.3f}, {row['f1_high']:.3f}]",
                     _shown(row["change"]),
+                    "" if row["smallest_change"] is None else f"{row['smallest_change']:.3f}",
                     str(row["documents"]),
                 )
             )
@@ -67,6 +70,7 @@ def result_table(results: Results) -> str:
         "selected",
         "strict span F1, 95 %",
         "change, 95 %",
+        "smallest seen",
         "n",
     )
     return text_table(head, rows)
@@ -82,24 +86,30 @@ def figures(
     folder = folder_of(name)
     figures: dict[str, Any] = read_json(folder / room.final_metrics, "final_metrics")
     voters = read_json(folder / room.selection, "selection")["voters"]
-    changes: dict[str, Any] = {"change": None, "agreement_change": None}
+    changes: dict[str, Any] = {"change": None, "smallest_change": None, "agreement_change": None}
     if name != BASE:
         scoring = settings.scoring
         agreed = _agreement_change(pilots[name][room.name], pilots[BASE][room.name], scoring)
-        changes = {"change": _change(folder, room, scoring), "agreement_change": agreed and asdict(agreed)}
+        changes = {**_change(folder, room, scoring), "agreement_change": agreed and asdict(agreed)}
     return figures | {"voters": len(voters)} | changes
 
 
-def _change(folder: Path, room: Room, scoring: ScoringSettings) -> dict[str, float] | None:
-    """Return the change of F1 from the settings as they are, paired by document; None if documents or gold differ."""
+def _change(folder: Path, room: Room, scoring: ScoringSettings) -> dict[str, Any]:
+    """Return the change of F1 from the settings as they are, paired by document, and the smallest true one that these
+    documents show (1.0: none); None if documents or gold differ."""
     before, after = (
         counts_from_json(read_json(copy / room.document_counts, "document_counts")).selected
         for copy in (folder_of(BASE), folder)
     )
     if not after.ids or before.ids != after.ids or (before.counts[:, 2] != after.counts[:, 2]).any():
-        return None
+        return {"change": None, "smallest_change": None}
     found = paired_bootstrap(after.counts, before.counts, scoring.bootstrap_samples, seed=scoring.seed)
-    return {key: rounded(getattr(found, key)) for key in ("difference", "low", "high")}
+    differences = paired_differences(after.counts, before.counts) or assumed_differences(spread(before.counts))
+    smallest = differences and (smallest_change(differences, len(after.ids), Design()) or 1.0)
+    return {
+        "change": {key: rounded(getattr(found, key)) for key in ("difference", "low", "high")},
+        "smallest_change": rounded(smallest),
+    }
 
 
 def _agreement_change(after: PilotRound, before: PilotRound, scoring: ScoringSettings) -> Difference | None:

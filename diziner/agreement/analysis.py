@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from diziner.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
+from diziner.agreement.candidates import blocks_of_spans, candidates_of
 from diziner.agreement.columns import Patterns, find_patterns, label_mass
 from diziner.agreement.consensus import spans_of, vote
 from diziner.agreement.disagreement import COLUMNS, TokenMeasures, pattern_measures
@@ -18,12 +19,13 @@ from diziner.agreement.error_families import Disagreements, find_disagreements
 from diziner.agreement.error_groups import Readings, error_groups
 from diziner.agreement.exact_measures import ExactMeasures
 from diziner.agreement.held_back import held_back, shown_alone
-from diziner.agreement.hotspots import find_blocks, hotspot_records, thresholds
+from diziner.agreement.hotspots import find_blocks, hotspot_records, kinds_of, thresholds
 from diziner.agreement.measures import SET_MEASURES
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
-from diziner.agreement.settings import AnalysisSettings
+from diziner.agreement.settings import SPANS, AnalysisSettings
+from diziner.agreement.span_groups import span_disagreements, span_groups, span_hotspots
 from diziner.agreement.totals import Totals, count_totals
-from diziner.agreement.weights import annotator_weights, coalition_of, mean_of_others
+from diziner.agreement.weights import analysis_weights, annotator_weights, coalition_of, mean_of_others
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
 from diziner.records.agreement import Agreement
@@ -65,7 +67,8 @@ class Analysis:
         """The token table as plain lists of equal length, built anew on each use.
 
         document, token, consensus (BIO2 tag), the columns of TokenMeasures, answered (annotators that
-        labelled it), disagreeing (those that differ from the consensus), hotspot (id, or "" outside).
+        labelled it), disagreeing (those that differ from the consensus), hotspot (id, or "" outside). Where spans
+        may be nested a row is a candidate span, from `token` to `end`.
         """
         corpus = self.readings.corpus
         ids = [document.id for document in corpus.documents]
@@ -73,9 +76,15 @@ class Analysis:
         hotspots = [*(hotspot.id for hotspot in self.hotspots), ""]
         document = corpus.document_of
         tokens = len(document)
+        candidates = self.readings.candidates
+        if candidates is None:
+            places = {"token": (np.arange(tokens) - corpus.offsets[document]).tolist()}
+        else:
+            start, end = candidates.bounds(corpus.documents)
+            places = {"token": start.tolist(), "end": end.tolist()}
         return {
             "document": [ids[number] for number in document.tolist()],
-            "token": (np.arange(tokens) - corpus.offsets[document]).tolist(),
+            **places,
             "consensus": [tags[code] for code in self.readings.consensus.tolist()],
             **{name: getattr(self.measures, name).tolist() for name in COLUMNS},
             "answered": corpus.answered.sum(axis=0)[document].tolist(),
@@ -104,29 +113,49 @@ def analyse(
     Errors: UserError, see `diziner.agreement.encoding.encode`.
     """
     settings = settings or AnalysisSettings()
+    candidates = None
+    if settings.consensus == SPANS:
+        sources = annotations if reference is None else {**annotations, "the reference": _as_rows(documents, reference)}
+        candidates = candidates_of(documents, sources, types)
+        documents, annotations = candidates.documents, {name: candidates.rows(own) for name, own in annotations.items()}
     corpus = encode(documents, annotations, types)
     patterns = find_patterns(corpus.codes, corpus.missing)
     tables = contingency_tables(patterns)
     matches = span_matches(corpus)
     f1 = exact_span_f1(matches)
     weights = annotator_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
-    coalition = coalition_of(corpus.annotators, weights, as_written(settings.coalition_cutoff))
+    measuring = analysis_weights(f1, lambda: exact_kappas(tables, len(f1)), settings)
+    coalition = coalition_of(corpus.annotators, measuring, as_written(settings.coalition_cutoff))
     elite = np.array([name in coalition for name in corpus.annotators])
-    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in weights]), elite)
-    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, weights, elite), settings)
+    by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in measuring]), elite)
+    limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, measuring, elite), settings)
     reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
-    blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
+    if candidates is None:
+        blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
+    else:
+        bounds = candidates.bounds(corpus.documents)
+        runs = blocks_of_spans(reached["u_star"], *bounds, corpus.offsets)
+        blocks = kinds_of(runs, reached["elite_internal"], reached["tv_between"])
     measures = by_pattern.of(patterns.index)
     if reference is None:
-        consensus = vote(patterns, weights, corpus.offsets, settings.consensus)
+        consensus = vote(patterns, weights, corpus.offsets, "io" if settings.consensus == "io" else "bio")
     else:
-        rows = [Annotation(document.id, tuple(reference[document.id])) for document in documents]
+        rows = _as_rows(documents, reference)
+        rows = rows if candidates is None else candidates.rows(rows)
         consensus = encode(documents, {"reference": rows}, types).codes[0]
-    disagreements = find_disagreements(corpus, consensus)
+    if candidates is None:
+        disagreements = find_disagreements(corpus, consensus)
+    else:
+        disagreements = span_disagreements(corpus, consensus, *bounds)
     named = "" if reference is None else GOLD
     whole = settings.readings == "mentions"
-    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole)
-    hotspots = hotspot_records(corpus, blocks, measures, consensus)
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole, candidates)
+    spans = spans_of(consensus, corpus)
+    if candidates is None:
+        hotspots = hotspot_records(corpus, blocks, measures, consensus)
+    else:
+        hotspots = span_hotspots(corpus, blocks, measures, consensus, candidates)
+        spans = candidates.spans(spans)
     everybody = range(len(corpus.annotators))
     held = held_back(documents, settings.held_back)
     grouped = shown_alone(disagreements, corpus, held)
@@ -134,8 +163,8 @@ def analyse(
     return Analysis(
         agreement=_agreement(corpus, patterns, pair_measures(matches, tables), mean_of_others(f1), weights, coalition),
         hotspots=hotspots,
-        consensus=spans_of(consensus, corpus),
-        groups=error_groups(shown, readings, everybody, settings.examples_per_group, settings.seed),
+        consensus=spans,
+        groups=_groups(shown, readings, everybody, settings),
         totals=count_totals(disagreements, readings),
         bias=annotator_biases(corpus, consensus, coalition),
         confusion=type_confusion(corpus, consensus, tables),
@@ -163,8 +192,20 @@ def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ..
         raise UserError(f"annotator {annotator!r} is not in this analysis; one of {', '.join(names)}")
     number = names.index(annotator)
     own = analysis.grouped.only(analysis.grouped.annotator == number)
-    settings = analysis.settings
-    return error_groups(own, readings, [number], settings.examples_per_group, settings.seed)
+    return _groups(own, readings, [number], analysis.settings)
+
+
+def _groups(
+    found: Disagreements, readings: Readings, annotators: Sequence[int], settings: AnalysisSettings
+) -> tuple[ErrorGroup, ...]:
+    limit, seed = settings.examples_per_group, settings.seed
+    if readings.candidates is None:
+        return error_groups(found, readings, annotators, limit, seed)
+    return span_groups(found, readings, readings.candidates, annotators, limit, seed)
+
+
+def _as_rows(documents: Sequence[Document], reference: Mapping[str, Sequence[Span]]) -> list[Annotation]:
+    return [Annotation(document.id, tuple(reference[document.id])) for document in documents]
 
 
 def _agreement(
@@ -184,5 +225,12 @@ def _agreement(
         overall=float(sum(mean, Fraction(0)) / len(mean)),
         weights=dict(zip(corpus.annotators, map(float, weights), strict=True)),
         coalition=coalition,
+        common=() if corpus.answered.all() else tuple(map(tuple, _documents_in_common(corpus))),
         of_all={name: measure.of(counts, patterns.counts) for name, measure in SET_MEASURES.items()},
     )
+
+
+def _documents_in_common(corpus: Corpus) -> list[list[int]]:
+    answered = corpus.answered.astype(np.int64)
+    common: list[list[int]] = (answered @ answered.T).tolist()
+    return common

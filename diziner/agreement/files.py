@@ -58,7 +58,7 @@ def tokens_frame(analysis: Analysis) -> polars.DataFrame:
     """Return the token table (`Analysis.columns`) as a DataFrame, one row per token of the answered documents."""
     import polars
 
-    kinds = {"token": polars.Int32, "answered": polars.Int32, "disagreeing": polars.Int32}
+    kinds = {"token": polars.Int32, "end": polars.Int32, "answered": polars.Int32, "disagreeing": polars.Int32}
     texts = dict.fromkeys(("document", "consensus", "hotspot"), polars.String)
     columns = analysis.columns
     schema = {name: kinds.get(name) or texts.get(name) or polars.Float64 for name in columns}

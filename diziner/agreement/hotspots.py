@@ -90,7 +90,12 @@ def find_blocks(hot: Mask, split: Mask, biased: Mask, offsets: Ints) -> Blocks:
 
     `hot` is of U*, `split` of the disagreement inside the coalition, `biased` of that between it and the rest.
     """
-    start, end = merged_runs(hot, offsets)
+    return kinds_of(merged_runs(hot, offsets), split, biased)
+
+
+def kinds_of(runs: tuple[Ints, Ints], split: Mask, biased: Mask) -> Blocks:
+    """Return blocks with their kinds; arguments as `find_blocks` has them."""
+    start, end = runs
     is_split, is_bias = _any_inside(split, start, end), _any_inside(biased, start, end)
     kind = np.select([is_split & is_bias, is_split, is_bias], [KINDS.index("complex"), 0, 1], KINDS.index("minor"))
     return Blocks(start, end, kind.astype(np.int64))

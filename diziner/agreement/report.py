@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from diziner.agreement.analysis import Analysis, annotator_errors
 from diziner.agreement.error_families import FAMILIES
 from diziner.agreement.hotspots import KINDS
 from diziner.common.words import counted
+from diziner.records.agreement import Agreement
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.documents import Document
 from diziner.records.type_names import renaming
@@ -27,11 +29,17 @@ KIND_NAMES = {
 }
 
 
-def render_report(analysis: Analysis, documents: Sequence[Document], names: Mapping[str, str] | None = None) -> str:
+def render_report(
+    analysis: Analysis,
+    documents: Sequence[Document],
+    names: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None,
+) -> str:
     """Return Markdown on all hotspots: overview, statistics, then each error family with examples.
 
     `documents` are those that the analysis was asked about. `names` are types' names by label, as guidelines have them:
-    types go by these then, with the label beside it where they are listed. No timestamp: the same analysis, the same
+    types go by these then, with the label beside it where they are listed. `others` are annotators that are no language
+    models, with what they are. No timestamp: the same analysis, the same
     text.
     """
     agreement = analysis.agreement
@@ -44,7 +52,7 @@ def render_report(analysis: Analysis, documents: Sequence[Document], names: Mapp
         "",
         "## Overview",
         "",
-        *_overview(analysis, documents),
+        *_overview(analysis, documents, others or {}),
         _types(analysis, names),
         "",
         "Error families:",
@@ -130,25 +138,39 @@ def _reference(analysis: Analysis) -> str:
     return "Reference: the consensus, a weighted majority vote of all annotators. It is not the truth."
 
 
-def _overview(analysis: Analysis, documents: Sequence[Document]) -> Iterator[str]:
+def _overview(analysis: Analysis, documents: Sequence[Document], others: Mapping[str, str]) -> Iterator[str]:
     totals, agreement = analysis.totals, analysis.agreement
-    yield f"- Documents: {len(documents)}, with {totals.tokens} tokens"
+    nested = analysis.readings.candidates is not None
+    units = "candidate spans (bounds that somebody marked), which may be nested" if nested else "tokens"
+    yield f"- Documents: {len(documents)}, with {totals.tokens} {units}"
     yield f"- Annotators: {len(agreement.annotators)}"
+    for name in agreement.annotators:
+        if name in others:
+            yield f"- {name}: {others[name]}"
     unanswered = sorted(document.id for document in documents if document.id not in analysis.consensus)
     if unanswered:
         yield f"- Documents that nobody answered, left out: {_listed(unanswered)}"
     failed = [f"{name} {count}" for name, count in analysis.failed.items() if count]
     if failed:
         yield f"- Failed documents, left out of their annotator's votes: {', '.join(failed)}"
+    if fewer := fewer_in_common(agreement):
+        yield f"- Pairs by documents in common, where these are not all: {', '.join(fewer)}"
     if analysis.held_back:
         yield f"- Documents held back, whose disagreements are not shown here: {len(analysis.held_back)}"
     yield f"- Overall agreement (mean pairwise strict span F1): {agreement.overall:.3f}"
-    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} tokens"
+    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} {'spans' if nested else 'tokens'}"
     yield (
         f"- Labels that differ from the consensus: {totals.disagreeing} of {totals.labels}; "
         f"{totals.in_hotspots} in hotspots, {totals.below_threshold} below the threshold"
         f"{'' if analysis.readings.reference else ' and not shown here'}"
     )
+
+
+def fewer_in_common(agreement: Agreement) -> list[str]:
+    """Return the pairs of annotators that have fewer documents in common than were analysed, with how many."""
+    pairs = combinations(enumerate(agreement.annotators), 2)
+    counts = [(f"{one} and {other}", agreement.common[i][j]) for (i, one), (j, other) in pairs if agreement.common]
+    return [f"{pair} {count}" for pair, count in counts if count < agreement.documents]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 
@@ -48,6 +49,17 @@ def annotator_weights(f1: Matrix, kappa: Callable[[], Matrix], settings: Analysi
     if settings.weights == "kappa":
         return kappas
     return [(one + other) / 2 for one, other in zip(_normalised(spans), kappas, strict=True)]
+
+
+def analysis_weights(f1: Matrix, kappa: Callable[[], Matrix], settings: AnalysisSettings) -> list[Fraction]:
+    """Return the weights of token measures and coalition: by `settings.analysis_weights`, else those of the consensus.
+
+    >>> settings = AnalysisSettings(weights="span_f1", analysis_weights="kappa")
+    >>> f1 = [[Fraction(1), Fraction(1, 2)], [Fraction(1, 2), Fraction(1)]]
+    >>> analysis_weights(f1, lambda: f1, settings)
+    [Fraction(1, 2), Fraction(1, 2)]
+    """
+    return annotator_weights(f1, kappa, replace(settings, weights=settings.analysis_weights or settings.weights))
 
 
 def _normalised(values: Sequence[Fraction]) -> list[Fraction]:

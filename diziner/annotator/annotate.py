@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from diziner.annotator.agreed_examples import names_of, shown_to, with_examples
 from diziner.annotator.answers import EntityForm
+from diziner.annotator.chunks import chunks_of, merged
+from diziner.annotator.function import call_a_function
 from diziner.annotator.labels import Labels
 from diziner.annotator.outcomes import refuse_too_many_failures
 from diziner.annotator.prompt import about, answer_schema, opening
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
-from diziner.common.errors import UserError
+from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plugins import ANNOTATORS, found
 from diziner.prompting.asker import Asker
 from diziner.prompting.dialogue import Dialogue, ask_objects
@@ -64,6 +67,25 @@ def annotate(
     return annotated
 
 
+def annotate_if_there(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings = ANSWERS,
+) -> Annotated:
+    """Do as `annotate`; an annotator whose model its endpoint does not have is left out, as if the guideline said so.
+
+    Where that model has answered before, the asker has another error for it.
+    """
+    try:
+        return annotate(documents, guideline, annotator, asker, label, answers)
+    except ModelGoneError as error:
+        gone = Failure(LEFT_OUT, f"as its model is gone: {error}")
+        return Annotated([Annotation(document.id, failure=gone) for document in documents], [])
+
+
 def ask_a_model(
     documents: Sequence[Document],
     guideline: Guideline,
@@ -72,19 +94,55 @@ def ask_a_model(
     label: str,
     answers: AnswerSettings,
 ) -> Annotated:
-    """Ask a language model for each document's mentions, and place its answers on tokens."""
-    requests = requests_for(documents, guideline, annotator, asker, answers.show_goal)
+    """Ask a language model for each document's mentions, of a long one chunk by chunk, and place them on tokens."""
+    chunks = [chunks_of(document, answers) for document in documents]
+    asked = [chunk.document for own in chunks for chunk in own]
+    requests = requests_for(asked, guideline, annotator, asker, answers.show_goal)
     labels = Labels(guideline.types)
-    forms = [EntityForm(document, guideline.types, labels) for document in documents]
+    forms = [EntityForm(document, guideline.types, labels) for document in asked]
     dialogues = ask_objects(asker, requests, forms, label, answers.repair_turns)
+    rows = iter(
+        [
+            _annotation(document, dialogue, guideline.types, answers)
+            for document, dialogue in zip(asked, dialogues, strict=True)
+        ]
+    )
+    types = [t.label for t in guideline.types]
     annotations = [
-        _annotation(document, dialogue, guideline.types, answers)
-        for document, dialogue in zip(documents, dialogues, strict=True)
+        merged(document, own, list(islice(rows, len(own))), types)
+        for document, own in zip(documents, chunks, strict=True)
     ]
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
 
 
-BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model}
+def ask_a_function(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Have a function of a package label the documents; no model is asked."""
+    return Annotated(call_a_function(documents, guideline.types, annotator, label, answers.nested), [])
+
+
+def refuse_a_file(
+    documents: Sequence[Document],
+    guideline: Guideline,
+    annotator: AnnotatorSettings,
+    asker: Asker,
+    label: str,
+    answers: AnswerSettings,
+) -> Annotated:
+    """Raise UserError: labels that are a file are there for its documents and for no others."""
+    raise UserError(
+        f"{label}: annotators.{annotator.name} is {kind_in_words(annotator)}: its labels are a file, named in "
+        "annotator_files; it cannot be asked for more"
+    )
+
+
+BUILT_IN: dict[str, Labeller] = {MODEL: ask_a_model, PYTHON: ask_a_function, FILE: refuse_a_file}
 
 
 def requests_for(
@@ -94,16 +152,16 @@ def requests_for(
     asker: Asker,
     show_goal: bool = True,
 ) -> list[Request]:
-    """Return the first request of each document."""
-    address = asker.address(annotator.model.endpoint)
+    """Return the first request of each document, or chunk of one."""
+    address = asker.address(annotator.asked.endpoint)
     begun = opening(guideline, annotator, show_goal)
     examples, names = shown_to(documents, guideline.agreed), names_of(guideline)
     return [
         Request(
             address,
-            annotator.model,
+            annotator.asked,
             about(document, with_examples(begun, shown, names)),
-            answer_schema(guideline.types, annotator.model.structured, len(document.tokens)),
+            answer_schema(guideline.types, annotator.asked.structured, len(document.tokens)),
             f"document {document.id}",
             begun,
         )
@@ -117,7 +175,9 @@ def _annotation(
     if dialogue.value is None:
         return Annotation(document.id, failure=dialogue.failure, repairs=dialogue.repairs, responses=dialogue.responses)
     labels = [t.label for t in types]
-    matches = match_answers(document, dialogue.value["entities"], labels, settings.occurrences, settings.matching)
+    matches = match_answers(
+        document, dialogue.value["entities"], labels, settings.occurrences, settings.matching, settings.nested
+    )
     return Annotation(
         document.id,
         spans=matches.spans,

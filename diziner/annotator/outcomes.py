@@ -70,7 +70,7 @@ def tally(
     """Count over documents (schemas/tally.schema.json): as `counts_over`, with what the model was held to
     (`structured`) and the documents that took a repair turn (`repaired`)."""
     return {
-        "structured": annotator.model.structured,
+        "structured": "none" if annotator.model is None else annotator.model.structured,
         "documents": len(annotations),
         "repaired": sum(row.repairs > 0 for row in annotations),
         **counts_over(annotations, documents),

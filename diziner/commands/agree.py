@@ -9,17 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from diziner.agreement.alt_test import EPSILON
 from diziner.agreement.analysis import Analysis
 from diziner.agreement.report import render_report
-from diziner.agreement.settings import CONSENSUS, WEIGHTINGS, AnalysisSettings
+from diziner.agreement.settings import CONSENSUS, SPANS, WEIGHTINGS, AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
+from diziner.forms.options import add_form_options, chosen
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.standalone.common_tokens import widened_of
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import analysed, annotators_of, measured, texts_of
 from diziner.standalone.scores import json_text
+from diziner.standalone.stand_in import stand_in
 
 IN_PROJECT = False
 
@@ -27,20 +30,36 @@ IN_PROJECT = False
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
-    kinds = "JSON Lines, CoNLL columns, parquet, or this project's annotations"
-    add("files", type=Path, nargs="+", metavar="FILE", help=f"one annotator's labels, named by the file: {kinds}")
+    kinds = "of any form of docs/forms.md, or this project's annotations"
+    add("files", type=Path, nargs="*", metavar="FILE", help=f"one annotator's labels, named by the file: {kinds}")
+    add("--humans", type=Path, nargs="+", default=[], metavar="FILE", help="labels of people")
+    add("--models", type=Path, nargs="+", default=[], metavar="FILE", help="labels of models")
+    add(
+        "--alt-test",
+        action="store_true",
+        help="test whether each of --models may stand in for --humans (arXiv 2501.10970): 2 people and 30 documents at "
+        "least",
+    )
+    add(
+        "--epsilon",
+        type=float,
+        default=EPSILON,
+        metavar="E",
+        help=f"how much less often a model may win than a person does: 0.2 experts, 0.1 crowds ({EPSILON})",
+    )
     add("--documents", type=Path, metavar="FILE", help="the documents' tokens, where the files have none")
     add("--weights", default="span_f1", metavar="W", help=f"how annotators are weighted: {', '.join(WEIGHTINGS)}")
     add(
         "--consensus",
-        default="io",
         metavar="C",
-        help=f"whether adjacent mentions of one type are merged (io) or kept apart (bio): {', '.join(CONSENSUS)}",
+        help="whether adjacent mentions of one type are merged (io) or kept apart (bio), or whole spans are voted for "
+        f"(spans; always with --nested): {', '.join(CONSENSUS)}; io",
     )
     add(
         "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
     )
     add("--report", type=Path, metavar="FILE.md", help="also write the disagreements with examples, as Markdown")
+    add_form_options(parser)
     parser.epilog = "example: diziner agree anna.conll ben.conll carla.conll --report disagreements.md"
 
 
@@ -50,13 +69,23 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for files that cannot be read, annotators that cannot be told apart, labels that are not
     of the same documents.
     """
-    settings = AnalysisSettings(weights=options.weights, consensus=options.consensus)
-    texts = texts_of(options.documents)
-    files = annotators_of([read_plain(path) for path in options.files])
+    if options.alt_test and not (options.humans and options.models):
+        raise UserError("--alt-test: needs --humans FILE… and --models FILE…")
+    choices = chosen(options)
+    consensus = options.consensus or (SPANS if choices.nested else "io")
+    settings = AnalysisSettings(weights=options.weights, consensus=consensus)
+    if choices.nested and consensus != SPANS:
+        raise UserError(f"--consensus {consensus}: spans that may be nested are voted for as wholes; leave it out")
+    texts = texts_of(options.documents, choices)
+    paths = (*options.files, *options.humans, *options.models)
+    files = annotators_of([read_plain(path, choices) for path in paths])
     analysis, documents, files = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))
-    further = {"measures": measured(analysis, options.measure)} if options.measure else {}
+    further: dict[str, Any] = {"measures": measured(analysis, options.measure)} if options.measure else {}
+    if options.alt_test:
+        people, models = ([path.stem for path in paths] for paths in (options.humans, options.models))
+        further["alt_test"] = stand_in(files, people, models, analysis.agreement, options.epsilon)
     sys.stdout.write(json_text(agreement_of(analysis, files) | further))
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diziner.commands import originals
+from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
@@ -42,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
     unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
     unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
+    originals.arguments(actions.add_parser("convert", help="make local files of a benchmark's original ones"))
     publishing = actions.add_parser("pilots", help="show a benchmark's pilot sets, drawn anew; publish them")
     publishing.add_argument("benchmark", metavar="BENCHMARK")
     publishing.add_argument("--write", action="store_true", help="into data/BENCHMARK/pilots.yaml")
@@ -52,11 +55,14 @@ def run(options: argparse.Namespace) -> None:
     """Run the chosen action."""
     if options.action == "check":
         check(options.benchmarks, options.local)
+    elif options.action == "convert":
+        originals.run(options)
     elif options.action == "pilots":
         pilots(room_named(options.benchmark), options.write)
     else:
         chosen_rooms = [room_named(name) for name in options.benchmarks] or rooms()
         link(chosen_rooms, linked=options.action == "link")
+        write_room_sources(load_settings())
         follow_plug_ins()
 
 
@@ -91,7 +97,7 @@ def pilots(room: Room, write: bool) -> None:
     """
     project = load_settings()
     card = load_card(room.folder)
-    pool = pool_of(load_source(card, room.folder, source_of(card, project.source), project.local_dir))
+    pool = pool_of(load_source(card, room.folder, source_of(card, project.source(room.name)), project.local_dir))
     settings = project.corpus
     sets = drawn_sets(pool, settings)[: 1 if settings.pilot_mode == "fixed" else None]
     drawn = Pins(pool_digest(pool), tuple(tuple(document.id for document in chosen) for chosen in sets), str(room.pins))

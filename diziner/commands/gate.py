@@ -10,7 +10,7 @@ from diziner.commands.diff import add_forms
 from diziner.common.errors import DizinerError
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
-from diziner.compare.gates import failed, gates_from, judge
+from diziner.compare.gates import failed, gates_from, judge, sight_notes
 from diziner.compare.load import lenient_sides, read_summary, strict_sides
 from diziner.compare.render import checks_json, checks_markdown, checks_text
 from diziner.compare.revisions import Revision, WorkTree
@@ -40,11 +40,11 @@ def run(options: argparse.Namespace) -> None:
     verdict = f"failed: {', '.join(failing)}" if failing else f"passed: {len(new)} benchmarks, {len(checks)} checks"
     if options.json:
         sys.stdout.write(
-            json.dumps(checks_json(base.name, checks), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+            json.dumps(checks_json(base.name, checks, rows), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         )
     else:
         render = checks_markdown if options.md else checks_text
-        sys.stdout.write(render(base.name, checks, verdict))
+        sys.stdout.write(render(base.name, checks, verdict, sight_notes(gates, rows)))
     if failing:
         sys.stdout.flush()
         raise DizinerError(f"gate {verdict}")

@@ -1,4 +1,4 @@
-"""`diziner label`: label a corpus of any size by a guideline, with one annotator."""
+"""`diziner label`: label a corpus of any size by a guideline, with one annotator or by the vote of several."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import TextIO
 
 from diziner.common.errors import UserError
 from diziner.common.words import listed
+from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import load_guideline
+from diziner.labelling.ballot import annotators_of
 from diziner.labelling.forecast import Forecast, forecast
 from diziner.labelling.input_files import files_of
 from diziner.labelling.job import Job, recipe_digest
+from diziner.labelling.review import QUEUE
 from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
 from diziner.layout import PARAMS, Room, enter_project, project_root
@@ -29,9 +32,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
-    add("--annotator", required=True, metavar="NAME", help="one of the settings' annotators")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--annotator", metavar="NAME", help="one of the settings' annotators")
+    voters = "have several vote: coalition or pool of the guideline's round, by weight, or names, such as a,b,c"
+    who.add_argument("--annotators", metavar="NAMES", help=voters)
+    review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
+    add("--review-below", type=_share, metavar="SHARE", help=review)
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
-    kinds = "JSON Lines, parquet or plain text (a document a line), or a folder of such files"
+    kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
     add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
     add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
     add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
@@ -42,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
     add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
+    add_form_options(parser, given_path)
     parser.epilog = (
         "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
         "--in letters.jsonl --out labels. Killed or failed in part: the same command again does the rest."
@@ -53,16 +62,18 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for anything given that does not fit; ProviderError if too many documents failed.
     """
+    if options.review_below is not None and options.annotators is None:
+        raise UserError("--review-below: only with --annotators: one annotator's mentions have no share")
     _enter(options.params)
     settings = load_settings(options.params or PARAMS)
     guideline = load_guideline(options.guideline)
-    annotator = settings.annotator(options.annotator)
-    files = files_of(options.source)
+    annotators, ballot = annotators_of(options.annotator, options.annotators, guideline, settings)
+    files = files_of(options.source, chosen(options))
     if options.out.resolve() == options.source.resolve():
         raise UserError(f"--out {options.out}: is the input; give another folder")
     asker = asker_for(settings, Room(guideline.benchmark), at_once=True)
-    recipe = recipe_digest(guideline, annotator, settings.answers, asker, options.format)
-    job = Job(guideline, annotator, settings, options.out, options.format, recipe)
+    recipe = recipe_digest(guideline, annotators, settings.answers, asker, options.format, ballot)
+    job = Job(guideline, annotators, settings, options.out, options.format, recipe, ballot)
     if files.ignored:
         _say(sys.stderr, f"{options.source}: not read, being of other kinds: {listed(files.ignored)}")
     if options.dry:
@@ -75,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
         options.engine,
         _workers(options, job),
         options.again,
+        options.review_below,
     )
     done = label_corpus(job, files, run_options)
     _say(sys.stdout, _summary(done, options.out))
@@ -94,20 +106,27 @@ def _enter(params: Path | None) -> None:
 
 def render(plan: Forecast, job: Job) -> str:
     """Return a forecast for a terminal."""
-    model = job.annotator.model.model
     lines = [
         f"{plan.documents:,} documents in {plan.shards:,} shards, {plan.shards_done:,} of them done; "
-        f"{plan.answered:,} documents are answered already",
-        f"calls to {model}: {plan.calls:,}, about {plan.prompt_tokens:,.0f} tokens in and "
-        f"{plan.completion_tokens:,.0f} out; repair turns and retries come on top",
+        f"{plan.answered:,} documents are answered already"
     ]
     if plan.rejected:
         lines[0] += f"; {plan.rejected:,} bad rows left out"
-    if plan.usd is None:
-        lines.append(f"no price for {model} in params endpoints.{job.annotator.model.endpoint}.prices")
-    elif plan.usd:
+    lines += [
+        f"calls to {own.annotator.asked.model}: {own.calls:,}, about {own.prompt_tokens:,.0f} tokens in and "
+        f"{own.completion_tokens:,.0f} out; repair turns and retries come on top"
+        for own in plan.calls
+    ]
+    lines += plan.too_long
+    if plan.cost is None:
+        lines += [
+            f"no price for {own.annotator.asked.model} in params endpoints.{own.annotator.asked.endpoint}.prices"
+            for own in plan.calls
+            if own.usd is None
+        ]
+    elif plan.cost:
         limit = job.settings.budget_usd
-        lines.append(f"USD {plan.usd:.4f}" + (f"; budget.usd is {limit:g}, earlier calls included" if limit else ""))
+        lines.append(f"USD {plan.cost:.4f}" + (f"; budget.usd is {limit:g}, earlier calls included" if limit else ""))
     return "\n".join(lines)
 
 
@@ -119,6 +138,8 @@ def _summary(done: Done, out: Path) -> str:
     ]
     if failed := sum(report.failed for report in done.reports):
         parts.append(f"{failed:,} documents failed: {failures_in_words(done.reports)}")
+    if done.to_review:
+        parts.append(f"{done.to_review:,} documents to review ({QUEUE})")
     if done.rejected:
         parts.append(f"{done.rejected:,} bad rows left out (rejected.jsonl)")
     if done.removed:
@@ -134,12 +155,17 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
         if options.workers is not None:
             raise UserError("--workers: only with --engine ray; the local engine is this process")
         return 1
-    endpoint = job.settings.endpoints[job.annotator.model.endpoint]
-    if endpoint.backend.runs_here:
-        raise UserError(
-            f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine local"
-        )
+    endpoints = [job.settings.endpoints[each.model.endpoint] for each in job.annotators if each.model]
+    if not endpoints:
+        return options.workers or os.cpu_count() or 1
+    for endpoint in endpoints:
+        if endpoint.backend.runs_here:
+            raise UserError(
+                f"--engine ray: endpoint {endpoint.name} runs a model in this machine's memory, once; use --engine "
+                "local"
+            )
     wanted: int = options.workers or os.cpu_count() or 1
+    endpoint = min(endpoints, key=lambda each: each.concurrency)
     workers = min(wanted, endpoint.concurrency)
     if workers < wanted and options.workers:
         _say(
@@ -147,6 +173,16 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
             f"{workers} worker(s), since endpoints.{endpoint.name}.concurrency is {endpoint.concurrency}",
         )
     return workers
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
+    return share
 
 
 def _positive(text: str) -> int:

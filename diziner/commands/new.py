@@ -9,12 +9,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
 from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
+from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import dump_guideline
 from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
@@ -34,7 +36,7 @@ _TERSE_HEADER = (
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
-    kinds = "plain text (a document a line), JSON Lines, CoNLL columns or parquet, with or without gold"
+    kinds = "of any form of docs/forms.md, such as plain text, JSON Lines, CoNLL columns; with or without gold"
     add("name", metavar="NAME", help="lower-case letters, digits and _; becomes data/NAME")
     add("--from", dest="texts", type=given_path, required=True, metavar="FILE", help=kinds)
     add("--test", type=given_path, metavar="FILE", help="the test documents; else a share of FILE")
@@ -42,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--types", default="", metavar="A,B", help="labels; those of the gold, if none are given")
     add("--goal", default="", help="what the documents are, in a sentence")
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in data/NAME/rejected.jsonl")
+    add_form_options(parser, given_path)
     parser.epilog = "example: diziner new letters --from letters.txt --types PER,LOC && dvc repro"
 
 
@@ -58,13 +61,16 @@ def run(options: argparse.Namespace) -> None:
     settings = load_settings()
     types = [label.strip() for label in options.types.split(",") if label.strip()]
     seed = settings.corpus.seed
-    texts = read_own_texts(options.name, options.texts, options.test, types, options.test_share, seed, options.skip_bad)
+    texts = read_own_texts(
+        options.name, options.texts, options.test, types, options.test_share, seed, options.skip_bad, chosen(options)
+    )
     _enough(texts, settings, options.texts)
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as above:
         # One folder further down than rooms are: nothing takes it for a room until it is renamed, whole.
         folder = Path(above) / options.name
         _fill(folder, options.name, texts, options.goal, settings.start)
         folder.rename(room.folder)
+    write_room_sources(settings)
     _say(room, texts, settings.start)
 
 
@@ -107,6 +113,8 @@ def _say(room: Room, texts: OwnTexts, start: str) -> None:
     ]
     shown = ", ".join(f"{each.text!r} in {each.tokens!r}" for each in inside[:EXAMPLES])
     widened = f", {len(inside)} mentions inside tokens, which are scored by these ({shown})" if inside else ""
+    for said in texts.said:
+        sys.stdout.write(f"read as {said}\n")
     sys.stdout.write(
         f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
         f"gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"

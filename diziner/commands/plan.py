@@ -7,28 +7,90 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from diziner.commands.documents import left_out_lines, prepare
+from diziner.common.errors import UserError
 from diziner.common.tables import text_table
-from diziner.layout import room_named, rooms, store_path
+from diziner.common.yamlfile import read_yaml
+from diziner.compare.comparison import SIGNIFICANCE
+from diziner.compare.sample_size import basis_of, sample_sizes, sizes_text
+from diziner.layout import PUBLISHED, room_named, rooms, store_path
 from diziner.llm import ledger
+from diziner.llm.access import asker_for
 from diziner.llm.batch_prices import batch_modes, share_in_batches
 from diziner.llm.batches import open_batches
 from diziner.llm.store import ResponseStore
-from diziner.rehearsal.asker import Planned, Rehearser
-from diziner.rehearsal.rehearse import rehearse
+from diziner.rehearsal.asker import SUPERVISOR, Planned, Rehearser
+from diziner.rehearsal.rehearse import ask_first, rehearse
+from diziner.rehearsal.window import said_of
+from diziner.scoring.power import POWER
 from diziner.settings import Settings, load_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
-    parser.epilog = "example: diziner plan conll2003"
+    parser.add_argument(
+        "--ask",
+        type=int,
+        default=0,
+        metavar="N",
+        help="before, ask for N documents of the first benchmark in earnest; a run does not ask for them again",
+    )
+    parser.add_argument("--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded")
+    parser.add_argument(
+        "--detect",
+        type=float,
+        metavar="CHANGE",
+        help="instead: how many test documents show a change of F1 of this size, such as 0.02",
+    )
+    parser.add_argument("--power", type=float, metavar="P", help="with --detect: with this probability; 0.8")
+    parser.add_argument(
+        "--correlation",
+        type=float,
+        metavar="R",
+        help="with --detect: of the errors of two runs over documents, where they are not known; 0.5",
+    )
+    parser.epilog = "examples: diziner plan conll2003; diziner plan --detect 0.02 --power 0.8"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a line for each benchmark, round and annotator or phase that would call a model, and the total."""
+    """Print a line for each benchmark, round and annotator or phase that would call a model, the total, and which
+    benchmarks are left out since their documents cannot be loaded; or how many test documents a change needs.
+
+    Documents are prepared first, where they are not as the settings say.
+    Errors: UserError for benchmarks that are named, or any with --strict, if their documents cannot be loaded; for a
+    change, power or correlation that cannot be.
+    """
     settings = load_settings()
-    planned = plan([room.name for room in map(room_named, options.benchmarks)] or [p.name for p in rooms()], settings)
-    sys.stdout.write(render(planned, settings))
+    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+    if options.detect is not None or options.power is not None or options.correlation is not None:
+        sys.stdout.write(_sample_sizes(names, options.detect, options.power, options.correlation))
+        return
+    if options.ask < 0:
+        raise UserError(f"--ask: is {options.ask}; must be 0 or more")
+    reasons = prepare(names, settings, options.strict or bool(options.benchmarks))
+    names = [name for name in names if name not in reasons]
+    if options.ask and names:
+        room = room_named(names[0])
+        gone = ask_first(room, settings, asker_for(settings, room), options.ask)
+        sys.stdout.write("".join(f"{line}\n" for line in gone))
+    sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
+
+
+def _sample_sizes(names: Sequence[str], change: float | None, power: float | None, correlation: float | None) -> str:
+    if change is None:
+        raise UserError("--power and --correlation go with --detect CHANGE, such as --detect 0.02")
+    if not 0 < change < 1:
+        raise UserError(f"--detect: is {change:g}; must be above 0 and below 1 (0.02 is two points of F1)")
+    power = POWER if power is None else power
+    if not 0.5 <= power < 1:
+        raise UserError(f"--power: is {power:g}; must be at least 0.5 and below 1 (0.8 is usual)")
+    if correlation is not None and not -1 < correlation < 1:
+        raise UserError(f"--correlation: is {correlation:g}; must be above -1 and below 1")
+    published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None
+    bases = {name: basis_of(room_named(name), published, correlation) for name in names}
+    found = sample_sizes(bases, change, power, SIGNIFICANCE)
+    return sizes_text(found, change, power, SIGNIFICANCE, correlation)
 
 
 def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
@@ -66,11 +128,40 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"
     )
     text += "".join(f"{sentence}\n" for sentence in modes)
-    text += _waiting(len(calling))
-    unpriced = sorted({line.model for line in calling if line.usd is None})
-    if unpriced:
-        text += f"no price in params endpoints.*.prices for: {', '.join(unpriced)}\n"
-    return text + _budget(sum(line.usd or 0.0 for line in calling), bool(unpriced), settings)
+    text += _waiting(len(calling)) + _prices(calling) + _unseen(calling)
+    for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
+        text += f"{line}\n"
+    return text + _budget(sum(line.usd or 0.0 for line in calling), any(line.usd is None for line in calling), settings)
+
+
+def _prices(calling: Sequence[Planned]) -> str:
+    """Return where prices are from: a line for each source but params' own without one, and for what has none."""
+    by_source: dict[str, set[str]] = {}
+    for line in calling:
+        if line.price is None:
+            source = "no price in params endpoints.*.prices, nor in litellm's list, for"
+        elif line.price.source:
+            source = ("price estimated by " if line.price.is_estimate else "prices by ") + line.price.source
+        else:
+            continue
+        by_source.setdefault(source, set()).add(line.model)
+    return "".join(f"{source}: {', '.join(sorted(models))}\n" for source, models in sorted(by_source.items()))
+
+
+def _unseen(calling: Sequence[Planned]) -> str:
+    """Return what is to be said of models that reason, while nobody knows how long."""
+    lines = [line for line in calling if line.unseen]
+    if not lines:
+        return ""
+    more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
+    models = ", ".join(sorted({line.model for line in lines}))
+    ways = ["`diziner plan --ask 3` asks three documents of each annotator", "a run of one benchmark tells of them all"]
+    if all(SUPERVISOR in line.work for line in lines):
+        del ways[0]
+    return (
+        f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
+        f"allows; plan again when there are answers: {'; '.join(ways)}\n"
+    )
 
 
 def _in_batches(line: Planned, settings: Settings) -> Planned:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from diziner.commands.documents import leaving, write_room_sources
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.layout import DATA, store_path
+from diziner.layout import DATA, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
+from diziner.settings import load_settings
 
 if TYPE_CHECKING:
     from diziner.repro.view import View
@@ -36,6 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--again", action="store_true", help="ask once more for answers that were refused or cannot be read"
     )
     parser.add_argument("--now", action="store_true", help="ask at once what endpoints would send out in batches")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded, as with named targets"
+    )
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
     )
@@ -86,8 +91,13 @@ def address(target: str) -> str:
 def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro.run import reproduce
 
+    without = None
+    if room_names():  # else a pipeline without benchmarks, which needs no settings of ours
+        settings = load_settings()
+        write_room_sources(settings)
+        without = None if targets or options.strict else leaving(settings, options.force)
     view = _view(sys.stdout)
-    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view)
+    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view, without)
     if outcome.signal:
         sys.stderr.write(
             "interrupted: finished stages and every answer received are kept; run the same command again\n"
@@ -102,6 +112,10 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
         first = outcome.waiting[0]
         others = f"; {len(outcome.waiting) - 1} more stages wait" if len(outcome.waiting) > 1 else ""
         raise ProviderError(f"{WAITING}{first.message}{others}")
+    if outcome.left_out and len(outcome.left_out) == len(rooms()):
+        raise UserError(
+            "no benchmark's documents could be loaded; the lines above say what each lacks, and `diziner plan` too"
+        )
 
 
 @contextlib.contextmanager
@@ -115,7 +129,6 @@ def _batches_collected() -> Iterator[None]:
         yield
         return
     from diziner.commands.batch import collected
-    from diziner.settings import load_settings
 
     try:
         collected(store, load_settings())

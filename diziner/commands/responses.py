@@ -15,10 +15,10 @@ from diziner.common.errors import UserError
 from diziner.common.files import readable
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
+from diziner.llm.price_list import price_for
 from diziner.llm.rows import is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, read_tape, tape_rows, write_export, write_tape
-from diziner.prices import price_of
 from diziner.prompting.request import Refusal, Reply
 from diziner.settings import Settings, load_settings
 
@@ -159,8 +159,8 @@ def _cost(request: Mapping[str, Any], reply: Reply, settings: Settings) -> float
         return 0.0
     if reply.cost_usd is not None:
         return reply.cost_usd
-    price = price_of(settings.endpoints.get(request["endpoint"]), request["model"])
-    return None if price is None else price.usd(reply.prompt_tokens, reply.completion_tokens)
+    price = price_for(settings.endpoints.get(request["endpoint"]), request["model"])
+    return None if price is None else price.usd(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
 
 
 def _export(store: ResponseStore, file: Path) -> None:

@@ -20,6 +20,10 @@ class UserError(DizinerError):
     exit_code = 2
 
 
+class ModelGoneError(UserError):
+    """An endpoint does not have the model (any more). Exit 2, where nobody goes on without it."""
+
+
 class ProviderError(DizinerError):
     """A model or its server failed beyond what the settings allow. Exit 3."""
 

@@ -35,6 +35,7 @@ PROTOCOLS = Group("diziner.protocols", "scoring protocol", "--protocol")
 MEASURES = Group("diziner.measures", "agreement measure", "--measure")
 SOURCES = Group("diziner.sources", "corpus source", "params.yaml: corpus.source")
 ANNOTATORS = Group("diziner.annotators", "annotator kind", "params.yaml: annotators: kind")
+FUNCTIONS = Group("diziner.annotators", "annotator function", "params.yaml: annotators: function")
 
 
 def found(group: Group, name: str, built_in: Mapping[str, Kind], kind: type[Any] | None = None) -> Kind | Any:
@@ -86,6 +87,24 @@ def digest_of(group: Group, name: str) -> dict[str, str]:
         for label, path in sorted(_code_of(entry).items()):
             digest.update(f"{label}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
         found[f"plug-in {_who(entry)}"] = digest.hexdigest()[:16]
+    return found
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of installed distributions, as a stage's digests state them.
+
+    Errors: UserError for one that is not installed.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in packages:
+        try:
+            found[f"package {name}"] = version(name)
+        except PackageNotFoundError:
+            raise UserError(
+                f"params.yaml: annotators: packages: {name} is not installed here; install it, or take it out"
+            ) from None
     return found
 
 

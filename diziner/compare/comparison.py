@@ -11,6 +11,7 @@ from typing import Any, Literal
 from diziner.common.exact import as_written, mean
 from diziner.common.rounding import rounded
 from diziner.scoring.bootstrap import DocumentCounts, holm, paired_bootstrap
+from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change, spread
 from diziner.scoring.resampling import exact_f1
 from diziner.scoring.significance import bounds, randomization_p_value, standard_error, unpaired_p_value
 
@@ -48,7 +49,9 @@ class Comparison:
 
     `exact_change` is the change as a fraction, for decisions about it.
     `p_value` is that of the change, `adjusted` the same after Holm's correction over all benchmarks that
-    changed. `paired`: document by document; if not, `note` says why. None where there is nothing to say.
+    changed. `paired`: document by document; if not, `note` says why. `smallest` is the smallest true change that these
+    documents show with probability 0.8, in this family of benchmarks (1.0: none); `assumed`: by the old run alone,
+    since too few documents differ (diziner/scoring/power.py). None where there is nothing to say.
     """
 
     benchmark: str
@@ -61,6 +64,8 @@ class Comparison:
     high: float | None = None
     p_value: float | None = None
     adjusted: float | None = None
+    smallest: float | None = None
+    assumed: bool = False
     paired: bool = False
     note: str = ""
     verdict: Verdict = "no scores"
@@ -76,6 +81,9 @@ def compare_all(
     """
     rows = [compare(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
     tested = [row for row in rows if row.p_value is not None and row.verdict != "same"]
+    # What has not changed would be one more test if it had.
+    designs = {row.benchmark: Design(significance, tests=len(tested) + (row not in tested)) for row in rows}
+    rows = [_seeing(row, old.get(row.benchmark), new.get(row.benchmark), designs[row.benchmark]) for row in rows]
     adjusted = dict(zip((row.benchmark for row in tested), holm([row.p_value or 0.0 for row in tested]), strict=True))
     return [
         _judged(replace(row, adjusted=adjusted[row.benchmark]), significance) if row.benchmark in adjusted else row
@@ -159,6 +167,28 @@ def _unpaired(row: Comparison, old: Side, new: Side, reason: str) -> Comparison:
     error = math.sqrt(math.fsum(value * value for value in errors))
     low, high = bounds(change, error)
     return replace(row, change=change, low=low, high=high, p_value=unpaired_p_value(change, error), note=note)
+
+
+def _seeing(row: Comparison, old: Side | None, new: Side | None, design: Design) -> Comparison:
+    """Add the smallest change that these documents show."""
+    if row.paired and old and new and old.counts and new.counts:
+        differences = paired_differences(new.counts.counts, old.counts.counts)
+        assumed = differences is None
+        differences = differences or assumed_differences(spread(old.counts.counts))
+        if differences is None:
+            return row
+        smallest = smallest_change(differences, len(old.counts.ids), design)
+        return replace(row, smallest=1.0 if smallest is None else smallest, assumed=assumed)
+    if row.low is not None and row.high is not None:
+        return replace(row, smallest=min(1.0, math.fsum(design.quantiles) * standard_error(row.low, row.high)))
+    return row
+
+
+def shown_smallest(row: Comparison) -> str:
+    """Return the smallest change that is seen, for people; a star where it rests on one run alone."""
+    if row.smallest is None:
+        return "-"
+    return ("none" if row.smallest >= 1 else f"{row.smallest:.3f}") + "*" * row.assumed
 
 
 def _judged(row: Comparison, significance: float) -> Comparison:

@@ -10,8 +10,12 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
-from diziner.compare.comparison import Comparison, Side, shown_p
+from diziner.common.rounding import rounded
+from diziner.compare.comparison import Comparison, Side, shown_p, shown_smallest
 from diziner.layout import GATES
+from diziner.scoring.power import POWER
+
+_NAMED = 4  # benchmarks that a line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,28 @@ def judge(
 def failed(checks: Collection[Check]) -> list[str]:
     """Return the benchmarks that fail, by name; the rule's name for what holds for all together."""
     return sorted({check.benchmark or check.rule for check in checks if not check.passed})
+
+
+def out_of_sight(gates: Gates, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons whose documents do not show a drop of `max_drop` with probability 0.8: most such drops
+    pass."""
+    limit = as_written(gates.max_drop)
+    return [row for row in comparisons if row.smallest is not None and rounded(row.smallest) > limit]
+
+
+def sight_notes(gates: Gates, comparisons: Sequence[Comparison]) -> list[str]:
+    """Return what the gate cannot see of what it is to hold back, in a line for people; none where it sees all."""
+    blind = out_of_sight(gates, comparisons)
+    if not blind:
+        return []
+    known = sum(row.smallest is not None for row in comparisons)
+    named = ", ".join(f"{row.benchmark} {shown_smallest(row)} of n {row.documents}" for row in blind[:_NAMED])
+    more = f", and {len(blind) - _NAMED} more" if len(blind) > _NAMED else ""
+    advice = f"; `diziner plan --detect {gates.max_drop:g}` says how many documents show it" if gates.max_drop else ""
+    return [
+        f"this gate does not see its own max_drop of {gates.max_drop:g} in {len(blind)} of {known} benchmarks: the "
+        f"smallest drops that it finds with probability {POWER:g} are {named}{more}{advice}"
+    ]
 
 
 def _benchmark(gates: Gates, name: str, side: Side, row: Comparison | None) -> list[Check]:

@@ -9,17 +9,19 @@ from typing import Any
 
 from diziner.common.rounding import rounded
 from diziner.common.tables import text_table
-from diziner.compare.comparison import Comparison, mean_change, shown_p
+from diziner.compare.comparison import Comparison, mean_change, shown_p, shown_smallest
 from diziner.compare.gates import Check
 from diziner.compare.whatchanged import Changes
 
-_HEAD = ("benchmark", "n", "old", "new", "change [95 %]", "p", "verdict")
+_HEAD = ("benchmark", "n", "old", "new", "change [95 %]", "p", "smallest seen", "verdict")
 _CHECK_HEAD = ("", "benchmark", "rule", "found", "allowed")
 _LINES = 20  # of one kind of change; JSON has all
 _WIDTH = 160
 _NOTE = (
     "Strict span F1 on n test documents. Change: paired bootstrap of documents, this benchmark alone. "
-    "p: randomization test, after Holm's correction over the benchmarks that changed."
+    "p: randomization test, after Holm's correction over the benchmarks that changed. "
+    "Smallest seen: the true change that these n documents show with probability 0.8 (*: by the old run's spread "
+    "alone, since too few documents differ)."
 )
 
 
@@ -56,26 +58,27 @@ def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Cha
     }
 
 
-def checks_text(base: str, checks: Sequence[Check], summary: str) -> str:
+def checks_text(base: str, checks: Sequence[Check], summary: str, notes: Sequence[str] = ()) -> str:
     """Render for a terminal."""
     rows = _check_rows(checks)
-    return f"gate against {base}\n" + (text_table(_CHECK_HEAD, rows) if rows else "") + f"{summary}\n"
+    lines = "".join(f"{line}\n" for line in (*notes, summary))
+    return f"gate against {base}\n" + (text_table(_CHECK_HEAD, rows) if rows else "") + lines
 
 
-def checks_markdown(base: str, checks: Sequence[Check], summary: str) -> str:
+def checks_markdown(base: str, checks: Sequence[Check], summary: str, notes: Sequence[str] = ()) -> str:
     """Render for a pull request."""
     rows = _check_rows(checks)
-    return f"### Gate against {_cell(base)}: {_cell(summary)}\n\n" + (
-        _markdown_table(_CHECK_HEAD, rows) if rows else ""
-    )
+    table = _markdown_table(_CHECK_HEAD, rows) if rows else ""
+    return f"### Gate against {_cell(base)}: {_cell(summary)}\n\n{table}" + "".join(f"\n{_cell(n)}\n" for n in notes)
 
 
-def checks_json(base: str, checks: Sequence[Check]) -> dict[str, Any]:
-    """Return everything."""
+def checks_json(base: str, checks: Sequence[Check], rows: Sequence[Comparison]) -> dict[str, Any]:
+    """Return everything; `smallest_seen` is the smallest true change that a benchmark's documents show, by name."""
     return {
         "base": base,
         "passed": all(check.passed for check in checks),
         "checks": [asdict(check) for check in checks],
+        "smallest_seen": {row.benchmark: rounded(row.smallest) for row in rows},
     }
 
 
@@ -89,13 +92,14 @@ def _rows(rows: Sequence[Comparison]) -> list[tuple[str, ...]]:
             _figure(row.new),
             _change(row),
             shown_p(row.adjusted),
+            shown_smallest(row),
             row.verdict + (f" ({row.note})" if row.note else ""),
         )
         for row in rows
     ]
     if isinstance(mean["benchmarks"], int) and mean["benchmarks"] > 1:
         table.append((f"mean of {mean['benchmarks']}", "", _figure(mean["old"]), _figure(mean["new"]),
-                      f"{mean['change']:+.3f}", "", ""))  # fmt: skip
+                      f"{mean['change']:+.3f}", "", "", ""))  # fmt: skip
     return table
 
 

@@ -1,16 +1,17 @@
-"""Readers of columnar data through `datasets`: hub datasets, saved datasets, parquet files."""
+"""Reader of hub datasets, through `datasets`."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.corpora.rows import Row, Table, select_columns
+from diziner.corpora.at_hand import hub_answers, unreachable
+from diziner.forms.rows import Row, Table, select_columns
 
 Columns = Mapping[str, str | int]
+_LONGEST = 200  # characters of a library's message that are passed on
 
 
 def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table:
@@ -21,11 +22,12 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
         UserError: the dataset, revision, configuration, split or a column is missing, or the hub cannot
             be reached.
     """
-    import datasets
-
     name, revision, configuration = options["id"], options["revision"], options.get("config")
     config = f", config {configuration}" if configuration else ""
     where = f"hub dataset {name} (revision {revision}{config}), split {split}"
+    online = Path(name).exists() or hub_answers()  # before the library is loaded: it reads then whether to ask
+    import datasets
+
     try:
         dataset = datasets.load_dataset(
             name,
@@ -35,45 +37,10 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
             split=split,
         )
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"{where}: {_first_line(error)}{_hint(error)}") from None
+        if not online:
+            raise UserError(f"{where}: {unreachable(name)}") from None
+        raise UserError(f"{where}: {_first_line(_cause(error))}{_hint(error, options)}") from None
     return _table(dataset, where, columns, split)
-
-
-def parquet_table(path: Path, columns: Columns, split: str) -> Table:
-    """Return a parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
-
-    Raises:
-        UserError: the file is missing, is not parquet, or has not the columns.
-    """
-    import datasets
-
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    # `datasets` converts a file into its cache; ours is thrown away, since the file can be read again.
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            dataset = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
-            raise UserError(f"{path}: not a parquet file: {_first_line(error.__cause__ or error)}") from None
-    return _table(dataset, str(path), columns, split)
-
-
-def saved_table(folder: Path, columns: Columns, split: str) -> Table:
-    """Return a dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
-
-    Raises:
-        UserError: the folder holds no dataset or several, or has not the columns.
-    """
-    import datasets
-
-    if (folder / "dataset_dict.json").is_file():
-        splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
-        raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
-    try:
-        dataset = datasets.Dataset.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {_first_line(error)}") from None
-    return _table(dataset, str(folder), columns, split)
 
 
 def _table(dataset: Any, where: str, columns: Columns, split: str) -> Table:
@@ -90,10 +57,21 @@ def _table(dataset: Any, where: str, columns: Columns, split: str) -> Table:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    line = lines[0] if lines else type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
 
 
-def _hint(error: BaseException) -> str:
+def _cause(error: BaseException) -> BaseException:
+    """Return what an error of a reader was, which `datasets` hides behind one of its own."""
+    inner = error.__cause__ or error.__context__
+    return inner if type(error).__name__ == "DatasetGenerationError" and inner is not None else error
+
+
+def _hint(error: BaseException, options: Mapping[str, Any]) -> str:
     if "script" in str(error):
         return "; the card's revision must hold data files, for example refs/convert/parquet"
-    return ""
+    at = f"{options['id']} at {options['revision']}"
+    named = f", where the card has {', '.join(sorted(options['files'].values()))}" if "files" in options else ""
+    return (
+        f"; look what files {at} has{named}, and mend the card's sources.hub, or take the room's files from elsewhere"
+    )

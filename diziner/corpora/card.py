@@ -51,18 +51,22 @@ class Layout:
 class SourceEntry:
     """An entry of a card's `sources`: what all sources may have, and `options`, the keys of that source alone.
 
-    `how` says where to get the data. `expected` is by split.
+    `how` says where to get the data. `expected` is by split; several counts are of several copies in use, such as
+    the full split and a cut of it.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     how: str = ""
     layout: Layout = Layout()
-    expected: Mapping[str, Counts] = field(default_factory=dict)
+    expected: Mapping[str, tuple[Counts, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One benchmark: what it is, its labels, and where it can be loaded from, by the source's name."""
+    """One benchmark: what it is, its labels, and where it can be loaded from, by the source's name.
+
+    `tokenizer` made the tokens of its own file from texts that had none; empty: they came with it.
+    """
 
     name: str
     title: str
@@ -71,6 +75,7 @@ class Card:
     licence: Licence
     paper: str | None = None
     sources: Mapping[str, SourceEntry] = field(default_factory=dict)
+    tokenizer: str = ""
 
     @property
     def sample_is_stand_in(self) -> bool:
@@ -94,7 +99,7 @@ def load_card(room: Path) -> Card:
     for source, entry in card.sources.items():
         require(PLUG_INS, source, built_in_sources())
         targets = [label for label in entry.layout.label_map.values() if label is not None]
-        counted = [label for counts in entry.expected.values() for label in counts.types]
+        counted = [label for copies in entry.expected.values() for counts in copies for label in counts.types]
         for key, labels in (("label_map", targets), ("expected", counted)):
             for label in labels:
                 if label not in card.types:
@@ -117,6 +122,7 @@ def _card(value: Mapping[str, Any]) -> Card:
         licence=Licence(**value["licence"]),
         paper=value.get("paper"),
         sources={name: _source(entry) for name, entry in value["sources"].items()},
+        tokenizer=value.get("tokenizer", ""),
     )
 
 
@@ -130,6 +136,10 @@ def _layout(value: Mapping[str, Any]) -> Layout:
     return Layout(value.get("columns", {}), tuple(value.get("labels", ())), value.get("label_map", {}))
 
 
-def _expected(value: Mapping[str, Any]) -> dict[str, Counts]:
-    counts = value.get("expected", {})
-    return {split: Counts(each["sentences"], each.get("types", {})) for split, each in counts.items()}
+def _expected(value: Mapping[str, Any]) -> dict[str, tuple[Counts, ...]]:
+    return {
+        split: tuple(
+            Counts(each["sentences"], each.get("types", {})) for each in (own if isinstance(own, list) else [own])
+        )
+        for split, own in value.get("expected", {}).items()
+    }

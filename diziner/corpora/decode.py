@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.goldforms import bounds_of, read_spans, to_bio
-from diziner.corpora.rows import Row
 from diziner.corpora.texts import TokenText, check_unicode, read_token_text, split_tokens
+from diziner.forms.rows import CHARACTERS, TOKENS, Row
 from diziner.records.annotations import Span
 from diziner.records.documents import Range, tokens_touched
 from diziner.spans.overlaps import resolve_overlaps
@@ -20,9 +20,9 @@ from diziner.spans.tags import OUTSIDE, ill_formed, tags_to_spans
 class Decoded(NamedTuple):
     """A document before it has its final id. `spans` is None where the row has no gold.
 
-    `repairs` counts what was mended. `opened_by_i` counts spans that an I- tag opened, `opened_by_b` those
-    that a B- tag opened without need: a split with only the former is IOB1, not broken BIO2. `characters` has
-    those of each span, as given; `own_tokens`: the row had none.
+    `repairs` counts what was mended, `overlapping` the spans among it that others left no room for. `opened_by_i`
+    counts spans that an I- tag opened, `opened_by_b` those that a B- tag opened without need: a split with only the
+    former is IOB1, not broken BIO2. `characters` has those of each span, as given; `own_tokens`: the row had none.
     """
 
     id: str | None
@@ -34,6 +34,7 @@ class Decoded(NamedTuple):
     opened_by_b: int
     characters: tuple[Range, ...] = ()
     own_tokens: bool = False
+    overlapping: int = 0
 
 
 class _Gold(NamedTuple):
@@ -58,6 +59,7 @@ class Decoder:
     """Decoder of one source's rows: its `types` (None: any), names of integer tags, the label map.
 
     `split`: tokens of ours are cut where gold begins or ends inside them, for scoring alone: they then depend on gold.
+    `nested`: overlapping spans are kept, all of them.
     `origin` says in messages where the types are listed, `remedy` how to mend a label that is not among them.
     """
 
@@ -65,6 +67,7 @@ class Decoder:
     names: tuple[str, ...] = ()
     label_map: Mapping[str, str | None] | None = None
     split: bool = False
+    nested: bool = False
     origin: str = "the card"
     remedy: str = "map others under `label_map`"
 
@@ -94,21 +97,21 @@ class Decoder:
         elif value.get("spans") is not None:
             if self.split and not text.has_tokens:
                 text = split_tokens(text, bounds_of(value["spans"]))
-            gold = _with_characters(_Gold(*read_spans(value["spans"], text)), value.get("characters"), text)
+            unit = value.get("unit") or (TOKENS if text.has_tokens else CHARACTERS)
+            gold = _with_characters(_Gold(*read_spans(value["spans"], text, unit)), value.get("characters"), text)
         identifier = value.get("id")
         if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
             raise UserError(f"id must be a string or a whole number, found {identifier!r}")
         name = str(identifier) if identifier not in (None, "") else None
         check_unicode(name or "", "id")
         if gold is None:
-            blanks = len(text.kept) - len(text.tokens)
-            return Decoded(name, text.tokens, text.text, None, blanks, 0, 0, (), not text.has_tokens)
+            return Decoded(name, text.tokens, text.text, None, text.mended, 0, 0, (), not text.has_tokens)
         pairs = zip(map(self._map, gold.spans), gold.characters, strict=True)
         mapped = [(span, place) for span, place in pairs if span is not None]
         places: dict[Span, Range] = {}
         for span, place in mapped:
             places.setdefault(span, place)
-        kept, dropped = resolve_overlaps(places, self.types or ())
+        kept, dropped = (tuple(sorted(places)), ()) if self.nested else resolve_overlaps(places, self.types or ())
         # Two mentions inside one token are one span in tokens: what is lost is counted.
         lost = len(set(mapped)) - len(places) + len(dropped)
         return Decoded(
@@ -116,17 +119,20 @@ class Decoder:
             text.tokens,
             text.text,
             kept,
-            gold.repairs + lost + len(text.kept) - len(text.tokens),
+            gold.repairs + lost + text.mended,
             gold.opened_by_i,
             gold.opened_by_b,
             tuple(places[span] for span in kept),
             not text.has_tokens,
+            len(dropped),
         )
 
     def _map(self, span: Span) -> Span | None:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
+        if self.types is None or label not in self.types:
+            label = "_".join(label.split())  # as guidelines and worked examples can hold it
         if self.types is None and (reason := unfit_label(label)):
             raise UserError(reason)
         if self.types is not None and label not in self.types:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.texts import TokenText
+from diziner.forms.rows import TOKENS
 from diziner.records.annotations import Span
 from diziner.records.documents import Range, tokens_touched
 
@@ -38,8 +39,8 @@ def to_bio(tags: Sequence[str]) -> tuple[list[str], int]:
     return result, mended
 
 
-def read_spans(value: object, text: TokenText) -> GivenSpans:
-    """Read spans as token positions and characters; see `Decoder.decode` for the forms.
+def read_spans(value: object, text: TokenText, unit: str) -> GivenSpans:
+    """Read spans as token positions and characters; see `Decoder.decode` for the forms. `unit` says which they are.
 
     Raises:
         UserError: a span is of the wrong kind, empty, out of range, or covers blank tokens only.
@@ -47,19 +48,21 @@ def read_spans(value: object, text: TokenText) -> GivenSpans:
     listed = _listed(value)
     before = [0, *accumulate(map(int, text.kept))]  # blank tokens left out: old position -> new
     spans, characters, trimmed = [], [], 0
+    by_tokens = unit == TOKENS
     for start, end, label in listed:
-        unit, length = ("tokens", len(text.kept)) if text.has_tokens else ("characters", len(text.text))
+        length = len(text.kept) if by_tokens else len(text.text)
         if not 0 <= start < end <= length:
-            raise UserError(f"span [{start}, {end}) is empty or outside the {length} {unit}")
-        if text.has_tokens:
+            hint = "; if ends are included: --spans tokens-inclusive" if by_tokens and start == end else ""
+            raise UserError(f"span [{start}, {end}) is empty or outside the {length} {unit}{hint}")
+        if by_tokens:
             first, last = before[start], before[end]
         else:
             first, last = tokens_touched(text.offsets, start, end)
-        if first == last:
+        if first >= last:
             raise UserError(f"span [{start}, {end}) of {label!r} covers no visible text")
         whole = text.offsets[first][0], text.offsets[last - 1][1]
-        place = whole if text.has_tokens else (max(start, whole[0]), min(end, whole[1]))
-        trimmed += not text.has_tokens and place != (start, end)
+        place = whole if by_tokens else (max(start, whole[0]), min(end, whole[1]))
+        trimmed += not by_tokens and place != (start, end)
         spans.append(Span(first, last, label))
         characters.append(place)
     return GivenSpans(spans, characters, trimmed)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder, unfit_label
-from diziner.corpora.reader import Reader
-from diziner.corpora.rows import Table
-from diziner.corpora.sources import COLUMN_SUFFIXES, file_table
-from diziner.corpora.textfiles import DOCUMENT_START, column_rows, text_lines, text_rows
+from diziner.corpora.reader import Reader, require_flat
+from diziner.corpora.tokenize import TOKENIZER
+from diziner.forms.choices import NO_CHOICES, Choices
+from diziner.forms.form import Task
+from diziner.forms.rows import Table
+from diziner.forms.table import table_of
 from diziner.records.guideline import EntityType, Goal, Guideline
 
 TEXTS_FILE = "texts.jsonl"
-PLAIN_TEXT = (".txt", ".text", ".md")
-_TAGGED_LINE = re.compile(r"\S.*[ \t](?:O|[BIESLU]-\S+)\s*")
 # What guidelines and answers can hold: brackets and bars are syntax of worked examples.
 _READABLE = {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous name"}
 
@@ -33,6 +32,7 @@ class OwnTexts:
     types: tuple[str, ...]
     repairs: int
     rejected: tuple[dict[str, object], ...]
+    said: tuple[str, ...] = ()
 
 
 def read_own_texts(
@@ -43,10 +43,10 @@ def read_own_texts(
     test_share: float,
     seed: int,
     skip_bad: bool = False,
+    choices: Choices = NO_CHOICES,
 ) -> OwnTexts:
-    """Read a corpus of plain text (a document a line), JSON Lines, columns or parquet, with or without gold.
+    """Read a corpus in any form of `diziner.forms`, with or without gold.
 
-    The file's ending says which; a .txt file whose every line ends in a BIO tag is read as columns.
     Without a `test` file a seeded `test_share` of the documents, at least one, becomes the test split. `types`
     are the labels, in order; if there are none they are those of the gold, in alphabetical order.
 
@@ -57,9 +57,12 @@ def read_own_texts(
         raise UserError(f"--test-share: {test_share:g}; allowed: between 0 and 1")
     check_labels(types, "--types")
     reader = Reader(name, skip_bad)
-    decoder = Decoder(tuple(types) or None, origin="--types", remedy="add it there, or leave it out of the gold")
-    pilot = reader.read(_table(texts, "text"), decoder)
-    held_out = reader.read(_table(test, "test"), decoder) if test else []
+    remedy = "add it there, or leave it out of the gold"
+    decoder = Decoder(tuple(types) or None, nested=choices.nested, origin="--types", remedy=remedy)
+    tables = [own_table(path, split, choices) for path, split in ((texts, "text"), (test, "test")) if path]
+    decoders = [replace(decoder, names=table.names) for table in tables]
+    pilot, held_out = ([reader.read(*each) for each in zip(tables, decoders, strict=True)] + [[]])[:2]
+    require_flat(reader, texts, choices)
     last = f"; {reader.rejected[-1]['where']}: {reader.rejected[-1]['reason']}" if reader.rejected else ""
     if test is not None and not held_out:
         raise UserError(f"{test}: no documents to test on{last}")
@@ -74,18 +77,17 @@ def read_own_texts(
     if not types and not found:
         raise UserError(f"{texts}: no gold to find types in; name them: --types PER,ORG,LOC")
     check_labels(found, str(texts))
-    return OwnTexts(tuple(pilot), tuple(held_out), tuple(types) or tuple(found), reader.repairs, tuple(reader.rejected))
+    said = tuple(dict.fromkeys(table.said for table in tables if table.said))
+    return OwnTexts(
+        tuple(pilot), tuple(held_out), tuple(types) or tuple(found), reader.repairs, tuple(reader.rejected), said
+    )
 
 
-def _table(path: Path, split: str) -> Table:
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    if path.suffix not in (*PLAIN_TEXT, *COLUMN_SUFFIXES):
-        return file_table(path, split)
-    lines = [line for _, line in text_lines(path) if line.strip() and not line.startswith(DOCUMENT_START)]
-    if path.suffix in PLAIN_TEXT and not all(map(_TAGGED_LINE.fullmatch, lines)):
-        return Table(split, text_rows(path))
-    return Table(split, column_rows(path, {}, tagged=any(len(line.split()) > 1 for line in lines)))
+def own_table(path: Path, split: str, choices: Choices) -> Table:
+    """Return the rows of a file of one's own."""
+    # Datasets of a hub number every split from 0, so that their ids are not unique.
+    numbered = path.is_dir() or path.suffix == ".parquet"
+    return table_of(Task(path, replace(choices, usual_id=not numbered), split=split))
 
 
 def check_labels(labels: Sequence[str], where: str) -> None:
@@ -125,6 +127,7 @@ def new_card(name: str, texts: OwnTexts) -> dict[str, object]:
         "types": list(texts.types),
         "licence": {"name": "own", "redistribute": False},
         "sources": {"sample": {"file": TEXTS_FILE}},
+        **({"tokenizer": TOKENIZER} if any(each.own_tokens for each in (*texts.pilot, *texts.test)) else {}),
     }
 
 

@@ -14,6 +14,7 @@ from diziner.corpora.counts import count_differences, expected_counts, type_coun
 from diziner.corpora.pilot import pilot_sets
 from diziner.corpora.pins import Pins, pinned_sets
 from diziner.corpora.settings import CorpusSettings
+from diziner.corpora.tokenize import TOKENIZER
 from diziner.records.annotations import Span
 from diziner.records.documents import Document, Range
 from diziner.spans.widened import counted, widened_spans
@@ -72,6 +73,7 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings, pins: Pins | N
         },
         "test": {"loaded": len(corpus.test), "ids": [each.document.id for each in test]},
         "gold": {"pilot": _gold_summary(pilot), "test": _gold_summary(test)},
+        "tokenizer": _tokenizer(card, corpus),
         "repairs": corpus.repairs,
         "bad": corpus.bad,
         "card": _compare(card, corpus),
@@ -79,6 +81,12 @@ def prepare(corpus: Corpus, card: Card, settings: CorpusSettings, pins: Pins | N
     gold = {each.document.id: each.spans for each in (*pilot, *test) if each.spans is not None}
     characters = {each.document.id: each.characters for each in (*pilot, *test) if each.spans is not None}
     return Prepared(sets, tuple(each.document for each in test), gold, manifest, characters)
+
+
+def _tokenizer(card: Card, corpus: Corpus) -> str | None:
+    """Return the tokenizer of texts that came without tokens; None where all came with them."""
+    ours = any(each.own_tokens for each in (*corpus.pilot, *corpus.test))
+    return TOKENIZER if ours else (card.tokenizer or None if corpus.source == "sample" else None)
 
 
 def drawn_sets(pool: Sequence[Document], settings: CorpusSettings) -> tuple[tuple[Document, ...], ...]:
@@ -147,5 +155,8 @@ def _gold_summary(documents: tuple[Labelled, ...]) -> dict[str, object]:
 
 def _compare(card: Card, corpus: Corpus) -> dict[str, object]:
     expected = expected_counts(card, corpus.source)
-    counts = {split: {"sentences": each.sentences, "types": dict(each.types)} for split, each in expected.items()}
+    counts: dict[str, object] = {}
+    for split, copies in expected.items():
+        rows = [{"sentences": each.sentences, "types": dict(each.types)} for each in copies]
+        counts[split] = rows[0] if len(rows) == 1 else rows
     return {"expected": counts, "differences": list(count_differences(expected, corpus))}

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
+from diziner.common.words import counted
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoded, Decoder
-from diziner.corpora.rows import Row, Table, Unreadable
+from diziner.forms.choices import Choices
+from diziner.forms.jsonrows import DISCONTINUOUS
+from diziner.forms.rows import Row, Table, Unreadable
 from diziner.records.documents import Document
 
 
 class Reader:
     """Reads the tables of one corpus, over all of which ids are unique.
 
-    `repairs` counts what was mended so far; `rejected` has the bad rows (where, reason, row) if they are
-    skipped, else the first one raises.
+    `repairs` counts what was mended so far, among it `overlapping` and `discontinuous` spans that were left out;
+    `rejected` has the bad rows (where, reason, row) if they are skipped, else the first one raises.
     """
 
     def __init__(self, name: str, skip: bool) -> None:
         self.repairs = 0
+        self.overlapping = 0
+        self.discontinuous = 0
         self.rejected: list[dict[str, object]] = []
         self._name = name
         self._skip = skip
@@ -47,7 +53,9 @@ class Reader:
                 decoded.append(item)
                 document = Document(identifier, item.tokens, item.text)
                 documents.append(Labelled(document, item.spans, item.characters, item.own_tokens))
-        self.repairs += _repairs(decoded)
+        self.repairs += _repairs(decoded) + table.repairs.total()
+        self.overlapping += sum(item.overlapping for item in decoded)
+        self.discontinuous += table.repairs[DISCONTINUOUS]
         return documents
 
     def _claim(self, identifier: str, where: str) -> str:
@@ -55,6 +63,20 @@ class Reader:
             raise UserError(f"{where}: id {identifier!r} is also at {self._places[identifier]}")
         self._places[identifier] = where
         return identifier
+
+
+def require_flat(reader: Reader, path: Path, choices: Choices) -> None:
+    """Refuse, unless --drop was given, spans that were left out as others overlap them or they have gaps."""
+    found = [
+        counted(number, f"{kind} span")
+        for number, kind in ((reader.overlapping, "nested or overlapping"), (reader.discontinuous, "discontinuous"))
+        if number
+    ]
+    if found and not choices.drop:
+        raise UserError(
+            f"{path}: {' and '.join(found)}: documents here have flat spans without gaps; --drop leaves these out, the "
+            "longest of overlapping ones stay"
+        )
 
 
 def _decode(decoder: Decoder, row: Row | Unreadable) -> Decoded:

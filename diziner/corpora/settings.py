@@ -17,6 +17,7 @@ class CorpusSettings:
     """Settings of the pilot sets, `pilot_size` documents for each of `rounds`, and of the test sample.
 
     `test_size` None takes the whole test split. With `pins`, published pilot sets are used where a room has some.
+    `nested`: gold keeps mentions inside others.
     """
 
     rounds: int
@@ -27,6 +28,7 @@ class CorpusSettings:
     test_size: int | None = 300
     seed: int = 42
     pins: bool = False
+    nested: bool = False
 
 
 def corpus_settings(corpus: Mapping[str, Any], rounds: int) -> CorpusSettings:
@@ -41,6 +43,7 @@ def corpus_settings(corpus: Mapping[str, Any], rounds: int) -> CorpusSettings:
         test_size=corpus["test"]["documents"],
         seed=corpus["seed"],
         pins=pilot.get("pins", False),
+        nested=corpus.get("nested", False),
     )
 
 

@@ -10,17 +10,19 @@ from typing import Any, NamedTuple
 from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import violation, write_jsonl
+from diziner.corpora.at_hand import missing_files, no_source
 from diziner.corpora.card import CARD_FILE, SPLITS, Card, Layout, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, expected_counts
 from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader
-from diziner.corpora.rows import Table
-from diziner.corpora.textfiles import column_rows, jsonl_rows, sample_rows, split_rows
+from diziner.corpora.textfiles import sample_rows, split_rows
+from diziner.forms.choices import Choices
+from diziner.forms.form import Task
+from diziner.forms.rows import Table
+from diziner.forms.table import JSON_ENDINGS, table_of
 
 PLUG_IN_GROUPS = ("diziner.sources",)  # a stage with this module behind it has the sources' plug-ins behind it
-JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
-COLUMN_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt", ".bio", ".iob", ".iob2")
 
 
 _USUAL = Layout()
@@ -73,19 +75,45 @@ def source(
 def sample_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield a corpus in the room itself: bracket notation with a section a split, or JSON Lines with a key `split`."""
     path = origin.room / origin.entry.options["file"]
-    yield Table(split, split_rows(path, split) if path.suffix in JSON_SUFFIXES else sample_rows(path, split))
+    yield Table(split, split_rows(path, split) if path.suffix in JSON_ENDINGS else sample_rows(path, split))
 
 
-@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE}, required=["pilot", "test", "how"])
+_FILES = {
+    "description": "Split's own name -> file below the folder that is converted.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _TEXT,
+}
+_LIMIT = {"type": "integer", "minimum": 1}
+_ORIGINAL = {
+    "description": "What `diziner data convert` makes the local files of.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "form": {"enum": ["columns", "ace2005"]},
+        "pilot": _FILES,
+        "test": _FILES,
+        "columns": {"$ref": "#/definitions/columns"},
+        "cut": {
+            "description": "The smaller copy: of a split with more sentences, so many in a seeded shuffle's order.",
+            "type": "object",
+            "additionalProperties": False,
+            "required": [*SPLITS, "seed"],
+            "properties": {**dict.fromkeys(SPLITS, _LIMIT), "seed": {"type": "integer", "minimum": 0}},
+        },
+    },
+    "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"const": "ace2005"}}}],
+}
+
+
+@source("local", {"pilot": _SPLIT_FILE, "test": _SPLIT_FILE, "original": _ORIGINAL}, required=["pilot", "test", "how"])
 def local_tables(origin: Origin, split: str) -> Iterator[Table]:
     """Yield the user's files below `<local_dir>/<name>/`, one for each split."""
-    how = origin.entry.how
-    if origin.local_dir is None:
-        raise UserError(f"{origin.benchmark}: source 'local' needs the folder of your files; {how}")
-    path = origin.local_dir / origin.benchmark / origin.entry.options[split]
-    if not path.exists():
-        raise UserError(f"{path}: no such file; {how}")
-    yield file_table(path, split, origin.entry.layout)
+    if reason := missing_files(origin.benchmark, origin.entry, origin.local_dir, [split]):
+        raise UserError(reason)
+    if origin.local_dir is not None:
+        path = origin.local_dir / origin.benchmark / origin.entry.options[split]
+        yield file_table(path, split, origin.entry.layout)
 
 
 _HUB_OPTIONS = {
@@ -123,17 +151,20 @@ def source_of(card: Card, wanted: str) -> str:
     return wanted if card.sample_is_stand_in else "sample"
 
 
-def load_source(card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None) -> Corpus:
+def load_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip_bad: Path | None = None, nested: bool = False
+) -> Corpus:
     """Load a benchmark: the room's `sample`, the user's files below `local_dir/<name>`, the `hub`, a plug-in's.
 
     Document ids are the source's own, else `<name>-<split>-<index of the row, 5 digits>`. `skip_bad`
     names a file: bad rows are then left out and written there, as JSON Lines with where, reason and row.
+    `nested`: overlapping gold spans are kept, all of them.
 
     Raises:
         UserError: the card has no such source, files or splits are missing, the first bad row (without
             `skip_bad`), or counts that differ from the card's (unless bad rows were left out).
     """
-    corpus, rejected = read_source(card, room, source, local_dir, skip=skip_bad is not None)
+    corpus, rejected = read_source(card, room, source, local_dir, skip_bad is not None, nested)
     if skip_bad is not None:
         write_jsonl(skip_bad, rejected)
     differences = count_differences(expected_counts(card, source), corpus)
@@ -149,7 +180,9 @@ class Loaded(NamedTuple):
     rejected: list[dict[str, object]]
 
 
-def read_source(card: Card, room: Path, source: str, local_dir: Path | None, skip: bool) -> Loaded:
+def read_source(
+    card: Card, room: Path, source: str, local_dir: Path | None, skip: bool, nested: bool = False
+) -> Loaded:
     """Read like `load_source`, but compare no counts, and hand bad rows back, if they are skipped."""
     entry = _entry(card, source)
     kind = _kind(card, source, entry)
@@ -159,7 +192,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
     for split in SPLITS:
         documents: list[Labelled] = []
         for table in kind.tables(origin, split):
-            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map)
+            decoder = Decoder(card.types, _names(table, entry.layout, card), entry.layout.label_map, nested=nested)
             documents += reader.read(table, decoder)
         if not documents:
             last = reader.rejected[-1] if reader.rejected else None
@@ -172,9 +205,7 @@ def read_source(card: Card, room: Path, source: str, local_dir: Path | None, ski
 
 def _entry(card: Card, source: str) -> SourceEntry:
     if source not in card.sources:
-        local = card.sources.get("local")
-        how = f"; {local.how}" if local and source == "hub" else ""
-        raise UserError(f"{card.name}: no source {source!r}; the card has: {', '.join(card.sources)}{how}")
+        raise UserError(no_source(card, source))
     return card.sources[source]
 
 
@@ -189,19 +220,14 @@ def _kind(card: Card, name: str, entry: SourceEntry) -> Source:
 
 
 def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
-    """Return the rows of a file of any known kind, by its ending; UserError for another."""
-    if path.suffix in JSON_SUFFIXES:
-        return Table(split, jsonl_rows(path, layout.columns))
-    if path.suffix in COLUMN_SUFFIXES:
-        return Table(split, column_rows(path, layout.columns))
-    from diziner.corpora.arrow import parquet_table, saved_table
+    """Return the rows of a file of any known form; the columns that a card names are the only ones read.
 
-    if path.is_dir():
-        return saved_table(path, layout.columns, split)
-    if path.suffix == ".parquet":
-        return parquet_table(path, layout.columns, split)
-    kinds = " ".join((*JSON_SUFFIXES, *COLUMN_SUFFIXES, ".parquet"))
-    raise UserError(f"{path}: unknown kind of file; allowed: {kinds}, or a folder of Dataset.save_to_disk")
+    Errors: UserError as `diziner.forms.table.table_of`.
+    """
+    # Datasets of a hub number every split from 0, so that their ids are not unique.
+    numbered = path.is_dir() or path.suffix == ".parquet"
+    choices = Choices(columns=layout.columns, usual_id=not numbered, only_named=True)
+    return table_of(Task(path, choices, split=split))
 
 
 def _names(table: Table, layout: Layout, card: Card) -> tuple[str, ...]:

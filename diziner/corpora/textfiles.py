@@ -1,73 +1,23 @@
-"""Readers of text files: JSON Lines, column files (CoNLL and its kin), and the bracket samples of a room."""
+"""Readers of a room's own files: the samples in brackets, and JSON Lines with a split in each row."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import readable
 from diziner.corpora.card import SPLITS
-from diziner.corpora.rows import Row, Unreadable, select_columns
+from diziner.forms.choices import Choices
+from diziner.forms.form import Task
+from diziner.forms.lines import text_lines
+from diziner.forms.rows import Row, Unreadable
+from diziner.forms.table import table_of
 from diziner.spans.brackets import parse_brackets
 
-DOCUMENT_START = "-DOCSTART-"
 
-
-def jsonl_rows(path: Path, columns: Mapping[str, str | int]) -> Iterator[Row | Unreadable]:
-    """Yield rows of a JSON Lines file; blank lines are skipped."""
-    for number, line in text_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield Unreadable(where, f"not JSON: {error.msg} (column {error.colno})", line)
-            continue
-        if not isinstance(value, dict):
-            yield Unreadable(where, f"a row must be a JSON object, found {type(value).__name__}", value)
-            continue
-        try:
-            chosen = select_columns(value, columns, where, usual_id=True)
-        except UserError as error:
-            yield Unreadable(where, str(error).removeprefix(f"{where}: "), value)
-            continue
-        yield Row(where, {key: value[column] for key, column in chosen.items()})
-
-
-def column_rows(path: Path, columns: Mapping[str, str | int], tagged: bool = True) -> Iterator[Row | Unreadable]:
-    """Yield sentences of a column file: one token a line, a blank line after each sentence.
-
-    Columns are separated by tabs where the line has one, else by spaces. The token is in the first column
-    (in .conllu files the second), the tag in the last, unless the card gives other column numbers.
-    -DOCSTART- lines, and in .conllu files comments, are skipped. `where` is the sentence's first line.
-    Unless `tagged`, no tags are read, and a line may be a token alone.
-    """
-    is_conllu = path.suffix == ".conllu"
-    token_column = _column_number(columns, "tokens", int(is_conllu), path)
-    tag_column = _column_number(columns, "tags", -1, path)
-    first, fault = 0, ""
-    tokens: list[str] = []
-    tags: list[str] = []
-    for number, line in [*text_lines(path), (0, "")]:
-        cells = line.split("\t") if "\t" in line else line.split()
-        if not line.strip():
-            if fault:
-                yield Unreadable(f"{path}:{first}", fault, tokens)
-            elif tokens:
-                yield Row(f"{path}:{first}", {"tokens": tokens, "tags": tags} if tagged else {"tokens": tokens})
-            first, tokens, tags, fault = 0, [], [], ""
-        elif not (is_conllu and line.startswith("#")):
-            needed = 1 + max(token_column, tag_column, -1 - token_column, -1 - tag_column, int(tagged))
-            first = first or number
-            if len(cells) < needed:
-                fault = fault or f"line {number} has {len(cells)} column(s), expected {needed} or more"
-                tokens.append(line)
-            elif cells[token_column] != DOCUMENT_START:
-                tokens.append(cells[token_column].strip())
-                tags.append(cells[tag_column].strip())
+def jsonl_rows(path: Path) -> Iterator[Row | Unreadable]:
+    """Yield rows of a JSON Lines file as `diziner new` writes it."""
+    yield from table_of(Task(path, Choices(form="json"))).rows
 
 
 def sample_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
@@ -108,7 +58,7 @@ def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
 
     Rows that cannot be read or say neither come with the first split, so that each is seen once.
     """
-    for row in jsonl_rows(path, {}):
+    for row in jsonl_rows(path):
         if isinstance(row, Row) and row.value.get("split") in SPLITS:
             if row.value["split"] == split:
                 yield row
@@ -117,35 +67,3 @@ def split_rows(path: Path, split: str) -> Iterator[Row | Unreadable]:
             yield Unreadable(row.where, reason, dict(row.value))
         elif split == SPLITS[0]:
             yield row
-
-
-def text_rows(path: Path) -> Iterator[Row]:
-    """Yield documents of a plain text file, one a line; blank lines are skipped."""
-    for number, line in text_lines(path):
-        if line.strip():
-            yield Row(f"{path}:{number}", {"text": line.strip()})
-
-
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
-
-    Read as they are asked for, so that a file may be larger than memory.
-    Errors: UserError for a file that is missing, cannot be read, or is not UTF-8.
-    """
-    before = 0
-    with readable(path), path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                error.start += before  # where in the file, not in the line
-                raise
-            before += len(raw)
-            yield number, line.removesuffix("\n").removesuffix("\r")
-
-
-def _column_number(columns: Mapping[str, str | int], key: str, default: int, path: Path) -> int:
-    value = columns.get(key, default)
-    if not isinstance(value, int):
-        raise UserError(f"{path}: columns.{key}: {value!r}; column files need a column number, from 0")
-    return value

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from functools import cache
 
+# What manifests call it. Its number rises when a text of any script gets other tokens.
+TOKENIZER = "diziner 1"
+
 # Scripts written without spaces: Thai, Lao, Burmese, Khmer, Kana, Han.
 _DENSE = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _JOINERS = "\u200c\u200d"

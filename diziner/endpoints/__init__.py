@@ -28,6 +28,7 @@ BACKENDS: dict[str, str] = {
     "local": "diziner.endpoints.local:Local",
     "scripted": "diziner.endpoints.in_process:Scripted",
 }
+LOCAL_CONTEXT = 4096  # tokens that a local model can see unless its endpoint says more
 
 
 class Backend(Protocol):
@@ -51,6 +52,9 @@ class Backend(Protocol):
 
     def identity(self, response: Response) -> Identity:
         """Return who answered, as far as it must not change while a model keeps its name and revision."""
+
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """Return the names of the models that the server lists; None if it has no list."""
 
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """Raise UserError for what a call would lack, a key or weights; starts nothing."""
@@ -85,11 +89,12 @@ class Endpoint:
     `concurrency` is the most calls in flight, `rpm` and `tpm` the requests and tokens a minute that calls are
     spread over (None: no limit). A request has `attempts` calls in all, each of at most `timeout_s` seconds, and
     `total_timeout_s` seconds from the first call to the end, waits included. `prices` are US dollars per million
-    tokens by model: `{"model": {"input": 0.25, "output": 2.0}}`. `identity` is what must not change while a
-    model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of a
-    local answer is what computed it (`diziner.endpoints.provenance`), which may change. With `batch` requests go out in
-    batches (`diziner.llm.submitting`). `prefix_cache_mib` is how much
-    all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
+    tokens by model: `{"model": {"input": 0.25, "cached": 0.025, "output": 2.0}}`. `identity` is what must not change
+    while a model keeps its name and revision: fingerprint (and model), model (as reported), or off. The fingerprint of
+    a local answer is what computed it (`diziner.endpoints.provenance`), which may change. With `batch` requests go out
+    in batches (`diziner.llm.submitting`). `context` is how many tokens a model can see, prompt and answer together,
+    `contexts` by model where those of an endpoint differ; a local model is started with it. `prefix_cache_mib` is how
+    much all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
     """
 
     name: str
@@ -104,11 +109,12 @@ class Endpoint:
     total_timeout_s: float = 1800.0
     rpm: float | None = None
     tpm: float | None = None
-    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identity: str = "fingerprint"
     batch: Batch | None = None
     threads: int = 2
-    context: int = 4096
+    context: int | None = None
+    contexts: Mapping[str, int] = field(default_factory=dict)
     prefix_cache_mib: int = 2048
 
     @property
@@ -120,6 +126,11 @@ class Endpoint:
     def is_free(self) -> bool:
         """Whether its models cost nothing unless they are priced."""
         return self.backend.is_free
+
+    def window(self, model: str) -> int | None:
+        """Return how many tokens a model can see, prompt and answer together; None where nobody has said."""
+        unsaid = LOCAL_CONTEXT if self.backend.runs_here else None
+        return self.contexts.get(model, self.context or unsaid)
 
     @property
     def batch_mode(self) -> BatchMode | None:

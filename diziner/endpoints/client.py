@@ -19,11 +19,12 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
-from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, refusal_in
+from diziner.endpoints.prompt_cache import messages_to_send
+from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, model_is_gone, refusal_in
 from diziner.endpoints.replies import response_in
 from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
 
@@ -37,8 +38,13 @@ _SECRETS = {"api_key", "headers", "extra_headers"}
 _RESERVED = _SENT_ALREADY | _NOT_OURS | _SECRETS
 # What a provider may not know, at the value that makes no difference or asks for nothing.
 _NEUTRAL: dict[str, Any] = {"top_p": 1.0, "seed": 0}
+# Models that turn the neutral value down as well where another way of sampling, or reasoning, is on.
+_NO_NEUTRAL = re.compile(r"claude|\bgpt-(?:[5-9]|\d\d)|\bo\d\b")
 _USER_STATUS = frozenset({400, 402, 403, 404, 405, 422})
-_NOISE = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+")
+_NOISE = re.compile(
+    r"^(?:litellm\.)?(?:\w+Exception )?(?:\w+(?:Error|Exception)|Timeout)(?::| -) | ssl:<[^>]*>| at 0x[0-9a-f]+"
+    r"|\.? Handle with `litellm\.\w+`\.|: <ContentLengthError.*"
+)
 
 
 def prepare() -> None:
@@ -75,7 +81,8 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     finally:
         CURRENT.reset(token)
     if not exchange.is_chat:
-        return response_in(reply.model_dump())
+        response = response_in(reply.model_dump())
+        return replace(response, model=response.model.removeprefix(f"{endpoint.provider}/"))
     body = _json(exchange.body)
     if isinstance(body, dict) and body.get("error") and not body.get("choices"):
         # OpenRouter sends errors with status 200 once a model has begun.
@@ -131,6 +138,11 @@ def check_extra(settings: ModelSettings) -> None:
         raise UserError(f"params.yaml: extra of {settings.model}: {', '.join(taken)} cannot be set there")
 
 
+def sends_seed(settings: ModelSettings, endpoint: Endpoint) -> bool:
+    """Return whether a request takes the seed along: litellm says whether the provider knows such a field."""
+    return "seed" in _arguments(Request("", settings, ()), endpoint, None)
+
+
 def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> dict[str, Any]:
     settings = request.settings
     check_extra(settings)
@@ -139,8 +151,8 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
     known = _supported(settings.model, provider)
     arguments: dict[str, Any] = {
         "model": f"{provider}/{settings.model}",
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-        **{k: v for k, v in decoding.items() if k in known or v != _NEUTRAL.get(k)},
+        "messages": messages_to_send(request, provider),
+        **{k: v for k, v in decoding.items() if v != _NEUTRAL.get(k) or (k in known and _takes(settings.model, k))},
         "max_tokens": settings.max_tokens,
         "timeout": endpoint.timeout_s,
         "num_retries": 0,
@@ -152,9 +164,15 @@ def _arguments(request: Request, endpoint: Endpoint, api_base: str | None) -> di
         arguments["stop"] = list(settings.stop)
     if form := _response_format(settings.structured, request.schema):
         arguments["response_format"] = form
-        # The capability is declared by us: litellm's own list, where it has the model at all, does not get a say.
-        arguments["allowed_openai_params"] = ["response_format"]
+        if "response_format" not in known:
+            # The capability is declared by us. Where litellm knows of it, it finds the provider's own form, and
+            # would send this one beside it, which Anthropic and Gemini refuse.
+            arguments["allowed_openai_params"] = ["response_format"]
     return arguments
+
+
+def _takes(model: str, name: str) -> bool:
+    return name != "top_p" or not _NO_NEUTRAL.search(model.lower())
 
 
 @cache
@@ -235,9 +253,11 @@ def _typed(
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
     if body and (refusal := refusal_in(status, body)):
         return replace(refusal, detail=_without(key, refusal.detail))
-    if status in {401, 403}:
+    if model_is_gone(status, body):
+        raise ModelGoneError(f"{where}: it is not there ({said}); name another model in params.yaml")
+    if status in {401, 403} or "API_KEY_INVALID" in body:
         hint = f"check the key in {endpoint.key_env}" if endpoint.key_env else "it asks for a key: set key_env"
-        if status == 401 or concerns_all(status, body):
+        if status != 403 or concerns_all(status, body):
             raise UserError(f"{where}: {hint} ({said})")
     if "insufficient_quota" in f"{body} {error}":
         # Sent as 429, but no waiting fills an account.
@@ -247,7 +267,7 @@ def _typed(
             raise UserError(f"{where}: the request is refused ({said})")
         raise UnclearRefusalError(Refusal(REFUSED, said, status))
     if status == 429:
-        raise TransientError("rate_limited", said, _retry_after(headers))
+        raise TransientError("rate_limited", said, _retry_after(headers) or _retry_delay(body))
     if status == 408 and headers is None:
         raise TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
@@ -288,3 +308,9 @@ def _retry_after(headers: Any) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(values["retry-after"]).timestamp() - time.time())
     except (KeyError, ValueError):
         return None
+
+
+def _retry_delay(body: str) -> float | None:
+    """Return the wish in Google's `retryDelay`, in seconds: it sends no header."""
+    found = re.search(r'"retryDelay":\s*"(\d+(?:\.\d+)?)s"', body)
+    return float(found[1]) if found else None

@@ -40,6 +40,15 @@ class Hosted:
         """See `Backend`."""
         return response.model, response.fingerprint
 
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """See `Backend`. Of several servers the first that answers speaks for all."""
+        from diziner.endpoints.listing import listed_at
+
+        for url in endpoint.base_urls or (endpoint.api_base,):
+            if (found := listed_at(endpoint, url)) is not None:
+                return found
+        return None
+
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """See `Backend`: the key."""
         endpoint.key()

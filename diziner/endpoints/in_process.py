@@ -31,6 +31,12 @@ class Scripted:
         """See `Backend`."""
         return response.model, response.fingerprint
 
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """See `Backend`."""
+        from diziner.scripted.habits import MODELS
+
+        return list(MODELS)
+
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """See `Backend`: a key, where one is named all the same."""
         endpoint.key()

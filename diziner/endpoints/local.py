@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.endpoints import Endpoint, Identity, Send, Weights, client
+from diziner.endpoints import LOCAL_CONTEXT, Endpoint, Identity, Send, Weights, client
 from diziner.endpoints.batching import BatchMode
 from diziner.endpoints.local_server import start
 from diziner.endpoints.machine_turn import machine_turn
@@ -34,6 +34,8 @@ class Local:
         """See `Backend`."""
         if endpoint.base_urls:
             raise UserError("base_urls: only for kind hosted, in place of api_base")
+        if endpoint.contexts:
+            raise UserError("contexts: not for kind local, whose models are all started with `context`")
 
     def address(self, endpoint: Endpoint) -> str:
         """See `Backend`: the same on every machine, as the weights are."""
@@ -49,6 +51,10 @@ class Local:
         Earlier answers may report the path of the weights; it tells where they were, not what.
         """
         return Path(response.model).name, ""
+
+    def models(self, endpoint: Endpoint) -> list[str] | None:
+        """See `Backend`: params `weights` says."""
+        return None
 
     def ready(self, endpoint: Endpoint, model: ModelSettings, weights: Weights) -> None:
         """See `Backend`: the weights, and a key where one is named all the same."""
@@ -101,6 +107,7 @@ class LocalServer:
     def __init__(self, weights: Path, endpoint: Endpoint) -> None:
         self._weights = weights
         self._endpoint = endpoint
+        self._context = endpoint.context or LOCAL_CONTEXT
         self._own: Any = None
         self._slot: Slot | None = None
 
@@ -119,7 +126,7 @@ class LocalServer:
         if self._own is not None:
             return str(self._own.listening_address)
         machine_turn(cache_folder() / "local-model.lock")
-        started = self._weights, self._endpoint.threads, self._endpoint.context, self._prefixes()
+        started = self._weights, self._endpoint.threads, self._context, self._prefixes()
         if folder := run_folder():
             return run_server(folder, self._setting(), *started)
         self._own = start(*started)
@@ -133,5 +140,5 @@ class LocalServer:
     def _setting(self) -> str:
         """Return a name for all that the state of a slot depends on beside its tokens."""
         computed = local_provenance(self._endpoint.threads)
-        parts = (self._weights.stem, computed, self._endpoint.context, BLOCK)
+        parts = (self._weights.stem, computed, self._context, BLOCK)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

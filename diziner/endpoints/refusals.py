@@ -45,7 +45,7 @@ _LONG_WORDS = re.compile(
     r"|tokens?\b[^.]{0,80}\b(?:exceed|must be <=|larger than|greater than|over the limit)"
     r"|(?:exceed\w*|above|over)\b[^.]{0,60}\b(?:token limit|tokens? allowed|number of tokens|max_(?:seq|input|total)\w*"
     r"|(?:input|prompt) (?:length|limit))"
-    r"|range of input length|input length|model token limit|超长|过长|长度超",
+    r"|payload size exceeds|range of input length|input length|model token limit|超长|过长|长度超",
     re.IGNORECASE,
 )
 # A filter that a text does not pass.
@@ -76,6 +76,29 @@ _ACCOUNT = re.compile(
 _ACCESS = re.compile(
     r"permission|not (?:allowed|entitled|permitted)|access (?:denied|to (?:this |the )?(?:model|resource|region))"
     r"|no access|\bforbidden\b",
+    re.IGNORECASE,
+)
+# What concerns the form that all requests of a run have.
+_FORM = re.compile(
+    r"unsupported (?:parameter|value)|unrecognized request argument|extra inputs are not permitted"
+    r"|unknown name \W{1,2}\w+\W{1,2}|cannot both be specified|deprecated for this model|invalid schema for",
+    re.IGNORECASE,
+)
+# A model that is not there. With these words about it, it is there: for another account, or for other requests.
+_GONE_STATUS = frozenset({400, 404, 410})
+_GONE_NAMES = frozenset(
+    {"modelnotfound", "modeldecommissioned", "modeldeprecated", "deploymentnotfound", "modelnotavailable"}
+)
+_GONE_WORDS = re.compile(
+    r"no (?:allowed )?(?:endpoints|providers?) (?:found|available) for \S"
+    r"|(?:not a valid|invalid|unknown|no such|unsupported) model\b|\bmodel:"
+    r"|\b(?:models?|deployment)\b[^.]{0,120}?\b(?:not found|does ?n[o']t exist|does not exist|not exist|decommissioned"
+    r"|no longer (?:available|supported)|is not (?:found|available|supported)|has been (?:deprecated|retired|removed))"
+    r"|no scripted model|model_not_found|\bmodel\b[^.]{0,120}\bdeprecated and\b",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(
+    r"data policy|guardrail restrictions|that support|privacy|tool use|modalit|parameter|api[ _-]?key|response_format",
     re.IGNORECASE,
 )
 _NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
@@ -111,12 +134,29 @@ def refusal_in(status: int, body: str) -> Refusal | None:
 
 def concerns_all(status: int, body: str) -> bool:
     """Return whether an error that is no known refusal is about the key, the account or the model for certain."""
-    _, words = _told(body)
+    names, words = _told(body)
     return (
         status in (401, 402, 404, 405)
+        or bool(names & _GONE_NAMES)
         or (status == 403 and not words)
-        or bool(_ACCOUNT.search(words) or _ACCESS.search(words))
+        or any(concern.search(words) for concern in (_ACCOUNT, _ACCESS, _GONE_WORDS, _FORM))
     )
+
+
+def model_is_gone(status: int, body: str) -> bool:
+    """Return whether an error says that the server has no such model (any more).
+
+    A wrong address is not meant, nor hosts that one's own account or request rules out.
+
+    >>> model_is_gone(404, '{"error": {"message": "No endpoints found for a/b.", "code": 404}}')
+    True
+    >>> model_is_gone(404, '{"detail": "Not Found"}')
+    False
+    """
+    names, words = _told(body)
+    if status not in _GONE_STATUS or _OTHERWISE.search(words):
+        return False
+    return bool(names & _GONE_NAMES or _GONE_WORDS.search(words))
 
 
 def message_in(status: int, body: str) -> str:

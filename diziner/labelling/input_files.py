@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.decode import Decoder
-from diziner.corpora.rows import Row, Unreadable, select_columns
-from diziner.corpora.textfiles import jsonl_rows, text_rows
+from diziner.forms.choices import NO_CHOICES, Choices
+from diziner.forms.form import Look, Task
+from diziner.forms.rows import Row, Unreadable
+from diziner.forms.table import endings, form_of, is_folder_form, table_of
 from diziner.records.documents import Document
 
-JSON_LINES = (".jsonl", ".ndjson")
-PLAIN_TEXT = (".txt", ".text")
-PARQUET = (".parquet",)
-_KINDS = (*JSON_LINES, *PLAIN_TEXT, *PARQUET)
-_ROWS_AT_A_TIME = 1024
 # Gold is left where it is: an annotator labels what it reads, nothing else.
 _USED = ("id", "tokens", "text")
 _DECODER = Decoder(None)
@@ -30,29 +27,33 @@ class Item(NamedTuple):
 
 
 class Files(NamedTuple):
-    """The files of an input, in the order in which they are read, and the names of those that are not read."""
+    """The files of an input, in the order in which they are read, the names of those that are not read, and the choices
+    about how they are read."""
 
     read: tuple[Path, ...]
     ignored: tuple[str, ...]
+    choices: Choices = NO_CHOICES
 
 
-def files_of(source: Path) -> Files:
+def files_of(source: Path, choices: Choices = NO_CHOICES) -> Files:
     """Return a file, or the files of a folder by name; those of folders below it and hidden ones are not looked at.
 
+    A folder that is itself of a form, such as one of brat's, is one input.
     Errors: UserError if there is nothing to read.
     """
-    kinds = " ".join(_KINDS)
     if source.is_file():
-        if source.suffix not in _KINDS:
-            raise UserError(f"{source}: unknown kind of file; allowed: {kinds}, or a folder of such files")
-        return Files((source,), ())
+        form_of(Look(source), choices)
+        return Files((source,), (), choices)
     if not source.is_dir():
         raise UserError(f"{source}: no such file or folder")
+    if is_folder_form(Look(source), choices):
+        return Files((source,), (), choices)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
-    found = tuple(path for path in files if path.suffix in _KINDS)
+    known = tuple(ending for ending in endings() if ending != ".md")  # more often about a corpus than one
+    found = tuple(path for path in files if path.suffix.lower() in known)
     if not found:
-        raise UserError(f"{source}: no file to read in it; allowed: {kinds}")
-    return Files(found, tuple(path.name for path in files if path.suffix not in _KINDS))
+        raise UserError(f"{source}: no file to read in it; allowed: {' '.join(known)}")
+    return Files(found, tuple(path.name for path in files if path not in found), choices)
 
 
 def items_of(files: Files) -> Iterator[Item]:
@@ -61,7 +62,7 @@ def items_of(files: Files) -> Iterator[Item]:
     Errors: UserError for a file that cannot be read at all.
     """
     for path in files.read:
-        for number, row in enumerate(_rows(path), 1):
+        for number, row in enumerate(_rows(path, files.choices), 1):
             yield Item(f"{path.name}:{number}", row)
 
 
@@ -77,29 +78,5 @@ def document_of(item: Item) -> Document:
     return Document(decoded.id or item.fallback_id, decoded.tokens, decoded.text)
 
 
-def _rows(path: Path) -> Iterator[Row | Unreadable]:
-    if path.suffix in JSON_LINES:
-        return jsonl_rows(path, {})
-    return text_rows(path) if path.suffix in PLAIN_TEXT else _parquet_rows(path)
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            columns = _columns(file.schema_arrow.names, path)
-            for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=sorted(set(columns.values()))):
-                for row in batch.to_pylist():
-                    yield Row(f"{path}, row {number}", {key: row[column] for key, column in columns.items()})
-                    number += 1
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{path}: cannot be read as parquet after row {number}: {reason}") from None
-
-
-def _columns(names: list[str], path: Path) -> Mapping[str, str]:
-    chosen = select_columns(names, {}, str(path), usual_id=True)
-    return {key: chosen[key] for key in _USED if key in chosen}
+def _rows(path: Path, choices: Choices) -> Iterable[Row | Unreadable]:
+    return table_of(Task(path, choices, "ignored")).rows

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from diziner.annotator.annotate import requests_for
-from diziner.annotator.settings import MODEL, AnnotatorSettings, AnswerSettings
+from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, AnswerSettings, kind_in_words
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
-from diziner.common.plugins import ANNOTATORS, digest_of
+from diziner.common.plugins import ANNOTATORS, FUNCTIONS, digest_of, versions_of
+from diziner.corpora.tokenize import TOKENIZER
 from diziner.guideline.file import guideline_to_json
+from diziner.labelling.ballot import Ballot
 from diziner.pipeline.code import code_behind, digests
 from diziner.prompting.asker import Asker
 from diziner.prompting.templates import render
@@ -26,22 +28,24 @@ Format = Literal["jsonl", "parquet"]
 
 # What reads documents and what writes their rows: with other code behind them, a shard that is there is not done.
 _CODE = ("input_files.py", "output_folder.py", "work.py")
-_PROBE = Document("probe", ("Probe", "."), "Probe .")
+# What requests are made about to see what all have in common.
+PROBE = Document("probe", ("Probe", "."), "Probe .")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Job as a worker needs it, whichever process it is in. `settings` is params.yaml, checked.
 
-    `recipe` is the digest that shard names carry.
+    `recipe` is the digest that shard names carry. Several `annotators` vote by `ballot`; one has none.
     """
 
     guideline: Guideline
-    annotator: AnnotatorSettings
+    annotators: tuple[AnnotatorSettings, ...]
     settings: Settings
     out: Path
     format: Format
     recipe: str
+    ballot: Ballot | None = None
 
     @property
     def answers(self) -> AnswerSettings:
@@ -50,48 +54,77 @@ class Job:
     @property
     def label(self) -> str:
         """Label of the work on progress lines and in the cost report."""
-        return f"{self.guideline.benchmark} label, {self.annotator.name}"
+        if self.ballot is not None:
+            return f"{self.guideline.benchmark} label, vote of {len(self.annotators)}"
+        return self.label_of(self.annotators[0])
+
+    def label_of(self, annotator: AnnotatorSettings) -> str:
+        """Return the label of one annotator's work."""
+        return f"{self.guideline.benchmark} label, {annotator.name}"
 
 
 def recipe_digest(
-    guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker, form: Format
+    guideline: Guideline,
+    annotators: Sequence[AnnotatorSettings],
+    answers: AnswerSettings,
+    asker: Asker,
+    form: Format,
+    ballot: Ballot | None = None,
 ) -> str:
-    """Return SHA-256 of all but the documents that shapes rows: what a model is sent for any document, with templates
-    filled in, how answers are read, the file format, and the code.
+    """Return SHA-256 of all but the documents that shapes rows: what models are sent for any document, with templates
+    filled in, how answers are read and votes counted, the file format, and the code.
 
-    Errors: UserError if the guideline leaves the annotator out: it would label nothing.
+    Errors: UserError if the guideline leaves an annotator out: it would label nothing.
     """
-    if annotator.name in guideline.left_out:
-        others = sorted(set(guideline.specific) - set(guideline.left_out))
-        hint = f"; it has instructions for: {', '.join(others)}" if others else ""
-        raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
-    [probe] = requests_for([_PROBE], guideline, annotator, asker, answers.show_goal)
     shaping: dict[str, Any] = {
-        "request": probe.canonical(),
+        "annotators": [_shaping(guideline, annotator, answers, asker) for annotator in annotators],
+        "ballot": None if ballot is None else [dict(ballot.weights), ballot.consensus],
         "repair": render("repair.v1", reason=""),
         "types": [[t.label, t.name] for t in guideline.types],
         "occurrences": answers.occurrences,
         "matching": answers.matching,
         "repair_turns": answers.repair_turns,
+        "chunks": [answers.chunk_tokens, answers.overlap],
         "format": form,
         "code": _code_digest(),
     }
-    if annotator.kind != MODEL:
-        shaping |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
+    if answers.nested:
+        shaping["nested"] = True
     return hashlib.sha256(dump_line(shaping).encode()).hexdigest()
+
+
+def _shaping(
+    guideline: Guideline, annotator: AnnotatorSettings, answers: AnswerSettings, asker: Asker
+) -> dict[str, Any]:
+    if annotator.name in guideline.left_out:
+        others = sorted(set(guideline.specific) - set(guideline.left_out))
+        hint = f"; it has instructions for: {', '.join(others)}" if others else ""
+        raise UserError(f"--annotator: the guideline leaves {annotator.name} out, so it labels nothing{hint}")
+    if annotator.kind == FILE:
+        raise UserError(
+            f"--annotator: {annotator.name} is {kind_in_words(annotator)}: a file cannot label more documents"
+        )
+    probes = requests_for([PROBE], guideline, annotator, asker, answers.show_goal) if annotator.model else []
+    own: dict[str, Any] = {"request": probes[0].canonical() if probes else None}
+    if annotator.kind != MODEL:
+        own |= {"kind": digest_of(ANNOTATORS, annotator.kind), "options": dict(annotator.options)}
+    if annotator.kind == PYTHON:
+        code = digest_of(FUNCTIONS, annotator.function) | versions_of(annotator.packages)
+        own |= {"function": annotator.function, "kind": code, "type_map": asdict(annotator.type_map)}
+    return own
 
 
 def described(job: Job) -> dict[str, Any]:
     """Return the job as the manifest states it."""
     answers: Mapping[str, Any] = asdict(job.answers)
     guideline = dump_line(guideline_to_json(job.guideline))
+    voters = [_described(annotator) for annotator in job.annotators]
+    who: dict[str, Any] = {"annotator": voters[0]}
+    if job.ballot is not None:
+        weighed = [{**voter, "weight": job.ballot.weights[voter["name"]]} for voter in voters]
+        who = {"annotators": weighed, "consensus": job.ballot.consensus}
     return {
-        "annotator": {
-            "name": job.annotator.name,
-            "style": job.annotator.style,
-            "prompt": job.annotator.prompt,
-            "model": {**asdict(job.annotator.model), "stop": list(job.annotator.model.stop)},
-        },
+        **who,
         "answers": {
             key: value for key, value in answers.items() if key not in ("max_failed_share", "allowed_failures")
         },
@@ -103,6 +136,17 @@ def described(job: Job) -> dict[str, Any]:
         },
         "recipe": job.recipe,
         "format": job.format,
+        "tokenizer": TOKENIZER,
+    }
+
+
+def _described(annotator: AnnotatorSettings) -> dict[str, Any]:
+    model = annotator.model
+    return {
+        "name": annotator.name,
+        "style": annotator.style,
+        "prompt": annotator.prompt,
+        "model": {**asdict(model), "stop": list(model.stop)} if model else kind_in_words(annotator),
     }
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from diziner.annotator.outcomes import counts_over
 from diziner.common.errors import UserError
-from diziner.common.files import atomic, dump_line, write_json
-from diziner.records.annotations import Annotation, annotation_to_json
-from diziner.records.documents import Document, document_row
+from diziner.common.files import write_json
+from diziner.records.annotations import Annotation
+from diziner.records.documents import Document
 from diziner.spans.widened import counted
 
 MANIFEST = "manifest.json"
@@ -25,13 +25,14 @@ REJECTED = "rejected.jsonl"
 _REPORTS = ".shards"
 _LOCK = ".lock"
 _SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
-_LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.).*")
+_LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Outcome of one shard. `failures` counts documents by the code of their failure, `first` has the first of
-    each code as (document, detail); `sha256` and `bytes` are the file's. `matched` and `widened` as in a tally."""
+    each code as (document, detail); `sha256` and `bytes` are the file's. `matched` and `widened` as in a tally. `votes`
+    has each annotator's counts, as in a tally, where several vote."""
 
     name: str
     documents: int
@@ -45,14 +46,26 @@ class Report:
     forms: Mapping[str, int] = field(default_factory=dict)
     matched: Mapping[str, int] = field(default_factory=dict)
     widened: Mapping[str, Any] = field(default_factory=lambda: counted(()))
+    votes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
         return sum(self.failures.values())
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every document was labelled, by every annotator that votes."""
+        return not self.failed and not any(own["failures"] for own in self.votes.values())
 
-def report_on(name: str, documents: Sequence[Document], annotations: Sequence[Annotation], path: Path) -> Report:
-    """Return the report on a shard that was written to `path`."""
+
+def report_on(
+    name: str,
+    documents: Sequence[Document],
+    annotations: Sequence[Annotation],
+    path: Path,
+    votes: Mapping[str, Sequence[Annotation]] = {},
+) -> Report:
+    """Return the report on a shard that was written to `path`; `votes`: each annotator's rows, where several vote."""
     first: dict[str, tuple[str, str]] = {}
     for annotation in annotations:
         if annotation.failure is not None:
@@ -66,6 +79,7 @@ def report_on(name: str, documents: Sequence[Document], annotations: Sequence[An
         first=first,
         sha256=digest,
         bytes=path.stat().st_size,
+        votes={voter: counts_over(rows, documents) for voter, rows in votes.items()},
         **counts_over(annotations, documents),
     )
 
@@ -140,62 +154,3 @@ class OutFolder:
 def shard_files(folder: Path) -> list[Path]:
     """Return all shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
     return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
-
-
-def labelled_row(document: Document, annotation: Annotation) -> dict[str, Any]:
-    """Return a row of `labelled.schema.json`: the document, and its annotation or the failure in place of one."""
-    return {**document_row(document), **annotation_to_json(annotation)}
-
-
-def write_rows(path: Path, documents: Sequence[Document], annotations: Sequence[Annotation]) -> None:
-    """Write a shard atomically; path's ending, .jsonl or .parquet, says how. The same rows give the same bytes."""
-    rows = [labelled_row(document, mine) for document, mine in zip(documents, annotations, strict=True)]
-    with atomic(path) as temporary:
-        if path.suffix == ".parquet":
-            _write_parquet(temporary, rows)
-        else:
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{dump_line(row)}\n" for row in rows)
-
-
-def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    # Parquet has no mixed lists and no free keys: spans, drops and the like become lists of records.
-    table = pyarrow.Table.from_pylist(
-        [
-            {
-                **row,
-                "spans": [{"start": start, "end": end, "type": name} for start, end, name in row["spans"]],
-                "drops": [{"reason": reason, "count": count} for reason, count in sorted(row["drops"].items())],
-                "forms": [{"kind": kind, "count": count} for kind, count in sorted(row["forms"].items())],
-                "characters": [{"start": start, "end": end} for start, end in row["characters"]],
-                "matched": [{"kind": kind, "count": count} for kind, count in sorted(row["matched"].items())],
-            }
-            for row in rows
-        ],
-        schema=_parquet_schema(),
-    )
-    pyarrow.parquet.write_table(table, path, compression="zstd")
-
-
-def _parquet_schema() -> Any:
-    import pyarrow
-
-    text, whole = pyarrow.string(), pyarrow.int32()
-    return pyarrow.schema(
-        {
-            "id": text,
-            "text": text,
-            "tokens": pyarrow.list_(text),
-            "spans": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole, "type": text})),
-            "failure": pyarrow.struct({"code": text, "detail": text}),
-            "drops": pyarrow.list_(pyarrow.struct({"reason": text, "count": whole})),
-            "forms": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
-            "repairs": whole,
-            "responses": pyarrow.list_(text),
-            "characters": pyarrow.list_(pyarrow.struct({"start": whole, "end": whole})),
-            "matched": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
-        }
-    )

@@ -10,16 +10,19 @@ from typing import Literal
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
-from diziner.corpora.rows import Unreadable
+from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
+from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
+from diziner.labelling.review import QUEUE, write_queue
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
-from diziner.layout import store_path
+from diziner.layout import Room, store_path
 from diziner.llm import ledger
+from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
@@ -31,7 +34,8 @@ Work = Iterator[tuple[Shard, list[Document]]]
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """Options of a labelling's run; none changes a row. `replace` lets shards of other documents or settings go;
-    `again` asks once more for what was refused or cannot be read."""
+    `again` asks once more for what was refused or cannot be read. `review_below`: votes less sure than that are written
+    to the review queue; None: there is none."""
 
     shard_documents: int
     skip_bad: bool = False
@@ -39,18 +43,20 @@ class RunOptions:
     engine: Engine = "local"
     workers: int = 1
     again: bool = False
+    review_below: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """All reports in reading order; how many shards were there before and how many of other settings were removed;
-    bad rows left out; US dollars spent by this run."""
+    bad rows left out; US dollars spent by this run; documents in the review queue."""
 
     reports: tuple[Report, ...]
     found: int
     removed: int
     rejected: int
     usd: float
+    to_review: int = 0
 
 
 def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
@@ -62,7 +68,11 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
     folder = OutFolder(job.out, job.format)
     with folder.held():
         with _rejects(job, options.skip_bad) as reject:
-            cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr))
+            asker = asker_for(job.settings, Room(job.guideline.benchmark))
+            long = [LongDocuments(job, annotator, asker) for annotator in job.annotators if annotator.model]
+            see = [each.see for each in long]
+            cut = survey(files, options.shard_documents, job.recipe, reject, reading(sys.stderr), see)
+        sys.stderr.writelines(f"{job.label}: {said}\n" for each in long if (said := each.in_words()))
         names = [shard.name for shard in cut.shards]
         others = folder.others(names)
         if others and not options.replace:
@@ -70,7 +80,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
                 f"--out {job.out}: holds {len(others)} shard(s) of other documents, settings or code, the first "
                 f"{others[0].name}; give another folder, or --replace to have them removed"
             )
-        reports = {name: report for name, report in folder.kept(names).items() if not report.failed}
+        reports = {name: report for name, report in folder.kept(names).items() if report.is_whole}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
         remember(ResponseStore(store_path()), job.out)
         if todo or others:
@@ -88,8 +98,18 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
                     refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
         folder.remove(others)
         ordered = tuple(reports[name] for name in names)
+        to_review = _review(folder, names, options.review_below)
         write_json(job.out / MANIFEST, manifest(job, ordered, options.shard_documents, cut.rejected))
-    return Done(ordered, found, len(others), cut.rejected, cost())
+    return Done(ordered, found, len(others), cut.rejected, cost(), to_review)
+
+
+def _review(folder: OutFolder, names: Iterable[str], below: float | None) -> int:
+    """Write the review queue, or remove that of an earlier run, which speaks of other shards."""
+    queue = folder.path / QUEUE
+    if below is None:
+        queue.unlink(missing_ok=True)
+        return 0
+    return write_queue(queue, [folder.shard(name) for name in names], below)
 
 
 class _Cost:

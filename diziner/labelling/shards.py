@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TextIO, TypeVar
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
-from diziner.corpora.rows import Unreadable
+from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item, document_of, items_of
 from diziner.records.documents import Document, document_row
 
@@ -40,11 +40,18 @@ class Survey:
     rejected: int
 
 
-def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Callable[[int], None]) -> Survey:
+def survey(
+    files: Files,
+    size: int,
+    recipe: str,
+    reject: Reject | None,
+    read: Callable[[int], None],
+    see: Sequence[Callable[[Document], None]] = (),
+) -> Survey:
     """Read everything once, keeping nothing but digests and 8 bytes a document, before any model is asked.
 
     `recipe` is the digest of all that shapes rows but the documents. `reject` gets bad rows, to leave them out;
-    None: the first one ends it. `read` is told how many rows each shard had.
+    None: the first one ends it. `read` is told how many rows each shard had, each of `see` is shown each document.
     Errors: UserError for a bad row, an id that occurs twice, no documents at all.
     """
     shards: list[Shard] = []
@@ -60,6 +67,9 @@ def survey(files: Files, size: int, recipe: str, reject: Reject | None, read: Ca
                     raise UserError(f"{error}; mend it, or leave such rows out with --skip-bad") from None
                 reject(item, error)
                 rejected += 1
+        for look in see:
+            for document in documents:
+                look(document)
         ids.extend(hash(document.id) for document in documents)
         shards.append(Shard(number, f"{number:06d}-{digest_of(recipe, documents)}", len(rows), len(documents)))
         read(len(rows))

@@ -19,9 +19,15 @@ _TELLING = 20  # documents of a shard; fewer can fail by chance
 def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected: int) -> dict[str, Any]:
     """Return manifest.json: what was done, what came of it, and the shards in reading order. The same labelling gives
     the same bytes; `failures` and `drops` count documents and answered entities by reason, `forms` other forms of
-    answers by kind, `matched` used answers that differ from the text, `widened` those that end inside a token."""
+    answers by kind, `matched` used answers that differ from the text, `widened` those that end inside a token. Of a
+    vote, each annotator has its own mentions and failures."""
+    own = described(job)
+    for voter in own.get("annotators", ()):
+        counts = [report.votes[voter["name"]] for report in reports]
+        voter["mentions"] = sum(each["mentions"] for each in counts)
+        voter["failures"] = _summed(each["failures"] for each in counts)
     return {
-        **described(job),
+        **own,
         "shard_documents": shard_documents,
         "documents": sum(report.documents for report in reports),
         "mentions": sum(report.mentions for report in reports),
@@ -51,12 +57,25 @@ def refuse_too_many_failures(reports: Sequence[Report], answers: AnswerSettings,
     """Raise ProviderError with a table of the causes if more documents failed than may."""
     documents, failed = sum(report.documents for report in reports), sum(report.failed for report in reports)
     if failed <= may_fail(documents, answers):
+        _refuse_a_voter_that_fails(reports, documents, answers, label)
         return
     raise ProviderError(
         f"{label}: {failed:,} of {documents:,} documents failed; {allowed_in_words(answers)}\n"
         f"{_causes(reports)}"
         f"Their rows say why, all others are labelled. {_ways_on(reports)}"
     )
+
+
+def _refuse_a_voter_that_fails(reports: Sequence[Report], documents: int, answers: AnswerSettings, label: str) -> None:
+    for voter in reports[0].votes if reports else ():
+        failures = _summed(report.votes[voter]["failures"] for report in reports)
+        if sum(failures.values()) > may_fail(documents, answers):
+            causes = ", ".join(f"{code} {count:,}" for code, count in _by_count(failures))
+            raise ProviderError(
+                f"{label}: {voter} gave no vote on {sum(failures.values()):,} of {documents:,} documents ({causes}); "
+                f"{allowed_in_words(answers)}. Their rows have the others' votes. "
+                f"{ways_on(failures, 'diziner label … --again')}"
+            )
 
 
 def refuse_a_shard_without_answers(report: Report, allowed: float, label: str) -> None:

@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from diziner.annotator.annotate import annotate
+from diziner.annotator.settings import AnnotatorSettings
 from diziner.endpoints import Endpoint
 from diziner.labelling.job import Job
-from diziner.labelling.output_folder import OutFolder, Report, report_on, write_rows
+from diziner.labelling.output_folder import OutFolder, Report, report_on
+from diziner.labelling.row_files import write_rows
 from diziner.layout import Room
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Advance, counted_by
+from diziner.pipeline.vote import vote
 from diziner.prompting.request import REPAIR
+from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
+from diziner.records.labelled import labelled_row
+from diziner.records.votes import voted_row
 
 
 class Labeller:
@@ -36,7 +42,10 @@ class Labeller:
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()
         }
         advance = answered or _ignored
-        self._asker.progress = lambda label, total, found: counted_by(_ignored if label.endswith(REPAIR) else advance)
+        self._documents = 0
+        self._asker.progress = lambda label, total, found: counted_by(
+            _ignored if label.endswith(REPAIR) else by_document(advance, self._documents, total * len(job.annotators))
+        )
         # Held to over the whole run, not over a shard: failed documents are rows, and all rows are kept.
         self._answers = replace(job.answers, max_failed_share=1.0)
 
@@ -50,17 +59,43 @@ class Labeller:
 
         Errors: those of `diziner.annotator.annotate.annotate`, but never for failed documents.
         """
-        job = self._job
-        annotations, _ = annotate(documents, job.guideline, job.annotator, self._asker, job.label, self._answers)
-        path = self._folder.shard(name)
-        write_rows(path, documents, annotations)
-        report = report_on(name, documents, annotations, path)
+        job, path = self._job, self._folder.shard(name)
+        self._documents = len(documents)
+        made = {annotator.name: self._annotated(annotator, documents) for annotator in job.annotators}
+        if job.ballot is None:
+            [annotations] = made.values()
+            write_rows(path, list(map(labelled_row, documents, annotations)))
+            report = report_on(name, documents, annotations, path)
+        else:
+            types = [t.label for t in job.guideline.types]
+            voted = vote(documents, made, types, job.ballot.weights, job.ballot.consensus)
+            write_rows(path, list(map(voted_row, documents, voted)))
+            report = report_on(name, documents, [each.annotation for each in voted], path, made)
         self._folder.keep(report)
         return report
+
+    def _annotated(self, annotator: AnnotatorSettings, documents: Sequence[Document]) -> list[Annotation]:
+        job = self._job
+        label = job.label_of(annotator)
+        return annotate(documents, job.guideline, annotator, self._asker, label, self._answers).annotations
 
 
 def _ignored() -> None:
     """Ignore a repair turn: it is about a document that was counted."""
+
+
+def by_document(advance: Advance, documents: int, requests: int) -> Advance:
+    """Return what is called for each of so many requests, and calls `advance` for each document: of long ones, there
+    are more requests than documents."""
+    done = 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if done * documents // requests > (done - 1) * documents // requests:
+            advance()
+
+    return one_more if requests > documents else advance
 
 
 def share_of(endpoint: Endpoint, worker: int, workers: int) -> Endpoint:

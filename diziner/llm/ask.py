@@ -7,16 +7,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.files import write_json
 from diziner.endpoints import Endpoint, Send
+from diziner.endpoints.prompt_cache import is_kept_on_demand
 from diziner.llm.progress import Advance, Progress
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import read_tape
-from diziner.prompting.request import REPAIR, Outcome, Reply, Request, Response
+from diziner.prices import Price
+from diziner.prompting.request import REPAIR, ModelSettings, Outcome, Reply, Request, Response
 
 if TYPE_CHECKING:
     from diziner.llm.batches import BatchRow
@@ -53,8 +56,9 @@ class StoreAsker:
     to have them all, and an error about a model that cannot be asked says what differs from the recording.
     `weights` is params `weights`, for models that run here. `budget_usd` is the most that all calls recorded in
     the store may cost together. `report` is a file for what they cost, written after calls. With `again`, what was
-    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `progress` shows how far
-    it is. With `batches`, what an endpoint sends out in batches is not called: `diziner.llm.waiting` says what to do.
+    answered and cannot be read, or was refused, is asked anew (`diziner.prompting.dialogue`). `before` is called once,
+    before the first call that may cost something. With `batches`, what an endpoint sends out in batches is not called:
+    `diziner.llm.waiting` says what to do. `progress` shows how far it is.
     """
 
     store: ResponseStore
@@ -67,6 +71,7 @@ class StoreAsker:
     report: Path | None = None
     again: bool = False
     batches: bool = False
+    before: Callable[[], None] | None = None
     progress: Callable[[str, int, int], AbstractContextManager[Advance]] = _shown
     _connections: dict[tuple[str, str, str], Send] = field(default_factory=dict)
     _lanes: dict[str, Any] = field(default_factory=dict)
@@ -181,6 +186,9 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
+        if self.before is not None and not endpoint.is_free:
+            before, self.before = self.before, None
+            before()
         budget = Budget(self.store, endpoint, requests[0], label, self.budget_usd, found, self.tally.pay)
         if endpoint.name not in self._lanes:
             self._lanes[endpoint.name] = Lane(endpoint)
@@ -199,7 +207,26 @@ class StoreAsker:
         )
         first.answered = first.answered or bool(found)
         send = self._connection(endpoint, requests[0])
-        run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first))
+        try:
+            ahead = bool(requests[0].opening) and _keeps_beginnings(endpoint, model, budget.price)
+            run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first, ahead))
+        except ModelGoneError as error:
+            if first.answered or self._has_answered(requests[0]):
+                # Rounds with it and rounds without it are not to be mixed unasked.
+                raise UserError(
+                    f"{error}; it has answered before: to go on without it, take it out of annotator_pool; what others "
+                    "answered is kept"
+                ) from None
+            raise
+
+    def _has_answered(self, request: Request) -> bool:
+        """Return whether the store or the tape has an answer of the request's model."""
+        wanted = request.canonical()
+        tape = read_tape(self.tape) if self.tape is not None and self.tape.exists() else []
+        return any(
+            isinstance(reply, Response) and all(row[name] == wanted[name] for name in ("address", "model", "revision"))
+            for _, row, reply in chain(tape, self.store.rows())
+        )
 
     def _connection(self, endpoint: Endpoint, request: Request) -> Send:
         model = request.settings
@@ -232,3 +259,9 @@ class StoreAsker:
 
             [report] = self.store.apply([lambda c: cost_report(entries(c), reserved(c))])
             write_json(self.report, report)
+
+
+def _keeps_beginnings(endpoint: Endpoint, model: ModelSettings, price: Price | None) -> bool:
+    """Return whether a provider is known to keep what prompts begin with, and to ask less for it then."""
+    is_cheaper = price is not None and price.cached is not None and price.cached < price.input
+    return is_cheaper or is_kept_on_demand(endpoint.provider, model.model)

@@ -12,11 +12,12 @@ from diziner.endpoints import Endpoint
 from diziner.llm import ledger
 from diziner.llm.batches import all_batches, holding
 from diziner.llm.identity import changed_identity
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import keep, kept
 from diziner.llm.waiting import in_batches
 from diziner.llm.writer import Writer
-from diziner.prices import most_tokens, price_of
+from diziner.prices import most_tokens
 from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 
@@ -52,13 +53,14 @@ class Budget:
         self._work = label.removesuffix(REPAIR)
         self._repair = label != self._work
         self._model = sample.settings.model
-        self._price = price_of(endpoint, self._model)
+        self.price = price_for(endpoint, self._model)
         self._open: set[int] = set()
         self._settled = asyncio.Event()
-        if budget_usd is not None and self._price is None:
+        if budget_usd is not None and self.price is None:
             raise UserError(
                 f"params.yaml: endpoints.{endpoint.name}.prices: no price for {self._model}, so budget.usd cannot "
-                "hold; add `input` and `output` in US dollars per million tokens, or remove the budget"
+                "hold; add `input` and `output` in US dollars per million tokens (0 for a server of your own), or "
+                "remove the budget"
             )
         revision = sample.settings.revision
         earlier = store.apply([lambda c: ledger.identities(c, sample.address, self._model, revision)])[0]
@@ -97,9 +99,9 @@ class Budget:
 
         Errors: BudgetError if it does not fit and nothing in flight could make room.
         """
-        if self._budget_usd is None or self._price is None:
+        if self._budget_usd is None or self.price is None:
             return None
-        most = ledger.nano(self._price.usd(*most_tokens(request)))
+        most = ledger.nano(self.price.usd(*most_tokens(request)))
         limit = ledger.nano(self._budget_usd)
         while True:
             self._settled.clear()
@@ -121,23 +123,36 @@ class Budget:
             await self._writer.run(lambda c: keep(c, request.key, request.canonical(), refusal))
             await self.release(reservation)
             return
-        tokens = response.prompt_tokens, response.completion_tokens
-        priced = None if self._price is None else self._price.usd(*tokens)
-        entry = ledger.spending_of(request, response, self._work, self._repair, priced)
-        changed = changed_identity(self._endpoint, self._model, self._known, response)
+        changed = self.changed(response)
 
         def step(connection: sqlite3.Connection) -> None:
-            ledger.book(connection, entry, reservation)
             self._claimant.let_go(connection, request.key)
             if changed is None:
                 keep(connection, request.key, request.canonical(), response)
 
-        await self._writer.run(step)
+        await self.charge(request, response, reservation, step)
         self._claims.discard(request.key)
-        self._close(reservation)
-        self._paid(entry.nano_usd)
         if changed is not None:
             raise UserError(changed)
+
+    async def charge(
+        self,
+        request: Request,
+        response: Response,
+        reservation: int | None,
+        more: Callable[[sqlite3.Connection], object] = id,
+    ) -> int:
+        """Book what a response cost, with `more` in the same transaction; return it in billionths of a US dollar."""
+        entry = ledger.spending_of(request, response, self._work, self._repair, self.price)
+
+        def step(connection: sqlite3.Connection) -> None:
+            ledger.book(connection, entry, reservation)
+            more(connection)
+
+        await self._writer.run(step)
+        self._close(reservation)
+        self._paid(entry.nano_usd)
+        return entry.nano_usd
 
     async def release(self, reservation: int | None) -> None:
         """Give up what was set aside for a call that was not billed."""
@@ -175,3 +190,7 @@ class Budget:
             f"whose cost is not known, and the next call to {self._model} can cost {most / ledger.NANO:.6f}; "
             "every answer so far is kept: raise the budget and run again"
         )
+
+    def changed(self, response: Response) -> str | None:
+        """Return what to say if the model is not the one that answered before; None if it is, or nobody looks."""
+        return changed_identity(self._endpoint, self._model, self._known, response)

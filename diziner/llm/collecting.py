@@ -24,10 +24,10 @@ from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm import batches, ledger
 from diziner.llm.batches import SENDING, BatchRow, request_from
 from diziner.llm.identity import changed_identity
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.submitting import endpoint_of, settle
 from diziner.llm.tables import keep
-from diziner.prices import price_of
 from diziner.prompting.request import REPAIR, Refusal, Reply, Request, Response
 
 _AT_ONCE = 500  # lines of a transaction
@@ -269,10 +269,8 @@ def _account(
     connection: sqlite3.Connection, endpoint: Endpoint, request: Request, work: str, response: Response
 ) -> None:
     """Book what an answer from a batch cost: by price, less what batches save."""
-    price, mode = price_of(endpoint, request.settings.model), endpoint.batch_mode
-    priced = None
-    if price is not None:
-        share = 1.0 - (mode.discount if mode else 0.0)
-        priced = price.usd(response.prompt_tokens, response.completion_tokens) * share
+    price, mode = price_for(endpoint, request.settings.model), endpoint.batch_mode
+    if price is not None and mode is not None:
+        price = price.times(1.0 - mode.discount)
     label = work.removesuffix(REPAIR)
-    ledger.book(connection, ledger.spending_of(request, response, label, label != work, priced))
+    ledger.book(connection, ledger.spending_of(request, response, label, label != work, price))

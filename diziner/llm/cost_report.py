@@ -14,7 +14,8 @@ def cost_report(entries: Iterable[Spending], reserved: int) -> dict[str, Any]:
     `work` has a line for each label (benchmark, round, annotator or phase), `models` one for each model, with
     every (reported model, fingerprint) it answered under. `cached_tokens` are those of the prompts that providers
     had at hand. `usd` is the provider's cost where it names one, else by price; `gap_usd` is what providers named
-    above the price table, over calls that have both; `unpriced` are calls whose cost nobody knows. `set_aside_usd`
+    above the price table, over calls that have both; `unpriced` are calls whose cost nobody knows: in `usd` they have
+    the dearest host's price in litellm's list, or none. `set_aside_usd`
     is for calls that were cut off and may have been billed.
     """
     lines = list(entries)

@@ -55,6 +55,7 @@ class Lane:
         budget: Budget,
         received: Callable[[Request, Outcome], None],
         first: FirstCalls | None = None,
+        one_ahead: bool = False,
     ) -> None:
         """Call `send` once for each request; `received` gets every outcome as it comes, an answer once it is on disk.
 
@@ -62,30 +63,42 @@ class Lane:
         that is refused as a Refusal, which is kept, or as a Failure where nothing says that it is the request's fault.
         Errors: UserError (bad key, unknown model) ends all calls at once; BudgetError, and that of `first` if its
         calls all failed, once the calls in flight, which are paid for, are back. What was received before it has been
-        passed on.
+        passed on. With `one_ahead` the first request is answered before the next are sent: what all prompts begin with
+        is kept by the provider then, and is not read, and paid for, by as many calls as are in flight.
         """
         self._stop = None
+        ahead = asyncio.Event()
         waiting = Claimed(requests, budget, lambda: self._stop is not None)
 
         async def work(place: int) -> None:
+            if one_ahead and place:
+                await ahead.wait()
             await asyncio.sleep(place * _APART_S)
-            # Workers share the requests, so at most `concurrency` calls are in flight and order is kept.
-            while claimed := await waiting.next():
-                request, reply = claimed
-                if reply is not None:
-                    received(request, reply)
-                    continue
-                try:
-                    outcome = await self._call(request, send, budget, first)
-                except BudgetError as error:
-                    self._stop = error
-                    return
-                if outcome is None:
-                    return
-                await budget.let_go(request)
-                received(request, outcome)
-                if first is not None:
-                    self._stop = self._stop or first.ended(request, outcome)
+            try:
+                # Workers share the requests, so at most `concurrency` calls are in flight and order is kept.
+                while claimed := await waiting.next():
+                    if not await answer(*claimed):
+                        return
+                    ahead.set()
+            finally:
+                ahead.set()
+
+        async def answer(request: Request, reply: Reply | None) -> bool:
+            if reply is not None:
+                received(request, reply)
+                return True
+            try:
+                outcome = await self._call(request, send, budget, first)
+            except BudgetError as error:
+                self._stop = error
+                return False
+            if outcome is None:
+                return False
+            await budget.let_go(request)
+            received(request, outcome)
+            if first is not None:
+                self._stop = self._stop or first.ended(request, outcome)
+            return True
 
         try:
             # A task group cancels the other workers when one stops on an error.

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
+from diziner.prices import Price
 from diziner.prompting.request import Request, Response
 
 NANO = 1_000_000_000
@@ -31,7 +32,8 @@ class Spending:
 
     `reported` and `fingerprint` are the model's own account of what it is. `unanswered` counts responses that
     are no answers, `unpriced` those whose cost nobody knows. `nano_usd` is the cost: the provider's where it
-    names one, else by price. `compared_*` are both sums over the calls that have both. `cached_tokens` are those of
+    names one, else by price, else an estimate where there is one. `compared_*` are the first two over the calls that
+    have both. `cached_tokens` are those of
     the prompts that the provider had at hand.
     """
 
@@ -63,12 +65,14 @@ _BOOK = (
 )
 
 
-def spending_of(request: Request, response: Response, work: str, repair: bool, priced_usd: float | None) -> Spending:
-    """Return one response as an entry; `priced_usd` is its cost by the price table, None where it has no price."""
+def spending_of(request: Request, response: Response, work: str, repair: bool, price: Price | None) -> Spending:
+    """Return one response as an entry. One that is priced by an estimate counts as unpriced, and as spent."""
     settings = request.settings
     reported_usd = response.cost_usd
+    priced_usd = None if price is None else price.usd(*_tokens(response))
     known = priced_usd if reported_usd is None else reported_usd
-    both = priced_usd is not None and reported_usd is not None
+    is_estimate = price is None or price.is_estimate
+    both = not is_estimate and reported_usd is not None
     return Spending(
         work,
         int(repair),
@@ -80,7 +84,7 @@ def spending_of(request: Request, response: Response, work: str, repair: bool, p
         response.fingerprint,
         calls=1,
         unanswered=int(response.failure is not None),
-        unpriced=int(known is None),
+        unpriced=int(reported_usd is None and is_estimate),
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         nano_usd=nano(known or 0.0),
@@ -88,6 +92,10 @@ def spending_of(request: Request, response: Response, work: str, repair: bool, p
         compared_priced=nano(priced_usd or 0.0) if both else 0,
         cached_tokens=response.cached_tokens,
     )
+
+
+def _tokens(response: Response) -> tuple[int, int, int]:
+    return response.prompt_tokens, response.completion_tokens, response.cached_tokens
 
 
 def nano(usd: float) -> int:

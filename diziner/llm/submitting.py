@@ -16,9 +16,10 @@ from diziner.endpoints import Endpoint
 from diziner.endpoints.batch_api import URL, BatchApi, UnsureError
 from diziner.llm import batches, ledger
 from diziner.llm.batches import SENDING, BatchRow
+from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import kept
-from diziner.prices import Price, most_tokens, price_of, prompt_tokens
+from diziner.prices import Price, most_tokens, prompt_tokens
 from diziner.prompting.request import Request
 
 Work = tuple[str, Request]  # what a request is for, and the request
@@ -211,7 +212,7 @@ def _reserved(
     """Set aside the most that a batch can cost; None without a budget. Errors: UserError if it does not fit."""
     if budget_usd is None:
         return None
-    price = price_of(endpoint, model)
+    price = price_for(endpoint, model)
     if price is None:
         raise UserError(
             f"params.yaml: endpoints.{endpoint.name}.prices: no price for {model}, so budget.usd cannot hold; add "

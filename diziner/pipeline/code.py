@@ -90,10 +90,13 @@ def check_code(script: str) -> None:
         )
 
 
-def plug_ins_behind(paths: Iterable[Path], names: Mapping[str, Iterable[str]]) -> dict[str, str]:
+def plug_ins_behind(
+    paths: Iterable[Path], names: Mapping[str, Iterable[str]], packages: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the distributions of plug-ins that are used by some code, with the digests of theirs.
 
-    `names` are those in use by group: what is built in has no digest of its own.
+    `names` are those in use by group: what is built in has no digest of its own. `packages` are distributions that
+    functions of annotators name beside their own, with their versions.
     """
     groups = {group for path in paths if path.suffix == ".py" for group in _constant(path, PLUG_IN_GROUPS)}
     known = (plugins.SOURCES, plugins.ANNOTATORS)
@@ -101,7 +104,7 @@ def plug_ins_behind(paths: Iterable[Path], names: Mapping[str, Iterable[str]]) -
     for group in known:
         for name in names.get(group.name, ()) if group.name in groups else ():
             found |= plugins.digest_of(group, name)
-    return found
+    return found | (plugins.versions_of(packages) if plugins.ANNOTATORS.name in groups else {})
 
 
 def with_always(pipeline: str, plug_ins: bool) -> str:

@@ -81,7 +81,7 @@ def refined(found: Mapping[int, tuple[Answer | None, Fraction]]) -> dict[int, Fr
 def sampling(annotator: AnnotatorSettings, number: int, temperature: float) -> AnnotatorSettings:
     """Return an annotator as it is asked for the sample of that number: at a temperature, each with a seed of its
     own."""
-    model = replace(annotator.model, temperature=temperature, seed=annotator.model.seed + number)
+    model = replace(annotator.asked, temperature=temperature, seed=annotator.asked.seed + number)
     return replace(annotator, model=model)
 
 

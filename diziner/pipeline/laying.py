@@ -18,6 +18,7 @@ from diziner.layout import (
     MARK,
     PIPELINE,
     RICH,
+    ROOM_SOURCES,
     ROOT_PIPELINE,
     STARTS,
     TERSE,
@@ -70,7 +71,7 @@ def upgrade(root: Path) -> list[Path]:
         raise UserError(f"{root}: is a checkout of diziner, with its own library; run `make locks` there")
     _refuse_newer(root)
     laid = project_files()
-    files = {path: data for path, data in managed(laid).items() if path.parent != DIGESTS}
+    files = {path: data for path, data in managed(laid).items() if path.parent != DIGESTS and path != ROOM_SOURCES}
     files |= {room.folder / "dvc.yaml": laid[PIPELINE] for room in rooms()}
     files |= {path: data for path, data in laid.items() if _is_new_start(path)}
     files |= {path: _passing_over(path, f"*{PARTIAL}") for path in (Path(".dvcignore"), Path(".gitignore"))}

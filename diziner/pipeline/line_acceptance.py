@@ -70,7 +70,8 @@ class LineTrials:
         names = {document.id for document in self.documents}
         standing = {a.name: [row for row in self.before.annotations[a.name] if row.id in names] for a in part}
         for line, guideline in alone.items():
-            bound = [annotator for annotator in part if _told(guideline, annotator) != _told(base, annotator)]
+            told = [annotator for annotator in part if annotator.follows_guidelines]
+            bound = [annotator for annotator in told if _told(guideline, annotator) != _told(base, annotator)]
             if bound:
                 self.trials[line] = self._trial(line, guideline, bound, standing)
         return {line: f"{DROPPED}: taken back: {t.reason}" for line, t in self.trials.items() if t.reason}

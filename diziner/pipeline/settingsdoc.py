@@ -56,7 +56,7 @@ def rows_of(path: str, schema: Schema, required: bool) -> Iterator[tuple[str, st
     [('a.b', 'integer, at least 1', 'required', 'how many')]
     """
     inside = list(_inside(path, schema))
-    if not inside or schema.get("type") == "array":
+    if not inside or schema.get("type") != "object":
         default = "required" if required else _default(path, schema)
         yield path, _allowed(schema), default, schema.get("description", "")
     for child, child_schema, child_required in inside:
@@ -92,7 +92,7 @@ def _default(path: str, schema: Schema) -> str:
         for field in fields(settings):
             if field.name == key:
                 value = field.default if field.default_factory is MISSING else field.default_factory()
-                return f"`{json.dumps(value)}`"
+                return "" if value is MISSING else f"`{json.dumps(value)}`"
     return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
 
 

@@ -17,7 +17,8 @@ def usage_of(request: Request, outcome: Outcome) -> Usage:
     if isinstance(outcome, Refusal):
         return Usage(*who, 0, 0, 0.0)
     provenance = provenance_in(outcome.fingerprint)
-    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, outcome.cost_usd, provenance)
+    tokens = outcome.prompt_tokens, outcome.completion_tokens
+    return Usage(*who, *tokens, outcome.cost_usd, provenance, outcome.cached_tokens)
 
 
 def provenance_in(fingerprint: str) -> str:

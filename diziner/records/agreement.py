@@ -17,7 +17,8 @@ class Agreement:
 
     `pairs` maps measure -> square matrix in the order of `annotators` (diagonal 1.0). `mean` is each
     annotator's mean pairwise strict span F1, `overall` the mean of those, `weights` sum to 1. `of_all` maps measures of
-    the whole set to their values: in the file they are keys beside the others.
+    the whole set to their values: in the file they are keys beside the others. `common` has how many documents
+    both of a pair answered, where these are not all for every pair; else it is empty, and no key of the file.
     """
 
     annotators: tuple[str, ...]
@@ -28,6 +29,7 @@ class Agreement:
     weights: Mapping[str, float]
     coalition: tuple[str, ...]
     of_all: Mapping[str, float]
+    common: tuple[tuple[int, ...], ...] = ()
 
     def among(self, names: Collection[str]) -> float:
         """Return the overall agreement of some annotators: the mean strict span F1 of their pairs, to 9 places.
@@ -48,6 +50,8 @@ def agreement_to_json(agreement: Agreement) -> dict[str, Any]:
     """Return agreement.json (agreement.schema.json)."""
     value: dict[str, Any] = rounded_finely(asdict(agreement))
     of_all: dict[str, Any] = value.pop("of_all")
+    if not agreement.common:
+        del value["common"]
     return value | of_all
 
 
@@ -62,5 +66,6 @@ def agreement_from_json(value: Mapping[str, Any]) -> Agreement:
         overall=value["overall"],
         weights=value["weights"],
         coalition=tuple(value["coalition"]),
+        common=tuple(map(tuple, value.get("common", ()))),
         of_all={name: figure for name, figure in value.items() if name not in own},
     )

@@ -13,7 +13,8 @@ from typing import Any
 from diziner.common.files import read_jsonl
 from diziner.records.documents import Range
 
-LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out
+LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out, or whose model is gone
+ABSENT = "absent"  # the failure code of a document that an annotator was not given, or gave nothing for
 OUTAGES = ("rate_limited", "timeout", "unavailable")  # codes of failures without any answer
 
 
@@ -57,8 +58,16 @@ class Annotation:
     matched: Mapping[str, int] = field(default_factory=dict)
 
 
+def left_out(rows: Sequence[Annotation]) -> str:
+    """Return why an annotator was not asked: by the guideline, say; nothing if it was."""
+    failures = [row.failure for row in rows]
+    if not rows or not all(failure is not None and failure.code == LEFT_OUT for failure in failures):
+        return ""
+    return failures[0].detail if failures[0] is not None else ""
+
+
 def taking_part(annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Sequence[Annotation]]:
-    """Return the annotators that were asked, without those that the guideline leaves out."""
+    """Return the annotators that were asked, without those that are left out."""
     return {
         name: rows
         for name, rows in annotations.items()

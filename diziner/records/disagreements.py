@@ -21,6 +21,7 @@ class Hotspot:
     score: float  # mean U* over the block
     consensus: tuple[str, ...]  # BIO2 tag per token
     labels: Mapping[str, tuple[str, ...]]  # annotator -> BIO2 tag per token
+    candidates: tuple[tuple[int, int], ...] = ()  # where spans may be nested: the bounds that the tags are of, if any
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def hotspot_to_json(hotspot: Hotspot) -> dict[str, Any]:
         "score": rounded_finely(hotspot.score),
         "consensus": list(hotspot.consensus),
         "labels": {name: list(tags) for name, tags in hotspot.labels.items()},
-    }
+    } | ({"candidates": [list(bounds) for bounds in hotspot.candidates]} if hotspot.candidates else {})
 
 
 def hotspot_from_json(value: Mapping[str, Any]) -> Hotspot:
@@ -91,4 +92,5 @@ def hotspot_from_json(value: Mapping[str, Any]) -> Hotspot:
         score=value["score"],
         consensus=tuple(value["consensus"]),
         labels={name: tuple(tags) for name, tags in value["labels"].items()},
+        candidates=tuple((first, last) for first, last in value.get("candidates", ())),
     )

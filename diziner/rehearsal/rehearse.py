@@ -7,17 +7,21 @@ from pathlib import Path
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
-from diziner.annotator.annotate import annotate
+from diziner.annotator.annotate import annotate, requests_for
 from diziner.annotator.settings import AnswerSettings
-from diziner.common.errors import UserError
+from diziner.common.errors import ModelGoneError, UserError
 from diziner.corpora.card import load_card
+from diziner.corpora.labelrows import read_label_file
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room
 from diziner.llm.ask import StoreAsker
+from diziner.pipeline.addressed import addressed
 from diziner.pipeline.glape import glape_scores, sampling
+from diziner.pipeline.label_files import labels_from_file
 from diziner.pipeline.line_acceptance import line_trials
 from diziner.pipeline.prediction import predict
 from diziner.pipeline.selection import select
+from diziner.prompting.asker import Asker
 from diziner.records.agreement import Agreement, agreement_from_json, agreement_to_json
 from diziner.records.annotations import Annotation, taking_part
 from diziner.records.documents import Document, read_documents
@@ -53,6 +57,7 @@ def rehearse(
     agreements: dict[int, Agreement] = {}
     samples: dict[int, dict[str, list[list[Annotation]]]] = {}
     pool = [settings.annotator(name) for name in settings.pool]
+    nested = settings.answers.nested
     evidence = record = annotated = None
     held_back: Sequence[str] = ()
     for number in settings.rounds:
@@ -69,28 +74,53 @@ def rehearse(
         documents = _prepared(room, room.pilot(number))
         annotations = {}
         for name in settings.pool:
-            label = f"{room.name} round {number}, {name}"
-            made = annotate(documents, guideline, settings.annotator(name), asker, label, answers)
-            annotations[name] = made.annotations
+            label, annotator = f"{room.name} round {number}, {name}", settings.annotator(name)
+            if name in settings.label_files:
+                path = room.label_file(settings.label_files[name])
+                given = read_label_file(path, annotator.read)
+                taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, nested)
+                annotations[name] = taken.annotations
+            else:
+                annotations[name] = annotate(documents, guideline, annotator, asker, label, answers).annotations
         samples[number] = _sampled(room, number, documents, guideline, settings, asker, answers)
         if not proceed(annotations):
             return
-        taken = taking_part(annotations)
-        analysis = analyse(documents, taken, types, settings.disagreement)
+        present = taking_part(annotations)
+        analysis = analyse(documents, present, types, settings.disagreement)
         agreements[number] = agreement_from_json(agreement_to_json(analysis.agreement))  # as in the file: rounded
-        annotated = AnnotatedRound(documents, taken, agreements[number])
+        annotated = AnnotatedRound(documents, present, agreements[number])
         by_gold = settings.evidence.folder == "gold" and number in settings.evidence.gold_rounds
         if by_gold:
-            analysis = analyse(documents, taken, types, settings.disagreement, gold_of(documents, room.gold))
+            analysis = analyse(documents, present, types, settings.disagreement, gold_of(documents, room.gold))
         held_back = analysis.held_back
-        evidence = evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold)
+        evidence = addressed(evidence_from_json(disagreements_to_json(analysis), guideline.types, by_gold), pool)
     scores = glape_scores(samples) if settings.selection.rule == "glape" else None
-    selection = select(
-        agreements, settings.annotator_entries, settings.predictor, settings.disagreement.consensus, scores
-    )
+    entries, consensus = settings.annotator_entries, settings.disagreement.consensus
+    selection = select(agreements, entries, settings.predictor, consensus, scores, settings.label_files)
     test = _prepared(room, room.test)
     for name, guideline in (("selected", guidelines[selection.round]), ("initial", guidelines[0])):
         predict(test, guideline, selection, asker, f"{room.name} test by the {name} guideline", answers)
+
+
+def ask_first(room: Room, settings: Settings, asker: Asker, count: int) -> list[str]:
+    """Ask every annotator for the first documents of round 0, as the stage will, to learn how long its answers are.
+
+    Repair turns are left to the stage. Returns a line for each annotator whose model is gone.
+    Errors: UserError if the documents are not prepared; those of `asker`.
+    """
+    documents = _prepared(room, room.pilot(0))[:count]
+    guideline = load_guideline(room.guideline(0, settings.start))
+    gone = []
+    for name in settings.pool:
+        annotator = settings.annotator(name)
+        if annotator.model is None:
+            continue
+        requests = requests_for(documents, guideline, annotator, asker, settings.answers.show_goal)
+        try:
+            asker.ask(requests, f"{room.name} round 0, {name}")
+        except ModelGoneError as error:
+            gone.append(f"{name}: {error}; a run leaves it out")
+    return gone
 
 
 def _sampled(

@@ -21,7 +21,7 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
     `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on.
     """
     card, types, endpoints = files.card, list(files.card.types), settings.endpoints
-    stand_in = settings.source == "sample"
+    stand_in = settings.source(card.name) == "sample"
     rounds_of: dict[str, list[int]] = {}
     for part in files.rounds:
         for hotspot in part.hotspots:
@@ -86,6 +86,8 @@ def choice_check(files: RoomFiles) -> dict[str, Any] | None:
 
 def _model(settings: Settings, name: str) -> dict[str, Any]:
     entry = settings.annotator_entries[name]
+    if name in settings.no_models:
+        return {"model": settings.no_models[name], "other": True}
     return {key: entry[key] for key in ("model", "style", "temperature") if key in entry}
 
 

@@ -19,7 +19,7 @@ from diziner.records.documents import Document, read_documents
 from diziner.records.gold import read_gold
 from diziner.records.guideline import Guideline
 from diziner.records.usage import Usage, read_usage
-from diziner.spans.tags import tags_to_spans
+from diziner.spans.tags import OUTSIDE, tags_to_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +131,18 @@ def _consensus(path: Path) -> dict[str, tuple[Span, ...]]:
     import polars
 
     try:
-        table = polars.read_parquet(path, columns=["document", "consensus"])
+        table = polars.read_parquet(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (polars.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{path}: not a token table: {' '.join(str(error).split())}") from None
+    if "end" in table.columns:  # a row a candidate span, which may be nested
+        spans: dict[str, list[Span]] = {}
+        for document, start, end, tag in table.select("document", "token", "end", "consensus").iter_rows():
+            spans.setdefault(document, []).extend([Span(start, end, tag[2:])] if tag != OUTSIDE else [])
+        return {document: tuple(sorted(own)) for document, own in spans.items()}
     tags: dict[str, list[str]] = {}
-    for document, tag in table.iter_rows():
+    for document, tag in table.select("document", "consensus").iter_rows():
         tags.setdefault(document, []).append(tag)
     return {document: tags_to_spans(own) for document, own in tags.items()}
 

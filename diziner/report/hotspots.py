@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from diziner.agreement.candidates import candidates_of
 from diziner.agreement.encoding import encode
 from diziner.agreement.error_families import find_disagreements, subtype_name
+from diziner.agreement.span_groups import span_disagreements
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.records.disagreements import Hotspot
@@ -29,6 +32,8 @@ def chosen_hotspots(hotspots: Sequence[Hotspot], limit: int, named: Collection[s
 def hotspot_errors(files: RoundFiles, types: Sequence[str]) -> Errors:
     """Return each annotator's disagreements with the consensus inside every hotspot, by error family and subtype."""
     annotators = files.agreement["annotators"]
+    if any(hotspot.candidates for hotspot in files.hotspots):
+        return _span_errors(files, types)
     corpus = encode(files.documents, {name: files.annotations[name] for name in annotators}, types)
     agreed = [Annotation(document.id, tuple(files.consensus[document.id])) for document in corpus.documents]
     consensus = encode(corpus.documents, {"consensus": agreed}, types).codes[0]
@@ -48,6 +53,34 @@ def hotspot_errors(files: RoundFiles, types: Sequence[str]) -> Errors:
     for (block, annotator, group), tokens in sorted(counts.items()):
         family, subtype = subtype_name(group, corpus.types)
         errors[files.hotspots[block].id].append((corpus.annotators[annotator], family, subtype, tokens))
+    return errors
+
+
+def _span_errors(files: RoundFiles, types: Sequence[str]) -> Errors:
+    """Return the same where spans may be nested: disagreements are candidate spans of a hotspot."""
+    annotations = {name: files.annotations[name] for name in files.agreement["annotators"]}
+    candidates = candidates_of(files.documents, annotations, types)
+    corpus = encode(candidates.documents, {name: candidates.rows(own) for name, own in annotations.items()}, types)
+    agreed = [
+        Annotation(document.id, candidates.units(document.id, files.consensus.get(document.id, ())))
+        for document in corpus.documents
+    ]
+    consensus = encode(corpus.documents, {"consensus": agreed}, types).codes[0]
+    start, end = candidates.bounds(corpus.documents)
+    found = span_disagreements(corpus, consensus, start, end)
+    names = [document.id for document in corpus.documents]
+    hotspot_of = {(h.document, *bounds): h.id for h in files.hotspots for bounds in h.candidates}
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for annotator, unit, group in zip(
+        found.annotator.tolist(), found.token.tolist(), found.group.tolist(), strict=True
+    ):
+        document = names[int(corpus.document_of[unit])]
+        hotspot = hotspot_of.get((document, int(start[unit]), int(end[unit])))
+        if hotspot is not None:
+            counts[(hotspot, corpus.annotators[annotator], *subtype_name(group, corpus.types))] += 1
+    errors: Errors = {hotspot.id: [] for hotspot in files.hotspots}
+    for (hotspot, name, family, subtype), tokens in sorted(counts.items()):
+        errors[hotspot].append((name, family, subtype, tokens))
     return errors
 
 
@@ -79,7 +112,7 @@ def hotspots_view(
             answers = [rows[name].get(document.id) for name in annotators]
             readings = [None if row is None or row.failure else row.spans for row in answers]
             documents.append(
-                _document(document, span, readings, files.consensus[document.id], gold.get(document.id), types)
+                _document(document, span, readings, files.consensus.get(document.id, ()), gold.get(document.id), types)
             )
     return {
         "all": len(files.hotspots),

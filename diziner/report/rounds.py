@@ -8,7 +8,7 @@ from typing import Any
 
 from diziner.common.rounding import rounded
 from diziner.prices import Priced
-from diziner.records.annotations import LEFT_OUT, Annotation, Span
+from diziner.records.annotations import Annotation, Span, left_out
 from diziner.records.usage import Usage
 from diziner.report.files import RoundFiles
 from diziner.report.hotspots import hotspots_view
@@ -36,7 +36,9 @@ def round_view(
         "figures": rounded(files.metrics),
         "totals": confusion["totals"],
         "agreement": {
-            key: rounded(agreement[key]) for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents")
+            key: rounded(agreement[key])
+            for key in ("annotators", "pairs", "mean", "weights", "coalition", "documents", "common")
+            if key in agreement
         },
         "confusion": {
             "labels": confusion["labels"],
@@ -54,23 +56,23 @@ def round_view(
 def annotator_view(
     name: str, rows: Sequence[Annotation], usage: Sequence[Usage], endpoints: Endpoints, limits: Limits
 ) -> dict[str, Any]:
-    """Return what became of one annotator's documents and what its answers cost. `left_out`: it was not asked."""
+    """Return what became of one annotator's documents and what its answers cost. `left_out`: why it was not asked."""
     failed = [row for row in rows if row.failure is not None]
-    left_out = bool(rows) and all(row.failure and row.failure.code == LEFT_OUT for row in rows)
+    out = left_out(rows)
     drops: Counter[str] = Counter()
     for row in rows:
         drops.update(row.drops)
     return {
         "name": name,
-        "left_out": left_out,
+        "left_out": out,
         "documents": len(rows),
         "spans": sum(len(row.spans) for row in rows),
         "repairs": sum(row.repairs for row in rows),
         "drops": dict(sorted(drops.items())),
-        "failed": 0 if left_out else len(failed),
+        "failed": 0 if out else len(failed),
         "failures": [
             [row.id, row.failure.code, clipped(row.failure.detail, 200)]
-            for row in failed[: 0 if left_out else limits.failures]
+            for row in failed[: 0 if out else limits.failures]
             if row.failure
         ],
         "usage": usage_totals(usage, endpoints),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -128,12 +128,12 @@ class DvcGraph:
         forget_staged()
 
     def foresee(self, name: str, force: bool) -> State:
-        """Return what `prepare` would answer if it were asked now, without touching a file.
+        """Return what `prepare` would answer if it were asked now, without touching a file; it can be asked afterwards.
 
         Errors: StageError.
         """
         stage = self._stages[name]
-        with _errors():
+        with _errors(), _dependencies_kept(stage):
             if not force and not stage.changed(False, self._upstream[name]):
                 return State.UNCHANGED
             if force or stage.frozen or not stage.cmd:
@@ -143,6 +143,16 @@ class DvcGraph:
             entry = _can_hash(stage) and cache._load(stage)
             found = entry and cache._create_stage(entry, wdir=stage.wdir).outs_cached()
             return State.CACHED if found else State.RUN
+
+    def put_away(self, names: Iterable[str]) -> None:
+        """Remove the outputs of stages that are not to be run though they are out of date, as running them would: what
+        sums up all outputs there are is not to find those of other settings. DVC's cache and git keep them.
+
+        Errors: StageError.
+        """
+        with _errors():
+            for name in names:
+                self._stages[name].remove_outs(ignore_remove=False, force=False)
 
     def command(self, name: str) -> Command:
         """Return the command of a stage."""
@@ -239,6 +249,18 @@ def _errors() -> Iterator[None]:
     except OSError as error:
         named = os.path.relpath(error.filename) if error.filename else "the disk"
         raise StageError(f"{named}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _dependencies_kept(stage: Any) -> Iterator[None]:
+    """Leave a stage with what its lock says of dependencies. DVC takes the lock's outputs for those of the present
+    dependencies where it finds these in the stage, and would restore outputs of other settings."""
+    kept = [(dep, dep.hash_info, dep.meta) for dep in stage.deps]
+    try:
+        yield
+    finally:
+        for dep, hash_info, meta in kept:
+            dep.hash_info, dep.meta = hash_info, meta
 
 
 def _line(error: BaseException) -> str:

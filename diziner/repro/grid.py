@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -72,6 +72,12 @@ class Grid(View):
         self._states[step.name] = how
         if how == "finished" and seconds is not None:
             self._seen[step.kind].append(seconds)
+
+    def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
+        self._steps = [step for step in self._steps if step.group != group]
+        for name in [name for name, (step, _, _) in self._under_way.items() if step.group == group]:
+            del self._under_way[name]
+        super().left_out(group, steps, why)
 
     def failed(self, step: Step, why: str, log: Path | None) -> None:
         self._under_way.pop(step.name, None)

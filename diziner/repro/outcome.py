@@ -22,7 +22,8 @@ class Failure:
 class Outcome:
     """Outcome of a run: stages by what became of them; `signal` is what stopped it, if anything did.
 
-    `waiting` are those that wait for answers from a batch: no failures, others go on.
+    `waiting` are those that wait for answers from a batch: no failures, others go on. `left_out` says by group why it
+    could not be part of the run.
     """
 
     unchanged: int = 0
@@ -32,4 +33,5 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     waiting: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     signal: int | None = None

@@ -96,6 +96,7 @@ class Ready:
         self._open = {step.name: sum(need in self._steps for need in step.needs) for step in steps}
         self._free = {name for name, count in self._open.items() if not count}
         self._left = set(self._steps)
+        self._taken: set[str] = set()
         self._busy: Counter[str] = Counter()
 
     def take(self) -> Step | None:
@@ -104,6 +105,7 @@ class Ready:
             return None
         name = min(self._free, key=lambda n: (-self._height[n], self._busy[self._steps[n].group], n))
         self._free.discard(name)
+        self._taken.add(name)
         self._busy[self._steps[name].group] += 1
         return self._steps[name]
 
@@ -121,6 +123,16 @@ class Ready:
         lost = followers(name, self._after) & self._left
         self._left -= lost
         return sorted(lost)
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Take steps out of the plan, whatever they are: what needs them no longer waits for them."""
+        for name in names:
+            if name in self._left:
+                self._left.discard(name)
+                self._free.discard(name)
+                for follower in self._after[name]:
+                    self._open[follower] -= 1
+        self._free |= {name for name in self._left - self._taken if not self._open[name]}
 
     def _ended(self, name: str) -> None:
         self._left.discard(name)

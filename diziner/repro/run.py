@@ -12,7 +12,8 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from diziner.endpoints import run_servers
@@ -21,7 +22,7 @@ from diziner.repro.job import Job
 from diziner.repro.lockfiles import LockFiles
 from diziner.repro.outcome import Failure, Outcome
 from diziner.repro.plan import Ready, Step
-from diziner.repro.view import View, notes, waits_for
+from diziner.repro.view import View, last_lines, notes, waits_for
 from diziner.repro.workers import Workers, stage_script
 
 LOGS = Path(".dvc") / "tmp" / "diziner"
@@ -35,19 +36,41 @@ _FINISH_S = 2.0
 _INTERRUPT_S = 4.0
 _TICK_S = 0.25
 _PROVIDER = 3  # the exit code of a stage whose answers did not come
+_ERROR = "error: "  # how the line of a UserError begins
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def reproduce(root: Path, targets: Sequence[str], jobs: int, force: bool, keep_going: bool, view: View) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a run may leave out: a group whose stage of the kind `first` cannot do its work (exit code 2), and with it
+    all the group's stages. `known` names groups of which that is known beforehand, with the reasons; `ending` is what
+    stands behind a reason for those who run the stage alone."""
+
+    first: str
+    known: Callable[[DvcGraph], Mapping[str, str]]
+    ending: Callable[[str], str]
+
+
+def reproduce(
+    root: Path,
+    targets: Sequence[str],
+    jobs: int,
+    force: bool,
+    keep_going: bool,
+    view: View,
+    leaving: Leaving | None = None,
+) -> Outcome:
     """Bring the stages that `targets` need up to date, up to `jobs` commands at once.
 
+    With `leaving`, groups that lack what they begin with are left out, and the rest does without them.
     Errors: UserError for what keeps the run from starting; DizinerError if the workers are lost.
     A failed stage is no error here: it is in the outcome.
     """
     with open_graph(root, targets) as graph, Workers(root) as workers, view:
         shutil.rmtree(root / LOGS, ignore_errors=True)
         (root / TURNS).mkdir(parents=True)
-        run = _Run(root, graph, workers, view, jobs, force, keep_going)
+        run = _Run(root, graph, workers, view, jobs, force, keep_going, leaving)
+        run.leave_out_known()
         with _signals(run), run_servers.kept(root / MODELS):
             run.loop()
         view.close(run.outcome)
@@ -56,7 +79,15 @@ def reproduce(root: Path, targets: Sequence[str], jobs: int, force: bool, keep_g
 
 class _Run:
     def __init__(
-        self, root: Path, graph: DvcGraph, workers: Workers, view: View, jobs: int, force: bool, keep_going: bool
+        self,
+        root: Path,
+        graph: DvcGraph,
+        workers: Workers,
+        view: View,
+        jobs: int,
+        force: bool,
+        keep_going: bool,
+        leaving: Leaving | None = None,
     ) -> None:
         self._root = root
         self._graph = graph
@@ -65,6 +96,7 @@ class _Run:
         self._jobs = jobs
         self._force = force
         self._keep_going = keep_going
+        self._leaving = leaving
         self._ready = Ready(graph.steps)
         self._steps = {step.name: step for step in graph.steps}
         self._locks = LockFiles(graph.read_lock)
@@ -74,6 +106,28 @@ class _Run:
         self._told = False
         self.outcome = Outcome()
         view.begin(graph.steps, jobs)
+
+    def leave_out_known(self) -> None:
+        """Leave out what cannot run, as far as that is known before anything does. If that is every group, what spans
+        groups is left as it is too: there is nothing new to sum up."""
+        if self._leaving is None:
+            return
+        known = self._leaving.known(self._graph)
+        groups = {step.group for step in self._graph.steps if step.kind == self._leaving.first}
+        for group, why in sorted(known.items()):
+            self._leave_out(group, why, put_away=known.keys() < groups)
+        if known and known.keys() == groups:
+            rest = [step for step in self._graph.steps if step.group not in groups]
+            self._ready.leave_out(step.name for step in rest)
+            self._view.forget(rest)
+
+    def _leave_out(self, group: str, why: str, put_away: bool = True) -> None:
+        own = [step for step in self._graph.steps if step.group == group]
+        if put_away:
+            self._graph.put_away(step.name for step in own)
+        self._ready.leave_out(step.name for step in own)
+        self.outcome.left_out[group] = why
+        self._view.left_out(group, own, why)
 
     def stop(self, number: int) -> None:
         """Start nothing more. The first call gives commands time to end; the next interrupts, one more kills them."""
@@ -151,6 +205,8 @@ class _Run:
                 self.outcome.waiting.append(Failure(step, code, words, self._log(step)))
                 self._ready.failed(step.name)
                 self._view.ended(step, "waiting", None)
+            elif self._stopped_at is None and code == 2 and self._leaving and step.kind == self._leaving.first:
+                self._leave_out(step.group, self._reason(step))
             elif self._stopped_at is None:
                 why = f"ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
                 self._fail(Failure(step, code, why, self._log(step)))
@@ -190,6 +246,12 @@ class _Run:
             if self._sent < sent and waited >= after:
                 self._sent = sent
                 self._workers.signal(number)
+
+    def _reason(self, step: Step) -> str:
+        """Return the line in which a stage said why it cannot do its work."""
+        said = [line for line in last_lines(self._log(step), 1000) if line.startswith(_ERROR)]
+        ending = self._leaving.ending(step.group) if self._leaving else ""
+        return said[-1].removeprefix(_ERROR).removesuffix(ending) if said else "its stage failed with exit code 2"
 
     def _job(self, step: Step) -> Job:
         command = self._graph.command(step.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -51,6 +51,16 @@ class View:
         for line in last_lines(log, LAST_LINES):
             self.say(f"    {line}")
 
+    def forget(self, steps: Iterable[Step]) -> None:
+        """Note that stages are no part of the run."""
+        for step in steps:
+            self._left.pop(step.name, None)
+
+    def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
+        """Note that a group's stages are no part of the run, and why."""
+        self.forget(steps)
+        self.say(f"left out  {group.rpartition('/')[2]}: {why}")
+
     def tick(self) -> None:
         """Note that time has passed."""
 
@@ -81,11 +91,13 @@ def summary(outcome: Outcome, left: int, seconds: float) -> str:
     ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped + len(outcome.waiting)
     total = ended + len(outcome.failures) + len(outcome.skipped) + left
     if outcome.unchanged == total:
-        return f"up to date: {_stages(total)} unchanged"
+        without = f", {len(outcome.left_out)} benchmarks left out" if outcome.left_out else ""
+        return f"up to date: {_stages(total)} unchanged{without}"
     parts = [(outcome.ran, "ran"), (outcome.cached, "from the run-cache"), (outcome.unchanged, "unchanged")]
     parts += [(len(outcome.failures), "failed"), (outcome.stopped, "stopped")]
     parts += [(len(outcome.waiting), "waiting for batches")]
     parts += [(len(outcome.skipped), "skipped"), (left, "not begun")]
+    parts += [(len(outcome.left_out), "benchmarks left out")]
     return f"{_stages(total)} in {seconds:.1f} s: {', '.join(f'{n} {word}' for n, word in parts if n)}"
 
 

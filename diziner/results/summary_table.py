@@ -8,6 +8,8 @@ from typing import Any
 
 from diziner.common.tables import Column, fitted_table
 from diziner.results.correlation_report import QUESTION, correlation_columns, correlation_notes, headline
+from diziner.results.paper_table import CLAIM_HEAD, Line, claim_rows, paper_columns, paper_notes
+from diziner.results.paper_table import HEADING as PAPER_HEADING
 from diziner.results.published import HEADING, published_columns, published_notes
 
 _NOTE_WIDTH = 120
@@ -52,6 +54,19 @@ def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], wid
     """Return published values of these benchmarks, under their own heading."""
     text, _ = fitted_table(published_columns(benchmarks, published), width)
     return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
+
+
+def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int) -> str:
+    """Return the paper's table with this project's figures in it, and its claims, worked out from the table."""
+    text, left_out = fitted_table(paper_columns(lines), width)
+    rows = claim_rows(lines, published)
+    stated, _ = fitted_table(
+        [Column(head, tuple(row[place] for row in rows), 0) for place, head in enumerate(CLAIM_HEAD)], width
+    )
+    notes = paper_notes(lines, published)
+    if left_out:
+        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    return f"{_wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{_wrapped(notes, width)}"
 
 
 def correlation_line(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from diziner.common.rounding import rounded
@@ -17,7 +17,7 @@ class ModelUsage:
     """All that one model was asked for: `answers` requests, `known` of them with a response, their tokens.
 
     `billed` responses had their cost named by the provider, `billed_usd` together; `unbilled_*` are the tokens of
-    the others, which a price table can price.
+    the others, which a price table can price, the cached ones of them at a price of their own.
     """
 
     endpoint: str
@@ -30,6 +30,12 @@ class ModelUsage:
     billed_usd: float
     unbilled_prompt_tokens: int
     unbilled_completion_tokens: int
+    unbilled_cached_tokens: int = 0
+
+
+def model_usage_to_json(own: ModelUsage) -> dict[str, Any]:
+    """Return a row of metrics/usage/*.json; without cached tokens where there were none."""
+    return {key: value for key, value in asdict(own).items() if value or key != "unbilled_cached_tokens"}
 
 
 def by_model(rows: Iterable[Usage]) -> list[ModelUsage]:
@@ -64,7 +70,8 @@ def usd_of(models: Sequence[ModelUsage], endpoints: Mapping[str, Priced]) -> flo
             return None
         costs.append(own.billed_usd)
         if price is not None:
-            costs.append(price.usd(own.unbilled_prompt_tokens, own.unbilled_completion_tokens))
+            tokens = own.unbilled_prompt_tokens, own.unbilled_completion_tokens, own.unbilled_cached_tokens
+            costs.append(price.usd(*tokens))
     return float(rounded(math.fsum(costs)))
 
 
@@ -89,4 +96,5 @@ def _total(endpoint: str, model: str, rows: Sequence[Usage]) -> ModelUsage:
         billed_usd=rounded(math.fsum(row.usd or 0.0 for row in known)),
         unbilled_prompt_tokens=sum(row.prompt_tokens or 0 for row in unbilled),
         unbilled_completion_tokens=sum(row.completion_tokens or 0 for row in unbilled),
+        unbilled_cached_tokens=sum(row.cached_tokens for row in unbilled),
     )

@@ -12,6 +12,7 @@ from diziner.scripted.chance import fraction
 
 REFUSAL = "I'm sorry, but I can't help with that request."
 INVENTED = "Zyxwick Quarndale"
+THOUGHT = "The guideline asks for names. I shall go through the text word by word, then answer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Faults:
     Refusals of the one request: `too_long` (400, by the model's window), `filtered` (400, by an inspection of the
     text), `moderated` (403, by moderation), `too_large` (413).
     Sound answers in other forms: `parts` (a list, thinking first), `reasoning` (all under reasoning_content),
-    `odd_numbers` (usage that cannot be true). Broken off: `broken_off` (finish_reason error), `no_message` (null).
+    `odd_numbers` (usage that cannot be true), `reasoned` (with its reasoning beside it), `reasoned_out` (reasoning that
+    took all tokens allowed, and no answer). Broken off: `broken_off` (finish_reason error), `no_message` (null).
     Whoever sends `bad_key` as bearer gets 401, always.
     """
 
@@ -52,6 +54,8 @@ class Faults:
     odd_numbers: float = 0.0
     broken_off: float = 0.0
     no_message: float = 0.0
+    reasoned: float = 0.0
+    reasoned_out: float = 0.0
     hang_s: float = 5.0
     retry_after_s: float = 1.0
     bad_key: str = "scripted-bad-key"
@@ -87,6 +91,7 @@ class Choice:
     finish_reason: str = "stop"
     refusal: str | None = None
     form: str = ""  # of the message: parts, reasoning or no_message
+    reasoning: str = ""
 
 
 def spoiled(content: str, fault: str | None) -> Choice:
@@ -108,6 +113,10 @@ def spoiled(content: str, fault: str | None) -> Choice:
             return Choice("")
         case "broken_off":
             return Choice("", "error")
+        case "reasoned":
+            return Choice(content, reasoning=THOUGHT)
+        case "reasoned_out":
+            return Choice("", "length", reasoning=THOUGHT)
         case "parts" | "reasoning" | "no_message":
             return Choice(content, form=fault)
         case _:

@@ -98,7 +98,12 @@ class Filler:
 
     def _member(self, members: Sequence[Any], name: str) -> Any:
         """Return the member that the finding in question speaks of: its type, its section, the one annotator that it
-        is about; else the first. Decisions go through the candidates in order."""
+        is about; else the first. Decisions go through the candidates in order.
+
+        Errors: UserError where there is none.
+        """
+        if not members:
+            raise UserError(f"{name or 'the schema'}: an enum without a value")
         if name == _CANDIDATE:
             return members[self._position % len(members)]
         finding = self._finding()

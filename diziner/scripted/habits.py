@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from diziner.common.errors import UserError
+from diziner.scripted.chance import choose
 
 PREFIX = "scripted-"
 
@@ -42,6 +43,9 @@ PROFILES: Mapping[str, Habits] = {
 
 MODELS: tuple[str, ...] = tuple(f"{PREFIX}{profile}" for profile in PROFILES)
 
+# Who stands in for real models: none that always errs or always misses.
+_STAND_INS = ("careful", "eager", "shy")
+
 _NAME = re.compile(rf"{PREFIX}(?P<profile>[a-z]+)(?P<variant>-[a-z0-9-]+)?")
 
 
@@ -60,3 +64,30 @@ def habits_of(model: str) -> Habits:
     if match["variant"] and match["profile"] != "twin":
         return replace(habits, identity=name)
     return habits
+
+
+def stand_in(model: str) -> str:
+    """Return the scripted model that answers in place of a real one: one of the plausible profiles, errors of its own.
+
+    >>> stand_in("qwen/qwen3-14b")
+    'scripted-shy-qwen-qwen3-14b'
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+    return f"{PREFIX}{choose(_STAND_INS, 'stand-in', model)}-{slug or 'model'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Which model names are answered: the scripted ones, with `any_model` every other too, but none that is `gone`."""
+
+    any_model: bool = False
+    gone: frozenset[str] = frozenset()
+
+    def stand_in(self, model: object) -> str:
+        """Return the scripted model behind a name. Errors: UserError for a name that is not served."""
+        if not isinstance(model, str) or not model or model in self.gone:
+            raise UserError(f"model {model!r}: no such model here")
+        if self.any_model and not model.rpartition("/")[2].startswith(PREFIX):
+            return stand_in(model)
+        habits_of(model)
+        return model

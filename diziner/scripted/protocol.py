@@ -11,10 +11,12 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.scripted.brain import answer
 from diziner.scripted.faults import Choice, Faults, spoiled
-from diziner.scripted.habits import MODELS, habits_of
+from diziner.scripted.habits import MODELS, Served
 from diziner.scripted.knowledge import Knowledge
+from diziner.scripted.schema import malformed
 
 CHARACTERS_PER_TOKEN = 4
+ONLY_SCRIPTED = Served()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def complete(
     faults: Faults,
     seed: int,
     knowledge: Knowledge | None = None,
+    served: Served = ONLY_SCRIPTED,
 ) -> Reply:
     """Return the reply to one chat-completions request.
 
@@ -65,9 +68,8 @@ def complete(
         return error(401, "Incorrect API key provided.", "invalid_api_key")
     if not isinstance(body, dict):
         return error(400, "The body is not a JSON object.", None)
-    model = body.get("model")
     try:
-        habits_of(str(model))
+        model = served.stand_in(body.get("model"))
     except UserError as unknown:
         return error(404, str(unknown), "model_not_found")
     fault = faults.strike(seed, fingerprint_of(body), attempt)
@@ -88,7 +90,7 @@ def complete(
             return error(413, "Request entity too large.", None)
     try:
         messages = _messages(body)
-        content = answer(messages, str(model), seed + _seed(body), _schema(body), knowledge)
+        content = answer(messages, model, seed + _seed(body), _schema(body), knowledge)
     except UserError as wrong:
         return error(400, str(wrong), None)
     completion = _completion(body, messages, _within_limit(body, spoiled(content, fault)), seed)
@@ -124,9 +126,12 @@ def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     wanted = body.get("response_format")
     if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
         return None
-    schema = (wanted.get("json_schema") or {}).get("schema")
+    form = wanted.get("json_schema")
+    schema = form.get("schema") if isinstance(form, dict) else None
     if not isinstance(schema, dict):
         raise UserError("response_format.json_schema.schema: not an object")
+    if wrong := malformed(json.dumps(schema, sort_keys=True)):
+        raise UserError(f"response_format.json_schema.schema: no JSON Schema: {wrong}")
     return schema
 
 
@@ -149,7 +154,9 @@ def _completion(
     body: Mapping[str, Any], messages: Sequence[Mapping[str, str]], choice: Choice, seed: int
 ) -> dict[str, Any]:
     prompt = sum(_tokens(message["content"]) for message in messages)
-    completion = _tokens(choice.content or choice.refusal or "")
+    reasoning = _tokens(choice.reasoning)
+    completion = _tokens(choice.content or choice.refusal or "") + reasoning
+    details = {"completion_tokens_details": {"reasoning_tokens": reasoning}} if reasoning else {}
     return {
         "id": f"chatcmpl-scripted-{fingerprint_of(body)[:16]}",
         "object": "chat.completion",
@@ -169,6 +176,7 @@ def _completion(
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
+            **details,
         },
     }
 
@@ -176,6 +184,8 @@ def _completion(
 def _answering(choice: Choice) -> dict[str, Any] | None:
     """Return the message of a choice, in its form."""
     message: dict[str, Any] = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    if choice.reasoning:
+        message["reasoning_content"] = choice.reasoning
     match choice.form:
         case "parts":
             thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from diziner.common.errors import UserError
 
 Schema = Mapping[str, Any]
+
+
+@lru_cache(256)
+def malformed(schema: str) -> str:
+    """Return what is wrong with a schema in JSON as such, "" for nothing. Those that come again are known."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(json.loads(schema))
+    except SchemaError as error:
+        return error.message
+    return ""
 
 
 def kind_of(schema: Schema) -> str:

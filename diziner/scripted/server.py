@@ -1,4 +1,4 @@
-"""Scripted models behind the OpenAI protocol, on loopback, from the standard library alone."""
+"""Scripted models on loopback, behind the OpenAI protocol and, below `/NAME`, as providers speak (`dialects`)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from diziner.common.errors import UserError
 from diziner.scripted.batches import HABITS, LARGEST_FILE, BatchHabits, Shelf
+from diziner.scripted.dialects import Dialect, dialect_of, spoken
 from diziner.scripted.faults import KINDS, Faults
+from diziner.scripted.habits import Served
 from diziner.scripted.knowledge import Knowledge, knowledge_from_environment
 from diziner.scripted.protocol import Reply, complete, error, fingerprint_of, models
 
@@ -45,8 +47,10 @@ class ScriptedServer:
         seed: int = 0,
         knowledge: Knowledge | None = None,
         port: int = 0,
+        served: Served | None = None,
         batches: BatchHabits | None = None,
     ) -> None:
+        self.served = served or Served()
         self.faults = faults or Faults()
         self.latency_s = latency_s
         self.seed = seed
@@ -67,7 +71,7 @@ class ScriptedServer:
         """API base for clients: `http://127.0.0.1:PORT/v1`."""
         return f"http://127.0.0.1:{self._http.server_port}/v1"
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -79,6 +83,18 @@ class ScriptedServer:
         self._http.server_close()
         self._thread.join()
 
+    def speak(self, dialect: Dialect, path: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
+        """Return the reply to a request in a provider's dialect; None where nothing is at that address."""
+
+        def complete(plain: dict[str, Any], key: str) -> Reply:
+            return self.reply_to(json.dumps(plain).encode(), key)
+
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        return spoken(dialect, path, headers, value, complete)
+
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
         try:
@@ -87,12 +103,12 @@ class ScriptedServer:
             value = None
         with self._lock:
             self.requests += 1
-        reply = complete(value, key, self._attempt(value), self.faults, self.seed, self.knowledge)
+        reply = complete(value, key, self._attempt(value), self.faults, self.seed, self.knowledge, self.served)
         self._stopping.wait(self.latency_s + reply.delay_s)
         return reply
 
     def _reply_to_line(self, body: Mapping[str, Any]) -> Reply:
-        return complete(body, "", self._attempt(body), self.faults, self.seed, self.knowledge)
+        return complete(body, "", self._attempt(body), self.faults, self.seed, self.knowledge, self.served)
 
     def _attempt(self, value: object) -> int:
         """Return how often a body came before."""
@@ -153,7 +169,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path in _COMPLETIONS:
             self._send(self.server.scripted.reply_to(body, self._key()))
         else:
-            self._send_from_shelf("POST", body)
+            reply = self._spoken(body)
+            if reply is None:
+                self._send_from_shelf("POST", body)
+            else:
+                self._send(reply)
+
+    def _spoken(self, body: bytes) -> Reply | None:
+        """Return the reply to a request whose address begins with a dialect's name; None for any other."""
+        _, name, path = (*self.path.split("/", 2), "")[:3]
+        dialect = dialect_of(name)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return self.server.scripted.speak(dialect, f"/{path}", headers, body) if dialect else None
 
     def do_GET(self) -> None:
         if self.path in _MODELS:
@@ -233,6 +260,12 @@ def options(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(KINDS)}; repeatable",
     )
     parser.add_argument(
+        "--any-model", action="store_true", help="answer to the name of any model, each with errors of its own"
+    )
+    parser.add_argument(
+        "--gone", action="append", default=[], metavar="MODEL", help="a model that is not served (404); repeatable"
+    )
+    parser.add_argument(
         "--batch", action="append", default=[], metavar="NAME=VALUE", help=f"one of {', '.join(HABITS)}; repeatable"
     )
 
@@ -242,7 +275,9 @@ def serve(chosen: argparse.Namespace) -> None:
     rates: dict[str, Any] = dict(_rate(fault) for fault in chosen.fault)
     habits: dict[str, Any] = dict(_habit(text) for text in chosen.batch)
     knowledge = knowledge_from_environment()
-    server = ScriptedServer(Faults(**rates), chosen.latency, chosen.seed, knowledge, chosen.port, BatchHabits(**habits))
+    faults, batches = Faults(**rates), BatchHabits(**habits)
+    served = Served(chosen.any_model, frozenset(chosen.gone))
+    server = ScriptedServer(faults, chosen.latency, chosen.seed, knowledge, chosen.port, served, batches)
     with contextlib.suppress(KeyboardInterrupt), server:
         sys.stdout.write(f"scripted models at {server.base_url}\n")
         sys.stdout.flush()

@@ -49,6 +49,7 @@ def match_answers(
     types: Sequence[str],
     occurrences: Literal["all", "ordered"] = "all",
     matching: Matching = "lenient",
+    nested: bool = False,
 ) -> Matches:
     """Locate `answers`, pairs of (surface string, label), as token spans of `document`.
 
@@ -66,7 +67,8 @@ def match_answers(
     `occurrences="all"` tags every occurrence of each answer, as the reference does.
     `occurrences="ordered"` gives each answer one occurrence: the next one right of the previous answer's,
     else the first one; occurrences clear of all taken tokens come before ones that only overlap them.
-    Overlaps are then resolved by `resolve_overlaps` with `types` as order. Method sections 2, 12 (D12, D14).
+    Overlaps are then resolved by `resolve_overlaps` with `types` as order, unless `nested`. Method
+    sections 2, 12 (D12, D14).
     """
     view = TokenView(document)
     labels = set(types)
@@ -105,7 +107,7 @@ def match_answers(
             answered |= {span: place for span, place in found_at if span in chosen and span not in claimed}
         claimed.update(chosen)
         claims.append((chosen, located.kinds))
-    kept, dropped = resolve_overlaps(claimed, types)
+    kept, dropped = (tuple(sorted(claimed)), ()) if nested else resolve_overlaps(claimed, types)
     lost = set(dropped)
     kinds: Counter[str] = Counter()
     for chosen, overlooked in claims:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from diziner.records.annotations import Span
 
@@ -38,3 +39,12 @@ def resolve_overlaps(spans: Iterable[Span], type_order: Sequence[str]) -> tuple[
             kept.append(span)
             taken.update(range(span.start, span.end))
     return tuple(sorted(kept)), tuple(sorted(dropped))
+
+
+def are_flat(spans: Iterable[Span]) -> bool:
+    """Return whether no two of the spans share a token.
+
+    >>> are_flat([Span(2, 3, "DNA"), Span(0, 2, "DNA")]), are_flat([Span(0, 3, "DNA"), Span(1, 2, "RNA")])
+    (True, False)
+    """
+    return all(one.end <= other.start for one, other in pairwise(sorted(spans)))

@@ -13,7 +13,7 @@ from diziner.corpora.tokenize import tokenize
 from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document, Range, tokens_touched
 from diziner.spans.folding import squeeze
-from diziner.spans.overlaps import resolve_overlaps
+from diziner.spans.overlaps import are_flat, resolve_overlaps
 from diziner.spans.widened import counted, widened_spans
 from diziner.standalone.files import LabelledFile
 
@@ -114,7 +114,10 @@ def _row(source: _Source, tokens: _Tokens) -> Annotation:
     found: dict[Span, int] = {}  # by the place of the first that becomes it
     for number, (span, place) in enumerate(zip(row.spans, places, strict=True)):
         found.setdefault(Span(*tokens_touched(ranges, *place), span.type), number)
-    kept, _ = resolve_overlaps(found, sorted({span.type for span in found}))
+    if are_flat(row.spans):
+        kept, _ = resolve_overlaps(found, sorted({span.type for span in found}))
+    else:  # they may be nested
+        kept = tuple(sorted(found))
     characters = tuple(row.characters[found[span]] for span in kept) if row.characters else ()
     return replace(row, spans=kept, characters=characters)
 

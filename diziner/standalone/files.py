@@ -5,26 +5,24 @@ The project's own are annotations, predictions and gold (spans by document id, w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.corpora.card import Layout
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder
-from diziner.corpora.reader import Reader
-from diziner.corpora.rows import USUAL_COLUMNS, Row, Table, Unreadable, select_columns
-from diziner.corpora.sources import COLUMN_SUFFIXES, JSON_SUFFIXES, file_table
-from diziner.corpora.textfiles import column_rows, text_lines
+from diziner.corpora.reader import Reader, require_flat
+from diziner.forms.choices import NO_CHOICES, Choices
+from diziner.forms.form import Look, Task
+from diziner.forms.rows import Row, Table, Unreadable
+from diziner.forms.table import form_of
 from diziner.records.annotations import Annotation, Failure, read_annotations
 from diziner.records.documents import Document
 from diziner.records.gold import read_gold
 
-_TEXT_KEYS = {*USUAL_COLUMNS["tokens"], *USUAL_COLUMNS["text"]}
-_LABEL_KEYS = ("tags", "spans")
+_TEXT_KEYS = {"text", "tokens", "words", "tokenized_text", "sentence", "content"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class LabelledFile:
     `documents` are by id, None where the file has spans only. Where it has no ids, a document's id is `#` and its
     number, from 1. `repairs` counts what was mended in reading: ill-formed tags, overlaps, blank tokens.
     `own_tokens` are the ids of documents that came without tokens: theirs are ours, cut where the file's spans ask.
+    `read_as` says in words how it was read, where that had to be found.
     """
 
     path: Path
@@ -42,6 +41,7 @@ class LabelledFile:
     documents: Mapping[str, Document] | None
     repairs: int = 0
     own_tokens: frozenset[str] = frozenset()
+    read_as: str = ""
 
     @property
     def failures(self) -> int:
@@ -49,38 +49,32 @@ class LabelledFile:
         return sum(row.failure is not None for row in self.annotations)
 
 
-def read_plain(path: Path) -> LabelledFile:
-    """Read a labelled file; its ending says of which kind it is.
+def read_plain(path: Path, choices: Choices = NO_CHOICES) -> LabelledFile:
+    """Read a labelled file of any form that `diziner.forms` has, or the project's own annotations, predictions, gold.
 
-    JSON Lines, parquet or a saved dataset with tokens or text and tags or spans; columns (CoNLL and its kin); the
-    project's annotations, predictions and gold.jsonl. Texts without tokens are cut where spans ask for it. A key
-    `failure` that is not null says that the document has no labels. Spans come out sorted; where there are tokens,
-    the longest of overlapping ones stays.
+    Texts without tokens are cut where spans ask for it. A key `failure` that is not null says that the document has no
+    labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays.
 
-    Errors: UserError for a file that cannot be read, a bad row, an id that occurs twice, ids in some rows only,
-    a row without labels, and no rows at all.
+    Errors: UserError for a file that cannot be read, or that can be read in two ways, a bad row, an id that occurs
+    twice, ids in some rows only, a row without labels, spans that overlap (unless `choices.drop` or `nested`), and no
+    rows at all.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    file = _spans_only(path) if _has_spans_only(path) else _with_tokens(path)
+    look = Look(path)
+    form = form_of(look, choices)
+    own = form.name == "json" and not choices.columns and isinstance(look.value, dict) and _is_own(look.value)
+    file = _spans_only(path) if own else _with_tokens(path, choices)
     if not file.annotations:
         raise UserError(f"{path}: no documents")
     return file
 
 
-def read_texts(path: Path) -> dict[str, Document]:
+def read_texts(path: Path, choices: Choices = NO_CHOICES) -> dict[str, Document]:
     """Return the documents of a file by id, whether it has labels or not; ids as in `LabelledFile`.
 
     Errors: UserError as `read_plain`, but for labels, which are not looked at.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    if path.suffix in COLUMN_SUFFIXES:
-        table = Table("", column_rows(path, {}, tagged=False))
-    else:
-        table = file_table(path, "", _layout(path))
-    rows = _Rows(table.rows, without=_LABEL_KEYS)
-    documents = {each.document.id: each.document for each in rows.read(path, table.names)[0]}
+    table = form_of(Look(path), choices).read(Task(path, choices, "ignored"))
+    documents = {each.document.id: each.document for each in _Rows(table.rows).read(path, table)[0]}
     if not documents:
         raise UserError(f"{path}: no documents")
     return documents
@@ -89,15 +83,16 @@ def read_texts(path: Path) -> dict[str, Document]:
 class _Rows:
     """Rows on their way to the reader, each with an id; remembers them, and whether the ids are their own."""
 
-    def __init__(self, rows: Iterable[Row | Unreadable], without: tuple[str, ...] = ()) -> None:
+    def __init__(self, rows: Iterable[Row | Unreadable]) -> None:
         self._rows = rows
-        self._without = without
         self.seen: list[Row] = []
         self.has_ids = False
 
-    def read(self, path: Path, names: tuple[str, ...]) -> tuple[list[Labelled], int]:
+    def read(self, path: Path, table: Table, choices: Choices = NO_CHOICES) -> tuple[list[Labelled], int]:
         reader = Reader(path.stem, skip=False)
-        labelled = reader.read(Table("", self._with_ids(), names), Decoder(None, names, split=True))
+        numbered = replace(table, rows=self._with_ids())
+        labelled = reader.read(numbered, Decoder(None, table.names, split=True, nested=choices.nested))
+        require_flat(reader, path, choices)
         return labelled, reader.repairs
 
     def _with_ids(self) -> Iterator[Row | Unreadable]:
@@ -109,19 +104,17 @@ class _Rows:
             if number > 1 and has_id != self.has_ids:
                 raise UserError(f"{row.where}: {'an' if has_id else 'no'} id, unlike the rows before; all or none")
             self.has_ids = has_id
-            value = {key: item for key, item in row.value.items() if key not in self._without}
-            self.seen.append(Row(row.where, value if has_id else {**value, "id": f"#{number}"}))
+            self.seen.append(row if has_id else Row(row.where, {**row.value, "id": f"#{number}"}))
             yield self.seen[-1]
 
 
-def _with_tokens(path: Path) -> LabelledFile:
-    table = file_table(path, "", _layout(path))
+def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
+    table = form_of(Look(path), choices).read(Task(path, choices, "needed"))
     rows = _Rows(table.rows)
-    labelled, repairs = rows.read(path, table.names)
-    failures = _failures_of(path) if path.suffix in JSON_SUFFIXES else {}
+    labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
-        failure = _failure(failures.get(row.where, row.value.get("failure")), row.where)
+        failure = _failure(row.value.get("failure"), row.where)
         if failure is None and each.spans is None:
             raise UserError(
                 f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
@@ -131,11 +124,11 @@ def _with_tokens(path: Path) -> LabelledFile:
         annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
     ours = frozenset(each.document.id for each in labelled if each.own_tokens)
-    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours)
+    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours, table.said)
 
 
 def _spans_only(path: Path) -> LabelledFile:
-    if "failure" in _first_row(path):
+    if "failure" in Look(path).value:
         annotations = read_annotations(path)
     else:
         annotations = [Annotation(name, spans) for name, spans in read_gold(path).items()]
@@ -151,26 +144,9 @@ def _spans_only(path: Path) -> LabelledFile:
     return LabelledFile(path, True, tuple(rows), None)
 
 
-def _has_spans_only(path: Path) -> bool:
-    row = _first_row(path) if path.suffix in JSON_SUFFIXES else {}
+def _is_own(row: Mapping[str, Any]) -> bool:
+    """Whether a row is one of the project's annotations, predictions or gold: spans of tokens that are elsewhere."""
     return "spans" in row and not _TEXT_KEYS & row.keys()
-
-
-def _first_row(path: Path) -> Mapping[str, Any]:
-    """Return the first row of JSON Lines; empty where it is none, about which the reader has more to say."""
-    line = next((line for _, line in text_lines(path) if line.strip()), "")
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _failures_of(path: Path) -> dict[str, object]:
-    """Return what rows of JSON Lines that the reader found good have under `failure`, by place."""
-    return {
-        f"{path}:{number}": json.loads(line).get("failure") for number, line in text_lines(path) if '"failure"' in line
-    }
 
 
 def _failure(value: object, where: str) -> Failure | None:
@@ -179,18 +155,3 @@ def _failure(value: object, where: str) -> Failure | None:
     if isinstance(value, Mapping) and isinstance(value.get("code"), str) and isinstance(value.get("detail"), str):
         return Failure(value["code"], value["detail"])
     raise UserError(f"{where}: failure: {value!r:.80} is neither null nor a code with a detail")
-
-
-def _layout(path: Path) -> Layout:
-    """Return the columns of a parquet file, ids and failures included; other kinds are left to their readers."""
-    if path.suffix == ".parquet" and path.is_file():
-        import pyarrow
-        import pyarrow.parquet
-
-        try:
-            names = pyarrow.parquet.read_schema(path).names
-        except (OSError, pyarrow.ArrowInvalid) as error:
-            raise UserError(f"{path}: not a parquet file: {str(error).splitlines()[0]}") from None
-        columns: dict[str, str | int] = {**select_columns(names, {}, str(path), usual_id=True)}
-        return Layout(columns | ({"failure": "failure"} if "failure" in names else {}))
-    return Layout()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diziner.agreement.analysis import Analysis, analyse
@@ -13,6 +13,7 @@ from diziner.agreement.measures import SET_MEASURES, SetMeasure
 from diziner.agreement.settings import AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.plugins import MEASURES, found
+from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
@@ -21,7 +22,7 @@ from diziner.scoring.strict import Score
 from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
-from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores
+from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores, require_flat
 
 File = str | Path | LabelledFile
 
@@ -63,12 +64,12 @@ class Aligned:
     predictions: tuple[Mapping[str, Sequence[Span]], ...]
 
 
-def read_labels(path: str | Path) -> LabelledFile:
-    """Read a labelled file of any kind that diziner knows; its ending says which.
+def read_labels(path: str | Path, choices: Choices = NO_CHOICES) -> LabelledFile:
+    """Read a labelled file of any form that diziner knows (docs/forms.md); `choices` say what it leaves open.
 
     Errors: UserError as `diziner.standalone.files.read_plain`.
     """
-    return read_plain(Path(path))
+    return read_plain(Path(path), choices)
 
 
 def score(
@@ -91,6 +92,7 @@ def score(
     names = chosen_protocols(protocols if isinstance(protocols, str) else ",".join(protocols))
     aligned = align([_file(gold), _file(predicted)], _texts(documents), common)
     [guess] = aligned.predictions
+    require_flat(names, [aligned.gold, guess])
     return {
         name: _report(
             name, protocol_scores(name, aligned.documents, aligned.gold, guess), len(aligned.ids), samples, seed
@@ -116,6 +118,7 @@ def difference(
     """
     [name] = chosen_protocols(protocol)
     aligned = align([_file(gold), _file(first), _file(second)], _texts(documents), common)
+    require_flat([name], [aligned.gold, *aligned.predictions])
     one, other = (protocol_scores(name, aligned.documents, aligned.gold, own).counts for own in aligned.predictions)
     if one is None or other is None:
         raise UserError(f"protocol {name}: documents share its units, so a difference has no interval; take another")
@@ -219,9 +222,9 @@ def align(files: Sequence[LabelledFile], texts: Texts | None, common: bool) -> A
     )
 
 
-def texts_of(path: Path | None) -> Texts | None:
+def texts_of(path: Path | None, choices: Choices = NO_CHOICES) -> Texts | None:
     """Return a file of tokens, read, with its path; None for none."""
-    return None if path is None else (path, read_texts(path))
+    return None if path is None else (path, read_texts(path, replace(choices, scheme="", spans="", labels=())))
 
 
 def _texts(path: str | Path | None) -> Texts | None:

@@ -12,18 +12,21 @@ from diziner.common.exact import mean
 from diziner.common.plugins import PROTOCOLS as PLUG_INS
 from diziner.common.plugins import require
 from diziner.common.rounding import rounded
+from diziner.common.words import counted
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.bootstrap import document_bootstrap, paired_bootstrap
 from diziner.scoring.protocols import PROTOCOLS, Counts, Protocol, protocol_named
 from diziner.scoring.significance import randomization_p_value
 from diziner.scoring.strict import Score
+from diziner.spans.overlaps import are_flat
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Spans = Mapping[str, Sequence[Span]]
+NESTED = "strict"  # the protocol that counts nested spans as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,20 @@ def chosen_protocols(text: str) -> tuple[str, ...]:
     for name in names:
         require(PLUG_INS, name, ("all", *PROTOCOLS))
     return tuple(dict.fromkeys([name for name in PROTOCOLS if name in names] + names))
+
+
+def require_flat(names: Sequence[str], sides: Sequence[Spans]) -> None:
+    """Refuse nested or overlapping spans under protocols that are defined for flat ones: all that are built in but
+    strict. Errors: UserError with how many documents have some.
+    """
+    others = [name for name in names if name in PROTOCOLS and name != NESTED]
+    nested = [id_ for side in sides for id_, row in side.items() if not are_flat(row)] if others else []
+    if nested:
+        raise UserError(
+            f"--protocol: {', '.join(others)}: defined for flat spans, and {counted(len(set(nested)), 'document')} "
+            f"(first {nested[0]!r}) have nested or overlapping ones: score these by {NESTED}, or leave all but the "
+            "longest out with --drop"
+        )
 
 
 def protocol_scores(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,6 +49,18 @@ class Cut:
     of: str = ""
 
 
+def fault(cut: Cut) -> str:
+    """Return what was cut and why, as a repair turn says it."""
+    return f"{cut.text!r} {cut.reason}" if not cut.of else f"example {cut.text!r} of {cut.of!r}: {cut.reason}"
+
+
+def number_limit(annotator: str | None, settings: SupervisorSettings, beside: Iterable[Candidate]) -> str:
+    """Return why no more instruction for these annotators can go on beside others; empty if one can."""
+    limit = settings.max_common if annotator is None else settings.max_specific
+    count = sum(other.annotator == annotator for other in beside)
+    return f"over the limit of {limit}" if limit is not None and count >= limit else ""
+
+
 def within_limits(
     candidates: Sequence[Candidate],
     guideline: Guideline,
@@ -69,13 +80,11 @@ def within_limits(
     kept: list[Candidate] = []
     cut: list[Cut] = []
     seen = {(other.annotator, folded(other.instruction.text)) for other in beside}
-    count = Counter(other.annotator for other in beside)
     tried = {folded(text) for text in rejected}
     for raw in candidates:
         candidate, examples_cut = _with_fit_examples(raw, guideline.types, settings.max_example_words)
         cut += examples_cut
         group, text = candidate.annotator, folded(candidate.instruction.text)
-        limit = settings.max_common if group is None else settings.max_specific
         bound = (other.instruction for other in (*beside, *kept) if other.annotator in {None, group})
         reason = (
             _unfit(candidate.instruction.text, guideline.types)
@@ -84,13 +93,12 @@ def within_limits(
             or ("was tried and taken back" if text in tried else "")
             or contradiction(candidate, guideline, bound)
             or ("repeats another" if (group, text) in seen else "")
-            or (f"over the limit of {limit}" if limit is not None and count[group] >= limit else "")
+            or number_limit(group, settings, (*beside, *kept))
         )
         if reason:
             cut.append(Cut(candidate.instruction.text, reason))
             continue
         seen.add((group, text))
-        count[group] += 1
         kept.append(candidate)
     return kept, cut
 

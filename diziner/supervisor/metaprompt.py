@@ -55,8 +55,10 @@ def improve(
 def _question(guideline: Guideline, settings: SupervisorSettings, texts: Sequence[str]) -> Question:
     standing = known_ids(guideline)
     variables = {"limit": settings.max_common, "standing": bool(standing)}
-    # Small models say an example's annotation in a word, large ones put it in brackets.
-    own = {"no_entity": NO_ENTITY} if settings.batch == "one" else {"type": guideline.types[0].name}
+    own: dict[str, object] = {"type": guideline.types[0].name}
+    if settings.batch == "one":
+        first = settings.prompts == "v1"
+        own = {"no_entity": NO_ENTITY} if first else {"max_example_words": settings.max_example_words}
     return Question(
         "\n".join(f"- {' '.join(text.split())}" for text in texts),
         settings.max_patterns if settings.max_common is None else settings.max_common,

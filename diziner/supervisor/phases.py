@@ -60,19 +60,29 @@ class Supervisor:
 
     @property
     def version(self) -> str:
-        """Version of prompts and schemas: v1 for one case a call, v2 for a phase in one call."""
-        return "v1" if self.settings.batch == "one" else "v2"
+        """Version of prompts and schemas: that of the settings for one case a call, v2 for a phase in one call."""
+        return self.settings.prompts if self.settings.batch == "one" else "v2"
 
     def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
         """Return all questions of a phase at once; one dialogue per question, failures included."""
         return self._asked(phase, [self._request(phase, question) for question in questions], questions)
 
-    def ask_to_mend(self, phase: str, question: Question, value: Mapping[str, Any], faults: Sequence[str]) -> Dialogue:
-        """Return the answer to a repair turn behind an answer (`value`) in which something cannot be taken."""
-        given = json.dumps(value, ensure_ascii=False)
-        reasons = render(f"supervisor/mend.{self.version}", phase=phase, faults=faults)
-        request = self._request(phase, question).followed_by(Message("assistant", given), Message("user", reasons))
-        return self._asked(f"{phase}, mended", [request], [question], phase)[0]
+    def ask_to_mend(
+        self,
+        phase: str,
+        questions: Sequence[Question],
+        values: Sequence[Mapping[str, Any]],
+        faults: Sequence[Sequence[str]],
+    ) -> list[Dialogue]:
+        """Return the answers to repair turns, one behind each answer (`values`) in which something cannot be taken."""
+        requests = []
+        for question, value, own in zip(questions, values, faults, strict=True):
+            given = json.dumps(value, ensure_ascii=False)
+            which = {} if self.settings.batch == "one" else {"phase": phase}  # one case a call is of one form
+            reasons = render(f"supervisor/mend.{self.version}", faults=own, **which)
+            turns = (Message("assistant", given), Message("user", reasons))
+            requests.append(self._request(phase, question).followed_by(*turns))
+        return self._asked(f"{phase}, mended", requests, questions, phase)
 
     def _asked(
         self, name: str, requests: Sequence[Request], questions: Sequence[Question], phase: str = ""
@@ -97,7 +107,8 @@ class Supervisor:
         return dialogues
 
     def _schema_name(self, phase: str) -> str:
-        return f"supervisor/{phase}" if self.settings.batch == "one" else f"supervisor/{phase}.{self.version}"
+        own = self.version == "v2" or (self.version == "v1.1" and phase in {"instructions", "metaprompt"})
+        return f"supervisor/{phase}.{self.version}" if own else f"supervisor/{phase}"
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """Raise for an unreachable supervisor; an unreadable answer leaves the guideline as it was."""
@@ -114,7 +125,7 @@ class Supervisor:
         task = render(f"supervisor/{phase}.{self.version}", **question.variables)
         if self.settings.batch == "one":
             # Small models follow examples, not descriptions: the task is told once, then shown.
-            shown = example_turns(f"supervisor/{phase}.examples.v1")
+            shown = example_turns(f"supervisor/{phase}.examples.{self.version}")
             messages = (Message("system", f"{context}\n\n{task}"), *shown, Message("user", question.case))
         else:
             messages = (Message("system", context), Message("user", f"{question.case}\n\n{task}"))

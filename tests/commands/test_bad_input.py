@@ -67,6 +67,8 @@ Change = Callable[[dict[str, Any]], object]
         (lambda p: p["refinements"].clear(), ["refinements", "each round after the first"]),
         (lambda p: p.pop("supervisor"), ["supervisor", "required"]),
         (lambda p: p["corpus"].update(source="web"), ["corpus.source", "'web'", "sample"]),
+        (lambda p: p["corpus"].update(source={"genia": "hub"}), ["corpus.source", "default"]),
+        (lambda p: p["corpus"].update(source={"default": "hub", "genia": "web"}), ["corpus.source", "'web'", "sample"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(project: Project, change: Change, expected: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from diziner.common.errors import UserError
-from diziner.corpora.card import load_card
+from diziner.corpora.card import Counts, load_card
 
 CARD: dict[str, Any] = {
     "name": "birds",
@@ -64,7 +64,7 @@ def test_a_full_card_is_read(tmp_path: Path) -> None:
     assert set(card.sources) == {"sample", "local", "hub"}
     local, hub = card.sources["local"], card.sources["hub"]
     assert local.options == {"pilot": "pilot.jsonl", "test": "test.jsonl"}
-    assert local.expected["test"].types == {"BIRD": 1}
+    assert local.expected["test"] == (Counts(2, {"BIRD": 1}),)
     assert hub.options["splits"] == {"pilot": ["train", "validation"], "test": ["test"]}
     assert hub.layout.labels == ("O", "B-Bird", "I-Bird")
     assert hub.layout.label_map == {"Bird": "BIRD", "Nest": None}

@@ -102,7 +102,7 @@ def test_no_byte_of_pilot_sets_or_test_depends_on_gold(method: Method) -> None:
 
 
 def test_manifest_accounts_for_everything() -> None:
-    card = replace(CARD, sources={"local": SourceEntry(expected={"test": Counts(12, {"PER": 11, "LOC": 12})})})
+    card = replace(CARD, sources={"local": SourceEntry(expected={"test": (Counts(12, {"PER": 11, "LOC": 12}),)})})
     prepared = prepare(corpus(), card, settings(pilot_mode="fixed"))
     manifest = prepared.manifest
     assert manifest["benchmark"] == "toy" and manifest["source"] == "local"

@@ -17,7 +17,7 @@ import yaml
 from annotating import annotate
 from hypothesis import given
 from hypothesis import strategies as st
-from label_place import GUIDELINE, Place, content, make_place, rows, shards
+from label_place import GUIDELINE, TEXT, Place, content, make_place, rows, shards
 from loopback import completion, replying
 from projects import Project
 
@@ -27,11 +27,12 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline, save_guideline
 from diziner.labelling.input_files import Files, document_of, files_of, items_of
 from diziner.labelling.job import recipe_digest
-from diziner.labelling.output_folder import OutFolder, Report, labelled_row
+from diziner.labelling.output_folder import OutFolder, Report
 from diziner.labelling.work import share_of
 from diziner.layout import Room
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
+from diziner.records.labelled import labelled_row
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 from diziner.settings import Settings, load_settings
@@ -124,7 +125,7 @@ def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:
     settings = Settings(params)
     asker = asker_for(settings, Room("conll2003"))
     annotator = settings.annotator("scripted_careful")
-    return recipe_digest(load_guideline(guideline), annotator, settings.answers, asker, "jsonl")
+    return recipe_digest(load_guideline(guideline), [annotator], settings.answers, asker, "jsonl")
 
 
 def test_shard_names_follow_all_that_shapes_rows_and_nothing_else(place: Place, tmp_path: Path) -> None:
@@ -147,6 +148,8 @@ def test_shard_names_follow_all_that_shapes_rows_and_nothing_else(place: Place, 
         with_params(lambda p: p["answers"].update(occurrences="ordered")),
         with_params(lambda p: p["answers"].update(repair_turns=0)),
         with_params(lambda p: p["answers"].update(show_goal=False)),
+        with_params(lambda p: p["answers"].update(chunk_tokens=100)),
+        with_params(lambda p: p["answers"].update(chunk_tokens=100, overlap=10)),
     ]
     assert len(set(shaping)) == len(shaping)
     for transport in (
@@ -375,8 +378,8 @@ def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_p
     (tmp_path / "bad.parquet").write_text("x")
     (tmp_path / "empty").mkdir()
     assert "no such file or folder" in place.refuses(source=tmp_path / "nowhere")
-    assert "allowed: .jsonl" in place.refuses(source=tmp_path / "in.docx")
-    assert "cannot be read as parquet" in place.refuses(source=tmp_path / "bad.parquet")
+    assert "unknown kind of file; allowed: " in place.refuses(source=tmp_path / "in.docx")
+    assert "not a parquet file" in place.refuses(source=tmp_path / "bad.parquet")
     assert "no file to read in it" in place.refuses(source=tmp_path / "empty")
     assert "--workers: only with --engine ray" in place.refuses("--workers", "2")
     place.out = place.input
@@ -391,7 +394,7 @@ def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:
 
     place.label()
     [shard] = shards(place.out)
-    for row, read in zip(rows(place.out), jsonl_rows(shard, {}), strict=True):
+    for row, read in zip(rows(place.out), jsonl_rows(shard), strict=True):
         decoded = Decoder(None).decode(read)  # type: ignore[arg-type]
         assert [[span.start, span.end, span.type] for span in decoded.spans or ()] == row["spans"]
         assert list(decoded.tokens) == row["tokens"]
@@ -431,3 +434,36 @@ def test_progress_counts_documents_failures_and_cost() -> None:
         assert progress.line().startswith("540 of 1,000 documents")
     assert "3 failed, USD 1.2500, " in screen.text
     assert screen.text.rstrip().endswith("left")
+
+
+def test_documents_that_do_not_fit_the_window_are_named_before_a_model_is_asked(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.params["endpoints"]["scripted"]["context"] = 4000
+    place.save()
+    long = [{"id": f"long{n}", "text": " ".join(TEXT.format(100 * n + k) for k in range(100))} for n in (1, 2)]
+    place.input.write_text("".join(f"{json.dumps(row)}\n" for row in [*long, {"id": "d0", "text": TEXT.format(0)}]))
+    place.label("--dry")
+    before = capsys.readouterr().out
+    said = re.search(r"2 documents do not fit into the 4,000 tokens that scripted-careful sees, .*\n", before)
+    assert said and "document long1 (about 4," in said[0] and "long2 (about 4," in said[0] and "d0" not in said[0]
+    assert "answers.chunk_tokens" in said[0] and "calls to scripted-careful: 3," in before
+    place.label()
+    assert said[0] in capsys.readouterr().err
+    whole = rows(place.out)
+    place.params["answers"] |= {"chunk_tokens": 200, "overlap": 20}
+    place.save()
+    place.label("--dry", out=place.folder / "chunks")
+    chunked = capsys.readouterr().out
+    assert "do not fit" not in chunked
+    assert "calls to scripted-careful: 20," in chunked and "1 documents are answered already" in chunked
+    place.label(out=place.folder / "chunks")
+    err = capsys.readouterr().err
+    assert "do not fit" not in err and "3 of 3 documents" in err
+    found = rows(place.folder / "chunks")
+    assert [row["id"] for row in found] == ["long1", "long2", "d0"]
+    assert found[2] == whole[2] and len(found[0]["responses"]) == 10
+    for row in found:
+        assert [row["text"][first:last] for first, last in row["characters"]] == [
+            " ".join(row["tokens"][start:end]) for start, end, _ in row["spans"]
+        ]

@@ -173,9 +173,7 @@ def test_a_missing_key_is_said_before_the_first_call(tmp_path: Path, monkeypatch
 def test_an_unknown_model_stops_at_once(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         settings = AnnotatorSettings("reader", ModelSettings("web", "gpt-99"))
-        with pytest.raises(
-            UserError, match=r"endpoint web, model gpt-99: the request is refused \(.*no scripted model"
-        ):
+        with pytest.raises(UserError, match=r"endpoint web, model gpt-99: it is not there \(.*no scripted model"):
             annotate(documents(9), GUIDELINE, settings, asker(tmp_path, hosted(server.base_url, concurrency=1)), "test")
         assert server.requests == 1
 

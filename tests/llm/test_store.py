@@ -24,6 +24,7 @@ from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
 from diziner.llm.rows import row_digest
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import keep
+from diziner.prices import Price
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 ANSWER = Response('{"entities": []}', "stop", "model-1-0824", "fp_1", 10, 4, 0.25)
@@ -293,7 +294,8 @@ def test_removing_gives_space_back(store: ResponseStore) -> None:
 
 
 def test_sums_and_reservations(store: ResponseStore) -> None:
-    entry = spending_of(asked(), ANSWER, "work", False, 0.2)
+    usd = 0.2e6 / (ANSWER.prompt_tokens + ANSWER.completion_tokens)
+    entry = spending_of(asked(), ANSWER, "work", False, Price(usd, usd))
     assert store.apply([lambda c: reserve(c, 600, 1000), lambda c: reserve(c, 600, 1000)]) == [1, None]
     store.apply([lambda c: book(c, entry), lambda c: book(c, entry, 1)])
     assert store.apply([spent, reserved]) == [500_000_000, 0]

@@ -15,6 +15,7 @@ import yaml
 from projects import ROOT, Project
 from stage_runs import standing_in
 
+from diziner.layout import ROOM_SOURCES
 from diziner.pipeline.code import DIGESTS, code_behind, digests, stage_scripts
 
 
@@ -89,7 +90,10 @@ def test_computed_deps_are_those_of_every_stage() -> None:
         code = [dep for dep in stage["deps"] if dep.startswith(("diziner", "stages"))]
         assert code == [f"{DIGESTS}/{name}.json"]
     assert writer["deps"] == ["diziner", "stages/code_digests.py", *map(str, scripts.values())]
-    assert [next(iter(out)) for out in writer["outs"]] == [f"{DIGESTS}/{name}.json" for name in scripts]
+    assert [next(iter(out)) for out in writer["outs"]] == [
+        str(ROOM_SOURCES),
+        *(f"{DIGESTS}/{name}.json" for name in scripts),
+    ]
 
 
 def test_code_digest_files_are_those_of_the_code() -> None:

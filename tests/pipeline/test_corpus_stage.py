@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from projects import ROOT, Project, copy_project
 from stage_runs import run_stage
 
@@ -44,6 +46,36 @@ def test_the_run_cache_never_restores_another_settings_documents(project: Projec
         assert len(rows) == number
     project.diziner_here("use", "embedded")
     project.diziner_here("data", "unlink", "crossner_ai")
+
+
+def test_a_change_of_one_rooms_source_is_none_of_another(project: Project) -> None:
+    project.diziner_here("data", "link", "crossner_ai", "genia")
+    project.edit_params(partial(use_pilot_sets_of, 5))
+    project.dvc("repro", *(f"data/{name}/dvc.yaml:corpus" for name in ("crossner_ai", "genia")))
+    before = {name: documents_of(project, name) for name in ("crossner_ai", "genia")}
+    folder = project.folder / "mine/genia"
+    folder.mkdir(parents=True)
+    for split, count in (("pilot", 20), ("test", 4)):
+        rows = [{"tokens": [f"{split}{number}", "binds"], "ner_tags": ["B-DNA", "O"]} for number in range(count)]
+        (folder / f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    bare_of_counts(project.folder / "data/genia/benchmark.yaml")
+    project.edit_params(lambda p: p["corpus"].update(source={"default": "sample", "genia": "local"}, local_dir="mine"))
+    said = project.dvc("repro", *(f"data/{name}/dvc.yaml:corpus" for name in ("crossner_ai", "genia"))).stdout
+    assert re.findall(r"Running stage '(.*)'", said) == ["code_digests", "data/genia/dvc.yaml:corpus"]
+    assert documents_of(project, "crossner_ai") == before["crossner_ai"]
+    assert "pilot1 binds" in documents_of(project, "genia")
+    project.diziner_here("use", "embedded")
+    project.diziner_here("data", "unlink", "crossner_ai", "genia")
+
+
+def documents_of(project: Project, name: str) -> str:
+    return "".join(path.read_text() for path in sorted((project.folder / "data" / name / "corpus").glob("pilot/*")))
+
+
+def bare_of_counts(card: Path) -> None:
+    value = yaml.safe_load(card.read_text())
+    value["sources"]["local"].pop("expected")
+    card.write_text(yaml.safe_dump(value, sort_keys=False))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no benchmark data beside the project")

@@ -184,7 +184,7 @@ def test_failures_and_who_was_left_out_are_told_apart(room: Made) -> None:
     )
     view = benchmark_view(replace(files, rounds=(changed,)), said, SETTINGS, Limits())
     shown = {row["name"]: row for row in view["rounds"][0]["annotators"]}
-    assert shown["annotator-02"]["left_out"] and shown["annotator-02"]["failed"] == 0
+    assert shown["annotator-02"]["left_out"] == "by the guideline" and shown["annotator-02"]["failed"] == 0
     assert not shown["annotator-01"]["left_out"]
     [[document, code, detail]] = shown["annotator-01"]["failures"][:1]
     assert (document, code) == (rows[0].id, "timeout") and len(detail) == 201

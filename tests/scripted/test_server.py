@@ -19,6 +19,7 @@ import pytest
 from diziner.common.errors import UserError
 from diziner.scripted.brain import answer
 from diziner.scripted.faults import INVENTED, KINDS, Faults
+from diziner.scripted.habits import Served
 from diziner.scripted.server import ScriptedServer, main
 
 TYPES = ["person", "location"]
@@ -124,6 +125,24 @@ def test_models_are_listed_and_unknown_addresses_are_not_found(server: ScriptedS
     names = [row["id"] for row in json.loads(client.connection.getresponse().read())["data"]]
     assert "scripted-careful" in names
     assert client.ask(body(), path="/v1/embeddings")[0] == 404
+
+
+def test_any_models_name_is_answered_by_a_stand_in_of_its_own_save_one_that_is_gone() -> None:
+    """As the whole of a real profile is rehearsed: real names, of which one has been withdrawn."""
+    names = ("openai/gpt-oss-20b", "qwen/qwen3-14b", "microsoft/phi-4", "gpt-5-mini-2025-08-07")
+    text = " , ".join(f"{first} {last}" for first in ("Ada", "Jonas", "Pia") for last in ("Holm", "Rask", "Vik"))
+    with ScriptedServer(served=Served(any_model=True, gone=frozenset({"google/gemma-3-12b-it"}))) as server:
+        client = Client(server)
+        replies = [client.ask(body(text, model=name)) for name in names]
+        assert [(status, reply["model"]) for status, _, reply in replies] == [(200, name) for name in names]
+        # Whoever looks at an answer sees that no such model gave it.
+        assert {reply["system_fingerprint"] for _, _, reply in replies} == {"scripted-0"}
+        assert len({reply["choices"][0]["message"]["content"] for _, _, reply in replies}) == len(names)
+        assert client.ask(body(text, model=names[0]))[2] == replies[0][2]
+        assert client.ask(body(text))[0] == 200
+        status, _, reply = client.ask(body(text, model="google/gemma-3-12b-it"))
+        assert (status, reply["error"]["code"]) == (404, "model_not_found")
+        assert client.ask(body(text, model="scripted-nobody"))[0] == 404
 
 
 @pytest.mark.parametrize(

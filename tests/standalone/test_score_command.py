@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from projects import ROOT
 
 from diziner.common.errors import UserError
-from diziner.labelling.output_folder import write_rows
+from diziner.labelling.row_files import write_rows
 from diziner.records.annotations import Annotation, Failure, Span, annotation_to_json
 from diziner.records.documents import Document
+from diziner.records.labelled import labelled_row
 from diziner.scoring.protocols import PROTOCOLS, score_protocols
 from diziner.scoring.strict import score_counts, strict_span_scores
 from diziner.spans.brackets import parse_brackets
@@ -97,7 +98,7 @@ def as_gold(path: str, labels: list[Spans]) -> str:
 
 
 def as_labelled(path: str, labels: list[Spans]) -> str:
-    write_rows(Path(path), DOCUMENTS, annotations_of(labels))
+    write_rows(Path(path), [*map(labelled_row, DOCUMENTS, annotations_of(labels))])
     return path
 
 
@@ -216,7 +217,8 @@ def test_a_failed_document_counts_as_nothing_found(diziner: Run, form: Callable[
 
 def test_a_failure_in_parquet_is_seen(tmp_path: Path) -> None:
     failed = Annotation("b", failure=Failure("timeout", "no answer"))
-    write_rows(tmp_path / "p.parquet", DOCUMENTS, [*annotations_of(GOLD)[:1], failed, *annotations_of(GOLD)[2:]])
+    rows = [*annotations_of(GOLD)[:1], failed, *annotations_of(GOLD)[2:]]
+    write_rows(tmp_path / "p.parquet", [*map(labelled_row, DOCUMENTS, rows)])
     assert [row.failure for row in read_plain(tmp_path / "p.parquet").annotations] == [None, failed.failure, None]
 
 
@@ -283,7 +285,7 @@ def test_documents_may_come_as_columns_without_tags(diziner: Run) -> None:
         ("[1]", "p.jsonl:1: a row must be a JSON object, found list"),
         ('{"id": "a"}', "p.jsonl:1: neither tokens nor text"),
         ('{"tokens": ["x"]}', "p.jsonl:1: document '#1' has neither tags nor spans"),
-        ('{"tokens": ["x"], "tags": ["Q-X"]}', "p.jsonl:1: tag 'Q-X' at position 0 is not BIO2"),
+        ('{"tokens": ["x"], "tags": ["Q-X"]}', "p.jsonl:1: tags: tags 'Q-X' are of no known scheme; --scheme names it"),
         ('{"tokens": ["x"], "tags": []}', "p.jsonl:1: 1 tokens but 0 tags"),
         ('{"tokens": ["x"], "spans": [[0, 2, "X"]]}', "p.jsonl:1: span [0, 2) is empty or outside the 1 tokens"),
         ('{"tokens": ["x"], "spans": [], "failure": "late"}', "p.jsonl:1: failure: 'late' is neither null nor a code"),
@@ -316,7 +318,7 @@ def test_bad_annotation_rows_are_refused(diziner: Run) -> None:
     ("words", "message"),
     [
         (["--pred", "nope.jsonl"], "nope.jsonl: no such file"),
-        (["--pred", "g.md"], "g.md: unknown kind of file; allowed: .jsonl"),
+        (["--pred", "g.md"], "g.md: plain text has no labels"),
         (["--pred", "g.parquet"], "g.parquet: not a parquet file: "),
         (
             ["--pred", "g.jsonl", "--protocol", "loose"],

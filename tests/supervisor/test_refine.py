@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from diziner.endpoints import Endpoint
 from diziner.guideline.file import dump_guideline, load_guideline, save_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
-from diziner.prompting.request import ModelSettings
+from diziner.prompting.request import ModelSettings, Outcome, Request, Response
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.guideline import Choice, EntityType, Guideline, Instruction
 from diziner.scripted.faults import Faults
@@ -116,6 +118,55 @@ def test_a_refinement_is_cumulative_and_has_receipts(guideline: Guideline, tmp_p
     assert [phase["phase"] for phase in first.record["phases"]][:3] == ["patterns", "diagnosis", "instructions"]
     assert not first.record["kept_previous"]
     assert yaml.safe_load(dump_guideline(first.guideline))["round"] == 1
+
+
+class Phases:
+    """A supervisor that gives each phase its answers in turn; keeps what it read."""
+
+    def __init__(self, **answers: list[object]) -> None:
+        self.answers = answers
+        self.read: list[str] = []
+
+    def address(self, endpoint: str) -> str:
+        return endpoint
+
+    def ask(self, requests: Sequence[Request], label: str) -> list[Outcome]:
+        phase = label.removeprefix("test ").split(",")[0]
+        self.read += [request.messages[-1].content for request in requests]
+        return [Response(json.dumps(self.answers[phase].pop(0)), "stop") for _ in requests]
+
+
+def line(text: str, *examples: str) -> dict[str, object]:
+    shown = [{"text": example, "explanation": "a score"} for example in examples]
+    return {"instructions": [{"text": text, "examples": shown, "replaces": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("again", "kept", "cut"),
+    [
+        (line("Mark a club.", "[Chicago|organization] 5"), "[Chicago|ORG] 5", []),
+        (line("Mark a club.", "[Chicago|clubs] 5"), "", ["[Chicago|clubs] 5"]),
+        ({"instructions": []}, "", ["[Chicago|club] 5"]),
+    ],
+)
+def test_what_cannot_be_taken_goes_back_once_in_batch_one(
+    guideline: Guideline, again: dict[str, object], kept: str, cut: list[str]
+) -> None:
+    pattern = {"name": "clubs", "root_cause": "c", "readings": [], "principle": "p", "covered_by": ""}
+    supervisor = Phases(
+        patterns=[{"patterns": [pattern]}],
+        diagnosis=[{"summary": "none", "needs": []}],
+        instructions=[line("Mark a club.", "[Chicago|club] 5"), again],
+    )
+    settings = SupervisorSettings(
+        ModelSettings("there", "a-model", structured="grammar"), batch="one", update_goal=False
+    )
+    refined = refine(begin(guideline), evidence(), settings, supervisor, "test")
+    new = [i for i in refined.guideline.common if i.receipt]
+    assert [[example.text for example in i.examples] for i in new] == [[kept] if kept else []]
+    assert [entry["text"] for entry in refined.record["cut"]] == cut
+    assert "[Chicago|club]: no such type; there are: person, organization" in supervisor.read[-1]
+    assert new[0].receipt is not None and len(set(new[0].receipt.responses)) >= 1
 
 
 def test_an_unreachable_supervisor_stops_the_stage_instead_of_leaving_a_round_unguided(

@@ -118,7 +118,7 @@ function roundSections(view, route) {
       el("p", { class: "note" }, `${counted(round.all, "hotspot")} on ${whole(round.totals.hot_tokens)} of ${counted(round.totals.tokens, "token")} in ${counted(round.documents_total, "pilot document")}; ${whole(round.totals.disagreeing)} of ${counted(round.totals.labels, "label")} differ from the consensus.${round.gold ? ` Gold is there for ${counted(round.gold, "document")}; no annotator or supervisor saw it.` : " No gold for these documents."}`),
       round.hotspots.length ? hotspotBrowser({ ...view, focus: route.hotspot }) : el("p", { class: "empty" }, "No hotspot: annotators agree on every token."),
     ),
-    section("matrices", "Who agrees with whom", el("div", { class: matricesFit(round) ? "pair" : "" }, agreementMatrix(round, data), confusionMatrix(round))),
+    section("matrices", "Who agrees with whom", el("div", { class: matricesFit(round) ? "pair" : "" }, agreementMatrix(round, data, view.benchmark.annotators), confusionMatrix(round))),
     section("guideline", `The guideline of round ${round.number}`, guidelineView({ ...view, focus: route.line })),
     section("refinement", "How this guideline came about", refinementView(view)),
     section("annotators", "Annotators: failures and cost", annotatorTable(view), testTable(view)),
@@ -133,7 +133,7 @@ const HEAD = ["mentions", "dropped", "repairs", "failed", "tokens read", "tokens
 
 const figuresOf = (row) =>
   row.left_out
-    ? [["not asked: left out by the guideline", { colspan: HEAD.length }]]
+    ? [[`not asked: left out ${row.left_out}`, { colspan: HEAD.length }]]
     : [whole(row.spans), dropped(row), whole(row.repairs), `${row.failed} of ${row.documents}`, whole(row.usage.prompt_tokens), whole(row.usage.completion_tokens), money(row.usage)].map((text) => [text, { class: "number" }]);
 
 function annotatorTable(view) {

@@ -131,7 +131,9 @@ function readings(hotspot, document, benchmark, round, names) {
   const errors = new Map();
   for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), `${round.subtypes[s][1]}${tokens > 1 ? ` ×${tokens}` : ""}`]);
   const row = (name, spans, properties, note) =>
-    el("tr", properties, el("th", { scope: "row" }, quoted(name)), spans ? cells(spans, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans ? note : ""));
+    layers(spans).map((layer, number) =>
+      el("tr", properties, el("th", { scope: "row" }, number ? el("span", { class: "hidden" }, quoted(name), ", nested") : quoted(name)), spans ? cells(layer, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans && !number ? note : "")),
+    );
   const gold = document.gold ? row("gold", document.gold, { class: "gold" }, "") : null;
   const known = new Map(round.annotators.map((a) => [a.name, a]));
   const head = Array.from({ length: end - start }, (_, i) => {
@@ -153,12 +155,23 @@ function readings(hotspot, document, benchmark, round, names) {
         gold,
         names.map((name, a) => {
           const differs = errors.get(a);
-          const missing = known.get(name)?.left_out ? "left out by the guideline" : "no answer: failed";
+          const missing = known.get(name)?.left_out ? `left out ${known.get(name).left_out}` : "no answer: failed";
           return row(name, document.readings[a], { class: differs ? "differs" : "same" }, document.readings[a] ? (differs ? `≠ ${differs.join(", ")}` : "=") : missing);
         }),
       ),
     ),
   );
+}
+
+/** A reading as rows in which no two spans share a token: one row, unless spans are nested. */
+function layers(spans) {
+  const made = [[]];
+  for (const span of [...(spans || [])].sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
+    const free = made.find((layer) => layer.every(([s, e]) => e <= span[0] || s >= span[1]));
+    if (free) free.push(span);
+    else made.push([span]);
+  }
+  return made;
 }
 
 function cells(spans, start, end, benchmark) {

@@ -25,15 +25,16 @@ function cellOf({ text, value, own }) {
   return cell;
 }
 
-export function agreementMatrix(round, data) {
-  const { annotators, pairs, mean, weights, coalition } = round.agreement;
+export function agreementMatrix(round, data, known = {}) {
+  const { annotators, pairs, mean, weights, coalition, common } = round.agreement;
   const box = el("div");
   const measures = data.pair_measures.filter(([key]) => pairs[key]);
+  const documents = (i, j) => (common && common[i][j] < round.agreement.documents ? ` (n = ${common[i][j]})` : "");
   const draw = () => {
     const name = measures.find(([key]) => key === state.measure)[1];
     const rows = annotators.map((one, i) => [
       one,
-      annotators.map((_, j) => ({ text: i === j ? "–" : figure(pairs[state.measure][i][j], 2), value: i === j ? 0 : pairs[state.measure][i][j], own: i === j })),
+      annotators.map((_, j) => ({ text: i === j ? "–" : figure(pairs[state.measure][i][j], 2) + documents(i, j), value: i === j ? 0 : pairs[state.measure][i][j], own: i === j })),
     ]);
     box.replaceChildren(heat(`Pairwise ${name}, ${counted(round.agreement.documents, "document")}`, annotators, rows, ""));
   };
@@ -49,7 +50,7 @@ export function agreementMatrix(round, data) {
     }),
     box,
     el("p", { class: "note" }, `Over the documents that both of a pair answered, at most ${counted(round.agreement.documents, "document")}. ${data.set_measures.map(([key, title]) => `${title} ${figure(round.figures[key])}`).join(", ")}.`),
-    el("ul", { class: "weights" }, annotators.map((name) => el("li", null, el("b", null, name), ` mean agreement ${figure(mean[name])}, weight ${figure(weights[name], 2)}`, coalition.includes(name) ? el("span", { class: "tag" }, "coalition") : null))),
+    el("ul", { class: "weights" }, annotators.map((name) => el("li", null, el("b", null, name), ` mean agreement ${figure(mean[name])}, weight ${figure(weights[name], 2)}`, coalition.includes(name) ? el("span", { class: "tag" }, "coalition") : null, known[name]?.other ? el("span", { class: "tag" }, known[name].model) : null))),
   );
 }
 

@@ -10,7 +10,7 @@ from diziner.guideline.word_edits import common_words
 from diziner.records.guideline import Goal
 from diziner.supervisor.apply import shown_words
 from diziner.supervisor.at_once.findings import Finding, findings_case
-from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, folded, within_limits, written
+from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, fault, folded, within_limits, written
 from diziner.supervisor.evidence import receipt_of
 from diziner.supervisor.phases import Question, Supervisor, changed_goal
 
@@ -32,7 +32,8 @@ def new_instructions(
     items = dialogue.items("instructions")
     kept, cut = _checked(supervisor, items, known, dialogue.responses, beside)
     if cut and dialogue.value is not None:
-        again = supervisor.ask_to_mend("instructions", question, dialogue.value, [_fault(entry) for entry in cut])
+        faults = [fault(entry) for entry in cut]
+        again = supervisor.ask_to_mend("instructions", [question], [dialogue.value], [faults])[0]
         given = {_place(item) for item in again.items("instructions")}
         rest = [c for c in kept if (c.annotator, folded(c.instruction.text)) not in given]
         responses = (*dialogue.responses, *again.responses)
@@ -117,10 +118,6 @@ def _candidate(
 
 def _place(item: Mapping[str, Any]) -> tuple[str | None, str]:
     return item["annotator"] or None, folded(" ".join(item["text"].split()))
-
-
-def _fault(cut: Cut) -> str:
-    return f"{cut.text!r} {cut.reason}" if not cut.of else f"example {cut.text!r} of {cut.of!r}: {cut.reason}"
 
 
 def _with_mended(kept: Sequence[Candidate], mended: Sequence[Candidate]) -> list[Candidate]:

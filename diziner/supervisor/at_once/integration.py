@@ -30,7 +30,7 @@ def decide(
     outcomes = integrate(guideline, candidates, decisions, settings.max_words, settings.max_change, changes).outcomes
     problems = [f"{name}: {outcome}" for name, outcome in outcomes.items() if ":" in outcome]
     if dialogue.value is not None and (problems or faults):
-        again = supervisor.ask_to_mend("integration", question, dialogue.value, [*faults, *problems])
+        again = supervisor.ask_to_mend("integration", [question], [dialogue.value], [[*faults, *problems]])[0]
         others, more, faults = _read(again.value, question)
         decisions |= others
         named = {change.line for change in more}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diziner.prompting.templates import word_list
 from diziner.supervisor.apply import numbered
-from diziner.supervisor.bounds import foreign_to, within_limits
+from diziner.supervisor.bounds import foreign_to
 from diziner.supervisor.evidence import Evidence
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.one_by_one.diagnosis import diagnose
@@ -21,9 +21,8 @@ def propose(supervisor: Supervisor, start: StartingPoint, evidence: Evidence) ->
     foreign = foreign_to(guideline, evidence.texts(), word_list("supervisor/examples.words.v1"))
     patterns, findings, cut_patterns = find_patterns(supervisor, evidence, foreign)
     diagnoses, needs = diagnose(supervisor, evidence, [pattern["name"] for pattern in patterns])
-    written = new_instructions(supervisor, [*findings, *needs])
-    kept, cut = within_limits([*start.waiting, *written], guideline, settings, foreign, start.rejected)
+    kept, written, cut = new_instructions(supervisor, [*findings, *needs], start.waiting, foreign)
     kept = numbered(kept, guideline)
     may_update = settings.update_goal and settings.show_goal and findings
     goal = new_goal(supervisor, findings) if may_update else guideline.goal
-    return Proposal(patterns, diagnoses, len(written), kept, [*cut_patterns, *cut], goal, decide(supervisor, kept))
+    return Proposal(patterns, diagnoses, written, kept, [*cut_patterns, *cut], goal, decide(supervisor, kept))

@@ -1,0 +1,102 @@
+"""Documents of all rooms before a run: which rooms can be prepared, and those that cannot, with the reason."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import read_json, write_json
+from diziner.corpora.at_hand import missing, unlinked
+from diziner.corpora.card import load_card
+from diziner.corpora.sources import source_of
+from diziner.layout import DATA, ROOM_SOURCES, Room, room_names
+from diziner.settings import Settings
+
+if TYPE_CHECKING:
+    from diziner.repro.dvc_graph import DvcGraph
+    from diziner.repro.plan import Step
+    from diziner.repro.run import Leaving
+
+_STAGE = "corpus"
+
+
+def write_room_sources(settings: Settings) -> None:
+    """Write which source each room is loaded from, as the stage code_digests does, where it is not as the settings say:
+    what is out of date is then known before anything runs, and a new room has the entry that its stage depends on."""
+    now = settings.room_sources(room_names())
+    if not ROOM_SOURCES.is_file() or read_json(ROOM_SOURCES) != now:
+        write_json(ROOM_SOURCES, now)
+
+
+def leaving(settings: Settings, force: bool = False) -> Leaving:
+    """Return how a run leaves out the rooms whose documents it can neither keep, nor take from the cache, nor load."""
+    from diziner.repro.dvc_graph import StageError, State
+    from diziner.repro.run import Leaving
+
+    def known(graph: DvcGraph) -> Mapping[str, str]:
+        found = {}
+        for step in graph.steps:
+            if step.kind == _STAGE and Path(step.group).parent == DATA:
+                try:
+                    needed = graph.foresee(step.name, force) is State.RUN
+                except StageError:
+                    needed = True
+                if needed and (reason := _missing(Room(Path(step.group).name), settings)):
+                    found[step.group] = reason
+        return found
+
+    return Leaving(_STAGE, known, lambda group: unlinked(Path(group).name))
+
+
+def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str, str]:
+    """Bring the documents of rooms up to date, with progress on standard error where there is something to do; return
+    why rooms cannot be prepared, by name. No model is asked.
+
+    Errors: UserError if one cannot and `strict` forbids to go on without it, and for what keeps DVC from working.
+    """
+    from diziner.repro import dvc_graph
+
+    if not names or not dvc_graph.supported_version():
+        return {}
+    from diziner.repro.run import reproduce
+
+    write_room_sources(settings)
+    targets = [f"{Room(name).folder}/dvc.yaml:{_STAGE}" for name in names]
+    outcome = reproduce(Path.cwd(), targets, os.cpu_count() or 1, False, True, _quiet_view(), leaving(settings))
+    if outcome.signal:
+        raise SystemExit(128 + outcome.signal)
+    reasons = {Path(group).name: why for group, why in outcome.left_out.items()}
+    reasons |= {Path(each.step.group).name: f"{each.step.name}: {each.message}" for each in outcome.failures}
+    if strict and reasons:
+        name = min(reasons)
+        raise UserError(f"{name} cannot be prepared: {reasons[name]}{unlinked(name)}")
+    return reasons
+
+
+def left_out_lines(reasons: Mapping[str, str]) -> str:
+    """Return a line for each room that is left out."""
+    return "".join(f"left out: {name}: {reasons[name].removeprefix(f'{name}: ')}\n" for name in sorted(reasons))
+
+
+def _missing(room: Room, settings: Settings) -> str | None:
+    card = load_card(room.folder)
+    return missing(card, source_of(card, settings.source(room.name)), settings.local_dir)
+
+
+def _quiet_view() -> Any:
+    from diziner.repro.view import View
+
+    class Progress(View):
+        """A run as lines on standard error, but for those that the command prints itself: who is left out."""
+
+        def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
+            self.forget(steps)
+
+        def close(self, *_: object) -> None:
+            pass
+
+    return Progress(sys.stderr)

@@ -1,0 +1,122 @@
+"""Parquet files and datasets saved by `datasets`: columns of their own, some rows in memory at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diziner.common.errors import UserError
+from diziner.forms.choices import Choices
+from diziner.forms.form import Look, Task
+from diziner.forms.jsonfiles import Value
+from diziner.forms.jsonrows import rows_of_values
+from diziner.forms.rows import Table
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_ROWS_AT_A_TIME = 1024
+PARQUET_MAGIC = b"PAR1"
+
+
+def parquet_table(task: Task) -> Table:
+    """Return the rows of a parquet file; names of integer tags are read from its metadata if `datasets` wrote it.
+
+    Errors: UserError for a file that is not parquet or has not the columns.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    path = task.path
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UserError(f"{path}: not a parquet file: {_first_line(error)}") from None
+    return _table(task, _parquet_values(path), schema)
+
+
+def saved_table(task: Task) -> Table:
+    """Return a dataset saved with `Dataset.save_to_disk`; of a saved DatasetDict, name a split's folder.
+
+    Errors: UserError for a folder that holds no dataset or several, or has not the columns.
+    """
+    import datasets
+
+    folder = task.path
+    if (folder / "dataset_dict.json").is_file():
+        splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
+        raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
+    try:
+        dataset: Any = datasets.Dataset.load_from_disk(str(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {_first_line(error)}") from None
+    values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(dataset))
+    return _table(task, values, dataset.features.arrow_schema)
+
+
+def looks_like_parquet(look: Look) -> bool:
+    """Whether a file begins as parquet files do."""
+    return look.head.startswith(PARQUET_MAGIC)
+
+
+def looks_like_saved(look: Look) -> bool:
+    """Whether a folder is one of `Dataset.save_to_disk`, or whether nothing else is known of it."""
+    return look.path.is_dir() and not any(look.path.glob("*.ann"))
+
+
+def _table(task: Task, values: Iterator[Value], schema: pyarrow.Schema) -> Table:
+    names = class_names(schema, task.choices)
+    if names and not task.choices.labels:
+        from dataclasses import replace
+
+        task = replace(task, choices=replace(task.choices, labels=names))
+    return rows_of_values(task, values)
+
+
+def class_names(schema: pyarrow.Schema, choices: Choices) -> tuple[str, ...]:
+    """Return the names of the class labels in the metadata that `datasets` writes; none if there are none.
+
+    Those of the column of tags that is chosen, else of `ner_tags`, else of the only column that has some.
+    """
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return ()
+    named = {key: found for key, value in features.items() if (found := _names(value))}
+    chosen = str(choices.columns.get("tags", "ner_tags"))
+    if chosen in named:
+        return named[chosen]
+    return next(iter(named.values())) if len(named) == 1 else ()
+
+
+def _names(feature: object) -> tuple[str, ...]:
+    if isinstance(feature, list) and feature:
+        feature = feature[0]
+    if not isinstance(feature, dict):
+        return ()
+    if feature.get("_type") == "ClassLabel":
+        return tuple(feature.get("names") or ())
+    inner = feature.get("feature")
+    return _names(inner) if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else ()
+
+
+def _parquet_values(path: Path) -> Iterator[Value]:
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS_AT_A_TIME):
+                for row in batch.to_pylist():
+                    yield Value(f"{path}, row {number}", row)
+                    number += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read as parquet after row {number}: {_first_line(error)}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    lines: Sequence[str] = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,180 @@
+"""Column files (CoNLL and its kin): a token a line, a blank line after each sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, misc_tags
+from diziner.forms.form import Look, Task
+from diziner.forms.lines import peek, text_lines
+from diziner.forms.rows import Row, Table, Unreadable
+from diziner.forms.schemes import OUTSIDE, find_style
+
+ENDINGS = (".conll", ".conllu", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe", ".bioes", ".bilou", ".bmes", ".ner")
+CONLLU = (".conllu", ".conllup")
+_INDEXED = (*CONLLU, ".iob2")  # an index column is what they have
+_MOST = 0.5
+_SAMPLE = 20_000  # lines that are looked at before the first is read
+
+
+class Line(NamedTuple):
+    """A line with its number."""
+
+    number: int
+    text: str
+
+
+def column_table(task: Task) -> Table:
+    """Return the sentences of a column file.
+
+    Columns are apart by tabs where the line has one, else by blanks. Which holds the token, which the tag, and of which
+    scheme tags are, is found from all lines; `Choices.columns`, counted from 0, and `Choices.scheme` say it.
+    -DOCSTART- lines and comments are skipped: in CoNLL-U lines that begin with #, elsewhere those of them before a
+    sentence that are no line of a token and its tag. `where` of a row is its sentence's first line.
+
+    Errors: UserError for lines that can be read in two ways, with the option that decides.
+    """
+    path, choices = task.path, task.choices
+    sample, lines = peek((Line(*pair) for pair in text_lines(path)), _SAMPLE)
+    layout = _layout(sample, task)
+    commented = path.suffix.lower() in CONLLU
+    counts = Counter[str]()
+    rows = _rows(lines, layout, path, commented, counts)
+    rows = integer_tags(rows) if choices.labels else rows
+    return Table(task.split, rows, choices.labels, "" if layout.is_usual else str(layout), counts)
+
+
+def layout_of(task: Task) -> ColumnLayout:
+    """Return the layout of a column file. Errors: as `column_table`."""
+    return _layout([Line(*pair) for pair in islice(text_lines(task.path), _SAMPLE)], task)
+
+
+def _layout(sample: Sequence[Line], task: Task) -> ColumnLayout:
+    sentences = [own for block in _blocks(sample) if (own := _token_lines(block))]
+    tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
+    known = task.path.suffix.lower() in _INDEXED
+    return find_layout(sentences, task.choices, str(task.path), known=known, tagged=tagged)
+
+
+def looks_like_columns(look: Look) -> bool:
+    """Whether each line has as many cells as the others, two or more, the last or the first of them a tag."""
+    return _tag_share(look) == 1
+
+
+def looks_nearly_like_columns(look: Look) -> bool:
+    """Whether most lines look like that, or all have as many cells apart by tabs, or end in bare labels and O: columns
+    or a table may be meant, and no text."""
+    texts = [line for line in look.lines if line.strip() and not line.startswith("#")]
+    lines = [cells for cells in map(cells_of, texts) if cells[0] != DOCUMENT_START]
+    if len({len(cells) for cells in lines}) == 1 and len(lines[0]) > 1 and len(lines) > 1:
+        return all("\t" in line for line in texts) or OUTSIDE in {cells[-1] for cells in lines}
+    return _tag_share(look) > _MOST
+
+
+def _tag_share(look: Look) -> float:
+    lines = [cells for block in _blocks([Line(0, line) for line in look.lines]) for cells in _token_lines(block)]
+    shares = [0.0]
+    for column in (-1, 0):
+        tags = [cells[column] for cells in lines if len(cells) > 1]
+        found = [tag for tag in tags if (style := find_style({tag})) and style.joint != "typeless"]
+        if any(tag not in ("O", "o") for tag in found) or len(found) == len(lines):
+            shares.append(len(found) / len(lines) if lines else 0)
+    return max(shares)
+
+
+def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield runs of lines that are not blank."""
+    block: list[Line] = []
+    for line in lines:
+        if line.text.strip():
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _token_lines(block: Sequence[Line]) -> list[Cells]:
+    cut = [cells_of(line.text) for line in block if not line.text.startswith("#")]
+    return [cells for cells in cut if cells[0] != DOCUMENT_START]
+
+
+def _rows(
+    lines: Iterable[Line], layout: ColumnLayout, path: Path, commented: bool, counts: Counter[str]
+) -> Iterator[Row | Unreadable]:
+    for block in _blocks(lines):
+        row = _row(block, layout, path, commented, counts)
+        if row is not None:
+            yield row
+
+
+def _row(
+    block: Sequence[Line], layout: ColumnLayout, path: Path, commented: bool, counts: Counter[str]
+) -> Row | Unreadable | None:
+    """Return the row of a block of lines; None if there is no token in it."""
+    tokens: list[str] = []
+    tags: list[str] = []
+    where, fault = f"{path}:{block[0].number}", ""
+    for number, text in block:
+        cells = cells_of(text)
+        if text.startswith("#") and (commented or not (tokens or _is_token(cells, layout))):
+            continue
+        if cells[0] == DOCUMENT_START:
+            continue
+        if not tokens:
+            where = where if fault else f"{path}:{number}"
+        if reason := _misfit(cells, text, layout):
+            fault = fault or f"line {number} {reason}"
+            tokens.append(text)
+            continue
+        if layout.index and not cells[0].isdecimal():
+            continue  # several tokens in one word (1-2), or a token that is not in the text (1.1)
+        tokens.append(cells[layout.token])
+        if layout.tag is not None:
+            tags.append(cells[layout.tag])
+    if fault:
+        return Unreadable(where, fault, tokens)
+    if not any(map(str.strip, tokens)):
+        counts["blank sentences"] += bool(tokens)
+        return None
+    if layout.tag is None:
+        return Row(where, {"tokens": tokens})
+    return Row(where, {"tokens": tokens, "tags": _tags(tags, layout)})
+
+
+def _tags(cells: list[str], layout: ColumnLayout) -> list[str]:
+    return layout.style.normal(misc_tags(cells, layout.key) if layout.key else cells)
+
+
+def _misfit(cells: Cells, text: str, layout: ColumnLayout) -> str:
+    """Return in which way a line is no line of the file's; empty if it is one."""
+    needed = 1 + max(_far(layout.token), -1 if layout.tag is None else _far(layout.tag))
+    if len(cells) < needed:
+        return f"has {len(cells)} column(s), expected {max(needed, layout.width)} or more"
+    if len(cells) != layout.width and "\t" not in text:
+        return f"has {len(cells)} columns, the file has {layout.width}"
+    return ""
+
+
+def _far(column: int) -> int:
+    return column if column >= 0 else -1 - column
+
+
+def _is_token(cells: Cells, layout: ColumnLayout) -> bool:
+    if _misfit(cells, "", layout):
+        return False
+    return layout.tag is None or bool(layout.key) or layout.style.read(cells[layout.tag]) is not None
+
+
+def integer_tags(rows: Iterable[Row | Unreadable]) -> Iterator[Row | Unreadable]:
+    """Yield rows with tags that are written as numbers as numbers."""
+    for row in rows:
+        if isinstance(row, Row) and all(tag.isdecimal() for tag in row.value.get("tags", ())):
+            yield Row(row.where, {**row.value, "tags": [int(tag) for tag in row.value["tags"]]})
+        else:
+            yield row

@@ -1,0 +1,226 @@
+"""Layout of column files: which column holds the token, which the tag, in which scheme."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from diziner.common.errors import UserError
+from diziner.forms.choices import Choices
+from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_style
+
+DOCUMENT_START = "-DOCSTART-"
+_BLANKS = re.compile(r"[ \t]+")
+# Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
+_CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
+_INDEX = re.compile(r"\d+(?:[-.]\d+)?")
+MISC = 9  # the column of CoNLL-U that holds key=value pairs
+
+Cells = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLayout:
+    """Layout of a file's lines: `width` cells, of which `token` and `tag` (None: no tags) are read.
+
+    `key`: the tag is the value of this key in column `tag`, as in CoNLL-U's MISC. `index`: the first column numbers
+    tokens, and lines of several numbers (1-2) or of none (1.1) are no tokens.
+    """
+
+    width: int
+    token: int
+    tag: int | None = None
+    style: Style = BIO
+    key: str = ""
+    index: bool = False
+
+    def __str__(self) -> str:
+        where = f"column {self.tag}" + (f", key {self.key}" if self.key else "")
+        return f"tokens of column {self.token}" + ("" if self.tag is None else f", {self.style} tags of {where}")
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether this is what most would expect: the token first, the tag last."""
+        return self.token == 0 and self.tag in (None, -1, self.width - 1) and self.style.is_usual and not self.key
+
+
+def cells_of(line: str) -> Cells:
+    """Cut a line at its tabs, or at blanks if it has none; nothing else cuts. Empty cells at its end are left out.
+
+    >>> cells_of("New York\\tB-LOC\\t"), cells_of("10\\xa0000  O "), cells_of("\\tO"), cells_of(" O")
+    (['New York', 'B-LOC'], ['10\\xa0000', 'O'], ['', 'O'], ['', 'O'])
+    """
+    cells = [cell.strip(" ") for cell in line.split("\t")] if "\t" in line else _BLANKS.split(line.rstrip(" "))
+    while len(cells) > 1 and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def find_layout(
+    sentences: Sequence[Sequence[Cells]], choices: Choices, where: str, *, known: bool, tagged: bool | None
+) -> ColumnLayout:
+    """Find the layout of sentences, which are lists of lines in cells.
+
+    `known`: an index column is no surprise (CoNLL-U, .iob2). `tagged`: there must be tags (True), there may be (None),
+    they are not looked at (False).
+
+    Errors: UserError where lines can be read in two ways, or have no tags where some must be, with the option that
+    decides.
+    """
+    lines = [cells for sentence in sentences for cells in sentence]
+    if not lines:
+        return ColumnLayout(1, 0)
+    widths = Counter(map(len, lines))
+    width = max(widths, key=lambda each: (widths[each], each), default=1)
+    kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]
+    columns = list(zip(*(cells for sentence in kept for cells in sentence), strict=True)) or [()] * width
+    index = _has_index(kept, width)
+    named = choices.columns
+    tag, style, key = _named_tag(named, columns, choices, where)
+    if tag is None and "tags" not in named and tagged is not False and width > 1:
+        tag, style, key = _find_tag(columns, choices, where, known, index, needed=tagged is True)
+    if tag is None and tagged:
+        raise UserError(f"{where}: one column, so no tags; labels need a second one")
+    token = _token(named, width, tag, where, index=index, known=known)
+    return ColumnLayout(width, token, tag, style or BIO, key, index and known and token != 0)
+
+
+def _named_tag(
+    named: Mapping[str, str | int], columns: Sequence[Sequence[str]], choices: Choices, where: str
+) -> tuple[int | None, Style | None, str]:
+    column = named.get("tags")
+    if isinstance(column, str):
+        if len(columns) <= MISC:
+            raise UserError(
+                f"{where}: --columns tag={column}: columns have numbers, from 0; only CoNLL-U has names, those of MISC"
+            )
+        return MISC, require_style(misc_tags(columns[MISC], column), choices.scheme, where), column
+    if column is None:
+        return None, None, ""
+    if not -len(columns) <= column < len(columns):
+        raise UserError(f"{where}: --columns tag={column}: the file has {len(columns)} columns, from 0")
+    if choices.labels:
+        return column, BIO, ""
+    return column, require_style(columns[column], choices.scheme, where), ""
+
+
+def _find_tag(
+    columns: Sequence[Sequence[str]], choices: Choices, where: str, known: bool, index: bool, needed: bool
+) -> tuple[int | None, Style | None, str]:
+    last = len(columns) - 1
+    if choices.labels:
+        return last, BIO, ""
+    styles = {number: find_style(set(column), choices.scheme) for number, column in enumerate(columns)}
+    marked = {
+        number: style
+        for number, style in styles.items()
+        if style is not None and style.scheme != "IO" and not _is_plain(columns[number])
+    }
+    if last == MISC and MISC not in marked:
+        keys = _misc_keys(columns[MISC], choices.scheme)
+        if len(keys) > 1:
+            raise UserError(f"{where}: MISC has tags under {' and '.join(keys)}; say which: --columns tag={min(keys)}")
+        if keys:
+            [(key, style)] = keys.items()
+            return MISC, style, key
+        if not marked:
+            if needed:
+                raise UserError(f"{where}: no tags in a column or in MISC; --columns tag=KEY names a key of MISC")
+            return None, None, ""
+    if len(marked) > 1:
+        chunks = {number for number in marked if _labels(columns[number], marked[number]) <= _CHUNKS}
+        marked = {number: style for number, style in marked.items() if number not in chunks} or marked
+    beyond = [number for number in range(last, 0, -1) if _is_plain(columns[number])]
+    if len(marked) > 1 or (marked and max(marked) < last and beyond and beyond[0] > max(marked)):
+        both = sorted({*marked, *beyond[: len(marked) == 1]})
+        token = 1 if index else 0
+        raise UserError(
+            f"{where}: columns {' and '.join(map(str, both))} both hold tags; say which to read: "
+            f"--columns token={token},tag={both[0]} (columns from 0)"
+        )
+    if marked:
+        [(number, style)] = marked.items()
+        return number, style, ""
+    if _is_plain(columns[last]):
+        return last, styles[last], ""
+    bare = [number for number, style in styles.items() if style is not None and not _is_plain(columns[number])]
+    if last in bare and (last == 1 or len(bare) == 1):
+        return last, styles[last], ""
+    if not needed and not known:
+        require_style(columns[last], choices.scheme, where)
+    if known and not needed:
+        return None, None, ""
+    return last, require_style(columns[last], choices.scheme, where), ""
+
+
+def _token(named: Mapping[str, str | int], width: int, tag: int | None, where: str, *, index: bool, known: bool) -> int:
+    token = named.get("tokens")
+    if isinstance(token, str):
+        raise UserError(f"{where}: --columns token={token}: columns of such a file have numbers, from 0")
+    if token is not None:
+        if not -width <= token < width:
+            raise UserError(f"{where}: --columns token={token}: the file has {width} columns, from 0")
+        return token
+    if index and known:
+        return 1
+    suggested = "" if tag is None else f",tag={tag}"
+    if index:
+        raise UserError(
+            f"{where}: column 0 numbers the tokens, or holds numbers as tokens; say which: "
+            f"--columns token=1{suggested}, or token=0{suggested} (columns from 0)"
+        )
+    if tag == 0:
+        if width == 2:
+            return 1
+        raise UserError(f"{where}: tags are in column 0; say where tokens are: --columns token=1,tag=0")
+    return 0
+
+
+def _has_index(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
+    """Whether the first of several columns counts the tokens of each sentence, from 1 or 0."""
+    if width < 2 or not any(sentences):
+        return False
+    for sentence in sentences:
+        numbers = [cells[0] for cells in sentence]
+        if not all(map(_INDEX.fullmatch, numbers)):
+            return False
+        whole = [int(number) for number in numbers if number.isdecimal()]
+        if (whole and whole != list(range(whole[0], whole[0] + len(whole)))) or (whole and whole[0] > 1):
+            return False
+    return width > 2 or any(len(sentence) > 1 for sentence in sentences)
+
+
+def _is_plain(column: Sequence[str]) -> bool:
+    return set(column) <= {OUTSIDE} or set(column) <= {OUTSIDE.lower()}
+
+
+def _labels(column: Sequence[str], style: Style) -> set[str]:
+    pairs = [style.read(tag) for tag in set(column)]
+    return {pair[1] for pair in pairs if pair and pair[1]}
+
+
+def _misc_keys(column: Sequence[str], scheme: str) -> dict[str, Style]:
+    """Return the keys of MISC whose values are tags."""
+    keys = {pair.partition("=")[0] for cell in set(column) for pair in cell.split("|") if "=" in pair}
+    found = {}
+    for key in sorted(keys):
+        tags = misc_tags(column, key)
+        style = find_style(set(tags), scheme)
+        if style is not None and style.scheme != "IO" and not (style.joint == "typeless" and not scheme):
+            found[key] = style
+    return {key: style for key, style in found.items() if not _is_plain(misc_tags(column, key))} or found
+
+
+def misc_tags(column: Sequence[str], key: str) -> list[str]:
+    """Return the values of a key in cells of MISC, O where it is not there.
+
+    >>> misc_tags(["NER=B-PER|SpaceAfter=No", "_"], "NER")
+    ['B-PER', 'O']
+    """
+    start = f"{key}="
+    return [
+        next((pair.removeprefix(start) for pair in cell.split("|") if pair.startswith(start)), OUTSIDE)
+        for cell in column
+    ]

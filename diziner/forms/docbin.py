@@ -1,0 +1,44 @@
+"""spaCy's DocBin files (.spacy); they need spaCy, an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.forms.form import Look, Task
+from diziner.forms.jsonfiles import Value
+from diziner.forms.jsonrows import rows_of_values
+from diziner.forms.rows import Table
+
+ENDING = ".spacy"
+
+
+def docbin_table(task: Task) -> Table:
+    """Return the documents of a file, with their entities.
+
+    Errors: UserError without spaCy, and for a file that it cannot read.
+    """
+    return rows_of_values(task, _documents(task), "tokens")
+
+
+def looks_like_docbin(look: Look) -> bool:
+    """Whether a file has their ending."""
+    return look.suffix == ENDING
+
+
+def _documents(task: Task) -> Iterator[Value]:
+    try:
+        import spacy
+        from spacy.tokens import DocBin
+    except ImportError:
+        raise UserError(f"{task.path}: needs spaCy; install it with: pip install 'diziner[spacy]'") from None
+    try:
+        documents = list(DocBin().from_disk(task.path).get_docs(spacy.blank("xx").vocab))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{task.path}: not a DocBin: {str(error).splitlines()[0]}") from None
+    for number, document in enumerate(documents):
+        row: dict[str, Any] = {"text": document.text, "tokens": [token.text for token in document]}
+        if document.has_annotation("ENT_IOB"):
+            row["spans"] = [[span.start, span.end, span.label_] for span in document.ents]
+        yield Value(f"{task.path}, row {number}", row)

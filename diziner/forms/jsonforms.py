@@ -1,0 +1,89 @@
+"""JSON forms that differ from plain rows in a key or two: GLiNER, LangExtract, Prodigy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from diziner.forms.form import Look, Task
+from diziner.forms.jsonfiles import Value, json_values
+from diziner.forms.jsonrows import rows_of_values
+from diziner.forms.rows import Table, Unreadable
+
+ENDINGS = (".jsonl", ".json", ".ndjson")
+
+Values = Iterable[Value | Unreadable]
+
+
+def json_table(task: Task) -> Table:
+    """Return rows of tokens with tags or spans, or of text with spans."""
+    return rows_of_values(task, json_values(task.path))
+
+
+def looks_like_json(look: Look) -> bool:
+    """Whether a file has an ending of JSON, or begins with an object."""
+    return look.suffix in ENDINGS or isinstance(look.value, dict)
+
+
+def gliner_table(task: Task) -> Table:
+    """Return rows of GLiNER's training data, whose spans are tokens with their ends included."""
+    return rows_of_values(task, json_values(task.path), "tokens-inclusive")
+
+
+def looks_like_gliner(look: Look) -> bool:
+    """Whether the first row has `tokenized_text` and `ner`."""
+    return isinstance(look.value, dict) and {"tokenized_text", "ner"} <= look.value.keys()
+
+
+def langextract_table(task: Task) -> Table:
+    """Return documents of LangExtract; extractions without a place in the text are counted as repairs."""
+    counts = Counter[str]()
+    return rows_of_values(task, _placed(json_values(task.path), counts), counts=counts)
+
+
+def looks_like_langextract(look: Look) -> bool:
+    """Whether the first row has extractions."""
+    return isinstance(look.value, dict) and isinstance(look.value.get("extractions"), list)
+
+
+def prodigy_table(task: Task) -> Table:
+    """Return the accepted examples of Prodigy; rejected and ignored ones are left out and counted as repairs.
+
+    One without spans has no mentions, as Prodigy does not write what is empty.
+    """
+    counts = Counter[str]()
+    return rows_of_values(task, _accepted(json_values(task.path), counts), counts=counts)
+
+
+def looks_like_prodigy(look: Look) -> bool:
+    """Whether the first row has a hash or an answer of Prodigy's."""
+    return isinstance(look.value, dict) and bool({"_input_hash", "_task_hash", "answer"} & look.value.keys())
+
+
+def _placed(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable]:
+    for item in values:
+        value: Any = item.value if isinstance(item, Value) else None
+        if isinstance(value, Mapping) and isinstance(value.get("extractions"), list):
+            placed = [each for each in value["extractions"] if _has_place(each)]
+            counts["extractions without a place"] += len(value["extractions"]) - len(placed)
+            identifier = {"id": value["document_id"]} if "document_id" in value and "id" not in value else {}
+            yield Value(item.where, {**value, **identifier, "extractions": placed})
+        else:
+            yield item
+
+
+def _has_place(extraction: Any) -> bool:
+    place = extraction.get("char_interval") if isinstance(extraction, Mapping) else None
+    return isinstance(place, Mapping) and place.get("start_pos") is not None
+
+
+def _accepted(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable]:
+    for item in values:
+        answer = item.value.get("answer") if isinstance(item, Value) and isinstance(item.value, Mapping) else None
+        if answer in ("reject", "ignore"):
+            counts[f"examples answered {answer}"] += 1
+        elif isinstance(item, Value) and isinstance(item.value, Mapping) and "spans" not in item.value:
+            yield Value(item.where, {**item.value, "spans": []})
+        else:
+            yield item

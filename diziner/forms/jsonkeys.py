@@ -1,0 +1,152 @@
+"""Keys of JSON rows: which holds tokens, text, tags, spans, under all the names that tools give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.forms.choices import Choices
+from diziner.forms.form import Gold
+from diziner.forms.jsonfiles import Value
+from diziner.forms.schemes import find_style
+from diziner.forms.spanlists import looks_like_spans
+
+_TOKENS = ("tokens", "words", "tokenized_text", "token", "tokenized", "sentence", "text")
+_TEXT = ("text", "sentence", "content", "raw_text", "raw", "body", "document")
+_TAGS = ("ner_tags", "tags", "labels", "ner", "ner_labels", "label", "bio_tags", "iob_tags")
+_SPANS = (
+    "spans", "entities", "label", "labels", "ner", "annotations", "annotation", "mentions", "entity_mentions",
+    "extractions", "named_entities",
+)  # fmt: skip
+_ALWAYS = ("spans", "entities")  # these hold spans, whatever they look like
+# What has places and labels, and holds no mentions.
+_NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys of a file's rows, empty for what it has not; a row has the first of them that it holds."""
+
+    id: str = ""
+    tokens: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> set[str]:
+        return {self.id, *self.tokens, *self.text, *self.tags, *self.spans}
+
+
+def held(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """Return what a row holds under the first of some keys that it has; None if it has none."""
+    return next((row[key] for key in keys if row.get(key) is not None), None)
+
+
+def find_keys(rows: Sequence[Value], choices: Choices, gold: Gold) -> Keys:
+    """Find the keys of rows that are objects: those that are named, else those whose values are of the right kind.
+
+    Errors: UserError for a named key that is not there, two keys of a row that both hold labels, and labels under a key
+    that is none of the usual, with the option that decides.
+    """
+    named = {key: str(column) for key, column in choices.columns.items()}
+    present = {key for row in rows for key in row.value}
+    for key, column in named.items():
+        if rows and column not in present:
+            there = ", ".join(sorted(map(str, rows[0].value)))
+            raise UserError(f"{rows[0].where}: no column {column!r} for {key}; there are: {there}")
+    given: dict[str, tuple[str, ...]] = {key: (column,) for key, column in named.items()}
+    if named and choices.only_named:
+        own = (given.get(key, ()) for key in ("tokens", "text", "tags", "spans"))
+        return Keys(named.get("id", ""), *own)
+    tokens = given.get("tokens") or _first(rows, _TOKENS, is_token_list, ("tokens", "words"))
+    text = given.get("text") or _first(rows, [key for key in _TEXT if key not in tokens], _is_string, ("text",))
+    identifier = named.get("id") or ("id" if choices.usual_id and "id" in present else "")
+    if gold == "ignored":
+        return Keys(identifier, tokens, text)
+    free = present - {*tokens, *text, identifier}
+    tags, spans = given.get("tags", ()), given.get("spans", ())
+    if not tags and not spans:
+        spans = _one(rows, "spans", [key for key in _SPANS if key in free and _any(rows, key, looks_like_spans)])
+        tagged = [key for key in _TAGS if tokens and key in free and _any(rows, key, _is_tag_list)]
+        tags = _one(rows, "tags", tagged if not spans else [key for key in tagged if _are_tags(rows, key)])
+    if not tags and not spans:
+        _refuse_unread(rows, free, tokens)
+        spans = tuple(key for key in _SPANS if key in free and _may_be_empty(rows, key))[:1]
+        tags = tuple(key for key in _TAGS[:3] if tokens and key in free and key not in spans)[:1]
+    if not given.keys() & {"tags", "spans"}:
+        # What is of the wrong kind in a few rows is said with these.
+        tags += tuple(key for key in _TAGS[:2] if tags and key in free and key not in tags)
+        spans += tuple(key for key in _ALWAYS if key in free and key not in spans)
+    return Keys(identifier, tokens, text, tags, spans)
+
+
+def is_token_list(value: object) -> bool:
+    """Whether a value is a list of tokens: strings, or objects with a text."""
+    return isinstance(value, list) and bool(value) and all(token_text(each) is not None for each in value)
+
+
+def token_text(token: object) -> str | None:
+    """Return the text of a token, which is a string or an object with one; None for anything else."""
+    if isinstance(token, Mapping):
+        token = next((token[key] for key in ("text", "orth", "word", "token", "form") if key in token), None)
+    return token if isinstance(token, str) else None
+
+
+def _first(
+    rows: Sequence[Value], keys: Sequence[str], fits: Callable[[Any], bool], always: Sequence[str]
+) -> tuple[str, ...]:
+    found = tuple(key for key in keys if _any(rows, key, fits))
+    return found or tuple(key for key in always if any(key in row.value for row in rows))[:1]
+
+
+def _one(rows: Sequence[Value], what: str, found: Sequence[str]) -> tuple[str, ...]:
+    """Return keys that hold tags or spans; of several in one row, which must hold the same, the first is read."""
+    for row in rows:
+        both = [key for key in found if row.value.get(key)]
+        if both[1:] and both[0] != "ner_tags" and any(row.value[key] != row.value[both[0]] for key in both):
+            names = " and ".join(map(repr, both))
+            raise UserError(f"{row.where}: {what} under {names}; say which to read: --columns {what}={both[0]}")
+    return tuple(found)
+
+
+def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str]) -> None:
+    for key in sorted(free - {*_NEVER}):
+        if _any(rows, key, looks_like_spans):
+            what = "spans"
+        elif tokens and _any(rows, key, _is_tag_list) and _are_tags(rows, key) and "chunk" not in key:
+            what = "tags"
+        else:
+            continue
+        raise UserError(
+            f"{rows[0].where}: no labels under a usual name, but {key!r} looks like {what}: --columns {what}={key} "
+            f"reads it, --columns {what}=NAME another"
+        )
+
+
+def _any(rows: Sequence[Value], key: str, fits: Callable[[Any], bool]) -> bool:
+    return any(fits(row.value.get(key)) for row in rows)
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_tag_list(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) or type(each) is int for each in value)
+
+
+def _are_tags(rows: Sequence[Value], key: str) -> bool:
+    """Whether strings under a key are tags of a scheme, at least one of a mention, and not bare labels."""
+    lists = [row.value.get(key) for row in rows]
+    found = {each for value in lists if isinstance(value, list) for each in value if isinstance(each, str)}
+    style = find_style(found) if found else None
+    return style is not None and style.scheme != "IO" and bool(found - {"O", "o"})
+
+
+def _may_be_empty(rows: Sequence[Value], key: str) -> bool:
+    """Whether a key holds lists without a span, or is one that must hold spans."""
+    values = [row.value.get(key) for row in rows if row.value.get(key) is not None]
+    return bool(values) and (key in _ALWAYS or all(value in ([], {}) for value in values))

@@ -1,0 +1,172 @@
+"""Rows of JSON objects: tokens or text, with tags or spans."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.forms.form import Task
+from diziner.forms.jsonfiles import Value
+from diziner.forms.jsonkeys import Keys, find_keys, held, is_token_list, token_text
+from diziner.forms.lines import peek
+from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable
+from diziner.forms.schemes import Style, require_style
+from diziner.forms.spanlists import Given, given_spans
+from diziner.forms.spanunits import TOKEN_UNITS, Sample, as_characters, find_unit, has_text
+
+DISCONTINUOUS = "discontinuous"
+_SAMPLE = 1000  # rows that are looked at before the first is read
+_OURS = ("characters", "split", "failure")  # keys of rows that diziner writes
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the rows of a file are read: their keys, what their spans count, the style of their tags."""
+
+    keys: Keys
+    unit: str
+    style: Style | None
+    counts: Counter[str]
+
+
+def rows_of_values(
+    task: Task, values: Iterable[Value | Unreadable], unit: str = "", counts: Counter[str] | None = None
+) -> Table:
+    """Return the rows of values that are objects. `unit` is that of their spans where the form says it; `counts`, what
+    was left out of them, goes on being counted as they are read.
+
+    Errors: UserError for values that can be read in two ways, with the option that decides.
+    """
+    sample, values = peek(values, _SAMPLE)
+    objects = [item for item in sample if isinstance(item, Value) and isinstance(item.value, Mapping)]
+    choices = task.choices
+    keys = find_keys(objects, choices, task.gold)
+    style = None
+    if keys.tags:
+        lists = [held(row.value, keys.tags) for row in objects]
+        found = [tag for tags in lists if isinstance(tags, list) for tag in tags if isinstance(tag, str)]
+        style = require_style(found or choices.labels, choices.scheme, f"{objects[0].where}: {keys.tags[0]}")
+    if keys.spans:
+        unit = find_unit(_samples(objects, keys), choices.spans, unit or _documented(objects, keys), keys.spans[0])
+    names = tuple(style.normal(choices.labels)) if style else choices.labels
+    plan = _Plan(keys, unit, style, Counter() if counts is None else counts)
+    rows = _rows(values, plan)
+    return Table(task.split, rows, names, _said(plan), plan.counts)
+
+
+def _documented(rows: Sequence[Value], keys: Keys) -> str:
+    """Return the unit of spans that this project documents: those of its own rows, and `spans` beside tokens alone."""
+    ours = any(key in row.value for row in rows for key in _OURS)
+    return TOKENS if keys.tokens and (ours or (keys.spans[:1] == ("spans",) and not keys.text)) else ""
+
+
+def _said(plan: _Plan) -> str:
+    keys, parts = plan.keys, []
+    if keys.tags and plan.style and not plan.style.is_usual:
+        parts.append(f"{keys.tags[0]} as {plan.style} tags")
+    if keys.spans and (keys.spans[0] not in ("spans", "entities") or plan.unit not in (TOKENS, CHARACTERS)):
+        parts.append(f"{keys.spans[0]} as spans of {plan.unit}")
+    return ", ".join(parts)
+
+
+def _samples(rows: Sequence[Value], keys: Keys) -> Iterator[Sample]:
+    for row in rows:
+        try:
+            spans = given_spans(held(row.value, keys.spans) or [])
+        except UserError:
+            continue  # said when the row is read
+        spans = [span for span in spans if span.tokens is None]
+        text = held(row.value, keys.text)
+        listed = held(row.value, keys.tokens)
+        tokens = [token_text(each) or "" for each in listed or ()] if is_token_list(listed) else None
+        text = text if isinstance(text, str) else None
+        yield Sample(row.where, spans, text, tokens, _offsets(tokens, text))
+
+
+def _offsets(tokens: Sequence[str] | None, text: str | None) -> list[tuple[int, int]] | None:
+    if tokens is None or text is None:
+        return None
+    found, end = [], 0
+    for token in tokens:
+        start = text.find(token, end)
+        if start < 0:
+            return None
+        end = start + len(token)
+        found.append((start, end))
+    return found
+
+
+def _rows(items: Iterable[Value | Unreadable], plan: _Plan) -> Iterator[Row | Unreadable]:
+    for item in items:
+        if isinstance(item, Unreadable):
+            yield item
+        elif not isinstance(item.value, Mapping):
+            kind = type(item.value).__name__
+            yield Unreadable(item.where, f"a row must be a JSON object, found {kind}", item.value)
+        else:
+            try:
+                yield Row(item.where, _row(item.value, plan))
+            except UserError as error:
+                yield Unreadable(item.where, str(error), item.value)
+
+
+def _row(value: Mapping[str, Any], plan: _Plan) -> dict[str, Any]:
+    keys = plan.keys
+    row: dict[str, Any] = {key: value[key] for key in _OURS if key in value}
+    for key, own in (("id", (keys.id,)), ("text", keys.text), ("tokens", keys.tokens)):
+        found = next((name for name in own if value.get(name) is not None), next((n for n in own if n in value), None))
+        if found is not None:
+            row[key] = value[found]
+    if not {"text", "tokens"} & row.keys():
+        there = ", ".join(sorted(map(str, value))) or "nothing"
+        raise UserError(f"neither tokens nor text; there is: {there}; name them: --columns text=NAME or tokens=NAME")
+    if is_token_list(row.get("tokens")):
+        row["tokens"] = [token_text(token) for token in row["tokens"]]
+    tags = held(value, keys.tags)
+    if isinstance(tags, list) and plan.style and all(isinstance(tag, str) for tag in tags):
+        tags = plan.style.normal(tags)
+    if tags is not None:
+        row["tags"] = tags
+    spans = held(value, keys.spans) if tags is None else None
+    if spans is not None:
+        row["spans"], row["unit"] = _placed(given_spans(spans), row, plan)
+    row["other"] = {key: each for key, each in value.items() if key not in keys.used and key not in _OURS}
+    return row
+
+
+def _placed(spans: Sequence[Given], row: Mapping[str, Any], plan: _Plan) -> tuple[list[list[Any]], str]:
+    """Return spans as [start, end, label] and what they count; discontinuous ones are counted and left out."""
+    whole = [span for span in spans if len(span.pieces) == 1]
+    plan.counts[DISCONTINUOUS] += len(spans) - len(whole)
+    tokens, text = row.get("tokens"), row.get("text")
+    if whole and isinstance(tokens, list) and all(span.tokens is not None for span in whole):
+        return [_by_tokens(span, tokens, text) for span in whole], TOKENS
+    if plan.unit in TOKEN_UNITS:
+        added = plan.unit != TOKENS
+        return [[span.start, span.end + added, span.label] for span in whole], TOKENS
+    found = []
+    for span in whole:
+        start, end = as_characters(text, span.pieces[0], plan.unit) if isinstance(text, str) else span.pieces[0]
+        if isinstance(text, str) and span.text is not None and not has_text(text, [(start, end)], span.text):
+            raise UserError(
+                f"span [{span.start}, {span.end}) of {span.label!r} says that its text is {span.text!r}, but there "
+                f"stands {text[max(start, 0) : max(end, 0)]!r}"
+            )
+        found.append([start, end, span.label])
+    return found, CHARACTERS
+
+
+def _by_tokens(span: Given, tokens: Sequence[str], text: object) -> list[Any]:
+    """Return a span that names its tokens by these; its characters, if there is a text, must be theirs."""
+    first, last = span.tokens or (0, 0)
+    own = "".join(tokens[first : last + 1]) if 0 <= first <= last < len(tokens) else ""
+    meant = text[span.start : span.end] if isinstance(text, str) else own
+    if not own or "".join(own.split()) != "".join(meant.split()):
+        raise UserError(
+            f"span [{span.start}, {span.end}) of {span.label!r} is {meant!r} in the text, but its tokens {first} to "
+            f"{last} are {own!r}"
+        )
+    return [first, last + 1, span.label]

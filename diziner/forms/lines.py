@@ -1,0 +1,70 @@
+"""Lines of text files, whatever ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from diziner.common.errors import UserError
+from diziner.common.files import readable
+
+T = TypeVar("T")
+_BLOCK = 1 << 16
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
+
+    Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
+    not a form feed. Read as they are asked for, so that a file may be larger than memory.
+    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, or holds zero bytes.
+    """
+    before = 0
+    with readable(path), path.open("rb") as file:
+        for number, raw in enumerate(_raw_lines(file), 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                error.start += before  # where in the file, not in the line
+                raise
+            before += len(raw)
+            if b"\0" in raw:
+                raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
+            yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
+    head = source.read(_BLOCK)
+    source.seek(0)
+    if b"\r" not in head or b"\n" in head:
+        yield from source
+        return
+    rest = b""
+    while block := source.read(_BLOCK):
+        *whole, rest = (rest + block).split(b"\r")
+        yield from (line + b"\r" for line in whole)
+    if rest:
+        yield rest
+
+
+def peek(source: Iterable[T], size: int) -> tuple[list[T], Iterator[T]]:
+    """Return the first so many of some things, and all of them. What cannot be read is said where it stands."""
+    rest = iter(source)
+    first: list[T] = []
+    try:
+        for each in rest:
+            first.append(each)
+            if len(first) >= size:
+                break
+    except UserError as error:
+        if not first:
+            raise
+        return first, _then_raise(first, error)
+    return first, chain(first, rest)
+
+
+def _then_raise(first: Iterable[T], error: UserError) -> Iterator[T]:
+    yield from first
+    raise error

@@ -1,0 +1,44 @@
+"""Plain text: a document a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diziner.common.errors import UserError
+from diziner.forms.columnfiles import looks_like_columns, looks_nearly_like_columns
+from diziner.forms.form import Look, Task
+from diziner.forms.lines import text_lines
+from diziner.forms.rows import Row, Table
+
+ENDINGS = (".txt", ".text", ".md")
+
+
+def text_table(task: Task) -> Table:
+    """Return documents of a plain text file, one a line; blank lines are skipped.
+
+    Errors: UserError for a file that looks like columns, unless --form says that it is text.
+    """
+    look = Look(task.path)
+    if not look.head.strip():
+        return Table(task.split, ())
+    if not task.choices.form and looks_nearly_like_columns(look):
+        for _ in text_lines(task.path):
+            pass  # what is no text at all is said first
+        raise UserError(
+            f"{task.path}: its lines look like columns of tokens and tags; --columns token=0,tag=1 or --scheme IO "
+            "reads them so, --form text as a document a line"
+        )
+    if task.gold == "needed":
+        raise UserError(f"{task.path}: plain text has no labels; --form names another form")
+    return Table(task.split, _rows(task))
+
+
+def looks_like_text(look: Look) -> bool:
+    """Whether a file of this ending is text: unless it is columns."""
+    return not looks_like_columns(look)
+
+
+def _rows(task: Task) -> Iterator[Row]:
+    for number, line in text_lines(task.path):
+        if line.strip():
+            yield Row(f"{task.path}:{number}", {"text": line.strip()})

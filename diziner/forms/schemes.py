@@ -1,0 +1,164 @@
+"""Schemes of tags: every way to write spans as a tag a token, brought to one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from diziner.common.errors import UserError
+from diziner.common.words import listed
+
+OUTSIDE = "O"
+TYPELESS = "ENTITY"  # the label of tags that name none
+
+# Letters of each scheme besides O, and the letter that it has here: B begins, I goes on, E ends, S is alone.
+SCHEMES: dict[str, dict[str, str]] = {
+    "BIO": {"B": "B", "I": "I"},
+    "IOE": {"I": "I", "E": "E"},
+    "BIOES": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "BILOU": {"B": "B", "I": "I", "L": "E", "U": "S"},
+    "BMES": {"B": "B", "M": "I", "E": "E", "S": "S"},
+    "BMEWO": {"B": "B", "M": "I", "E": "E", "W": "S"},
+    "IO": {},
+}
+_LETTERS = "BIESLUMW"
+_MOST = 0.5  # of all tags that name a mention
+# How letter and label are joined, most usual first: B-PER, B_PER, PER-B, PER_B, B alone.
+_JOINTS: dict[str, re.Pattern[str]] = {
+    "": re.compile(f"(?P<letter>[{_LETTERS}])-(?P<label>.+)"),
+    "_": re.compile(f"(?P<letter>[{_LETTERS}])_(?P<label>.+)"),
+    "suffix": re.compile(f"(?P<label>.+)-(?P<letter>[{_LETTERS}])"),
+    "_ suffix": re.compile(f"(?P<label>.+)_(?P<letter>[{_LETTERS}])"),
+    "typeless": re.compile(f"(?P<letter>[{_LETTERS}])"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Style of a file's tags: a scheme of `SCHEMES`, how letter and label are joined, letters in lower case or not."""
+
+    scheme: str
+    joint: str = ""
+    lower: bool = False
+
+    def __str__(self) -> str:
+        parts = [self.scheme, self.joint, "in lower case" if self.lower else ""]
+        return " ".join(part for part in parts if part)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether tags are written as most files write them, so that nothing need be said."""
+        return not self.joint and not self.lower and self.scheme in ("BIO", "BIOES", "BILOU")
+
+    def read(self, tag: str) -> tuple[str, str] | None:
+        """Return letter (B, I, E, S or O) and label of a tag; None for one that is not of this style."""
+        outside = OUTSIDE.lower() if self.lower else OUTSIDE
+        if tag in (outside, OUTSIDE):
+            return OUTSIDE, ""
+        if self.scheme == "IO":
+            return ("I", TYPELESS if tag == "I" else tag) if tag else None
+        found = _JOINTS[self.joint].fullmatch(_upper(tag, self.joint) if self.lower else tag)
+        letter = SCHEMES[self.scheme].get(found["letter"]) if found else None
+        if found is None or letter is None:
+            return None
+        return letter, found.groupdict().get("label", TYPELESS)
+
+    def normal(self, tags: Sequence[str]) -> list[str]:
+        """Write tags as O, B-label, I-label, E-label and S-label; what is not of this style stays as it is.
+
+        In IOE, E closes a span and opens none, so here all is B and I.
+
+        >>> Style("BMES").normal(["B-PER", "M-PER", "E-PER", "O", "S-LOC", "x"])
+        ['B-PER', 'I-PER', 'E-PER', 'O', 'S-LOC', 'x']
+        >>> Style("IOE").normal(["I-PER", "E-PER", "I-PER", "E-LOC"])
+        ['I-PER', 'I-PER', 'B-PER', 'I-LOC']
+        """
+        if self.is_usual and self.scheme != "BILOU":
+            return list(tags)
+        pairs = [self.read(tag) for tag in tags]
+        if self.scheme != "IOE":
+            return [_written(pair, tag) for pair, tag in zip(pairs, tags, strict=True)]
+        written, closed = [], ""
+        for pair, tag in zip(pairs, tags, strict=True):
+            letter, label = pair or ("", "")
+            begins = "B" if label and label == closed else "I"
+            written.append(_written(pair and ((begins, label) if label else pair), tag))
+            closed = label if letter == "E" else ""
+        return written
+
+
+BIO = Style("BIO")
+
+
+def _written(pair: tuple[str, str] | None, tag: str) -> str:
+    if pair is None:
+        return tag
+    return f"{pair[0]}-{pair[1]}" if pair[1] else pair[0]
+
+
+def _upper(tag: str, joint: str) -> str:
+    """Return a tag of lower case letters with its letter in upper case."""
+    return tag[:-1] + tag[-1:].upper() if "suffix" in joint else tag[:1].upper() + tag[1:]
+
+
+def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> Style | None:
+    """Find the style of which all these tags are, or, if `least` is less than 1, that share of them; None for none.
+
+    `scheme` is one of `SCHEMES`, or none. Bare labels (IO) are taken for tags only if O is among them.
+
+    >>> str(find_style({"O", "b-per", "m-per", "e-per"})), str(find_style({"O", "PER-B", "PER-I"}))
+    ('BMES in lower case', 'BIO suffix')
+    >>> find_style({"O", "B", "I"}), find_style({"O", "PER"}), find_style({"NN", "VB"})
+    (Style(scheme='BIO', joint='typeless', lower=False), Style(scheme='IO', joint='', lower=False), None)
+    """
+    marked = [tag for tag in tags if tag not in (OUTSIDE, OUTSIDE.lower())]
+    if scheme == "IO":
+        return Style("IO")
+    if not marked:
+        return Style(scheme or "BIO", lower=OUTSIDE.lower() in tags and OUTSIDE not in tags)
+    for lower in (False, True):
+        for joint in _JOINTS:
+            if least == 1 and not _letter(marked[0], joint, lower):
+                continue
+            letters = [letter for tag in marked if (letter := _letter(tag, joint, lower))]
+            if len(letters) < least * len(marked) or not letters:
+                continue
+            if set(letters) == {"I"} and joint and not scheme:
+                break  # PER-I and I alone are no less bare labels
+            named = scheme or next((name for name, own in SCHEMES.items() if set(letters) <= own.keys()), "")
+            if named and set(letters) <= SCHEMES[named].keys():
+                return Style(named, joint, lower)
+    bare = OUTSIDE in tags and not scheme and not any(_JOINTS[""].fullmatch(tag) for tag in marked)
+    return Style("IO") if bare else None
+
+
+def _letter(tag: str, joint: str, lower: bool) -> str:
+    """Return the letter of a tag that is written so; empty if it is not."""
+    if lower and not (tag[-1:] if "suffix" in joint else tag[:1]).islower():
+        return ""
+    found = _JOINTS[joint].fullmatch(_upper(tag, joint) if lower else tag)
+    return found["letter"] if found else ""
+
+
+def require_style(tags: Iterable[str], scheme: str, where: str) -> Style:
+    """Find the style of tags that must have one.
+
+    Errors: UserError with examples of the tags, if they are of no known scheme, or not of the one that is named.
+    """
+    if scheme and scheme not in SCHEMES:
+        raise UserError(f"--scheme {scheme}: unknown; allowed: {', '.join(SCHEMES)}")
+    listed_tags = list(tags)
+    found = set(listed_tags)
+    # A few others are said with their rows.
+    if style := find_style(found, scheme) or find_style(listed_tags, scheme, _MOST):
+        return style
+    shown = listed(sorted(map(repr, found)), 6)
+    if all(tag.isdecimal() for tag in found):
+        raise UserError(f"{where}: tags are numbers, {shown}; --labels FILE says what each means")
+    if scheme:
+        raise UserError(f"{where}: tags {shown} are not all of scheme {scheme}; --scheme names another")
+    raise UserError(
+        f"{where}: tags {shown} are of no known scheme; --scheme names it ({', '.join(SCHEMES)}; IO: bare labels), "
+        "--columns tag=N another column"
+    )

@@ -1,0 +1,133 @@
+"""What spans count, found from the spans themselves: tokens, characters or UTF-16 units, ends included or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from diziner.common.errors import UserError
+from diziner.forms.choices import SPAN_UNITS
+from diziner.forms.spanlists import Given
+
+TOKEN_UNITS = ("tokens", "tokens-inclusive")
+_WHOLE_WORDS = 0.5  # of all spans must end inside a word before their ends are doubted
+
+
+class Sample(NamedTuple):
+    """One row's spans with its text, its tokens, and where these stand in the text, where it has some."""
+
+    where: str
+    spans: Sequence[Given]
+    text: str | None
+    tokens: Sequence[str] | None
+    offsets: Sequence[tuple[int, int]] | None
+
+
+def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str) -> str:
+    """Find which of `SPAN_UNITS` the spans of a file have.
+
+    It is the one that most spans fit: not empty or outside their document, of the text that they say they have, and, in
+    characters, neither beginning nor ending inside a token of the row's own. `documented` is what a form says; of a
+    form that says nothing, spans of characters exclude their ends unless most would end inside a word. `key` names
+    them in messages.
+
+    Errors: UserError if two units are left between which nothing decides, with the option that does.
+    """
+    if chosen:
+        if chosen not in SPAN_UNITS:
+            raise UserError(f"--spans {chosen}: unknown; allowed: {', '.join(SPAN_UNITS)}")
+        return chosen
+    rows = [row for row in samples if row.spans]
+    if documented or not rows:
+        return documented or ("tokens" if any(row.tokens for row in rows) else "characters")
+    # A span that is wrong says so when it is read: it must not decide about the others.
+    fitting = {unit: sum(_fits(row, span, unit) for row in rows for span in row.spans) for unit in _possible(rows, key)}
+    most = max(fitting.values(), default=0)
+    if not most:
+        return "tokens" if all(row.tokens is not None for row in rows) else "characters"
+    units = [unit for unit, number in fitting.items() if number == most]
+    told = [span for row in rows for span in row.spans if span.text is not None]
+    if told and any(unit.startswith("characters") for unit in units):
+        units = [unit for unit in units if unit.startswith("characters")] or units
+    if len(units) == 1:
+        return units[0]
+    where = rows[0].where
+    if set(units) <= {"characters", "characters-inclusive", "utf16", "utf16-inclusive"}:
+        if told or not _cut_words(rows):
+            return units[0]
+        raise UserError(
+            f"{where}: {key}: most spans end inside a word, as {_shown(rows[0])}; --spans characters-inclusive if "
+            "their ends are included, else --spans characters"
+        )
+    raise UserError(
+        f"{where}: {key} {list(rows[0].spans[0].pieces[0])} can be read as {' or '.join(units)}, and no span of the "
+        f"file decides; say which: --spans {'|'.join(units)}"
+    )
+
+
+def _possible(rows: Sequence[Sample], key: str) -> list[str]:
+    has_text = all(row.text is not None for row in rows)
+    has_tokens = all(row.tokens is not None for row in rows)
+    told = any(span.text is not None for row in rows for span in row.spans)
+    characters = ["characters", "characters-inclusive", *(["utf16", "utf16-inclusive"] if told else [])]
+    # What is called spans is as this project writes it: ends are excluded.
+    tokens = TOKEN_UNITS[:1] if key == "spans" else TOKEN_UNITS
+    return [*(tokens if has_tokens else ()), *(characters if has_text else ())]
+
+
+def _fits(row: Sample, span: Given, unit: str) -> bool:
+    if unit in TOKEN_UNITS:
+        tokens = row.tokens or ()
+        places = [(start, end + (unit != "tokens")) for start, end in span.pieces]
+        inside = all(0 <= start < end <= len(tokens) for start, end in places)
+        own = [token for start, end in places for token in tokens[start:end]]
+        return inside and (span.text is None or "".join(own).split() == ["".join(span.text.split())])
+    text = row.text or ""
+    found = [as_characters(text, piece, unit) for piece in span.pieces]
+    if not all(0 <= start < end <= len(text) for start, end in found):
+        return False
+    if span.text is not None and not has_text(text, found, span.text):
+        return False
+    if row.offsets is None:
+        return True
+    starts, ends = {start for start, _ in row.offsets}, {end for _, end in row.offsets}
+    return all(start in starts and end in ends for start, end in found)
+
+
+def has_text(text: str, pieces: Sequence[tuple[int, int]], own: str) -> bool:
+    """Whether pieces of a text are what a span says it has, but for white space."""
+    return "".join("".join(text[start:end] for start, end in pieces).split()) == "".join(own.split())
+
+
+def as_characters(text: str, place: tuple[int, int], unit: str) -> tuple[int, int]:
+    """Return a place of UTF-16 units or characters, whose end may be included, as characters, end excluded."""
+    start, end = place[0], place[1] + unit.endswith("inclusive")
+    if not unit.startswith("utf16") or text.isascii():
+        return start, end
+    units = [0, *accumulate(1 + (ord(character) > 0xFFFF) for character in text)]
+    where = {unit: number for number, unit in enumerate(units)}
+    return where.get(start, -1), where.get(end, -1)
+
+
+def _cut_words(rows: Sequence[Sample]) -> bool:
+    """Whether more than half of all spans end inside a word, and none would if its end were included."""
+    ends = [each for row in rows for each in _ends(row)]
+    cut = sum(inside for inside, _ in ends)
+    return cut > _WHOLE_WORDS * len(ends) and not any(next_inside for _, next_inside in ends)
+
+
+def _ends(row: Sample) -> Iterator[tuple[bool, bool]]:
+    text = row.text or ""
+    for span in row.spans:
+        yield _inside_word(text, span.end), _inside_word(text, span.end + 1)
+
+
+def _inside_word(text: str, at: int) -> bool:
+    """Whether letters of a script with blanks between words stand before and after."""
+    return all(character.isalpha() and ord(character) < 0x590 for character in text[at - 1 : at + 1]) and at < len(text)
+
+
+def _shown(row: Sample) -> str:
+    span, text = row.spans[0], row.text or ""
+    return f"[{span.start}, {span.end}) {text[span.start : span.end]!r} of {text[span.start : span.end + 12]!r}"

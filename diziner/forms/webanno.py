@@ -1,0 +1,91 @@
+"""WebAnno and INCEpTION's TSV, version 3: a token a line, layers of labels in columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.forms.form import Look, Task
+from diziner.forms.lines import text_lines
+from diziner.forms.rows import TOKENS, Row, Table, Unreadable
+
+HEADER = "#FORMAT=WebAnno TSV 3"
+_FIRST = 3  # the column of the first feature, after number, characters and token
+_STACKED = re.compile(r"(?<!\\)\|")
+_VALUE = re.compile(r"(?P<label>.*?)(?:\[(?P<id>\d+)\])?", re.DOTALL)
+
+
+def webanno_table(task: Task) -> Table:
+    """Return the sentences of a file, with the labels of its layer of named entities, or of its only layer of spans.
+
+    Errors: UserError if it has several others, with the option that decides.
+    """
+    lines = list(text_lines(task.path))
+    features: list[str] = []
+    for _, line in lines:
+        if line.startswith(("#T_SP=", "#T_RL=", "#T_CH=")):
+            layer, *names = line.partition("=")[2].split("|")
+            width = [f"{layer}|{name}" for name in names] or [layer]
+            features += width if line.startswith("#T_SP=") else [f"{name} (no span)" for name in width]
+    column = _FIRST + _feature(features, task)
+    return Table(task.split, _rows(lines, column, task), said=f"labels of {features[column - _FIRST]}")
+
+
+def looks_like_webanno(look: Look) -> bool:
+    """Whether a file says so in its first line."""
+    return look.head.startswith(HEADER.encode())
+
+
+def _feature(features: Sequence[str], task: Task) -> int:
+    named = task.choices.columns.get("tags")
+    if isinstance(named, int):
+        return named - _FIRST
+    values = [place for place, name in enumerate(features) if "NamedEntity" in name and name.endswith("|value")]
+    spans = [place for place, name in enumerate(features) if not name.endswith("(no span)")]
+    found = values or (spans if len(spans) == 1 else [])
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"tag={_FIRST + place} {name}" for place, name in enumerate(features))
+    raise UserError(f"{task.path}: which layer has the labels? --columns with one of: {listed or 'none is there'}")
+
+
+def _rows(lines: Sequence[tuple[int, str]], column: int, task: Task) -> Iterator[Row | Unreadable]:
+    block: list[tuple[int, str]] = []
+    for number, line in [*lines, (0, "")]:
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            cells = [(number, line.split("\t")) for number, line in block if not line.startswith("#")]
+            texts = [line.removeprefix("#Text=") for _, line in block if line.startswith("#Text=")]
+            # Lines that are numbered 1-2.1 are parts of a token: what is labelled there lies inside it.
+            if any("-" in each[0] for _, each in cells):
+                yield _row(cells, texts, column, task)
+            block = []
+
+
+def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: int, task: Task) -> Row | Unreadable:
+    where = f"{task.path}:{cells[0][0]}"
+    tokens: list[str] = []
+    spans: dict[tuple[str, str], list[int]] = {}
+    for number, each in cells:
+        if len(each) < _FIRST or (len(each) <= column and any(each[_FIRST:])):
+            return Unreadable(where, f"line {number} has {len(each)} columns, expected {column + 1}", each)
+        if "." not in each[0]:
+            tokens.append(each[2])
+        for stacked in _STACKED.split(each[column] if len(each) > column else "_"):
+            found = _VALUE.fullmatch(stacked)
+            label = found["label"] if found else ""
+            if label not in ("_", "*", ""):
+                key = (label, f"[{found['id']}]" if found and found["id"] else str(len(tokens)))
+                place = spans.setdefault(key, [len(tokens) - 1, len(tokens)])
+                place[1] = len(tokens)
+    value: dict[str, Any] = {"tokens": tokens, "spans": [], "unit": TOKENS}
+    value["spans"] = [[start, end, label.replace("\\", "")] for (label, _), (start, end) in spans.items()]
+    text = "".join(texts).replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n").replace("\\\\", "\\")
+    # Where the text is written otherwise than its tokens, these are joined by blanks.
+    at = 0
+    for token in tokens:
+        at = text.find(token, at) + len(token) if text.find(token, at) >= 0 else len(text) + 1
+    return Row(where, {**value, "text": text} if texts and at <= len(text) else value)

@@ -1,0 +1,124 @@
+"""Benchmarks whose documents cannot be loaded: left out of plan, run and table, each with its reason."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import Project, copy_project
+
+WORDS = (".venv/bin/python", "-m", "diziner")
+
+
+class SilentHub:
+    """An address that closes every connection without a word, and counts them."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.calls = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.calls += 1
+            connection.close()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+@pytest.fixture
+def hub() -> Iterator[SilentHub]:
+    made = SilentHub()
+    yield made
+    made.close()
+
+
+def offline(hub: SilentHub, folder: Path) -> dict[str, Any]:
+    return {"HF_ENDPOINT": hub.address, "HF_HOME": str(folder / "no-cache"), "HF_DATASETS_CACHE": "", "NO_PROXY": "*"}
+
+
+def test_the_papers_profile_is_planned_without_a_network(tmp_path: Path, hub: SilentHub) -> None:
+    project = copy_project(tmp_path / "project", None, recordings=True)
+    project.diziner_here("use", "paper")
+    done = project.run(*WORDS, "plan", **offline(hub, tmp_path))
+    lines = [line for line in done.stdout.splitlines() if line.startswith("left out: ")]
+    assert [line.split(": ")[1] for line in lines] == sorted(path.name for path in project.folder.glob("data/*/"))
+    assert hub.calls == 1
+    by_name = {line.split(": ")[1]: line for line in lines}
+    assert f"{hub.address} cannot be reached, and no copy of DFKI-SLT/cross_ner" in by_name["crossner_ai"]
+    assert "run the same command again where it can be" in by_name["crossner_ai"]
+    for name in ("ace2005", "mit_movie"):
+        assert f"`diziner data convert {name} --from " in by_name[name]
+    strict = project.run(*WORDS, "plan", "--strict", check=False, **offline(hub, tmp_path))
+    assert strict.returncode == 2 and strict.stderr.splitlines()[-1].startswith("error: ace2005 cannot be prepared: ")
+    nothing = project.run(*WORDS, "repro", check=False, **offline(hub, tmp_path))
+    assert nothing.returncode == 2 and "no benchmark's documents could be loaded" in nothing.stderr
+    assert not (project.folder / "report.html").exists() and (project.folder / "metrics/final/genia.json").exists()
+
+
+def with_files_of_ones_own(params: dict[str, Any]) -> None:
+    params["corpus"].update(source={"default": "sample", "mit_movie": "local"}, local_dir="mine")
+
+
+def write_files(folder: Path, pilot: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, count in (("pilot", pilot), ("test", 4)):
+        rows = [{"tokens": [f"{split}{n}", "by", "Bond"], "ner_tags": ["O", "O", "B-ACTOR"]} for n in range(count)]
+        (folder / f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
+    copy_reproduced: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = copy_reproduced(tmp_path / "project", "conll2003", "mit_movie")
+    final = {name: project.folder / f"metrics/final/{name}.json" for name in ("conll2003", "mit_movie")}
+    before = final["conll2003"].read_bytes()
+    card = project.folder / "data/mit_movie/benchmark.yaml"
+    card.write_text(card.read_text().replace("    expected:\n", "    unused: 1\n", 1).partition("    unused")[0])
+    project.edit_params(with_files_of_ones_own)
+
+    # Files are missing: told before anything runs.
+    said = project.diziner_here("plan").stdout
+    assert "left out: mit_movie: mine/mit_movie/pilot.jsonl: no such file; Clone github.com" in said
+    assert " mit_movie round" not in said
+    done = project.diziner("repro")
+    assert "left out  mit_movie: mine/mit_movie/pilot.jsonl: no such file" in done.stdout
+    assert "1 benchmarks left out" in done.stdout
+    assert final["conll2003"].read_bytes() == before and not final["mit_movie"].exists()
+    rows = json.loads((project.folder / "metrics/summary.json").read_text())["benchmarks"]
+    assert [row["benchmark"] for row in rows] == ["conll2003"]
+    assert "conll2003" in (project.folder / "report.html").read_text()
+    table = project.diziner_here("summary").stdout
+    assert "not in the table: mit_movie, which the run left out; `diziner plan mit_movie` says what it lacks" in table
+
+    # Files that are not enough: told by the stage, in the run.
+    write_files(project.folder / "mine/mit_movie", 5)
+    done = project.diziner("repro")
+    assert "started   mit_movie corpus" in done.stdout and "left out  mit_movie: " in done.stdout
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("left out")]
+    assert "data unlink" not in line
+    for words in (("repro", "mit_movie"), ("plan", "--strict")):
+        assert project.diziner_here(*words, check=False).returncode == 2, words
+    stock = project.dvc("repro", check=False)
+    assert stock.returncode and "to run the others without it: `diziner data unlink mit_movie`" in stock.stderr
+
+    # Files that will do: the benchmark is back.
+    write_files(project.folder / "mine/mit_movie", 30)
+    assert "left out" not in project.diziner("repro").stdout
+    rows = json.loads((project.folder / "metrics/summary.json").read_text())["benchmarks"]
+    assert [(row["benchmark"], row["documents"]) for row in rows][1] == ("mit_movie", 4)
