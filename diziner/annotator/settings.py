@@ -82,8 +82,8 @@ class AnswerSettings:
     `repair_turns`: turns to mend an unreadable answer. `max_failed_share`: of one annotator's documents in one round;
     above it the stage stops. `allowed_failures`: so many documents may fail all the same in sets of 20 or more.
     `show_goal`: whether annotators are told the goal. `nested`: mentions that overlap are kept, all of them.
-    `chunk_tokens`: longer documents are cut into chunks of at most so many tokens, which share `overlap` tokens with the
-    one before (`diziner.annotator.chunks`); None: never.
+    `chunk_tokens`: longer documents are cut into chunks of at most so many tokens, which share `overlap` tokens with
+    the one before (`diziner.annotator.chunks`); None: never.
 
     Errors: UserError for an overlap of more than half a chunk.
     """

@@ -14,9 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     options(parser)
     parser.epilog = (
+        "example: diziner fake-server --port 8080 --any-model --fault rate_limit=0.1. "
         "The address that is said speaks OpenAI's protocol and takes whatever comes. In place of its /v1, "
-        f"/NAME speaks as that provider does: {', '.join(DIALECTS)} (docs/providers.md). "
-        "example: diziner fake-server --port 8080 --any-model --fault rate_limit=0.1"
+        f"/NAME speaks as that provider does: {', '.join(DIALECTS)} (docs/providers.md)."
     )
 
 

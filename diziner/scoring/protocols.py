@@ -151,7 +151,8 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
 
     Under BIOES and BILOU the modes differ in one case more: a span that no `E-` or `L-` closes. Gold
     `B-PER E-PER O S-LOC` against `B-PER I-PER O S-LOC` has F1 1.000 by seqeval's default and here, where the span is
-    taken as it stands, and 0.667 with `mode="strict", scheme=IOBES`, which discards it; its pull request 56 would give 0.800.
+    taken as it stands, and 0.667 with `mode="strict", scheme=IOBES`, which discards it; its pull request 56 would
+    give 0.800.
 
     ```example
     gold             [Angela Merkel|PER] spoke
