@@ -14,6 +14,7 @@ from diziner.forms.choices import Choices, parse_columns, read_label_names
 from diziner.forms.form import Look
 from diziner.forms.table import FORMS, form_of
 from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.from_python import score
 
 TEXT = "Mara sings in Oslo"
 WORDS = TEXT.split()
@@ -226,3 +227,31 @@ def test_names_of_integer_tags_are_read_from_lists_and_models(tmp_path: Path) ->
         assert read_label_names(write(tmp_path / "labels", content)) == names
     with pytest.raises(UserError, match="are not 0, 1, 2"):
         read_label_names(write(tmp_path / "labels", {"id2label": {"1": "O"}}))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "gold", "predicted", "strict"),
+    [
+        ("IOBES", [["B-PER", "E-PER", "S-PER"]], [["B-PER", "I-PER", "S-PER"]], 2 / 3),
+        (
+            "BILOU",
+            [["U-ORG", "B-PER", "I-PER", "L-PER", "O"], ["U-ORG"]],
+            [["U-ORG", "B-PER", "I-PER", "I-PER", "O"], ["U-ORG"]],
+            4 / 5,
+        ),
+    ],
+)
+def test_spans_that_nothing_closes_are_counted_as_seqeval_does_by_default(
+    tmp_path: Path, scheme: str, gold: list[list[str]], predicted: list[list[str]], strict: float
+) -> None:
+    """seqeval's issue 25 and pull request 56, as docs/protocols.md has them."""
+    import seqeval.scheme
+    from seqeval.metrics import f1_score
+
+    assert f1_score(gold, predicted, mode="strict", scheme=getattr(seqeval.scheme, scheme)) == pytest.approx(strict)
+    files = [
+        write(tmp_path / f"{name}.conll", "\n\n".join("\n".join(f"x {tag}" for tag in own) for own in tags))
+        for name, tags in (("gold", gold), ("predicted", predicted))
+    ]
+    first, second = files
+    assert score(first, second)["strict"].f1 == f1_score(gold, predicted) == 1.0
