@@ -106,6 +106,7 @@ SAMPLES: list[tuple[str, str, Any, list[tuple[int, int, str]]]] = [
     ("columns", "a.conll", "Mara b-per\nLind i-per\nsings o\n", [(0, 2, "per")]),
     ("columns", "a.conll", "Mara B\nLind I\nsings O\n", [(0, 2, "ENTITY")]),
     ("columns", "a.conll", "Mara PER\nLind PER\nsings O\n", [(0, 2, "PER")]),
+    ("columns", "a.conll", "Mara B:PER\nLind I:PER\nsings O\n", [(0, 2, "PER")]),
     ("columns", "a.conll", "Mara\tB-a man\nsings\tO\n", [(0, 1, "a_man")]),
     ("columns", "a.conllu", "1-2\tim\t_\n1\tin\tO\n2\tdem\tO\n3\tOslo\tB-LOC\n", [(2, 3, "LOC")]),
 ]
@@ -158,6 +159,13 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
             {"text": TEXT, "entities": [{"start": 0, "end": 4, "type": "PER", "text": "Lars"}]},
             "says that its text is 'Lars', but there stands 'Mara'",
         ),
+        ("a.jsonl", {"text": TEXT, "annotation": {"spans": [[0, 4, "PER"]]}}, "there are spans inside 'annotation'"),
+        ("a.jsonl", {"text": TEXT, "result": [{"value": {"start": 0, "end": 4, "label": "A"}}]}, "inside 'result'"),
+        ("a.jsonl", {"tokens": WORDS, "spans": [[0, 4, "PER", "Mara"]]}, "but its tokens are 'Mara sings in Oslo'"),
+        ("a.jsonl", {"text": TEXT, "label": [[0, 4, 3]]}, "label 3 has no name; --labels"),
+        ("a.jsonl", {"text": TEXT, "entities": [{"start": 0, "end": 4, "label": 3}]}, "label 3 has no name; --labels"),
+        ("a.conll", "\n".join(f"w{n} l{n}" for n in range(9)) + "\nx O\n", "if they are bare labels: --scheme IO"),
+        ("a.conll", "Mara B+PER\nsings O\n", "are of no known scheme"),
         ("a.jsonl", {"text": TEXT, "spans": NEST}, "1 nested or overlapping span: "),
         ("a.jsonl", {"text": TEXT, "entities": [{"label": "X", "span": [[0, 4], [14, 18]]}]}, "1 discontinuous span: "),
         (
