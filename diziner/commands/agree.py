@@ -56,6 +56,9 @@ def run(options: argparse.Namespace) -> None:
     choices = chosen(options)
     texts = texts_of(options.documents, choices)
     files = annotators_of([read_plain(path, choices) for path in options.files])
+    for name, file in files.items():
+        if file.read_as:
+            sys.stderr.write(f"{name}: read as {file.read_as}\n")
     analysis, documents, files = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import Project
 
 from diziner.common.errors import UserError
 from diziner.forms.choices import Choices, parse_columns, read_label_names
 from diziner.forms.form import Look
 from diziner.forms.table import FORMS, form_of
+from diziner.labelling.input_files import document_of, files_of, items_of
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import score
 
@@ -263,3 +265,31 @@ def test_spans_that_nothing_closes_are_counted_as_seqeval_does_by_default(
     ]
     first, second = files
     assert score(first, second)["strict"].f1 == f1_score(gold, predicted) == 1.0
+
+
+def test_what_was_found_is_said_by_each_command(tmp_path: Path) -> None:
+    for name, tags in (("anna", "B-PER O"), ("ben", "PER O")):
+        first, second = tags.split()
+        write(tmp_path / f"{name}.conll", f"Mara {first}\nsings {second}\n")
+    agreed = Project(tmp_path).diziner_here("agree", "anna.conll", "ben.conll")
+    assert agreed.stderr == "ben: read as tokens of column 0, IO tags of column 1\n"
+    scored = Project(tmp_path).diziner_here("score", "--gold", "anna.conll", "--pred", "ben.conll")
+    value = json.loads(scored.stdout)
+    assert (value["gold"]["read_as"], value["predictions"][0]["read_as"]) == (
+        "",
+        "tokens of column 0, IO tags of column 1",
+    )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.conll", "a.tsv", "a.json", "a.pubtator"])
+def test_labelling_reads_texts_of_each_form_and_no_labels(tmp_path: Path, name: str) -> None:
+    contents = {
+        "a.csv": "id,text,entities\n7,Mara sings,broken\n",
+        "a.conll": "Mara NN\nsings VB\n",
+        "a.tsv": WEBANNO,
+        "a.json": [{"data": {"text": TEXT}, "annotations": [{"result": "broken"}]}],
+        "a.pubtator": f"7|t|{TEXT}\n",
+    }
+    [document] = [document_of(item) for item in items_of(files_of(write(tmp_path / name, contents[name])))]
+    assert document.tokens[:2] == ("Mara", "sings")
+    assert document.id == ("7" if name in ("a.csv", "a.pubtator") else f"{name}:1")
