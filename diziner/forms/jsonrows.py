@@ -12,7 +12,7 @@ from diziner.forms.form import Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import Keys, find_keys, held, is_token_list, token_text
 from diziner.forms.lines import peek
-from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable
+from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable, offsets_in
 from diziner.forms.schemes import Style, require_style
 from diziner.forms.spanlists import Given, given_spans
 from diziner.forms.spanunits import TOKEN_UNITS, Sample, as_characters, find_unit, has_text
@@ -84,20 +84,7 @@ def _samples(rows: Sequence[Value], keys: Keys) -> Iterator[Sample]:
         listed = held(row.value, keys.tokens)
         tokens = [token_text(each) or "" for each in listed or ()] if is_token_list(listed) else None
         text = text if isinstance(text, str) else None
-        yield Sample(row.where, spans, text, tokens, _offsets(tokens, text))
-
-
-def _offsets(tokens: Sequence[str] | None, text: str | None) -> list[tuple[int, int]] | None:
-    if tokens is None or text is None:
-        return None
-    found, end = [], 0
-    for token in tokens:
-        start = text.find(token, end)
-        if start < 0:
-            return None
-        end = start + len(token)
-        found.append((start, end))
-    return found
+        yield Sample(row.where, spans, text, tokens, offsets_in(tokens, text))
 
 
 def _rows(items: Iterable[Value | Unreadable], plan: _Plan) -> Iterator[Row | Unreadable]:

@@ -121,15 +121,15 @@ def _pieces(item: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
     return next((found for key in _PLACES if key in item and (found := _ranges(item[key]))), ())
 
 
-def _ranges(value: object) -> tuple[tuple[int, int], ...]:
+def _ranges(value: object, depth: int = 3) -> tuple[tuple[int, int], ...]:
     """Return the ranges of a place: [s, e], [[s, e], [s, e]], or a mapping or mappings with start and end."""
     if isinstance(value, Mapping):
         return _pieces(value)
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple) or not value or not depth:
         return ()
     if len(value) == 2 and all(map(_is_number, value)):
         return ((value[0], value[1]),)
-    found = [_ranges(each) for each in value]
+    found = [_ranges(each, depth - 1) for each in value]
     return tuple(sorted(each for one in found for each in one)) if all(found) else ()
 
 

@@ -176,6 +176,7 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
             "2 annotations of one task, by 1, 2",
         ),
         ("a.json", "[" * 5000, "nested too deeply"),
+        ("a.jsonl", f'{{"text": "x", "spans": [{{"label": "X", "span": {"[" * 600}{"]" * 600}}}]}}', "is not [start"),
         ("a.json", '[{"text": "x"}, {"te', "row 1: not JSON"),
         ("a.json", '[{"text": "x", "spans": []}] {}', "after the array"),
         ("a.conll", "Mara\0 B-PER\n", "has a zero byte"),
@@ -293,3 +294,11 @@ def test_labelling_reads_texts_of_each_form_and_no_labels(tmp_path: Path, name: 
     [document] = [document_of(item) for item in items_of(files_of(write(tmp_path / name, contents[name])))]
     assert document.tokens[:2] == ("Mara", "sings")
     assert document.id == ("7" if name in ("a.csv", "a.pubtator") else f"{name}:1")
+
+
+def test_the_text_of_conllu_is_kept_where_its_tokens_stand_in_it(tmp_path: Path) -> None:
+    first = "# text = Mara sings.\n1\tMara\tB-PER\n2\tsings\tO\n3\t.\tO\n"
+    second = "# text = Im Haus\n1-2\tIm\t_\n1\tIn\tO\n2\tdem\tO\n3\tHaus\tO\n"
+    file = read_plain(write(tmp_path / "a.conllu", f"{first}\n{second}"))
+    assert file.documents is not None
+    assert [each.text for each in file.documents.values()] == ["Mara sings.", "In dem Haus"]
