@@ -14,6 +14,7 @@ from diziner.common.yamlfile import read_yaml
 from diziner.layout import CORRELATION, PUBLISHED, SUMMARY
 from diziner.results.published import published_of
 from diziner.results.summary_table import correlation_line, correlation_table, published_table, table
+from diziner.settings import load_settings
 
 _UNBOUNDED = 10_000  # characters of what is no terminal
 
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
-    sys.stdout.write(table(summary, width))
+    sys.stdout.write(table(summary, width, load_settings().no_models))
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
         if options.correlation:

@@ -57,6 +57,11 @@ class Annotation:
     characters: tuple[Range, ...] = ()
     matched: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the annotator was not given the document, or gave nothing for it."""
+        return self.failure is not None and self.failure.code == ABSENT
+
 
 def taking_part(annotations: Mapping[str, Sequence[Annotation]]) -> dict[str, Sequence[Annotation]]:
     """Return the annotators that were asked, without those that the guideline leaves out."""

@@ -26,6 +26,7 @@ from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
+from diziner.results.summary_table import table
 from diziner.settings import settings_from
 
 PAGE = (ROOT / "docs/annotators.md").read_text(encoding="utf-8")
@@ -71,6 +72,10 @@ def test_a_function_labels_in_a_round_and_its_versions_are_tracked(
     assert "plug-in ner-recipes 1.0" not in json.loads((project.folder / "stages/code/score.json").read_text())
     report = (project.folder / "data" / BENCHMARK / "rounds/r0/report.md").read_text()
     assert "- places: function name_list, not a language model\n" in report
+    # Chosen by agreement or not, it is marked wherever it is named.
+    chosen = read(project, "final/selection.json")["annotator"] == "places"
+    shown = project.run(*words, "summary", check=True, **environment).stdout
+    assert ("places: function name_list, not a language model" in shown) == chosen
     specific = read(project, "rounds/r1/guideline.yaml")["instructions"].get("specific", {})
     assert "places" not in specific
 
@@ -209,3 +214,11 @@ def test_a_spacy_model_takes_part(make_project: Callable[..., Project], tmp_path
         assert len(surfaces) + sum(row["drops"].values()) == len(own)
         found += len(surfaces)
     assert found > 5
+
+
+def test_the_summary_marks_a_chosen_annotator_that_is_no_language_model() -> None:
+    summary = json.loads((ROOT / "metrics/summary.json").read_text(encoding="utf-8"))
+    chosen = summary["benchmarks"][0]["annotator"]
+    shown = table(summary, 200, {chosen: "function spacy_model, not a language model", "anna": "people"})
+    assert f"\n{chosen}: function spacy_model, not a language model\n" in shown and "anna" not in shown
+    assert "language model" not in table(summary, 200, {})

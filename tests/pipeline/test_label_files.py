@@ -77,6 +77,12 @@ def test_people_take_part_in_agreement_but_are_neither_instructed_nor_chosen(
     assert chosen["mean"]["anna"] == max(chosen["mean"].values()) and chosen["annotator"] != "anna"
     run_predictions(project)
     run_stage(project, "score", BENCHMARK)
+    # On the documents that she labelled her F1 is that of the model whose labels she has; others do not count.
+    gold = {row["id"]: {tuple(span) for span in row["spans"]} for row in read(project, "corpus/gold.jsonl")}
+    own = {row["id"]: {tuple(span) for span in row["spans"]} for row in rows if row["failure"] is None}
+    correct = sum(len(gold[name] & spans) for name, spans in own.items())
+    size = sum(len(gold[name]) + len(spans) for name, spans in own.items())
+    assert read(project, "final/scores.json")["pilot"]["0"]["anna"] == round(2 * correct / size, 6)
     with standing_in(project):
         build_report(Path("report.html"), lambda *_: {})
     assert "people, not a language model" in (project.folder / "report.html").read_text()
