@@ -53,6 +53,20 @@ def benchmark_schema(written: str) -> str:
     return schema_text(schema)
 
 
+def forms_page(written: str) -> str:
+    """docs/forms.md with the table of forms as the code declares them."""
+    from diziner.forms.table import FORMS
+
+    head, _, rest = written.partition("| form | ")
+    tail = rest[rest.index("## What a form leaves open\n") :]
+    rows = [
+        f"| `{own.name}` | {own.title} | {' '.join(own.endings) or '-'} | {f'`{own.example}`' if own.example else ''} |"
+        for own in FORMS.values()
+    ]
+    table = ["| form | what it is | endings | looks like |", "| --- | --- | --- | --- |", *rows]
+    return head + "\n".join(table) + "\n\n" + tail
+
+
 def agreement_schema(written: str) -> str:
     """The schema of agreement.json, with every measure."""
     from diziner.agreement import chance, pairwise  # noqa: F401 - they declare what is built in
@@ -127,6 +141,7 @@ def schema_text(schema: object) -> str:
 # File -> what makes its text from what is written there.
 DERIVED: dict[str, Callable[[str], str]] = {
     "docs/protocols.md": protocols_page,
+    "docs/forms.md": forms_page,
     "diziner/schemas/benchmark.schema.json": benchmark_schema,
     "diziner/schemas/agreement.schema.json": agreement_schema,
     "diziner/schemas/round_metrics.schema.json": round_metrics_schema,

@@ -81,7 +81,7 @@ def _lines(raw: bytes, width: int) -> _Lines | None:
 
     data = np.frombuffer(raw, dtype=np.uint8)
     separator = b"\t" if b"\t" in raw else b" "
-    if not raw or any(code in raw for code in (*_OTHER_BLANKS, b" ") if code != separator):
+    if not raw or b"\0" in raw or any(code in raw for code in (*_OTHER_BLANKS, b" ") if code != separator):
         return None
     ends = _places(data, _LF)
     if data[-1] != _LF:

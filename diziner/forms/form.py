@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from diziner.common.files import readable
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.jsonfiles import first_value
 from diziner.forms.rows import Table
@@ -39,15 +41,15 @@ class Look:
         """The first 64 KiB, without a byte order mark; nothing of a folder."""
         if self.path.is_dir():
             return b""
-        with self.path.open("rb") as file:
-            return file.read(_HEAD).removeprefix(b"\xef\xbb\xbf")
+        with readable(self.path), self.path.open("rb") as file:
+            return file.read(_HEAD).removeprefix(codecs.BOM_UTF8)
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines in it, without a last one that may be cut."""
         text = self.head.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
-        return lines[:-1] if len(self.head) == _HEAD else lines
+        return lines[:-1] if self.path.stat().st_size > _HEAD else lines
 
     @cached_property
     def value(self) -> Any:

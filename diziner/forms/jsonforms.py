@@ -48,7 +48,10 @@ def looks_like_langextract(look: Look) -> bool:
 
 
 def prodigy_table(task: Task) -> Table:
-    """Return the accepted examples of Prodigy; rejected and ignored ones are left out and counted as repairs."""
+    """Return the accepted examples of Prodigy; rejected and ignored ones are left out and counted as repairs.
+
+    One without spans has no mentions, as Prodigy does not write what is empty.
+    """
     counts = Counter[str]()
     return rows_of_values(task, _accepted(json_values(task.path), counts), counts=counts)
 
@@ -80,5 +83,7 @@ def _accepted(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadab
         answer = item.value.get("answer") if isinstance(item, Value) and isinstance(item.value, Mapping) else None
         if answer in ("reject", "ignore"):
             counts[f"examples answered {answer}"] += 1
+        elif isinstance(item, Value) and isinstance(item.value, Mapping) and "spans" not in item.value:
+            yield Value(item.where, {**item.value, "spans": []})
         else:
             yield item

@@ -19,7 +19,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
     not a form feed. Read as they are asked for, so that a file may be larger than memory.
-    Errors: UserError for a file that is missing, cannot be read, or is not UTF-8.
+    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, or holds zero bytes.
     """
     before = 0
     with readable(path), path.open("rb") as file:
@@ -30,6 +30,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 error.start += before  # where in the file, not in the line
                 raise
             before += len(raw)
+            if b"\0" in raw:
+                raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
             yield number, line.removesuffix("\n").removesuffix("\r")
 
 

@@ -18,7 +18,12 @@ def text_table(task: Task) -> Table:
 
     Errors: UserError for a file that looks like columns, unless --form says that it is text.
     """
-    if not task.choices.form and looks_nearly_like_columns(Look(task.path)):
+    look = Look(task.path)
+    if not look.head.strip():
+        return Table(task.split, ())
+    if not task.choices.form and looks_nearly_like_columns(look):
+        for _ in text_lines(task.path):
+            pass  # what is no text at all is said first
         raise UserError(
             f"{task.path}: its lines look like columns of tokens and tags; --columns token=0,tag=1 or --scheme IO "
             "reads them so, --form text as a document a line"

@@ -69,12 +69,17 @@ def given_spans(value: object) -> list[Given]:
 def looks_like_spans(value: object) -> bool:
     """Whether a value is a list of spans, or a mapping of such, of which there is at least one."""
     try:
-        return bool(value) and bool(given_spans(value))
+        return isinstance(value, list | Mapping) and bool(given_spans(value))
     except UserError:
         return False
 
 
 def _read(item: object) -> Iterator[Given]:
+    if isinstance(item, Mapping) and isinstance(item.get("points"), list) and len(item["points"]) > 1:
+        # DataTurks: as many mentions of one label.
+        for point in item["points"]:
+            yield from _read({**item, "points": [point]})
+        return
     if isinstance(item, Mapping):
         pieces, labels = _pieces(item), _labels_of(item)
         if pieces and labels:
@@ -86,6 +91,9 @@ def _read(item: object) -> Iterator[Given]:
         strings = [each for each in item if isinstance(each, str) and each]
         if len(numbers) == 2 and strings and len(item) == len(numbers) + len(strings) <= 4:
             yield Given(((numbers[0], numbers[1]),), strings[0], strings[1] if len(strings) > 1 else None)
+            return
+        if len(numbers) == len(item) == 3:
+            yield Given(((numbers[0], numbers[1]),), numbers[2])
             return
     raise UserError(f"span {item!r:.80} is not [start, end, label] with whole numbers and a label")
 

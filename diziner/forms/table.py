@@ -142,7 +142,7 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "csv",
-            "CSV or TSV with a header: a text a row (other columns are kept), or a token a row with tag and sentence",
+            "CSV or TSV with a header: a text a row, or a token a row with its tag and sentence",
             csvfiles.csv_table,
             csvfiles.looks_like_table,
             (".csv", ".tsv"),
@@ -184,7 +184,8 @@ def form_of(look: Look, choices: Choices) -> Form:
     by_ending = [form for form in FORMS.values() if look.suffix in form.endings and not path.is_dir()]
     if look.suffix in plaintext.ENDINGS and (choices.scheme or choices.columns.keys() & {"tokens", "tags"}):
         return FORMS["columns"]
-    if look.suffix == ".tsv" and any(isinstance(column, int) for column in choices.columns.values()):
+    numbered = any(isinstance(column, int) for column in choices.columns.values())
+    if look.suffix == ".tsv" and numbered and not webanno.looks_like_webanno(look):
         return FORMS["columns"]
     if len(by_ending) == 1:
         return by_ending[0]
@@ -192,6 +193,8 @@ def form_of(look: Look, choices: Choices) -> Form:
     found = next((form for form in by_ending or others if form.looks(look)), None)
     if by_ending:
         return found or FORMS[_LAST.get(look.suffix, "json")]
+    if found is None and not path.is_dir() and not look.head.strip():
+        raise UserError(f"{path}: no documents: the file is empty")
     if found is None:
         raise UserError(
             f"{path}: unknown kind of file; allowed: {' '.join(endings())}, a folder of Dataset.save_to_disk, or "

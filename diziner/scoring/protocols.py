@@ -149,6 +149,10 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
     always, and both rows are given because papers name one or the other. To see seqeval's strict number on
     ill-formed tags, give it the raw tags.
 
+    Under BIOES and BILOU the modes differ in one case more: a span that no `E-` or `L-` closes. By default seqeval
+    takes it as it stands, and so do we; with `mode="strict", scheme=IOBES` or `BILOU` it is discarded. seqeval's own
+    examples, of its issue 25 and pull request 56, have F1 0.667 and 0.800 when strict, 1.000 by default and here.
+
     ```example
     gold             [Angela Merkel|PER] spoke
     predicted        [Angela Merkel|PER] spoke

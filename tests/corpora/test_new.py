@@ -195,7 +195,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
         ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),
         ("x", ["--from", "fine.txt", "--types", "MISC_A,misc-a"], "labels 'MISC_A' and 'misc-a' are the same"),
-        ("x", ["--from", "spaced.jsonl"], "spaced.jsonl:1: label 'a person'; it must be without white space"),
+        ("x", ["--from", "barred.jsonl"], "barred.jsonl:1: label 'a|person'; it must be without white space"),
         ("x", ["--from", "twice.jsonl", "--types", "PER"], "twice.jsonl:2: id 'a' is also at twice.jsonl:1"),
         ("x", ["--from", "broken.jsonl", "--types", "PER"], "broken.jsonl:1: not JSON"),
         ("x", ["--from", "fine.txt", "--test", "none.txt", "--types", "PER"], "none.txt: no documents to test on"),
@@ -212,8 +212,8 @@ def test_what_cannot_be_made_is_one_line_and_leaves_nothing(
     write_texts(project, "none.txt", [""])
     write_texts(project, "broken.jsonl", ['{"text": '])
     write_texts(project, "twice.jsonl", ['{"id": "a", "text": "One."}', '{"id": "a", "text": "Two."}'])
-    spaced = {"text": SENTENCES[0], "spans": [[0, 3, "a person"]]}
-    write_texts(project, "spaced.jsonl", [json.dumps(spaced), *(json.dumps({"text": s}) for s in SENTENCES[1:])])
+    barred = {"text": SENTENCES[0], "spans": [[0, 3, "a|person"]]}
+    write_texts(project, "barred.jsonl", [json.dumps(barred), *(json.dumps({"text": s}) for s in SENTENCES[1:])])
     write_texts(project, "few.txt", SENTENCES[:3])
     write_texts(project, "gold.jsonl", [labelled(sentence) for sentence in SENTENCES])
     (project.folder / "latin.txt").write_bytes("Zürich\n".encode("latin-1") * 30)
