@@ -94,6 +94,11 @@ FUNCTIONS = """
 def some(documents, types, label="LOC"):
     assert [(t.label, t.name) for t in types][0] == ("PER", "person"), types
     return [[(8, 12, label), (0, 3, "PER")], None]
+def arrays(documents, types):
+    import numpy
+    return [[(numpy.int64(8), numpy.int32(12), numpy.str_("LOC"))], []]
+def floats(documents, types): return [[(8.0, 12.0, "LOC")], []]
+def truths(documents, types): return [[(False, True, "LOC")], []]
 def nothing(documents, types): return [None for _ in documents]
 def few(documents, types): return [[]]
 def words(documents, types): return ["LOC", []]
@@ -129,6 +134,7 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
     assert first.characters == ((0, 3), (8, 12))
     assert second.failure.code == "absent"
     assert call("some", types={"place": "LOC"}, options={"label": "place"})[0] == first
+    assert [(s.start, s.end, s.type) for s in call("arrays")[0].spans] == [(2, 3, "LOC")]
     with pytest.raises(ProviderError, match="1 of 2 documents failed"):
         call("some", AnswerSettings(max_failed_share=0.1, allowed_failures=0))
 
@@ -140,12 +146,14 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
         ("few", {}, "gave 1 results for 2 documents; it must give one for each"),
         ("words", {}, "document 'a': 'LOC' is no list of mentions"),
         ("pairs", {}, r"document 'a': \(0, 3\) is not \(first character, one past the last, label\)"),
+        ("floats", {}, r"document 'a': \(8.0, 12.0, 'LOC'\) is not"),
+        ("truths", {}, r"document 'a': \(False, True, 'LOC'\) is not"),
         ("outside", {}, r"document 'a': \[8, 13\) is empty or outside its 12 characters"),
         ("raises", {}, r"function raises: raised KeyError: 'no\\nmodel'"),
         ("six", {}, "cannot be called with documents, types and the options none: missing a required argument"),
         ("few", {"options": {"size": 3}}, "the options size: got an unexpected keyword argument 'size'"),
         ("some", {"options": {"label": "city"}}, "1 mentions have types that the guideline has not: 'city' 1; its"),
-        ("nobody", {}, "unknown annotator function 'nobody'; .*from plug-ins: few"),
+        ("nobody", {}, "unknown annotator function 'nobody'; .*from plug-ins: arrays"),
     ],
 )
 def test_a_function_that_goes_wrong_is_named(
