@@ -110,7 +110,7 @@ def ask_a_model(
     )
     types = [t.label for t in guideline.types]
     annotations = [
-        merged(document, own, list(islice(rows, len(own))), types)
+        merged(document, own, list(islice(rows, len(own))), types, answers.nested)
         for document, own in zip(documents, chunks, strict=True)
     ]
     return Annotated(annotations, [used for dialogue in dialogues for used in dialogue.usage])
