@@ -78,7 +78,7 @@ def test_the_papers_models_are_told_how_far_to_reason_and_say_unasked_what_they_
     with listening((200, {}, reply)) as (url, bodies):
         endpoints = {name: replace(endpoint, api_base=url) for name, endpoint in settings.endpoints.items()}
         asker = StoreAsker(ResponseStore(tmp_path / "store"), endpoints)
-        models = [*(settings.annotator(name).model for name in settings.pool), settings.supervisor.model]
+        models = [*(settings.annotator(name).asked for name in settings.pool), settings.supervisor.model]
         for model in models:
             [answer] = asker.ask([Request("web", model, (Message("user", "Hi"),))], "work")
             assert isinstance(answer, Response) and answer.cost_usd == 0.001
