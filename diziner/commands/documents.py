@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import DizinerError, UserError
 from diziner.common.files import read_json, write_json
 from diziner.corpora.at_hand import missing, unlinked
 from diziner.corpora.card import load_card
@@ -59,7 +59,8 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
     """Bring the documents of rooms up to date, with progress on standard error where there is something to do; return
     why rooms cannot be prepared, by name. No model is asked.
 
-    Errors: UserError if one cannot and `strict` forbids to go on without it, and for what keeps DVC from working.
+    Errors: UserError if one cannot and `strict` forbids to go on without it, and for what keeps DVC from working;
+    DizinerError if a stage fails otherwise.
     """
     from diziner.repro import dvc_graph
 
@@ -79,7 +80,10 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
     if outcome.signal:
         raise SystemExit(128 + outcome.signal)
     reasons = {Path(group).name: why for group, why in outcome.left_out.items()}
-    reasons |= {Path(each.step.group).name: f"{each.step.name}: {each.message}" for each in outcome.failures}
+    for failure in outcome.failures:  # of another stage before the documents, or by a bug of ours
+        output = f"; its output: {os.path.relpath(failure.log)}" if failure.log else ""
+        kind = UserError if failure.code == 2 else DizinerError
+        raise kind(f"{failure.step.label}: {failure.message}{output}")
     if strict and reasons:
         name = min(reasons)
         raise UserError(f"{name} cannot be prepared: {reasons[name]}{unlinked(name)}")
