@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.tables import text_table
 from diziner.layout import cost_report, room_named, rooms, store_path
@@ -75,6 +76,9 @@ def _submit(store: ResponseStore, settings: Settings, benchmarks: Sequence[str])
     if not any(endpoint.batch for endpoint in settings.endpoints.values()):
         raise UserError(NO_BATCHES)
     chosen = [room_named(name) for name in benchmarks] or rooms()
+    reasons = prepare([room.name for room in chosen], settings, bool(benchmarks))
+    sys.stdout.write(left_out_lines(reasons))
+    chosen = [room for room in chosen if room.name not in reasons]
     collected(store, settings)
     found = gather(chosen, settings, lambda endpoint, label: goes_out(settings.endpoints[endpoint], label))
     missing = _without_gone(store, settings, found.missing)

@@ -93,8 +93,6 @@ def test_two_commands_a_round_give_the_same_bytes_at_half_the_price_and_ask_noth
 ) -> None:
     before = server.requests
     project = make(tmp_path / "project", server, batch={"window": "24h"})
-    plan = project.diziner_here("plan", check=False)
-    assert "prepare the documents" in plan.stderr
     first = project.diziner("repro", "-j", "2", "conll2003", check=False)
     assert first.returncode == 3
     assert re.search(r"error: waiting: conll2003 round 0, scripted_\w+: \d+ requests are in no batch", first.stderr)
@@ -138,7 +136,6 @@ def test_two_commands_a_round_give_the_same_bytes_at_half_the_price_and_ask_noth
 def test_a_model_that_is_gone_takes_its_annotator_out_and_holds_up_no_round(tmp_path: Path) -> None:
     with ScriptedServer(served=Served(gone=frozenset({"scripted-shy"}))) as server:
         project = make(tmp_path / "project", server, batch={"window": "24h"})
-        stage(project, "corpus")
         sent = project.diziner_here("batch", "submit").stdout
         assert sent.count("submitted") == 2
         assert "scripted-shy of scripted is gone: " in sent
