@@ -31,6 +31,7 @@ COMMANDS = {
     "agree": "measure the agreement of annotators without gold: plain files, anywhere",
     "batch": "ask in batches at a lower price: send what all stages lack, see how it stands, collect the answers",
     "plan": "say what a run would ask of models and what it would cost, before it does",
+    "export": "write labels in the form of another tool: Label Studio, doccano, Prodigy, spaCy, brat and others",
     "check-endpoint": "list an endpoint's models and send one tiny request to each of yours: key, schema, seed, cost",
     "doctor": "check the installation: versions, weights, keys, answers, DVC, git; say how to mend what is wrong",
     "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",

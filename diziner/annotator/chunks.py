@@ -62,12 +62,18 @@ def chunks_of(document: Document, answers: AnswerSettings) -> tuple[Chunk, ...]:
     )
 
 
-def merged(document: Document, chunks: Sequence[Chunk], rows: Sequence[Annotation], types: Sequence[str]) -> Annotation:
+def merged(
+    document: Document,
+    chunks: Sequence[Chunk],
+    rows: Sequence[Annotation],
+    types: Sequence[str],
+    nested: bool = False,
+) -> Annotation:
     """Join the annotations of a document's chunks into its own; that of an only chunk is it, unchanged.
 
-    A mention counts from the chunk that its first token belongs to; of those that then overlap the longest stays, as
-    within a chunk, `types` deciding between equals. One that counts from neither chunk is dropped as `other_chunk`.
-    A document of which one chunk failed has failed.
+    A mention counts from the chunk that its first token belongs to. Of those that then overlap the longest stays, as
+    within a chunk, `types` deciding between equals; where they may be `nested` all do. One that counts from neither
+    chunk is dropped as `other_chunk`. A document of which one chunk failed has failed.
     """
     if len(chunks) == 1:
         return rows[0]
@@ -86,7 +92,7 @@ def merged(document: Document, chunks: Sequence[Chunk], rows: Sequence[Annotatio
                 found[moved] = (first + chunk.first, last + chunk.first)
             else:
                 others.add(moved)
-    kept, dropped = resolve_overlaps(found, types)
+    kept, dropped = (tuple(sorted(found)), ()) if nested else resolve_overlaps(found, types)
     lost = {"overlap": len(dropped), OTHER_CHUNK: len(others - found.keys())}
     return Annotation(
         document.id,

@@ -11,12 +11,13 @@ from typing import TextIO
 from diziner.common.errors import UserError
 from diziner.common.words import listed
 from diziner.forms.options import add_form_options, chosen
+from diziner.forms.writers import WRITERS
 from diziner.guideline.file import load_guideline
 from diziner.labelling.ballot import annotators_of
 from diziner.labelling.forecast import Forecast, forecast
 from diziner.labelling.input_files import files_of
 from diziner.labelling.job import Job, recipe_digest
-from diziner.labelling.review import QUEUE
+from diziner.labelling.review import queue_of
 from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
 from diziner.layout import PARAMS, Room, enter_project, project_root
@@ -37,6 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     voters = "have several vote: coalition or pool of the guideline's round, by weight, or names, such as a,b,c"
     who.add_argument("--annotators", metavar="NAMES", help=voters)
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
+    forms = f"of the review queue: {', '.join(WRITERS)}; else rows as in the shards"
+    add("--review-form", choices=tuple(WRITERS), default="", metavar="FORM", help=forms)
     add("--review-below", type=_share, metavar="SHARE", help=review)
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
     kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
@@ -62,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError for anything given that does not fit; ProviderError if too many documents failed.
     """
+    if options.review_form and options.review_below is None:
+        raise UserError("--review-form: only with --review-below")
     if options.review_below is not None and options.annotators is None:
         raise UserError("--review-below: only with --annotators: one annotator's mentions have no share")
     _enter(options.params)
@@ -87,9 +92,10 @@ def run(options: argparse.Namespace) -> None:
         _workers(options, job),
         options.again,
         options.review_below,
+        options.review_form,
     )
     done = label_corpus(job, files, run_options)
-    _say(sys.stdout, _summary(done, options.out))
+    _say(sys.stdout, _summary(done, options.out, queue_of(options.out, options.review_form).name))
     refuse_too_many_failures(done.reports, settings.answers, job.label)
 
 
@@ -130,7 +136,7 @@ def render(plan: Forecast, job: Job) -> str:
     return "\n".join(lines)
 
 
-def _summary(done: Done, out: Path) -> str:
+def _summary(done: Done, out: Path, queue: str) -> str:
     documents = sum(report.documents for report in done.reports)
     parts = [
         f"{out}: {documents:,} documents in {len(done.reports):,} shards ({done.found:,} of them there before), "
@@ -139,7 +145,7 @@ def _summary(done: Done, out: Path) -> str:
     if failed := sum(report.failed for report in done.reports):
         parts.append(f"{failed:,} documents failed: {failures_in_words(done.reports)}")
     if done.to_review:
-        parts.append(f"{done.to_review:,} documents to review ({QUEUE})")
+        parts.append(f"{done.to_review:,} documents to review ({queue})")
     if done.rejected:
         parts.append(f"{done.rejected:,} bad rows left out (rejected.jsonl)")
     if done.removed:

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
-    sys.stdout.write(table(summary, width))
+    sys.stdout.write(table(summary, width, load_settings().no_models))
     sys.stdout.write("".join(_not_run(room) for room in rooms() if room.name not in names))
     sys.stdout.write(_left_out(names))
     if correlation is not None and names:

@@ -3,47 +3,82 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from diziner.common.exact import as_written
 from diziner.common.files import atomic, dump_line
+from diziner.forms.exported import exported
+from diziner.forms.writers import WRITERS
 from diziner.labelling.row_files import Row, read_rows
 
-QUEUE = "review.jsonl"
-
-WriteRows = Callable[[Path, Iterable[Row]], None]  # writes rows, in order, to a file
+_QUEUE = "review"
 
 
-def write_lines(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as JSON Lines."""
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{dump_line(row)}\n" for row in rows)
+def queue_of(folder: Path, form: str) -> Path:
+    """Return the file of a folder's queue in a form of `WRITERS`, or, if that is empty, as rows."""
+    return folder / f"{_QUEUE}{WRITERS[form].ending if form else '.jsonl'}"
 
 
-def write_queue(queue: Path, shards: Sequence[Path], below: float, write: WriteRows = write_lines) -> int:
+def queues(folder: Path) -> list[Path]:
+    """Return the queues that are in a folder, in whatever form."""
+    endings = {".jsonl", *(writer.ending for writer in WRITERS.values())}
+    return [path for ending in sorted(endings) if (path := folder / f"{_QUEUE}{ending}").exists()]
+
+
+def remove_queue(queue: Path) -> None:
+    """Remove a queue, a file or a folder."""
+    if queue.is_dir():
+        shutil.rmtree(queue)
+    else:
+        queue.unlink()
+
+
+def write_queue(queue: Path, shards: Sequence[Path], below: float, form: str = "") -> int:
     """Write the rows of voted shards whose confidence is less than `below`, and return how many there are.
 
     A document on which fewer than two voted comes first, since nobody knows how sure its annotation is; then those of
     the least confidence, of equals those of the greatest disagreement, else in the order of the shards. Rows are
-    sorted on disk: there are never more in memory than a shard has. `write` gives them a form.
+    sorted on disk: there are never more in memory than a shard has. `form` is one of `WRITERS`; empty: rows as they
+    are.
     """
+    count = 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal count
+        for row in sorted_rows((row for shard in shards for row in read_rows(shard)), below):
+            count += 1
+            yield row
+
+    if form:
+        WRITERS[form].write(queue, map(exported, counted()))
+    else:
+        _write_lines(queue, counted())
+    return count
+
+
+def sorted_rows(rows: Iterable[Row], below: float | None = None) -> Iterator[Row]:
+    """Yield voted rows, the least sure first; with `below` those alone that are less sure than that."""
     with closing(sqlite3.connect("")) as sorter:  # a file of its own, which goes with the connection
         sorter.execute("CREATE TABLE queue (confidence REAL, disagreement REAL, row TEXT)")
-        for shard in shards:
-            sorter.executemany("INSERT INTO queue VALUES (?, ?, ?)", _doubtful(read_rows(shard), below))
-        [(count,)] = sorter.execute("SELECT COUNT(*) FROM queue")
+        sorter.executemany("INSERT INTO queue VALUES (?, ?, ?)", _doubtful(rows, below))
         # SQLite sorts NULL before all else.
         ordered = sorter.execute("SELECT row FROM queue ORDER BY confidence, disagreement DESC, rowid")
-        write(queue, (json.loads(row) for (row,) in ordered))
-    return int(count)
+        for (row,) in ordered:
+            yield json.loads(row)
 
 
-def _doubtful(rows: Iterable[Row], below: float) -> Iterator[tuple[float | None, float | None, str]]:
-    limit = as_written(below)
+def _doubtful(rows: Iterable[Row], below: float | None) -> Iterator[tuple[float | None, float | None, str]]:
+    limit = None if below is None else as_written(below)
     for row in rows:
         confidence = row["confidence"]
-        if confidence is None or as_written(confidence) < limit:
+        if confidence is None or limit is None or as_written(confidence) < limit:
             yield confidence, row["disagreement"], dump_line(row)
+
+
+def _write_lines(path: Path, rows: Iterable[Row]) -> None:
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{dump_line(row)}\n" for row in rows)

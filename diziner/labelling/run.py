@@ -16,7 +16,7 @@ from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
 from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
-from diziner.labelling.review import QUEUE, write_queue
+from diziner.labelling.review import queue_of, queues, remove_queue, write_queue
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
 from diziner.labelling.work import Labeller
@@ -35,7 +35,7 @@ Work = Iterator[tuple[Shard, list[Document]]]
 class RunOptions:
     """Options of a labelling's run; none changes a row. `replace` lets shards of other documents or settings go;
     `again` asks once more for what was refused or cannot be read. `review_below`: votes less sure than that are written
-    to the review queue; None: there is none."""
+    to the review queue, in the form `review_form` (JSON Lines of rows, if empty); None: there is none."""
 
     shard_documents: int
     skip_bad: bool = False
@@ -44,6 +44,7 @@ class RunOptions:
     workers: int = 1
     again: bool = False
     review_below: float | None = None
+    review_form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +99,19 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
                     refuse_a_shard_without_answers(report, job.answers.max_failed_share, job.label)
         folder.remove(others)
         ordered = tuple(reports[name] for name in names)
-        to_review = _review(folder, names, options.review_below)
+        to_review = _review(folder, names, options)
         write_json(job.out / MANIFEST, manifest(job, ordered, options.shard_documents, cut.rejected))
     return Done(ordered, found, len(others), cut.rejected, cost(), to_review)
 
 
-def _review(folder: OutFolder, names: Iterable[str], below: float | None) -> int:
-    """Write the review queue, or remove that of an earlier run, which speaks of other shards."""
-    queue = folder.path / QUEUE
-    if below is None:
-        queue.unlink(missing_ok=True)
+def _review(folder: OutFolder, names: Iterable[str], options: RunOptions) -> int:
+    """Write the review queue, in place of that of an earlier run, which speaks of other shards."""
+    for queue in queues(folder.path):
+        remove_queue(queue)
+    if options.review_below is None:
         return 0
-    return write_queue(queue, [folder.shard(name) for name in names], below)
+    shards = [folder.shard(name) for name in names]
+    return write_queue(queue_of(folder.path, options.review_form), shards, options.review_below, options.review_form)
 
 
 class _Cost:

@@ -157,6 +157,8 @@ def test_in_an_overlap_each_mention_counts_from_one_chunk() -> None:
     assert both([Span(5, 6, "PER")], []).drops == {OTHER_CHUNK: 1}
     longest = both([Span(4, 6, "PER")], [Span(1, 4, "ORG")])
     assert longest.spans == (Span(5, 8, "ORG"),) and longest.drops == {"overlap": 1}
+    rows = [row(Span(4, 6, "PER")), row(Span(1, 4, "ORG"))]
+    assert merged(text, (first, second), rows, TYPES, nested=True).spans == (Span(4, 6, "PER"), Span(5, 8, "ORG"))
 
 
 @given(st.text("aB .!\nא。ก", min_size=1), st.integers(2, 12), st.integers(0, 6))

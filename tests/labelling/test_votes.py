@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -10,17 +11,19 @@ from typing import Any
 
 import pytest
 from label_place import GUIDELINE, Place, content, make_place, rows, shards
-from projects import SCRIPTED
+from projects import ROOT, SCRIPTED
 
 from diziner.agreement.voting import weighted_consensus
+from diziner.commands import export
 from diziner.common.errors import ProviderError, UserError
-from diziner.common.files import read_json, write_json
+from diziner.common.files import read_json, write_json, write_jsonl
+from diziner.common.yamlfile import write_yaml
 from diziner.guideline.file import load_guideline
 from diziner.labelling.ballot import annotators_of
 from diziner.labelling.review import write_queue
 from diziner.labelling.row_files import Row, read_rows, write_rows
 from diziner.layout import Room
-from diziner.records.annotations import Annotation, Span, spans_from_json
+from diziner.records.annotations import Annotation, Span, annotation_to_json, spans_from_json
 from diziner.records.documents import Document
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
@@ -114,23 +117,27 @@ def test_the_vote_is_the_consensus_of_the_method_and_the_same_however_the_input_
     assert {row["id"]: spans_from_json(row["spans"]) for row in found} == expected
 
 
+def agreement_of_three(weights: dict[str, float]) -> dict[str, Any]:
+    """agreement.json of annotators of whom the first two are the coalition."""
+    measures = ("strict_span_f1", "boundary_f1", "type_accuracy", "token_macro_f1", "cohens_kappa")
+    return {
+        "annotators": list(weights),
+        "documents": 6,
+        "pairs": {name: [[1.0] * 3] * 3 for name in measures},
+        "mean": weights,
+        "overall": 0.3,
+        "weights": weights,
+        "coalition": list(weights)[:2],
+        "fleiss_kappa": 0.1,
+        "krippendorff_alpha": 0.1,
+    }
+
+
 def test_the_coalition_is_that_of_the_guidelines_round(place: Voting) -> None:
     settings, guideline = load_settings(), load_guideline(GUIDELINE)
     assert "data/conll2003/rounds/r0/agreement.json is not there" in place.refuses("--annotators", "coalition")
     first, second, third = sorted(SCRIPTED)
-    agreement = {
-        "annotators": [first, second, third],
-        "documents": 6,
-        "pairs": {},
-        "mean": {first: 0.5, second: 0.3, third: 0.2},
-        "overall": 0.3,
-        "weights": {first: 0.5, second: 0.3, third: 0.2},
-        "coalition": [first, second],
-        "fleiss_kappa": 0.1,
-        "krippendorff_alpha": 0.1,
-    }
-    pairs = ("strict_span_f1", "boundary_f1", "type_accuracy", "token_macro_f1", "cohens_kappa")
-    agreement["pairs"] = {name: [[1.0] * 3] * 3 for name in pairs}
+    agreement = agreement_of_three({first: 0.5, second: 0.3, third: 0.2})
     path = Room("conll2003").round(0) / "agreement.json"
     write_json(path, agreement)
     place.label("--annotators", "coalition")
@@ -233,3 +240,38 @@ def test_a_forecast_counts_every_voters_calls(place: Voting, capsys: pytest.Capt
     place.label()
     place.label("--dry", out=place.folder / "again")
     assert f"{len(TEXTS)} documents are answered already" in capsys.readouterr().out
+
+
+def test_the_queue_goes_out_in_another_tools_form_and_a_round_does(
+    place: Voting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.label("--review-below", "0.7", "--review-form", "label-studio")
+    assert "documents to review (review.json)" in capsys.readouterr().out
+    tasks = json.loads((place.out / "review.json").read_text())
+    place.label("--review-below", "0.7")
+    assert not (place.out / "review.json").exists()
+    queue = list(read_rows(place.out / "review.jsonl"))
+    assert [task["data"]["id"] for task in tasks] == [row["id"] for row in queue]
+    names = ["consensus", *sorted(SCRIPTED)]
+    assert all([each["model_version"] for each in task["predictions"]] == names for task in tasks)
+    assert "--review-form: only with --review-below" in place.refuses("--review-form", "brat")
+
+    found, room = rows(place.out), Room("conll2003")
+    write_yaml(room.folder / "benchmark.yaml", (ROOT / room.folder / "benchmark.yaml").read_text())
+    write_jsonl(room.pilot(0), [{key: row[key] for key in ("id", "text", "tokens")} for row in found])
+    for name in SCRIPTED:
+        own = [
+            Annotation(
+                row["id"], spans_from_json(row["votes"][name]["spans"]), characters=row["votes"][name]["characters"]
+            )
+            for row in found
+        ]
+        write_jsonl(room.annotations(0, name), map(annotation_to_json, own))
+    write_json(room.round(0) / "agreement.json", agreement_of_three(dict.fromkeys(sorted(SCRIPTED), 1 / 3)))
+    parser = argparse.ArgumentParser()
+    export.arguments(parser)
+    export.run(parser.parse_args(["conll2003", "--to", "label-studio", "--out", "round.json"]))
+    exported = json.loads(Path("round.json").read_text())
+    assert exported[: len(tasks)] == tasks and len(exported) == len(found)
+    with pytest.raises(UserError, match="rounds that have been run: 0; run `dvc repro data/conll2003"):
+        export.run(parser.parse_args(["conll2003", "--to", "csv", "--out", "x.csv", "--round", "1"]))
