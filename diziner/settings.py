@@ -33,7 +33,7 @@ from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
 from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
 
-_DEFAULT = "default"  # in params corpus.source: the source of benchmarks that are not named
+EVERY_OTHER = "default"  # in params corpus.source: the source of benchmarks that are not named
 _NO_FOLDER = ("sample", "hub")  # sources that read nothing below corpus.local_dir
 _DOCUMENT_PROMPT = "document."  # how the template of a document begins, which is none of an annotator's
 
@@ -87,7 +87,13 @@ class Settings:
     def source(self, benchmark: str) -> str:
         """Return the source that a benchmark is loaded from."""
         chosen = self.raw["corpus"]["source"]
-        return str(chosen.get(benchmark, chosen[_DEFAULT]) if isinstance(chosen, Mapping) else chosen)
+        return str(chosen.get(benchmark, chosen[EVERY_OTHER]) if isinstance(chosen, Mapping) else chosen)
+
+    @property
+    def named_sources(self) -> list[str]:
+        """The benchmarks whose source is chosen by name, there or not, sorted."""
+        chosen = self.raw["corpus"]["source"]
+        return sorted(chosen.keys() - {EVERY_OTHER}) if isinstance(chosen, Mapping) else []
 
     @property
     def sources(self) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.common.errors import UserError
@@ -13,7 +14,7 @@ from diziner.layout import PARAMS
 from diziner.settings import settings_from
 
 PROFILES = (Path("profiles"), Path(__file__).parents[1] / "profiles")  # own ones first
-_PLUS = " + "  # between a profile and its variants in the setting `profile`
+PLUS = " + "  # between a profile and its variants in the setting `profile`
 
 
 def profile_text(profile: str, variants: Sequence[str]) -> str:
@@ -35,7 +36,7 @@ def profile_text(profile: str, variants: Sequence[str]) -> str:
 
 def profile_name(profile: str, variants: Sequence[str]) -> str:
     """Return what a profile with variants is called in the setting `profile`."""
-    return _PLUS.join([profile, *variants])
+    return PLUS.join([profile, *variants])
 
 
 def profile_of(text: str) -> tuple[str, ...] | None:
@@ -44,10 +45,15 @@ def profile_of(text: str) -> tuple[str, ...] | None:
         if read_text(path) == text:
             return (name,)
     try:
-        profile, *variants = parse_yaml(text, str(PARAMS))["profile"].split(_PLUS)
+        profile, *variants = parse_yaml(text, str(PARAMS))["profile"].split(PLUS)
         return (profile, *variants) if text == profile_text(profile, variants) else None
     except (UserError, KeyError, TypeError, AttributeError):
         return None
+
+
+def all_profiles() -> list[Mapping[str, Any]]:
+    """Return the settings of every profile there is, as data."""
+    return [parse_yaml(read_text(path), str(path)) for path in _profiles().values()]
 
 
 def _profiles() -> dict[str, Path]:

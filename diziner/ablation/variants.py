@@ -142,7 +142,7 @@ def _pool(name: str, pool: Mapping[str, Any], params: Mapping[str, Any]) -> list
     names, known = list(params["annotator_pool"]), params["annotators"]
     if "model" in pool:
         part, family = pool["model"].casefold(), pool.get("names", ())
-        by_model = [n for n in known if part in known[n]["model"].casefold()]
+        by_model = [n for n in known if part in known[n].get("model", "").casefold()]
         chosen = list(family) if family and all(n in known for n in family) else by_model
         wanted = f"at least 2 annotators whose model names {pool['model']!r}"
     else:

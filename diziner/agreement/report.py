@@ -42,7 +42,7 @@ def render_report(
     models, with what they are. No timestamp: the same analysis, the same
     text.
     """
-    agreement = analysis.agreement
+    agreement, unit = analysis.agreement, _unit(analysis)
     groups = _named(analysis.groups, names)
     rest = [name for name in agreement.annotators if name not in agreement.coalition]
     lines = [
@@ -69,12 +69,12 @@ def render_report(
             ],
         ),
         "",
-        *_group_table(groups),
+        *_group_table(groups, unit),
         "",
         f"- Coalition: {_listed(agreement.coalition)}",
         f"- Rest: {_listed(rest)}",
         "",
-        *_families(groups),
+        *_families(groups, unit),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -85,7 +85,7 @@ def render_annotator_report(analysis: Analysis, annotator: str, names: Mapping[s
     `names` as in `render_report`.
     Errors: UserError for an annotator that is not in the analysis.
     """
-    groups = _named(annotator_errors(analysis, annotator), names)
+    groups, unit = _named(annotator_errors(analysis, annotator), names), _unit(analysis)
     bias = analysis.bias[annotator]
     leaning = [f"{(names or {}).get(label, label)} {count:+d}" for label, count in bias.type_bias.items() if count]
     lines = [
@@ -99,9 +99,9 @@ def render_annotator_report(analysis: Analysis, annotator: str, names: Mapping[s
         + (f" ({', '.join(leaning)})" if leaning else ""),
         f"- Documents without an answer: {analysis.failed[annotator]}",
         "",
-        *_group_table(groups),
+        *_group_table(groups, unit),
         "",
-        *_families(groups),
+        *_families(groups, unit),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -187,23 +187,28 @@ def _table(head: tuple[str, str, str, str], rows: Sequence[tuple[str, int, int]]
     yield f"| **Total** | {total} | {100 if total else 0:.1f} | {sum(second for _, _, second in rows)} |"
 
 
-def _group_table(groups: Sequence[ErrorGroup]) -> Iterator[str]:
+def _unit(analysis: Analysis) -> str:
+    """Return what disagreements are counted in: labels of tokens, or of candidate spans where these may be nested."""
+    return "token" if analysis.readings.candidates is None else "label"
+
+
+def _group_table(groups: Sequence[ErrorGroup], unit: str) -> Iterator[str]:
     rows = [(group.subtype, group.tokens, group.mentions) for group in groups]
-    yield from _table(("Error type", "Tokens", "%", "Mentions"), rows)
+    yield from _table(("Error type", f"{unit.title()}s", "%", "Mentions"), rows)
 
 
-def _families(groups: Sequence[ErrorGroup]) -> Iterator[str]:
+def _families(groups: Sequence[ErrorGroup], unit: str) -> Iterator[str]:
     for family in FAMILIES:
         own = [group for group in groups if group.family == family]
         if own:
-            yield f"## {family}: {counted(sum(group.tokens for group in own), 'token')}"
+            yield f"## {family}: {counted(sum(group.tokens for group in own), unit)}"
             yield ""
             for group in own:
-                yield from _group(group)
+                yield from _group(group, unit)
 
 
-def _group(group: ErrorGroup) -> Iterator[str]:
-    size = f"{counted(group.tokens, 'token')} in {counted(group.mentions, 'mention')}"
+def _group(group: ErrorGroup, unit: str) -> Iterator[str]:
+    size = f"{counted(group.tokens, unit)} in {counted(group.mentions, 'mention')}"
     yield f"### {group.subtype}: {size}"
     yield ""
     for number, example in enumerate(group.examples, 1):

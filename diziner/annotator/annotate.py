@@ -27,6 +27,7 @@ from diziner.spans.matching import match_answers
 
 PLUG_IN_GROUPS = ("diziner.annotators",)  # a stage with this module behind it has the annotators' plug-ins behind it
 ANSWERS = AnswerSettings()
+MODEL_GONE = "as its model is gone"  # how the reason of an annotator begins that is left out for that
 
 
 class Annotated(NamedTuple):
@@ -82,7 +83,7 @@ def annotate_if_there(
     try:
         return annotate(documents, guideline, annotator, asker, label, answers)
     except ModelGoneError as error:
-        gone = Failure(LEFT_OUT, f"as its model is gone: {error}")
+        gone = Failure(LEFT_OUT, f"{MODEL_GONE}: {error}")
         return Annotated([Annotation(document.id, failure=gone) for document in documents], [])
 
 

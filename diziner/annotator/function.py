@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from diziner.annotator.outside import Mention, Placing
 from diziner.annotator.settings import AnnotatorSettings
@@ -67,10 +67,16 @@ def _checked(mentions: Any, document: Document) -> list[Mention]:
         raise UserError(f"document {document.id!r}: {mentions!r:.80} is no list of mentions")
     checked = []
     for item in mentions:
-        first, last, label = item if isinstance(item, list | tuple) and len(item) == 3 else (None, None, None)
-        if type(first) is not int or type(last) is not int or not isinstance(label, str):
+        parts: Sequence[Any] = item if isinstance(item, list | tuple) and len(item) == 3 else (None, None, None)
+        first, last, label = parts
+        # Whole numbers of any kind will do, such as numpy's: packages of models give them.
+        if not (_is_whole(first) and _is_whole(last) and isinstance(label, str)):
             raise UserError(
                 f"document {document.id!r}: {item!r:.80} is not (first character, one past the last, label)"
             )
-        checked.append((first, last, label))
+        checked.append((int(first), int(last), str(label)))
     return checked
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, SupportsIndex) and not isinstance(number, bool)

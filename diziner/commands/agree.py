@@ -79,6 +79,9 @@ def run(options: argparse.Namespace) -> None:
     texts = texts_of(options.documents, choices)
     paths = (*options.files, *options.humans, *options.models)
     files = annotators_of([read_plain(path, choices) for path in paths])
+    for name, file in files.items():
+        if file.read_as:
+            sys.stderr.write(f"{name}: read as {file.read_as}\n")
     analysis, documents, files = analysed(files, texts, settings)
     if options.report:
         _write(options.report, render_report(analysis, documents))

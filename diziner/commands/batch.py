@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.tables import text_table
 from diziner.layout import cost_report, room_named, rooms, store_path
@@ -14,6 +15,7 @@ from diziner.llm import batches
 from diziner.llm.batches import BatchRow
 from diziner.llm.store import ResponseStore
 from diziner.llm.waiting import NO_BATCHES, goes_out, standing
+from diziner.prompting.request import Request
 from diziner.settings import Settings, load_settings
 
 _LAST = 20  # ended batches that `status` shows
@@ -74,12 +76,16 @@ def _submit(store: ResponseStore, settings: Settings, benchmarks: Sequence[str])
     if not any(endpoint.batch for endpoint in settings.endpoints.values()):
         raise UserError(NO_BATCHES)
     chosen = [room_named(name) for name in benchmarks] or rooms()
+    reasons = prepare([room.name for room in chosen], settings, bool(benchmarks))
+    sys.stdout.write(left_out_lines(reasons))
+    chosen = [room for room in chosen if room.name not in reasons]
     collected(store, settings)
     found = gather(chosen, settings, lambda endpoint, label: goes_out(settings.endpoints[endpoint], label))
-    if found.missing:
-        sys.stderr.write(f"{len(found.missing)} requests can go now\n")
+    missing = _without_gone(store, settings, found.missing)
+    if missing:
+        sys.stderr.write(f"{len(missing)} requests can go now\n")
     sent = 0
-    for outcome in submit(store, settings.endpoints, found.missing, settings.budget_usd):
+    for outcome in submit(store, settings.endpoints, missing, settings.budget_usd):
         if isinstance(outcome, Sent):
             row, how = outcome.row, "was there already" if outcome.was_found else "submitted"
             _say(f"{row.name}: {row.requests} requests to {row.model} of {row.endpoint}, {how}")
@@ -93,6 +99,20 @@ def _submit(store: ResponseStore, settings: Settings, benchmarks: Sequence[str])
             raise UserError(f"nothing to send: none of the {len(chosen)} benchmarks can go on; the reasons are above")
         waiting = len(store.read(batches.open_batches)) if store.path.exists() else 0
         _say(f"nothing to send; {waiting} open: `diziner repro` goes on once they have ended" if waiting else _NOTHING)
+
+
+def _without_gone(
+    store: ResponseStore, settings: Settings, missing: Sequence[tuple[str, Request]]
+) -> list[tuple[str, Request]]:
+    """Return what is asked of models that are there; of the others it is said and written down that they are gone."""
+    from diziner.llm.roll_call import gone_models
+
+    models = {(request.settings.endpoint, request.settings.model): request.settings for _, request in missing}
+    gone = gone_models(settings, store, list(models.values()))
+    for (endpoint, model), why in gone.items():
+        _say(f"{model} of {endpoint} is gone: {why}; `diziner repro` leaves its annotators out")
+        store.apply([lambda c, own=(endpoint, model, why): batches.note_gone(c, *own)])  # type: ignore[misc]
+    return [work for work in missing if (work[1].settings.endpoint, work[1].settings.model) not in gone]
 
 
 _NOTHING = "nothing to send: `diziner repro` goes on"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from diziner.common.errors import ProviderError, UserError
+from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.plain import plain_line
 from diziner.common.tables import text_table
 from diziner.endpoints import Endpoint
@@ -24,7 +24,12 @@ _HEAD = ("model", "for", "listed", "answered as", "schema", "seed", "tokens in",
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("endpoint", metavar="NAME", help="an endpoint of params.yaml")
+    parser.add_argument(
+        "endpoints",
+        metavar="NAME",
+        nargs="*",
+        help="endpoints of params.yaml; all hosted ones in use, if none is given",
+    )
     parser.add_argument("--all", action="store_true", help="annotators that are not in annotator_pool too")
     parser.add_argument("--list", action="store_true", help="only print the names of the models that the server lists")
     parser.epilog = "example: diziner check-endpoint openrouter (what it costs counts for budget.usd)"
@@ -35,29 +40,44 @@ def run(options: argparse.Namespace) -> None:
     what it costs.
 
     Errors: UserError for an unknown endpoint, a missing key, or a model that is gone; ProviderError if one does not
-    answer.
+    answer; of several endpoints once all are through.
     """
     settings = load_settings()
-    if options.endpoint not in settings.endpoints:
+    used = sorted({endpoint for endpoint, _ in settings.models_in_use} - set(settings.local_endpoints))
+    failed: list[DizinerError] = []
+    for name in dict.fromkeys(options.endpoints) or used:
+        try:
+            _check(settings, name, options.all, options.list)
+        except DizinerError as error:
+            failed.append(error)
+    if not options.endpoints and not used:
+        sys.stdout.write("all models in use run on this machine\n")
+    if failed:
+        kind = UserError if any(isinstance(error, UserError) for error in failed) else ProviderError
+        raise kind("; ".join(map(str, failed)))
+
+
+def _check(settings: Settings, name: str, everyone: bool, only_list: bool) -> None:
+    if name not in settings.endpoints:
         known = ", ".join(sorted(settings.endpoints))
-        raise UserError(f"params.yaml: endpoints: no endpoint {options.endpoint}; there are: {known}")
-    endpoint = settings.endpoints[options.endpoint]
+        raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
+    endpoint = settings.endpoints[name]
     endpoint.key()
     listed = endpoint.backend.models(endpoint)
-    if options.list:
+    if only_list:
         if listed is None:
-            raise ProviderError(f"endpoint {endpoint.name}: it lists no models")
-        sys.stdout.write("".join(f"{plain_line(name)}\n" for name in listed))
+            raise ProviderError(f"endpoint {name}: it lists no models")
+        sys.stdout.write("".join(f"{plain_line(model)}\n" for model in listed))
         return
-    users = users_of(settings, endpoint.name, options.all)
+    users = users_of(settings, name, everyone)
     sys.stdout.write(_head(endpoint, listed))
     if not users:
         sys.stdout.write("the settings ask no model there (--all: annotators outside annotator_pool too)\n")
         return
     store = ResponseStore(store_path())
     asked = []
-    for name, model in users:
-        asked.append((name, model, probe(store, endpoint, model, settings.weights, settings.budget_usd)))
+    for user, model in users:
+        asked.append((user, model, probe(store, endpoint, model, settings.weights, settings.budget_usd)))
     sys.stdout.write(text_table(_HEAD, [_row(*one, listed) for one in asked]))
     sys.stdout.write("".join(line for one in asked for line in _remarks(*one, endpoint, listed)))
     _refuse(endpoint, [found for *_, found in asked])
@@ -124,6 +144,5 @@ def _remarks(
 def _refuse(endpoint: Endpoint, asked: Sequence[Probe]) -> None:
     failed = [found for found in asked if found.problem or found.another]
     if failed:
-        # What the server says will be so the next time too, unless it is of the kind that passes.
-        kind = UserError if any(found.gone or found.another for found in failed) else ProviderError
+        kind = UserError if any(found.stays or found.another for found in failed) else ProviderError
         raise kind(f"endpoint {endpoint.name}: {len(failed)} of {len(asked)} models cannot be used as they are")

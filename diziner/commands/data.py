@@ -121,8 +121,8 @@ def check(benchmarks: Sequence[str], given: Path | None) -> None:
     """
     named = load_settings().local_dir
     local: Path | None = given or named
-    if local is not None and not local.is_dir():
-        raise UserError(f"{'--local' if given else 'params.yaml: corpus.local_dir:'} {local}: no such folder")
+    if given is not None and not given.is_dir():
+        raise UserError(f"--local {given}: no such folder")
     chosen_rooms = [room_named(name) for name in benchmarks] or [
         Room(path.parent.name) for path in sorted(DATA.glob("*/benchmark.yaml"))
     ]

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diziner.common.errors import UserError
+from diziner.common.errors import DizinerError, UserError
 from diziner.common.files import read_json, write_json
 from diziner.corpora.at_hand import missing, unlinked
 from diziner.corpora.card import load_card
 from diziner.corpora.sources import source_of
-from diziner.layout import DATA, ROOM_SOURCES, Room, room_names
+from diziner.layout import DATA, PARAMS, ROOM_SOURCES, Room, room_names
 from diziner.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _STAGE = "corpus"
 def write_room_sources(settings: Settings) -> None:
     """Write which source each room is loaded from, as the stage code_digests does, where it is not as the settings say:
     what is out of date is then known before anything runs, and a new room has the entry that its stage depends on."""
-    now = settings.room_sources(room_names())
+    rooms = room_names()
+    now = settings.room_sources(rooms)
+    for name in sorted(set(settings.named_sources) - set(rooms)):
+        sys.stderr.write(f"{PARAMS}: corpus.source: no benchmark {name!r} here; is the name right?\n")
     if not ROOM_SOURCES.is_file() or read_json(ROOM_SOURCES) != now:
         write_json(ROOM_SOURCES, now)
 
@@ -56,7 +59,8 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
     """Bring the documents of rooms up to date, with progress on standard error where there is something to do; return
     why rooms cannot be prepared, by name. No model is asked.
 
-    Errors: UserError if one cannot and `strict` forbids to go on without it, and for what keeps DVC from working.
+    Errors: UserError if one cannot and `strict` forbids to go on without it, and for what keeps DVC from working;
+    DizinerError if a stage fails otherwise.
     """
     from diziner.repro import dvc_graph
 
@@ -66,11 +70,20 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
 
     write_room_sources(settings)
     targets = [f"{Room(name).folder}/dvc.yaml:{_STAGE}" for name in names]
-    outcome = reproduce(Path.cwd(), targets, os.cpu_count() or 1, False, True, _quiet_view(), leaving(settings))
+    try:
+        outcome = reproduce(Path.cwd(), targets, os.cpu_count() or 1, False, True, _quiet_view(), leaving(settings))
+    except UserError as error:  # a run is at work here, say: a plan may be asked for meanwhile
+        if not all(Room(name).manifest.is_file() for name in names):
+            raise
+        sys.stderr.write(f"documents are taken as they are: {error}\n")
+        return {}
     if outcome.signal:
         raise SystemExit(128 + outcome.signal)
     reasons = {Path(group).name: why for group, why in outcome.left_out.items()}
-    reasons |= {Path(each.step.group).name: f"{each.step.name}: {each.message}" for each in outcome.failures}
+    for failure in outcome.failures:  # of another stage before the documents, or by a bug of ours
+        output = f"; its output: {os.path.relpath(failure.log)}" if failure.log else ""
+        kind = UserError if failure.code == 2 else DizinerError
+        raise kind(f"{failure.step.label}: {failure.message}{output}")
     if strict and reasons:
         name = min(reasons)
         raise UserError(f"{name} cannot be prepared: {reasons[name]}{unlinked(name)}")

@@ -21,7 +21,7 @@ from diziner.guideline.file import dump_guideline
 from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal
-from diziner.settings import Settings, load_settings
+from diziner.settings import EVERY_OTHER, Settings, load_settings
 from diziner.spans.widened import EXAMPLES, widened_spans
 
 _HEADER = """\
@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> None:
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", options.name):
         raise UserError(f"name {options.name!r}: use lower-case letters, digits and _, with a letter first")
+    if options.name == EVERY_OTHER:
+        raise UserError(f"name {options.name!r}: stands for all other benchmarks in corpus.source; choose another name")
     room = Room(options.name)
     if room.folder.exists():
         raise UserError(f"{room.folder} is there already; choose another name or remove it")

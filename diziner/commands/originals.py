@@ -23,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="original", type=given_path, required=True, metavar="DIR", help="folder of the original files")
     add("--into", type=given_path, metavar="DIR", help="folder for BENCHMARK/; else corpus.local_dir of params")
     add("--cut", action="store_true", help="the smaller copy: without test texts in the pilot split, shuffled and cut")
+    add("--force", action="store_true", help="write over files that are there")
     parser.epilog = "example: diziner data convert mit_movie --from SLIMER/data/MIT/movie --into ../benchmarks"
 
 
@@ -37,12 +38,19 @@ def run(options: argparse.Namespace) -> None:
     into: Path | None = options.into or load_settings().local_dir
     if into is None:
         raise UserError(f"--into: name a folder for the files, or set corpus.local_dir in {PARAMS}")
+    paths = {
+        split: into / room.name / str(card.sources["local"].options[split])
+        for split in SPLITS
+        if card.sources.get("local")
+    }
+    if there := [path for path in paths.values() if path.exists() and not options.force]:
+        raise UserError(f"{there[0]}: is there already; --force writes over it, --into names another folder")
     made = convert(card, options.original)
     if options.cut:
         made = cut(card, made)
     folder = into / room.name
     for split in SPLITS:
-        write_jsonl(folder / str(card.sources["local"].options[split]), rows_of(made.splits[split]))
+        write_jsonl(paths[split], rows_of(made.splits[split]))
     counts = ", ".join(f"{len(made.splits[split])} {split}" for split in SPLITS)
     dropped = f"; {made.dropped} pilot documents were in the test split" if made.dropped else ""
     row = check_benchmark(card, room.folder, into)

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     names = [name for name in names if name not in reasons]
     if options.ask and names:
         room = room_named(names[0])
-        gone = ask_first(room, settings, asker_for(settings, room), options.ask)
+        gone = ask_first(room, settings, asker_for(settings, room, at_once=True), options.ask)
         sys.stdout.write("".join(f"{line}\n" for line in gone))
     sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
 

@@ -124,7 +124,7 @@ def scored(
 def scored_columns(
     paths: Sequence[Path], files: Sequence[Columns], names: Sequence[str], samples: int, seed: int
 ) -> dict[str, Any]:
-    """Return what `scored` does, of column files of the same documents, which have neither ids nor failures."""
+    """Return what `scored` does, of files of the same documents that are read as arrays; they have no failures."""
     gold, *predictions = files
     pairs = [ColumnScores(gold, own) for own in predictions]
     found = [{name: pair.of(name) for name in names} for pair in pairs]

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
-    sys.stdout.write(table(summary, width))
+    sys.stdout.write(table(summary, width, load_settings().no_models))
     sys.stdout.write("".join(_not_run(room) for room in rooms() if room.name not in names))
     sys.stdout.write(_left_out(names))
     if correlation is not None and names:
@@ -71,7 +71,7 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
     manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
     settings = load_settings() if PARAMS.is_file() else None
     sources = {
-        name: str(read_json(path)["source"]) if path.is_file() else settings.source(name) if settings else ""
+        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name) if settings else ""
         for name, path in manifests.items()
     }
     lines = paper_lines(summary, published, sources)

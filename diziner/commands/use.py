@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from diziner.ablation.profiles import profile_name, profile_of, profile_text
+from diziner.ablation.own_entries import own_entries, with_own_entries
+from diziner.ablation.profiles import PLUS, all_profiles, profile_name, profile_of, profile_text
+from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.yamlfile import parse_yaml, write_yaml
 from diziner.layout import PARAMS
@@ -28,20 +32,47 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check the profile and its variants, then make it params.yaml; settings of the user's own there are kept beside.
+    """Check the profile and its variants, then make it params.yaml. Endpoints and annotators of the user's own there
+    stay in it, with what these need, the limit on cost and the folder of data; the file as it was is kept beside.
 
     Errors: UserError for an unknown profile or variant, variants that do not go together, and what is left no
     valid settings.
     """
     variants = list(dict.fromkeys(options.variants))
     text, name = profile_text(options.profile, variants), profile_name(options.profile, variants)
-    settings_from(parse_yaml(text, name), name)
+    now = parse_yaml(text, name)
+    settings_from(now, name)
     before = read_text(PARAMS) if PARAMS.exists() else text
-    if before != text and profile_of(before) is None:
+    text, own = _with_own(text, now, before)
+    if before != text and profile_of(before) is None and not _is_made(before):
         kept = _kept(before)
         sys.stderr.write(f"{PARAMS} had changes of yours; they are kept in {kept}\n")
     write_yaml(PARAMS, text)
-    sys.stdout.write(f"{PARAMS} is now the profile {name}; run `dvc repro`\n")
+    added = f" with {', '.join(own)} of yours" if own else ""
+    sys.stdout.write(f"{PARAMS} is now the profile {name}{added}; run `dvc repro`\n")
+
+
+def _with_own(text: str, now: Mapping[str, Any], before: str) -> tuple[str, list[str]]:
+    """Return the settings with what the user has of their own, and what that is; nothing of it where the file cannot be
+    read, or its entries do not fit: it is kept beside."""
+    try:
+        made, own = with_own_entries(text, now, own_entries(parse_yaml(before, str(PARAMS)), all_profiles()))
+        settings_from(parse_yaml(made, str(PARAMS)), str(PARAMS))
+    except (UserError, AttributeError) as error:  # an entry that is no mapping
+        sys.stderr.write(f"{PARAMS}: what is your own in it is not taken along: {error}\n")
+        return text, []
+    return made, own
+
+
+def _is_made(before: str) -> bool:
+    """Say whether this command wrote the settings, a person's own entries in them included."""
+    try:
+        value = parse_yaml(before, str(PARAMS))
+        profile, *variants = value["profile"].split(PLUS)
+        text = profile_text(profile, variants)
+        return _with_own(text, parse_yaml(text, profile), before)[0] == before
+    except (UserError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _kept(text: str) -> Path:

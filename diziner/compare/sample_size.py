@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.tables import text_table
 from diziner.layout import Room
@@ -62,7 +63,8 @@ def basis_of(room: Room, published: Mapping[str, Any] | None, correlation: float
     Errors: UserError for a file that is broken.
     """
     assumed = CORRELATION if correlation is None else correlation
-    available = read_json(room.manifest)["test"]["loaded"] if room.manifest.is_file() else None
+    manifest = read_json(room.manifest) if room.manifest.is_file() else {}
+    available = manifest.get("test", {}).get("loaded")
     test = read_documents(room.test) if room.test.is_file() else None
     counts = _last_run(room)
     if counts is not None and test is not None and not {document.id for document in test} >= set(counts.selected.ids):
@@ -145,7 +147,10 @@ def _needed(number: int | None, basis: Basis) -> str:
 def _last_run(room: Room) -> PredictionCounts | None:
     if not room.document_counts.is_file():
         return None
-    return counts_from_json(read_json(room.document_counts, "document_counts"))
+    try:
+        return counts_from_json(read_json(room.document_counts, "document_counts"))
+    except ValueError as error:
+        raise UserError(f"{room.document_counts}: {error}; write it anew with `diziner repro`") from None
 
 
 def _expected(benchmark: str, published: Mapping[str, Any] | None) -> float:

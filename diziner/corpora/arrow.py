@@ -30,7 +30,7 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
 
     try:
         dataset = datasets.load_dataset(
-            name,
+            name if online or "files" not in options else _snapshot(name, revision),
             name=configuration,
             revision=revision,
             data_files=dict(options.get("files", {})) or None,
@@ -41,6 +41,14 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
             raise UserError(f"{where}: {unreachable(name)}") from None
         raise UserError(f"{where}: {_first_line(_cause(error))}{_hint(error, options)}") from None
     return _table(dataset, where, columns, split)
+
+
+def _snapshot(name: str, revision: str) -> str:
+    """Return the folder of a revision's files in the cache of the hub's client: `datasets` finds copies of its own by
+    the addresses of files, which only the hub tells."""
+    import huggingface_hub
+
+    return str(huggingface_hub.snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
 
 
 def _table(dataset: Any, where: str, columns: Columns, split: str) -> Table:

@@ -84,12 +84,20 @@ def missing_files(benchmark: str, entry: SourceEntry, local_dir: Path | None, sp
 
 
 def _is_cached(entry: SourceEntry) -> bool:
-    """Say whether `datasets` may have a copy, by what it looks for where it does not reach the hub; a folder is one."""
+    """Say whether there may be a copy, by where the libraries keep them: files that a card names in the cache of
+    huggingface_hub, whole data sets in that of `datasets`. A folder is its own copy."""
     name = str(entry.options["id"])
     if Path(name).exists():
         return True
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    cache_folder = Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets").expanduser()
     *owner, own = name.split("/")
-    snake = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", own)).lower()
-    return any(path.is_dir() for path in cache_folder.glob(f"{'___'.join([*owner, snake])}/*/*/*"))
+    if "files" in entry.options:
+        folder, pattern = _cache("HF_HUB_CACHE", "hub"), f"{'--'.join(['datasets', *owner, own])}/snapshots/*"
+    else:
+        snake = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", own)).lower()
+        folder, pattern = _cache("HF_DATASETS_CACHE", "datasets"), f"{'___'.join([*owner, snake])}/*/*/*"
+    return any(path.is_dir() for path in folder.glob(pattern))
+
+
+def _cache(variable: str, below: str) -> Path:
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    return Path(os.environ.get(variable) or home / below).expanduser()

@@ -226,7 +226,7 @@ def file_table(path: Path, split: str, layout: Layout = _USUAL) -> Table:
     """
     # Datasets of a hub number every split from 0, so that their ids are not unique.
     numbered = path.is_dir() or path.suffix == ".parquet"
-    choices = Choices(columns=layout.columns, usual_id=not numbered, only_named=True)
+    choices = Choices(layout.columns, layout.labels, usual_id=not numbered, only_named=True)
     return table_of(Task(path, choices, split=split))
 
 

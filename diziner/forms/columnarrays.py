@@ -7,6 +7,7 @@ to the other.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diziner.common.files import readable
@@ -14,7 +15,7 @@ from diziner.forms.columnfiles import layout_of
 from diziner.forms.columnlayout import DOCUMENT_START, ColumnLayout
 from diziner.forms.columns import Columns
 from diziner.forms.form import Task
-from diziner.forms.schemes import OUTSIDE
+from diziner.forms.schemes import OUTSIDE, Style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,16 @@ _OTHER_BLANKS = (b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _UNFIT = re.compile(r"[\s|\[\]]")
 _LETTERS = "OBIES"
 _LARGEST = 1 << 28  # bytes of a file; a larger one is read line by line
+
+
+class Tagged(NamedTuple):
+    """Tokens of a file, a blank after each, with the length of each, how many each document has, and codes of tags."""
+
+    text: str
+    lengths: Sequence[int]
+    counts: Sequence[int]
+    codes: Sequence[int]
+    tags: Sequence[str]
 
 
 class _Lines(NamedTuple):
@@ -67,12 +78,11 @@ def read_columns(task: Task) -> Columns | None:
     letters, codes, types = tagged
     spans, repairs = _spans(letters, codes, found.begins, layout.style.scheme == "IOE")
     first = np.flatnonzero(found.begins)
-    order = {label: place for place, label in enumerate(sorted(types))}
-    recode = np.array([order[label] for label in types] or [0], dtype=np.int64)
     said = "" if layout.is_usual else str(layout)
     bounds = np.append(first, len(found.token))
     lines = found.number[first]
-    return Columns(*text, bounds, *spans, recode[codes[spans[0]]], tuple(sorted(types)), lines, repairs, said)
+    ordered, recoded = _ordered(types, codes[spans[0]])
+    return Columns(*text, bounds, *spans, recoded, ordered, lines, repairs, said)
 
 
 def _lines(raw: bytes, width: int) -> _Lines | None:
@@ -153,20 +163,60 @@ def _tags(raw: bytes, lines: _Lines, layout: ColumnLayout) -> tuple[Numbers, Num
     places = zip(lines.tag[marked].tolist(), lines.tag_end[marked].tolist(), strict=True)
     tags = np.array([known.setdefault(raw[start:end], len(known)) for start, end in places], dtype=np.int64)
     types: dict[str, int] = {}
+    try:
+        table = _codes([tag.decode() for tag in known], layout.style, types)
+    except UnicodeDecodeError:
+        return None
+    if table is None:
+        return None
+    if known:
+        letters[marked], codes[marked] = table[tags, 0], table[tags, 1]
+    return letters, codes, list(types)
+
+
+def _codes(tags: Sequence[str], style: Style, types: dict[str, int]) -> Numbers | None:
+    """Return letter and label of each tag as numbers, and number the labels in `types`; None for a tag that is none."""
+    import numpy as np
+
     read = []
-    for tag in known:
-        try:
-            pair = layout.style.read(tag.decode())
-        except UnicodeDecodeError:
-            return None
+    for tag in tags:
+        pair = style.read(tag)
         if pair is None or pair[0] not in _LETTERS or (pair[1] and (_UNFIT.search(pair[1]) or pair[1] == OUTSIDE)):
             return None
         code = types.setdefault(pair[1], len(types)) if pair[1] else -1
         read.append((_LETTERS.index(pair[0]), code))
-    if read:
-        table = np.array(read, dtype=np.int64)
-        letters[marked], codes[marked] = table[tags, 0], table[tags, 1]
-    return letters, codes, list(types)
+    return np.array(read, dtype=np.int32).reshape(len(read), 2)
+
+
+def columns_of(tagged: Tagged, style: Style, said: str, ids: tuple[str, ...]) -> Columns | None:
+    """Return tokens and tags as columns; None if a tag is none of the style's."""
+    import numpy as np
+
+    types: dict[str, int] = {}
+    table = _codes(tagged.tags, style, types)
+    if table is None:
+        return None
+    numbers = np.array(tagged.codes, dtype=np.int32)
+    letters, codes = table[numbers, 0], table[numbers, 1]
+    lengths = np.array(tagged.lengths, dtype=np.int32)
+    starts = np.cumsum(lengths + 1, dtype=np.int32) - lengths - 1
+    first = np.append(0, np.cumsum(np.array(tagged.counts, dtype=np.int64)))
+    begins = np.zeros(len(numbers), dtype=bool)
+    begins[first[:-1]] = True
+    spans, repairs = _spans(letters, codes, begins, style.scheme == "IOE")
+    lines = np.arange(1, len(first))
+    ordered, recoded = _ordered(types, codes[spans[0]])
+    return Columns(tagged.text, starts, starts + lengths, first, *spans, recoded, ordered, lines, repairs, said, ids)
+
+
+def _ordered(types: Iterable[str], codes: Numbers) -> tuple[tuple[str, ...], Numbers]:
+    """Return labels in alphabetical order, and codes as places among these."""
+    import numpy as np
+
+    listed = list(types)
+    ordered = sorted(listed)
+    recode = np.array([ordered.index(label) for label in listed] or [0], dtype=np.int64)
+    return tuple(ordered), recode[codes]
 
 
 def _spans(

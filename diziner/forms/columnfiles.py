@@ -11,10 +11,11 @@ from typing import NamedTuple
 from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, misc_tags
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import peek, text_lines
-from diziner.forms.rows import Row, Table, Unreadable
+from diziner.forms.rows import Row, Table, Unreadable, offsets_in
 from diziner.forms.schemes import OUTSIDE, find_style
 
 ENDINGS = (".conll", ".conllu", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe", ".bioes", ".bilou", ".bmes", ".ner")
+_TEXT = "# text = "  # of CoNLL-U: what follows is the sentence as it was written
 CONLLU = (".conllu", ".conllup")
 _INDEXED = (*CONLLU, ".iob2")  # an index column is what they have
 _MOST = 0.5
@@ -119,9 +120,11 @@ def _row(
     """Return the row of a block of lines; None if there is no token in it."""
     tokens: list[str] = []
     tags: list[str] = []
-    where, fault = f"{path}:{block[0].number}", ""
+    where, fault, whole = f"{path}:{block[0].number}", "", None
     for number, text in block:
         cells = cells_of(text)
+        if commented and text.startswith(_TEXT):
+            whole = text.removeprefix(_TEXT)
         if text.startswith("#") and (commented or not (tokens or _is_token(cells, layout))):
             continue
         if cells[0] == DOCUMENT_START:
@@ -142,9 +145,11 @@ def _row(
     if not any(map(str.strip, tokens)):
         counts["blank sentences"] += bool(tokens)
         return None
+    # The sentence's own text, unless its words are written otherwise than its tokens (im: in dem).
+    own = {"text": whole} if whole is not None and offsets_in(tokens, whole) is not None else {}
     if layout.tag is None:
-        return Row(where, {"tokens": tokens})
-    return Row(where, {"tokens": tokens, "tags": _tags(tags, layout)})
+        return Row(where, {"tokens": tokens, **own})
+    return Row(where, {"tokens": tokens, "tags": _tags(tags, layout), **own})
 
 
 def _tags(cells: list[str], layout: ColumnLayout) -> list[str]:

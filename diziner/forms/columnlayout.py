@@ -16,6 +16,7 @@ _BLANKS = re.compile(r"[ \t]+")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
 _INDEX = re.compile(r"\d+(?:[-.]\d+)?")
+_FEW = 6  # different values, O among them, of a column of bare labels in a small file
 MISC = 9  # the column of CoNLL-U that holds key=value pairs
 
 Cells = list[str]
@@ -145,14 +146,18 @@ def _find_tag(
         return number, style, ""
     if _is_plain(columns[last]):
         return last, styles[last], ""
-    bare = [number for number, style in styles.items() if style is not None and not _is_plain(columns[number])]
+    bare = [number for number, style in styles.items() if style is not None and _has_few_labels(columns[number])]
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""
-    if not needed and not known:
-        require_style(columns[last], choices.scheme, where)
     if known and not needed:
         return None, None, ""
-    return last, require_style(columns[last], choices.scheme, where), ""
+    style = require_style(columns[last], choices.scheme, where)
+    if style.scheme == "IO" and not choices.scheme:
+        raise UserError(
+            f"{where}: column {last} has {len(set(columns[last]))} different values, O among them; if they are bare "
+            "labels: --scheme IO; --columns tag=N names another column"
+        )
+    return last, style, ""
 
 
 def _token(named: Mapping[str, str | int], width: int, tag: int | None, where: str, *, index: bool, known: bool) -> int:
@@ -194,6 +199,11 @@ def _has_index(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
 
 def _is_plain(column: Sequence[str]) -> bool:
     return set(column) <= {OUTSIDE} or set(column) <= {OUTSIDE.lower()}
+
+
+def _has_few_labels(column: Sequence[str]) -> bool:
+    """Whether bare labels are so few that each stands for a type: lemmas and words, O among them, are many."""
+    return 1 < len(set(column)) <= max(_FEW, len(column) // 10)
 
 
 def _labels(column: Sequence[str], style: Style) -> set[str]:

@@ -20,7 +20,8 @@ class Columns:
     `text` has the texts of all, one after the other, one character apart. Token t is `text[starts[t]:ends[t]]`, and
     document d has the tokens `first_token[d]` to `first_token[d + 1]`. Span s is of the tokens `span_starts[s]` to
     `span_ends[s]`, counted through the whole file, of the type `types[span_types[s]]`; spans are sorted and do not
-    overlap. `lines` says where in the file each document begins. `repairs` counts ill-formed tags.
+    overlap. `lines` says where in the file each document begins. `repairs` counts ill-formed tags. `ids` are those of
+    the documents, if the file has some.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Columns:
     lines: Numbers
     repairs: int = 0
     said: str = ""
+    ids: tuple[str, ...] = ()
 
     @property
     def documents(self) -> int:
@@ -55,8 +57,12 @@ class Columns:
         """Whether another file has the same documents, token by token."""
         import numpy as np
 
-        return self.text == other.text and all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("starts", "ends", "first_token")
+        return (
+            self.ids == other.ids
+            and self.text == other.text
+            and all(
+                np.array_equal(getattr(self, name), getattr(other, name)) for name in ("starts", "ends", "first_token")
+            )
         )
 
 

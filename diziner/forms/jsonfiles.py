@@ -77,8 +77,13 @@ def _inside(value: Mapping[str, Any]) -> list[Any] | None:
     if any(isinstance(value.get(key), str) for key in ("text", "content", "sentence")) or "tokens" in value:
         return None
     lists = [[each for each in value[key] if each is not None] for key in _AROUND if isinstance(value.get(key), list)]
-    found = [each for each in lists if each and all(isinstance(item, Mapping | list) for item in each)]
+    found = [each for each in lists if each and all(isinstance(item, Mapping) or _is_pair(item) for item in each)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_pair(value: object) -> bool:
+    """Whether a value is a text with what is about it, as spaCy's training data have it."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], Mapping)
 
 
 def _whole_object(path: Path, first: str) -> list[Value] | None:

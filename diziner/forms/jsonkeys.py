@@ -11,10 +11,10 @@ from diziner.forms.choices import Choices
 from diziner.forms.form import Gold
 from diziner.forms.jsonfiles import Value
 from diziner.forms.schemes import find_style
-from diziner.forms.spanlists import looks_like_spans
+from diziner.forms.spanlists import given_spans, looks_like_spans
 
 _TOKENS = ("tokens", "words", "tokenized_text", "token", "tokenized", "sentence", "text")
-_TEXT = ("text", "sentence", "content", "raw_text", "raw", "body", "document")
+_TEXT = ("text", "sentence", "content", "raw_text", "raw", "body", "document", "data")
 _TAGS = ("ner_tags", "tags", "labels", "ner", "ner_labels", "label", "bio_tags", "iob_tags")
 _SPANS = (
     "spans", "entities", "label", "labels", "ner", "annotations", "annotation", "mentions", "entity_mentions",
@@ -114,8 +114,13 @@ def _one(rows: Sequence[Value], what: str, found: Sequence[str]) -> tuple[str, .
 
 def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str]) -> None:
     for key in sorted(free - {*_NEVER}):
-        if _any(rows, key, looks_like_spans):
+        if _any(rows, key, _are_spans):
             what = "spans"
+        elif _any(rows, key, _holds_spans):
+            raise UserError(
+                f"{rows[0].where}: no labels under a usual name, but there are spans inside {key!r}; put them beside "
+                "the text, or name the form: --form"
+            )
         elif tokens and _any(rows, key, _is_tag_list) and _are_tags(rows, key) and "chunk" not in key:
             what = "tags"
         else:
@@ -124,6 +129,18 @@ def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str])
             f"{rows[0].where}: no labels under a usual name, but {key!r} looks like {what}: --columns {what}={key} "
             f"reads it, --columns {what}=NAME another"
         )
+
+
+def _are_spans(value: object) -> bool:
+    """Whether a value is a list of spans with labels; three numbers may be anything."""
+    return looks_like_spans(value) and all(isinstance(span.label, str) for span in given_spans(value))
+
+
+def _holds_spans(value: object, depth: int = 3) -> bool:
+    """Whether spans stand somewhere inside a value."""
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    found = (_are_spans(each) or _are_spans([each]) or _holds_spans(each, depth - 1) for each in inside)
+    return depth > 0 and any(found)
 
 
 def _any(rows: Sequence[Value], key: str, fits: Callable[[Any], bool]) -> bool:

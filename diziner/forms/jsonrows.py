@@ -12,7 +12,7 @@ from diziner.forms.form import Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import Keys, find_keys, held, is_token_list, token_text
 from diziner.forms.lines import peek
-from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable
+from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable, offsets_in
 from diziner.forms.schemes import Style, require_style
 from diziner.forms.spanlists import Given, given_spans
 from diziner.forms.spanunits import TOKEN_UNITS, Sample, as_characters, find_unit, has_text
@@ -30,6 +30,7 @@ class _Plan:
     unit: str
     style: Style | None
     counts: Counter[str]
+    names: tuple[str, ...] = ()
 
 
 def rows_of_values(
@@ -52,7 +53,7 @@ def rows_of_values(
     if keys.spans:
         unit = find_unit(_samples(objects, keys), choices.spans, unit or _documented(objects, keys), keys.spans[0])
     names = tuple(style.normal(choices.labels)) if style else choices.labels
-    plan = _Plan(keys, unit, style, Counter() if counts is None else counts)
+    plan = _Plan(keys, unit, style, Counter() if counts is None else counts, choices.labels)
     rows = _rows(values, plan)
     return Table(task.split, rows, names, _said(plan), plan.counts)
 
@@ -83,20 +84,7 @@ def _samples(rows: Sequence[Value], keys: Keys) -> Iterator[Sample]:
         listed = held(row.value, keys.tokens)
         tokens = [token_text(each) or "" for each in listed or ()] if is_token_list(listed) else None
         text = text if isinstance(text, str) else None
-        yield Sample(row.where, spans, text, tokens, _offsets(tokens, text))
-
-
-def _offsets(tokens: Sequence[str] | None, text: str | None) -> list[tuple[int, int]] | None:
-    if tokens is None or text is None:
-        return None
-    found, end = [], 0
-    for token in tokens:
-        start = text.find(token, end)
-        if start < 0:
-            return None
-        end = start + len(token)
-        found.append((start, end))
-    return found
+        yield Sample(row.where, spans, text, tokens, offsets_in(tokens, text))
 
 
 def _rows(items: Iterable[Value | Unreadable], plan: _Plan) -> Iterator[Row | Unreadable]:
@@ -143,10 +131,9 @@ def _placed(spans: Sequence[Given], row: Mapping[str, Any], plan: _Plan) -> tupl
     plan.counts[DISCONTINUOUS] += len(spans) - len(whole)
     tokens, text = row.get("tokens"), row.get("text")
     if whole and isinstance(tokens, list) and all(span.tokens is not None for span in whole):
-        return [_by_tokens(span, tokens, text) for span in whole], TOKENS
+        return [_by_tokens(span, plan, tokens, text) for span in whole], TOKENS
     if plan.unit in TOKEN_UNITS:
-        added = plan.unit != TOKENS
-        return [[span.start, span.end + added, span.label] for span in whole], TOKENS
+        return [_of_tokens(span, plan, tokens) for span in whole], TOKENS
     found = []
     for span in whole:
         start, end = as_characters(text, span.pieces[0], plan.unit) if isinstance(text, str) else span.pieces[0]
@@ -155,11 +142,36 @@ def _placed(spans: Sequence[Given], row: Mapping[str, Any], plan: _Plan) -> tupl
                 f"span [{span.start}, {span.end}) of {span.label!r} says that its text is {span.text!r}, but there "
                 f"stands {text[max(start, 0) : max(end, 0)]!r}"
             )
-        found.append([start, end, span.label])
+        found.append([start, end, _label(span, plan)])
     return found, CHARACTERS
 
 
-def _by_tokens(span: Given, tokens: Sequence[str], text: object) -> list[Any]:
+def _of_tokens(span: Given, plan: _Plan, tokens: object) -> list[Any]:
+    """Return a span of tokens; these must have its own text, if it states some."""
+    end = span.end + (plan.unit != TOKENS)
+    if span.text is not None and isinstance(tokens, list):
+        own = " ".join(tokens[max(span.start, 0) : max(end, 0)])
+        if "".join(own.split()) != "".join(span.text.split()):
+            raise UserError(
+                f"span [{span.start}, {span.end}) of {span.label!r} says that its text is {span.text!r}, but its "
+                f"tokens are {own!r}; --spans says what spans count"
+            )
+    return [span.start, end, _label(span, plan)]
+
+
+def _label(span: Given, plan: _Plan) -> str:
+    """Return the label of a span; that of a number is its name.
+
+    Errors: UserError for a number without one.
+    """
+    if isinstance(span.label, str):
+        return span.label
+    if not 0 <= span.label < len(plan.names):
+        raise UserError(f"label {span.label} has no name; --labels FILE says what each number means")
+    return plan.names[span.label]
+
+
+def _by_tokens(span: Given, plan: _Plan, tokens: Sequence[str], text: object) -> list[Any]:
     """Return a span that names its tokens by these; its characters, if there is a text, must be theirs."""
     first, last = span.tokens or (0, 0)
     own = "".join(tokens[first : last + 1]) if 0 <= first <= last < len(tokens) else ""
@@ -169,4 +181,4 @@ def _by_tokens(span: Given, tokens: Sequence[str], text: object) -> list[Any]:
             f"span [{span.start}, {span.end}) of {span.label!r} is {meant!r} in the text, but its tokens {first} to "
             f"{last} are {own!r}"
         )
-    return [first, last + 1, span.label]
+    return [first, last + 1, _label(span, plan)]

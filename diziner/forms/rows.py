@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -55,6 +55,20 @@ class Table:
     names: tuple[str, ...] = ()
     said: str = ""
     repairs: Counter[str] = field(default_factory=Counter)
+
+
+def offsets_in(tokens: Sequence[str] | None, text: str | None) -> list[tuple[int, int]] | None:
+    """Return where tokens stand in a text, each after the one before; None if they do not, or there is no text."""
+    if tokens is None or text is None:
+        return None
+    found, end = [], 0
+    for token in tokens:
+        start = text.find(token, end)
+        if start < 0:
+            return None
+        end = start + len(token)
+        found.append((start, end))
+    return found
 
 
 def select_columns(

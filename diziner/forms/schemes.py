@@ -24,10 +24,13 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 _LETTERS = "BIESLUMW"
 _MOST = 0.5  # of all tags that name a mention
-# How letter and label are joined, most usual first: B-PER, B_PER, PER-B, PER_B, B alone.
+_LIKE_MARKED = re.compile(f"[{_LETTERS}{_LETTERS.lower()}][^\\w\\s].+|.+[^\\w\\s][{_LETTERS}]")
+_MOST_LABELS = 200  # that a corpus has; a column with more holds something else
+# How letter and label are joined, most usual first: B-PER, B_PER, B:PER, PER-B, PER_B, B alone.
 _JOINTS: dict[str, re.Pattern[str]] = {
     "": re.compile(f"(?P<letter>[{_LETTERS}])-(?P<label>.+)"),
     "_": re.compile(f"(?P<letter>[{_LETTERS}])_(?P<label>.+)"),
+    ":": re.compile(f"(?P<letter>[{_LETTERS}]):(?P<label>.+)"),
     "suffix": re.compile(f"(?P<label>.+)-(?P<letter>[{_LETTERS}])"),
     "_ suffix": re.compile(f"(?P<label>.+)_(?P<letter>[{_LETTERS}])"),
     "typeless": re.compile(f"(?P<letter>[{_LETTERS}])"),
@@ -129,8 +132,8 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
             named = scheme or next((name for name, own in SCHEMES.items() if set(letters) <= own.keys()), "")
             if named and set(letters) <= SCHEMES[named].keys():
                 return Style(named, joint, lower)
-    bare = OUTSIDE in tags and not scheme and not any(_JOINTS[""].fullmatch(tag) for tag in marked)
-    return Style("IO") if bare else None
+    bare = OUTSIDE in tags and not scheme and len(set(marked)) <= _MOST_LABELS
+    return Style("IO") if bare and not any(map(_LIKE_MARKED.fullmatch, marked)) else None
 
 
 def _letter(tag: str, joint: str, lower: bool) -> str:

@@ -69,7 +69,7 @@ def given_spans(value: object) -> list[Given]:
 def looks_like_spans(value: object) -> bool:
     """Whether a value is a list of spans, or a mapping of such, of which there is at least one."""
     try:
-        return bool(value) and bool(given_spans(value))
+        return isinstance(value, list | Mapping) and bool(given_spans(value))
     except UserError:
         return False
 
@@ -91,6 +91,9 @@ def _read(item: object) -> Iterator[Given]:
         strings = [each for each in item if isinstance(each, str) and each]
         if len(numbers) == 2 and strings and len(item) == len(numbers) + len(strings) <= 4:
             yield Given(((numbers[0], numbers[1]),), strings[0], strings[1] if len(strings) > 1 else None)
+            return
+        if len(numbers) == len(item) == 3:
+            yield Given(((numbers[0], numbers[1]),), numbers[2])
             return
     raise UserError(f"span {item!r:.80} is not [start, end, label] with whole numbers and a label")
 
@@ -118,15 +121,15 @@ def _pieces(item: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
     return next((found for key in _PLACES if key in item and (found := _ranges(item[key]))), ())
 
 
-def _ranges(value: object) -> tuple[tuple[int, int], ...]:
+def _ranges(value: object, depth: int = 3) -> tuple[tuple[int, int], ...]:
     """Return the ranges of a place: [s, e], [[s, e], [s, e]], or a mapping or mappings with start and end."""
     if isinstance(value, Mapping):
         return _pieces(value)
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple) or not value or not depth:
         return ()
     if len(value) == 2 and all(map(_is_number, value)):
         return ((value[0], value[1]),)
-    found = [_ranges(each) for each in value]
+    found = [_ranges(each, depth - 1) for each in value]
     return tuple(sorted(each for one in found for each in one)) if all(found) else ()
 
 

@@ -125,7 +125,7 @@ class StoreAsker:
 
     def _from_batches(self, requests: list[Request], label: str) -> dict[str, Reply]:
         """Return what open batches have brought; raises WaitingError if more is to come from them, or can go out."""
-        from diziner.llm.waiting import goes_out, in_batches, in_none, last_words
+        from diziner.llm.waiting import goes_out, in_batches, in_none, is_gone, last_words
 
         keys = [request.key for request in requests]
         found: dict[str, Reply] = {}
@@ -143,9 +143,16 @@ class StoreAsker:
             rows = self.store.read(batches.all_batches)
             if held:
                 raise in_batches(label, len(held), [row for row in rows if row.tag in held.values()])
-        for name in {request.settings.endpoint for request in requests} if self.batches else ():
+        for name in sorted({request.settings.endpoint for request in requests}) if self.batches else ():
+            if not goes_out(self.endpoint(name), label):
+                continue
             mine = [r for r in requests if r.settings.endpoint == name and r.key not in found]
-            if mine and goes_out(self.endpoint(name), label):
+            # A response that is no answer (cut off, empty) is what came of it; `repro --now` asks again.
+            found |= self.store.get([r.key for r in mine], failures=True)
+            mine = [r for r in mine if r.key not in found]
+            if mine and (why := is_gone(rows, name, mine[0].settings.model)):
+                raise self._gone(ModelGoneError(why), mine[0], bool(found))
+            if mine:
                 raise in_none(label, len(mine), name, last_words(rows, name, mine[0].settings.model))
         return found
 
@@ -206,13 +213,17 @@ class StoreAsker:
             ahead = bool(requests[0].opening) and _keeps_beginnings(endpoint, model, budget.price)
             run(self._lanes[endpoint.name].call_all(requests, send, budget, received, first, ahead))
         except ModelGoneError as error:
-            if first.answered or self._has_answered(requests[0]):
-                # Rounds with it and rounds without it are not to be mixed unasked.
-                raise UserError(
-                    f"{error}; it has answered before: to go on without it, take it out of annotator_pool; what others "
-                    "answered is kept"
-                ) from None
-            raise
+            raise self._gone(error, requests[0], first.answered) from None
+
+    def _gone(self, error: ModelGoneError, request: Request, answered: bool) -> UserError:
+        """Return the error of a model that is gone; of one that has answered before, another."""
+        if not answered and not self._has_answered(request):
+            return error
+        # Rounds with it and rounds without it are not to be mixed unasked.
+        return UserError(
+            f"{error}; it has answered before: to go on without it, take it out of annotator_pool; what others "
+            "answered is kept"
+        )
 
     def _has_answered(self, request: Request) -> bool:
         """Return whether the store or the tape has an answer of the request's model."""

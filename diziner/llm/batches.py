@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from diziner.endpoints.batch_api import Job
 
 SENDING = "sending"  # written down, and not known to be accepted
+GONE = "gone"  # no batch: the model was not there when one was to be sent
 TABLES = (
     "CREATE TABLE IF NOT EXISTS batches (tag TEXT PRIMARY KEY, endpoint TEXT NOT NULL, model TEXT NOT NULL, "
     "id TEXT NOT NULL, state TEXT NOT NULL, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, "
@@ -137,6 +138,14 @@ def close_batch(connection: sqlite3.Connection, tag: str, state: str, note: str)
     """Close a batch: what it still holds is to be asked again. Within a transaction."""
     connection.execute("DELETE FROM batch_requests WHERE tag = ?", (tag,))
     connection.execute("UPDATE batches SET is_open = 0, state = ?, note = ? WHERE tag = ?", (state, note, tag))
+
+
+def note_gone(connection: sqlite3.Connection, endpoint: str, model: str, why: str) -> None:
+    """Write down that a model is gone, in place of a batch to it, within a transaction."""
+    make_tables(connection)
+    count: int = connection.execute("SELECT COUNT(*) FROM batches WHERE state = ?", (GONE,)).fetchone()[0]
+    tag = f"gone-{endpoint}-{model}-{count}"
+    note_batch(connection, BatchRow(tag, endpoint, model, "", GONE, 0, 0, None, now(), is_open=False, note=why), {})
 
 
 def forget_batch(connection: sqlite3.Connection, tag: str) -> None:

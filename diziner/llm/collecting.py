@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from diziner.common.errors import ProviderError, UserError
+from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.files import write_json
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint, Identity
@@ -80,27 +80,39 @@ def collect(
     """
     chosen = None if only is None else set(only)
     rows = [row for row in store.read(batches.open_batches) if chosen is None or row.tag in chosen]
-    changed: list[str] = []
+    failed: list[DizinerError] = []
     for row in rows:
-        endpoint = endpoint_of(endpoints, row)
-        known = settle(store, endpoints, row) if row.state == SENDING else row
-        if known is None or not known.id:
-            continue
-        api = BatchApi(endpoint, row.model)
+        try:
+            _collect(store, endpoints, row)
+        except (UserError, ProviderError) as error:  # the others are collected all the same
+            failed.append(error)
+    if rows and report is not None:
+        write_report(store, report)
+    if failed:
+        raise failed[0]
+    after = {row.tag: row for row in store.read(batches.all_batches)}
+    return [after[row.tag] for row in rows if row.tag in after]
+
+
+def _collect(store: ResponseStore, endpoints: Mapping[str, Endpoint], row: BatchRow) -> None:
+    endpoint = endpoint_of(endpoints, row)
+    known = settle(store, endpoints, row) if row.state == SENDING else row
+    if known is None or not known.id:
+        return
+    api = BatchApi(endpoint, row.model)
+    try:
         job = api.look(known.id)
         _note(store, known, job)
         if not job.has_ended:
-            continue
+            return
         intake = _keep_all(store, endpoint, known, api.lines(job))
-        changed += [intake.changed] if intake.changed else []
-        note = f"{intake.words()}{f'; {job.errors}' if job.errors else ''}"
-        store.apply([lambda c, row=row, state=job.state, note=note: _close(c, row, state, note)])  # type: ignore[misc]
-    if rows and report is not None:
-        write_report(store, report)
-    if changed:
-        raise UserError(changed[0])
-    after = {row.tag: row for row in store.read(batches.all_batches)}
-    return [after[row.tag] for row in rows if row.tag in after]
+    except UserError as error:
+        way_out = f"; where it is lost for good, `diziner batch forget {known.name}` lets its requests be sent again"
+        raise UserError(f"{error}{way_out}") from None
+    note = f"{intake.words()}{f'; {job.errors}' if job.errors else ''}"
+    store.apply([lambda c: _close(c, known, job.state, note)])
+    if intake.changed:
+        raise UserError(intake.changed)
 
 
 def look(store: ResponseStore, endpoints: Mapping[str, Endpoint]) -> None:

@@ -15,6 +15,7 @@ from diziner.prices import Price
 from diziner.prompting.request import Request, Response
 
 NANO = 1_000_000_000
+PROBING = "check-endpoint "  # how the work of probes begins, which are behind no output
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS spending (work TEXT, repair INTEGER, address TEXT, model TEXT, revision TEXT, "
@@ -141,9 +142,9 @@ def entries(connection: sqlite3.Connection) -> Iterator[Spending]:
 
 
 def identities(connection: sqlite3.Connection, address: str, model: str, revision: str) -> list[tuple[str, str]]:
-    """Return the (reported model, fingerprint) pairs that a model has answered under."""
+    """Return the (reported model, fingerprint) pairs that a model has answered under; probes do not count."""
     return connection.execute(
         "SELECT DISTINCT reported, fingerprint FROM spending WHERE address = ? AND model = ? AND revision = ? "
-        "ORDER BY reported, fingerprint",
-        (address, model, revision),
+        "AND substr(work, 1, ?) <> ? ORDER BY reported, fingerprint",
+        (address, model, revision, len(PROBING), PROBING),
     ).fetchall()

@@ -14,7 +14,7 @@ from diziner.endpoints.client import sends_seed
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.llm.budget import Budget
 from diziner.llm.lane import run
-from diziner.llm.ledger import NANO
+from diziner.llm.ledger import NANO, PROBING
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response
 
@@ -31,7 +31,8 @@ _SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Outcome of a probe: a response, or a problem in words. `gone`: the endpoint has no such model.
+    """Outcome of a probe: a response, or a problem in words, which `stays` if nothing is changed: the key, the model's
+    name, a refusal. `gone`: the endpoint has no such model.
 
     `usd` is what it cost, `how` says by whose word: provider, price, estimate, or unknown. `held`: the answer has the
     form that was asked for; `seed_sent`: the seed went along. `another`: why the model is not the one that answered
@@ -40,6 +41,7 @@ class Probe:
 
     response: Response | None = None
     problem: str = ""
+    stays: bool = False
     gone: bool = False
     usd: float | None = None
     how: str = ""
@@ -62,7 +64,7 @@ def probe(
     request = _request(endpoint, settings)
     endpoint.backend.ready(endpoint, settings, weights)
     send = endpoint.backend.connect(endpoint, settings, weights)
-    budget = Budget(store, endpoint, request, f"check-endpoint {endpoint.name}", budget_usd, ())
+    budget = Budget(store, endpoint, request, f"{PROBING}{endpoint.name}", budget_usd, ())
     found: list[Probe] = []
 
     async def ask() -> None:
@@ -73,10 +75,10 @@ def probe(
                     reply = await send(request)
             except ModelGoneError as error:
                 await budget.release(reservation)
-                found.append(Probe(problem=str(error), gone=True))
+                found.append(Probe(problem=str(error), stays=True, gone=True))
             except (UserError, UnclearRefusalError) as error:
                 await budget.release(reservation)
-                found.append(Probe(problem=str(error)))
+                found.append(Probe(problem=str(error), stays=True))
             except TransientError as error:
                 if error.billed:
                     budget.written_off(reservation)
@@ -100,7 +102,7 @@ async def _told(
 ) -> Probe:
     if isinstance(reply, Refusal):
         await budget.release(reservation)
-        return Probe(problem=f"{reply.code}: {reply.detail}")
+        return Probe(problem=f"{reply.code}: {reply.detail}", stays=True)
     nano = await budget.charge(request, reply, reservation)
     price = budget.price
     if reply.cost_usd is not None:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from diziner.common.errors import DizinerError, UserError
+from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.endpoints import Endpoint
 from diziner.endpoints.batch_api import URL, BatchApi, UnsureError
 from diziner.llm import batches, ledger
@@ -51,18 +51,24 @@ def submit(
     """Send what is missing and in no batch yet; yields what became of each file as it is known.
 
     Errors: UserError for what a provider refuses, a budget that does not allow the next file, a missing key;
-    ProviderError where a provider cannot be reached. What was sent before is written down.
+    ProviderError where a provider cannot be reached: once the other models' files are sent.
     """
     groups: dict[tuple[str, str], dict[str, Work]] = {}
     for work, request in missing:
         group = request.settings.endpoint, request.settings.model
         groups.setdefault(group, {})[request.key] = (work, request)
+    failed: list[DizinerError] = []
     for (name, model), works in sorted(groups.items()):
         endpoint = endpoints[name]
-        endpoint.key()  # a missing one is said before anything is made ready
-        known = store.read(lambda c, keys=list(works): _settled(c, keys))  # type: ignore[misc]
-        fresh = {key: work for key, work in works.items() if key not in known}
-        yield from _sent(store, endpoint, model, fresh, budget_usd)
+        try:
+            endpoint.key()  # a missing one is said before anything is made ready
+            known = store.read(lambda c, keys=list(works): _settled(c, keys))  # type: ignore[misc]
+            fresh = {key: work for key, work in works.items() if key not in known}
+            yield from _sent(store, endpoint, model, fresh, budget_usd)
+        except (UserError, ProviderError) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def settle(store: ResponseStore, endpoints: Mapping[str, Endpoint], row: BatchRow) -> BatchRow | None:
@@ -100,8 +106,9 @@ def lines_for(endpoint: Endpoint, works: Mapping[str, Work]) -> Iterator[tuple[s
             bodies.append(await body_of(request, endpoint))
 
         run(write())
+        # In ASCII: some readers take other characters than a line feed for a line's end, as in a document there can be.
         line = {"custom_id": key, "method": "POST", "url": URL, "body": bodies[0]}
-        yield key, work, json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        yield key, work, json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
 def _sent(

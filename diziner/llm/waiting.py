@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from diziner.common.errors import ProviderError
 from diziner.endpoints import Endpoint
 from diziner.endpoints.batching import MODES
-from diziner.llm.batches import SENDING, BatchRow
+from diziner.llm.batches import GONE, SENDING, BatchRow
 from diziner.prompting.request import REPAIR
 
 WAITING = "waiting: "  # how the message of a stage begins that waits, behind "error: "
@@ -31,7 +31,12 @@ def goes_out(endpoint: Endpoint, label: str) -> bool:
         return False
     if label.endswith(REPAIR):
         return own.repairs
-    return own.supervisor or not any(words in label for words in _SUPERVISION)
+    return own.supervisor or not is_of_refinement(label)
+
+
+def is_of_refinement(label: str) -> bool:
+    """Return whether a refinement asks under that label: its requests follow from each other."""
+    return any(words in label for words in _SUPERVISION)
 
 
 def in_batches(label: str, requests: int, rows: Sequence[BatchRow]) -> WaitingError:
@@ -59,6 +64,12 @@ def last_words(rows: Sequence[BatchRow], endpoint: str, model: str) -> str:
     if not ended or (ended[-1].state == "completed" and "not answered" not in ended[-1].note):
         return ""
     return f" (the last one: {ended[-1].name}: {standing(ended[-1])})"
+
+
+def is_gone(rows: Sequence[BatchRow], endpoint: str, model: str) -> str:
+    """Return what was said of a model that was gone when batches were last sent; nothing if it was there."""
+    last = next((row for row in reversed(rows) if (row.endpoint, row.model) == (endpoint, model)), None)
+    return last.note if last is not None and last.state == GONE else ""
 
 
 def standing(row: BatchRow) -> str:

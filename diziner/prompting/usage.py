@@ -16,9 +16,8 @@ def usage_of(request: Request, outcome: Outcome) -> Usage:
         return Usage(*who, None, None)
     if isinstance(outcome, Refusal):
         return Usage(*who, 0, 0, 0.0)
-    provenance = provenance_in(outcome.fingerprint)
-    tokens = outcome.prompt_tokens, outcome.completion_tokens
-    return Usage(*who, *tokens, outcome.cost_usd, provenance, outcome.cached_tokens)
+    more = outcome.cost_usd, provenance_in(outcome.fingerprint), outcome.cached_tokens
+    return Usage(*who, outcome.prompt_tokens, outcome.completion_tokens, *more)
 
 
 def provenance_in(fingerprint: str) -> str:

@@ -57,6 +57,11 @@ class Annotation:
     characters: tuple[Range, ...] = ()
     matched: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the annotator was not given the document, or gave nothing for it."""
+        return self.failure is not None and self.failure.code == ABSENT
+
 
 def left_out(rows: Sequence[Annotation]) -> str:
     """Return why an annotator was not asked: by the guideline, say; nothing if it was."""

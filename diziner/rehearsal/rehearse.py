@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diziner.agreement.analysis import analyse
 from diziner.agreement.files import disagreements_to_json
-from diziner.annotator.annotate import annotate, requests_for
+from diziner.annotator.annotate import annotate, annotate_if_there, requests_for
 from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.corpora.card import load_card
@@ -81,7 +81,8 @@ def rehearse(
                 taken = labels_from_file(room, number, settings.rounds, annotator, given, settings.start, nested)
                 annotations[name] = taken.annotations
             else:
-                annotations[name] = annotate(documents, guideline, annotator, asker, label, answers).annotations
+                made = annotate_if_there(documents, guideline, annotator, asker, label, answers)
+                annotations[name] = made.annotations
         samples[number] = _sampled(room, number, documents, guideline, settings, asker, answers)
         if not proceed(annotations):
             return

@@ -91,14 +91,14 @@ def summary(outcome: Outcome, left: int, seconds: float) -> str:
     ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped + len(outcome.waiting)
     total = ended + len(outcome.failures) + len(outcome.skipped) + left
     if outcome.unchanged == total:
-        without = f", {len(outcome.left_out)} benchmarks left out" if outcome.left_out else ""
+        without = f", {_left_out(outcome)}" if outcome.left_out else ""
         return f"up to date: {_stages(total)} unchanged{without}"
     parts = [(outcome.ran, "ran"), (outcome.cached, "from the run-cache"), (outcome.unchanged, "unchanged")]
     parts += [(len(outcome.failures), "failed"), (outcome.stopped, "stopped")]
     parts += [(len(outcome.waiting), "waiting for batches")]
     parts += [(len(outcome.skipped), "skipped"), (left, "not begun")]
-    parts += [(len(outcome.left_out), "benchmarks left out")]
-    return f"{_stages(total)} in {seconds:.1f} s: {', '.join(f'{n} {word}' for n, word in parts if n)}"
+    told = [f"{count} {word}" for count, word in parts if count] + ([_left_out(outcome)] if outcome.left_out else [])
+    return f"{_stages(total)} in {seconds:.1f} s: {', '.join(told)}"
 
 
 def last_lines(log: Path | None, count: int) -> list[str]:
@@ -137,3 +137,8 @@ def duration(seconds: float) -> str:
 
 def _stages(count: int) -> str:
     return f"{count} stage{'' if count == 1 else 's'}"
+
+
+def _left_out(outcome: Outcome) -> str:
+    count = len(outcome.left_out)
+    return f"{count} benchmark{'' if count == 1 else 's'} left out"

@@ -54,7 +54,7 @@ def final_scores(
     asked = {number: taking_part(annotators) for number, annotators in sorted(pilot.items())}
     pilot_f1 = {
         number: {
-            name: rounded(found.micro.f1) if (found := score_predictions(gold, rows)) else None
+            name: rounded(found.micro.f1) if (found := score_predictions(gold, _given(rows))) else None
             for name, rows in sorted(annotators.items())
         }
         for number, annotators in asked.items()
@@ -82,6 +82,11 @@ def final_scores(
         scores["interval"] = rounded(asdict(document_bootstrap(after.counts, samples, seed=seed)))
         scores["gain"] = rounded(asdict(paired_bootstrap(after.counts, before.counts, samples, seed=seed)))
     return scores
+
+
+def _given(rows: Sequence[Annotation]) -> list[Annotation]:
+    """Return the rows of documents that an annotator was given: people may have labelled only some."""
+    return [row for row in rows if not row.is_absent]
 
 
 def final_metrics(

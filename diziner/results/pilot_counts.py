@@ -22,7 +22,8 @@ class RoundCounts:
     """One round's documents D, annotators A and pairs P of these, in the order of `combinations`.
 
     `pairs` is D x P x 3: equal spans, spans of both, and 1 if both answered, all 0 where one failed. `scores` is
-    D x A x 3: correct, predicted and gold spans; a failed document has none predicted. `with_gold` has a 1 for each
+    D x A x 3: correct, predicted and gold spans; a failed document has none predicted, one that an
+    annotator was not given (`absent`) nothing at all. `with_gold` has a 1 for each
     document with gold.
     """
 
@@ -76,7 +77,11 @@ def count_round(
             ]
         )
         found = [(answer or set()) if id_ in gold else set() for answer in answers]
-        scores.append([(len(answer & reference), len(answer), len(reference)) for answer in found])
+        given = [row is None or not row.is_absent for row in own]
+        counted = zip(found, given, strict=True)
+        scores.append(
+            [(len(answer & reference), len(answer), len(reference) * is_given) for answer, is_given in counted]
+        )
     size = len(names)
     return RoundCounts(
         number,

@@ -15,8 +15,11 @@ from diziner.results.published import HEADING, published_columns, published_note
 _NOTE_WIDTH = 120
 
 
-def table(summary: Mapping[str, Any], width: int) -> str:
-    """Return the table and what its columns mean; the mean has its own line, where there is more than one benchmark."""
+def table(summary: Mapping[str, Any], width: int, others: Mapping[str, str] | None = None) -> str:
+    """Return the table and what its columns mean; the mean has its own line, where there is more than one benchmark.
+
+    `others` are annotators that are no language models, with what they are.
+    """
     rows = list(summary["benchmarks"])
     if not rows:
         return "no benchmark has been run\n"
@@ -45,6 +48,8 @@ def table(summary: Mapping[str, Any], width: int) -> str:
         "guideline on the same documents, paired. agreement: strict span F1 among annotators, first -> last round. "
         "cost: of the answers behind these figures.",
     ]
+    chosen = {row["annotator"] for row in rows}
+    notes += [f"{name}: {what}" for name, what in sorted((others or {}).items()) if name in chosen]
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
     return text + _wrapped(notes, width)

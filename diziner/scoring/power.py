@@ -11,14 +11,18 @@ c sqrt(n) > z(1 - a/2) sqrt(m2), with z quantiles of the normal distribution and
 documents, c sqrt(n / m2) varies with the standard deviation v of (e - c e^2 / (2 m2)) / sqrt(m2), by the delta method
 again, so that the test finds it with probability `power` where
 
-    (c - w / n) sqrt(n / m2) = z(1 - a/2) + z(power) v.
+    (c - w / n) sqrt(n / m2) + b / sqrt(n) = z(1 - a/2) + z(power) v.
 
-w / n is the correction for continuity, w the least that one document adds: sums of few steps jump over the level.
-With v = 1 and w = 0 this is the usual formula for paired scores (Card et al. 2020, With Little Power Comes Great
+b is the bias of c / sqrt(m2) in samples, by the delta method's second order: what lacks its rare large differences
+looks surer than it is. w / n is the correction for continuity, w the least that one document adds: sums of few steps
+jump over the level. For the same reason z(1 - a/2) is lessened by what swaps of few documents lack in tails (the first
+term of Cornish and Fisher), and so many documents must differ that swapping all ways can get below the level at all.
+With v = 1, b = 0 and w = 0 this is the usual formula for paired scores (Card et al. 2020, With Little Power Comes Great
 Responsibility; Miller 2024, arXiv 2411.00640); where one run has only losses, v is near 1/2.
 
-Assumed: documents are drawn alone and at random from what the figure shall hold for; about ten or more of them differ;
-and two runs to come differ as much, document by document, as those at hand, with gains and losses in such proportion
+Assumed: documents are drawn alone and at random from what the figure shall hold for; 20 or more of them differ (with
+fewer, power is up to 10 points beside what is promised); and two runs to come differ as much, document by document, as
+those at hand, with gains and losses in such proportion
 that the mean is c (nothing but gains or losses, and more of them, where that is not enough). Where only one run is
 known, e has the normal distribution with the spread S sqrt(2 (1 - r)), S that of the one run's own F1 and r the
 correlation of both runs' errors over documents. Where none is known, S is that of a run that finds each mention with
@@ -49,7 +53,7 @@ CLUSTERING = (
 )
 FEWEST = 10  # documents that differ, for what is to come to be taken from a pair of runs
 
-Moments = tuple[float, float, float]  # means of e^2, e^3 and e^4
+Moments = tuple[float, float, float, float]  # share of documents that differ, means of e^2, e^3 and e^4
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +119,17 @@ def paired_differences(new: Counts, old: Counts) -> Differences | None:
 
     def moments(change: float) -> Moments:
         more, less = max(change, (total + change) / 2), max(0.0, (total - change) / 2)
-        second, third, fourth = (more * u + sign * less * d for u, d, sign in zip(up, down, (1, -1, 1), strict=True))
-        return second, third, fourth
+        share, second, third, fourth = (
+            more * u + sign * less * d for u, d, sign in zip(up, down, (1, 1, -1, 1), strict=True)
+        )
+        return share, second, third, fourth
 
     return Differences(moments, float(np.abs(differences[differences != 0]).min()))
 
 
 def _shape(side: Floats) -> list[float]:
-    """Return the means of e^2, e^3 and e^4 over all documents, for documents of one side that have a mean of 1."""
-    return [float((side**power).sum() / side.sum()) for power in (2, 3, 4)]
+    """Return the moments of one side's documents, as if there were so many that the mean of e is 1."""
+    return [float((side**power).sum() / side.sum()) for power in (0, 2, 3, 4)]
 
 
 def assumed_differences(own: float | None, correlation: float = CORRELATION) -> Differences | None:
@@ -133,7 +139,7 @@ def assumed_differences(own: float | None, correlation: float = CORRELATION) -> 
         return None
     variance = own**2 * 2 * (1 - correlation)
     return Differences(
-        lambda c: (variance + c**2, 3 * c * variance + c**3, 3 * variance**2 + 6 * c**2 * variance + c**4)
+        lambda c: (1.0, variance + c**2, 3 * c * variance + c**3, 3 * variance**2 + 6 * c**2 * variance + c**4)
     )
 
 
@@ -186,33 +192,39 @@ def documents_needed(differences: Differences, change: float, design: Design) ->
     """
     if not 0 < change <= 1:
         raise ValueError(f"change {change} is not above 0 and at most 1")
-    needed, second = _needed(differences, change, design)
-    spreads = needed * math.sqrt(second)
-    root = (spreads + math.sqrt(spreads**2 + 4 * change * differences.step)) / (2 * change)
-    return max(2, math.ceil(root**2))
+    most = 2
+    while not _shows(differences, change, most, design):
+        most *= 2
+    least = most // 2
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if _shows(differences, change, middle, design) else (middle, most)
+    return most
 
 
 def smallest_change(differences: Differences, documents: int, design: Design) -> float | None:
     """Return the smallest true change of F1 that so many documents show; None if they show none, not even of 1."""
-
-    def shown(change: float) -> bool:
-        needed, second = _needed(differences, change, design)
-        return (change - differences.step / documents) * math.sqrt(documents / second) >= needed
-
-    if not shown(1.0):
+    if documents < 2 or not _shows(differences, 1.0, documents, design):
         return None
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (low, middle) if shown(middle) else (middle, high)
+        low, high = (low, middle) if _shows(differences, middle, documents, design) else (middle, high)
     return high
 
 
-def _needed(differences: Differences, change: float, design: Design) -> tuple[float, float]:
-    """Return z(1 - a/2) + z(power) v, and m2."""
+def _shows(differences: Differences, change: float, documents: int, design: Design) -> bool:
+    """Tell whether so many documents show a change with the design's power."""
     level, power = design.quantiles
-    second, third, fourth = differences.moments(change)
+    share, second, third, fourth = differences.moments(change)
     # The variance of e - c e^2 / (2 m2).
     slope = change / (2 * second)
     variance = second - change**2 - 2 * slope * (third - change * second) + slope**2 * (fourth - second**2)
-    return level + power * math.sqrt(max(0.0, variance) / second), second
+    tails = (level**3 - 3 * level) * fourth / (12 * documents * second**2)
+    differing = share * documents
+    enough = differing - power * math.sqrt(differing) >= math.log2(2 * design.tests / design.level) - 0.5
+    ahead = (change - differences.step / documents) * math.sqrt(documents / second)
+    # The second order of the delta method: samples without their rare large differences look surer than they are.
+    bias = 3 * change * (fourth - second**2) / (8 * second**2.5) - (third - change * second) / (2 * second**1.5)
+    ahead += bias / math.sqrt(documents)
+    return enough and ahead >= level - tails + power * math.sqrt(max(0.0, variance) / second)

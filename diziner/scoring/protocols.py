@@ -149,10 +149,9 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
     always, and both rows are given because papers name one or the other. To see seqeval's strict number on
     ill-formed tags, give it the raw tags.
 
-    Under BIOES and BILOU the modes differ in one case more: a span that no `E-` or `L-` closes. Gold
-    `B-PER E-PER O S-LOC` against `B-PER I-PER O S-LOC` has F1 1.000 by seqeval's default and here, where the span is
-    taken as it stands, and 0.667 with `mode="strict", scheme=IOBES`, which discards it; its pull request 56 would
-    give 0.800.
+    Under BIOES and BILOU the modes differ in one case more: a span that no `E-` or `L-` closes. By default seqeval
+    takes it as it stands, and so do we; with `mode="strict", scheme=IOBES` or `BILOU` it is discarded. seqeval's own
+    examples, of its issue 25 and pull request 56, have F1 0.667 and 0.800 when strict, 1.000 by default and here.
 
     ```example
     gold             [Angela Merkel|PER] spoke

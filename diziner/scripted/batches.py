@@ -250,7 +250,7 @@ class Shelf:
 
 def _lines(data: bytes) -> list[dict[str, Any]]:
     """Return the lines of an input file. Errors: ValueError for a file that no provider would take."""
-    lines = [json.loads(text) for text in data.decode().splitlines()]
+    lines = [json.loads(text) for text in data.decode().splitlines()]  # at every line's end that Python knows
     if not lines or len(lines) > MOST_LINES:
         raise ValueError(f"{len(lines)} lines; allowed: 1 to {MOST_LINES}")
     for number, line in enumerate(lines, 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,9 +39,10 @@ def error(status: int, message: str, code: str | None, **headers: str) -> Reply:
     return Reply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def models() -> Reply:
-    """Return the list of models, by their plain names."""
-    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in MODELS]
+def models(gone: Set[str] = frozenset()) -> Reply:
+    """Return the list of models, by their plain names, without those that are gone."""
+    there = [name for name in MODELS if name not in gone]
+    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in there]
     return Reply(200, {"object": "list", "data": rows})
 
 

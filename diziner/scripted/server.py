@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path in _MODELS:
-            self._send(models())
+            self._send(models(self.server.scripted.served.gone))
         else:
             self._send_from_shelf("GET", b"")
 

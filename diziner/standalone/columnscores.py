@@ -12,6 +12,7 @@ from diziner.forms.choices import Choices
 from diziner.forms.columnarrays import read_columns
 from diziner.forms.columns import Columns, surfaces_of
 from diziner.forms.form import Look, Task
+from diziner.forms.jsonarrays import read_json_columns
 from diziner.forms.table import form_of
 from diziner.records.annotations import Span
 from diziner.scoring.pairing import count_boundary_pairs, count_type_pairs
@@ -38,16 +39,18 @@ class _Units(NamedTuple):
     types: Numbers
 
 
+_READERS = {"columns": read_columns, "json": read_json_columns}
+
+
 def read_same_columns(paths: Sequence[Path], choices: Choices) -> list[Columns] | None:
-    """Read column files of the same documents as arrays; None if they are anything else, or not the same.
+    """Read files of tokens and tags of the same documents as arrays; None if they are anything else, or not the same.
 
     Errors: UserError as `diziner.standalone.files.read_plain`.
     """
     found: list[Columns] = []
     for path in paths:
-        if form_of(Look(path), choices).name != "columns":
-            return None
-        columns = read_columns(Task(path, choices, "needed"))
+        read = _READERS.get(form_of(Look(path), choices).name)
+        columns = read(Task(path, choices, "needed")) if read else None
         if columns is None or (found and not columns.same_tokens(found[0])):
             return None
         if found:  # one text and one set of tokens for all
@@ -78,9 +81,9 @@ class ColumnScores:
             codes = np.array([self.types.index(label) for label in side.types] or [0], dtype=np.int64)
             self._types.append(codes[side.span_types])
         self._documents: list[Numbers] = [side.span_documents() for side in self._sides]
-        # Rows of counts are in the order of ids as strings, each # and a number.
-        ids = sorted(range(gold.documents), key=lambda number: f"#{number + 1}")
-        self._order = np.array(ids, dtype=np.int64)
+        # Rows of counts are in the order of ids; where there are none, these are # and a number.
+        ids = gold.ids or [f"#{number + 1}" for number in range(gold.documents)]
+        self._order = np.array(sorted(range(gold.documents), key=ids.__getitem__), dtype=np.int64)
 
     def of(self, name: str) -> ProtocolScores:
         """Score under a protocol, in detail."""

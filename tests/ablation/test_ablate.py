@@ -371,7 +371,8 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
     assert "params.yaml is now the profile paper + aggressive + coalition" in said.stdout
     assert "kept in params.yaml.bak" in said.stderr
     text, plain = path.read_text(), (project.folder / "diziner/profiles/paper.yaml").read_text()
-    differing = [(a, b) for a, b in zip(plain.splitlines(), text.splitlines(), strict=True) if a != b]
+    lines = [line for line in text.splitlines() if not line.strip().startswith("scripted")]  # those of one's own stay
+    differing = [(a, b) for a, b in zip(plain.splitlines(), lines, strict=True) if a != b]
     assert 4 <= len(differing) <= 6
     assert all(a.partition("#")[2] == b.partition("#")[2] for a, b in differing)
     assert yaml.safe_load(text)["supervisor"]["max_common"] == 10
@@ -380,8 +381,48 @@ def test_use_keeps_comments_and_says_what_is_active(project: Project) -> None:
     path.write_text(path.read_text().replace("seed: 13", "seed: 14", 1))
     assert "kept in params.yaml.bak2" in project.diziner("use", "embedded").stderr
     assert (project.folder / "params.yaml.bak").read_text() == own
-    assert path.read_text() == (project.folder / "diziner/profiles/embedded.yaml").read_text()
+    lines = [line for line in path.read_text().splitlines(keepends=True) if not line.strip().startswith("scripted")]
+    assert "".join(lines) == (project.folder / "diziner/profiles/embedded.yaml").read_text()
     path.write_text(own)
+
+
+def test_use_drops_no_endpoint_and_annotator_of_ones_own(project: Project) -> None:
+    path = project.folder / "params.yaml"
+    before = path.read_text()
+    mine: dict[str, Any] = {
+        "endpoints": {"house": {"kind": "hosted", "provider": "hosted_vllm", "api_base": "http://localhost:8000/v1"}},
+        "annotators": {"ours": {"endpoint": "house", "model": "ours-7b", "style": "plain", "prompt": "annotate.v2"}},
+    }
+    path.write_text((project.folder / "diziner/profiles/embedded.yaml").read_text())
+
+    def edit(params: dict[str, Any]) -> None:
+        params["endpoints"] |= mine["endpoints"]
+        params["annotators"] |= mine["annotators"]
+        params["annotators"]["coder"] = {**params["annotators"]["qwen_plain"], "temperature": 0.5}  # on local weights
+        params["annotators"]["smollm_few_shot"]["max_tokens"] = 2048  # changed: no profile's any more
+        params["annotator_pool"].append("ours")
+        params |= {"budget": {"usd": 3}}
+        params["corpus"]["local_dir"] = "/data/ner"
+
+    project.edit_params(edit)
+    said = project.diziner_here("use", "paper").stdout
+    assert "annotators.ours" in said and "endpoints.house" in said and "budget" in said and "endpoints.local" in said
+    now = yaml.safe_load(path.read_text())
+    plain = yaml.safe_load((project.folder / "diziner/profiles/paper.yaml").read_text())
+    assert now["endpoints"].keys() - plain["endpoints"].keys() == {"house", "local"}  # local: what coder stands on
+    assert now["annotators"].keys() - plain["annotators"].keys() == {"ours", "coder", "smollm_few_shot"}
+    assert now["endpoints"]["house"] == mine["endpoints"]["house"]
+    assert now["annotators"]["ours"] == mine["annotators"]["ours"]
+    assert (now["budget"], now["corpus"]["local_dir"]) == ({"usd": 3}, "/data/ner")
+    assert now["annotator_pool"] == plain["annotator_pool"] and "qwen_plain" not in now["annotators"]
+    assert settings_from(now, "params.yaml").source("ace2005") == "local"
+    # Back again, twice: nothing is lost, nothing is doubled, and what the command wrote is kept beside no more.
+    for profile in ("local", "paper", "embedded"):
+        assert project.diziner_here("use", profile).stderr == ""
+    back = yaml.safe_load(path.read_text())
+    assert back["annotators"]["ours"] == mine["annotators"]["ours"] and back["budget"] == {"usd": 3}
+    assert back["annotators"]["smollm_few_shot"]["max_tokens"] == 1024  # the profile has one of that name
+    path.write_text(before)
 
 
 @pytest.mark.parametrize(

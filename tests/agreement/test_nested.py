@@ -189,7 +189,8 @@ def test_files_of_a_nested_analysis_fit_their_schemas() -> None:
     assert confusion_to_json(analysis)["totals"]["tokens"] == 2
     frame = tokens_frame(analysis)
     assert frame["token"].to_list() == [1, 1] and frame["end"].to_list() == [4, 2]
-    assert "2 candidate spans" in render_report(analysis, [GENE])
+    report = render_report(analysis, [GENE])
+    assert "2 candidate spans" in report and "1 label in 1 mention" in report and "| Labels |" in report
 
 
 def test_no_mention_at_all_is_full_agreement() -> None:

@@ -26,6 +26,7 @@ from diziner.guideline.file import load_guideline
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.records.documents import Document
+from diziner.results.summary_table import table
 from diziner.settings import settings_from
 
 PAGE = (ROOT / "docs/annotators.md").read_text(encoding="utf-8")
@@ -71,6 +72,10 @@ def test_a_function_labels_in_a_round_and_its_versions_are_tracked(
     assert "plug-in ner-recipes 1.0" not in json.loads((project.folder / "stages/code/score.json").read_text())
     report = (project.folder / "data" / BENCHMARK / "rounds/r0/report.md").read_text()
     assert "- places: function name_list, not a language model\n" in report
+    # Chosen by agreement or not, it is marked wherever it is named.
+    chosen = read(project, "final/selection.json")["annotator"] == "places"
+    shown = project.run(*words, "summary", check=True, **environment).stdout
+    assert ("places: function name_list, not a language model" in shown) == chosen
     specific = read(project, "rounds/r1/guideline.yaml")["instructions"].get("specific", {})
     assert "places" not in specific
 
@@ -89,6 +94,11 @@ FUNCTIONS = """
 def some(documents, types, label="LOC"):
     assert [(t.label, t.name) for t in types][0] == ("PER", "person"), types
     return [[(8, 12, label), (0, 3, "PER")], None]
+def arrays(documents, types):
+    import numpy
+    return [[(numpy.int64(8), numpy.int32(12), numpy.str_("LOC"))], []]
+def floats(documents, types): return [[(8.0, 12.0, "LOC")], []]
+def truths(documents, types): return [[(False, True, "LOC")], []]
 def nothing(documents, types): return [None for _ in documents]
 def few(documents, types): return [[]]
 def words(documents, types): return ["LOC", []]
@@ -124,6 +134,7 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
     assert first.characters == ((0, 3), (8, 12))
     assert second.failure.code == "absent"
     assert call("some", types={"place": "LOC"}, options={"label": "place"})[0] == first
+    assert [(s.start, s.end, s.type) for s in call("arrays")[0].spans] == [(2, 3, "LOC")]
     with pytest.raises(ProviderError, match="1 of 2 documents failed"):
         call("some", AnswerSettings(max_failed_share=0.1, allowed_failures=0))
 
@@ -135,12 +146,14 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
         ("few", {}, "gave 1 results for 2 documents; it must give one for each"),
         ("words", {}, "document 'a': 'LOC' is no list of mentions"),
         ("pairs", {}, r"document 'a': \(0, 3\) is not \(first character, one past the last, label\)"),
+        ("floats", {}, r"document 'a': \(8.0, 12.0, 'LOC'\) is not"),
+        ("truths", {}, r"document 'a': \(False, True, 'LOC'\) is not"),
         ("outside", {}, r"document 'a': \[8, 13\) is empty or outside its 12 characters"),
         ("raises", {}, r"function raises: raised KeyError: 'no\\nmodel'"),
         ("six", {}, "cannot be called with documents, types and the options none: missing a required argument"),
         ("few", {"options": {"size": 3}}, "the options size: got an unexpected keyword argument 'size'"),
         ("some", {"options": {"label": "city"}}, "1 mentions have types that the guideline has not: 'city' 1; its"),
-        ("nobody", {}, "unknown annotator function 'nobody'; .*from plug-ins: few"),
+        ("nobody", {}, "unknown annotator function 'nobody'; .*from plug-ins: arrays"),
     ],
 )
 def test_a_function_that_goes_wrong_is_named(
@@ -209,3 +222,11 @@ def test_a_spacy_model_takes_part(make_project: Callable[..., Project], tmp_path
         assert len(surfaces) + sum(row["drops"].values()) == len(own)
         found += len(surfaces)
     assert found > 5
+
+
+def test_the_summary_marks_a_chosen_annotator_that_is_no_language_model() -> None:
+    summary = json.loads((ROOT / "metrics/summary.json").read_text(encoding="utf-8"))
+    chosen = summary["benchmarks"][0]["annotator"]
+    shown = table(summary, 200, {chosen: "function spacy_model, not a language model", "anna": "people"})
+    assert f"\n{chosen}: function spacy_model, not a language model\n" in shown and "anna" not in shown
+    assert "language model" not in table(summary, 200, {})

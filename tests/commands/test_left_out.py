@@ -72,7 +72,7 @@ def test_the_papers_profile_is_planned_without_a_network(tmp_path: Path, hub: Si
 
 
 def with_files_of_ones_own(params: dict[str, Any]) -> None:
-    params["corpus"].update(source={"default": "sample", "mit_movie": "local"}, local_dir="mine")
+    params["corpus"].update(source={"default": "sample", "mit_movie": "local", "genja": "hub"}, local_dir="mine")
 
 
 def write_files(folder: Path, pilot: int) -> None:
@@ -93,12 +93,14 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     project.edit_params(with_files_of_ones_own)
 
     # Files are missing: told before anything runs.
-    said = project.diziner_here("plan").stdout
+    done = project.diziner_here("plan")
+    assert "params.yaml: corpus.source: no benchmark 'genja' here; is the name right?" in done.stderr
+    said = done.stdout
     assert "left out: mit_movie: mine/mit_movie/pilot.jsonl: no such file; Clone github.com" in said
     assert " mit_movie round" not in said
     done = project.diziner("repro")
     assert "left out  mit_movie: mine/mit_movie/pilot.jsonl: no such file" in done.stdout
-    assert "1 benchmarks left out" in done.stdout
+    assert "1 benchmark left out" in done.stdout
     assert final["conll2003"].read_bytes() == before and not final["mit_movie"].exists()
     rows = json.loads((project.folder / "metrics/summary.json").read_text())["benchmarks"]
     assert [row["benchmark"] for row in rows] == ["conll2003"]

@@ -11,6 +11,7 @@ import pytest
 from metric_project import MetricProject, Rows, drawn, table, two_benchmarks
 
 from diziner.cli import main
+from diziner.common.errors import UserError
 from diziner.common.files import write_json, write_jsonl
 from diziner.compare.comparison import Side, compare_all
 from diziner.compare.gates import Gates, out_of_sight, sight_notes
@@ -163,6 +164,15 @@ def test_without_a_run_gold_and_the_published_f1_say_it(project: MetricProject) 
     assert basis_of(room, None, None).f1 == 0.7
     rows = sample_sizes({"bc5cdr": basis, "none": basis_of(Room("none"), None, None)}, 0.02, 0.8, 0.05)
     assert rows[0].alone == rows[0].together and (rows[0].alone or 0) > 400 and rows[1].alone is None
+    # Counts that cannot be are no bug of ours.
+    room.document_counts.parent.mkdir(parents=True, exist_ok=True)
+    row = {"d0": [2, 1, 1]}
+    write_json(
+        room.document_counts,
+        {"correct": 2, "documents": 1, "gold": 1, "predicted": 1, "initial": row, "selected": row},
+    )
+    with pytest.raises(UserError, match="more correct spans"):
+        basis_of(room, published, None)
     # Counts of other documents than those at hand are of another run.
     project.score("bc5cdr", drawn(1, 60))
     assert basis_of(room, published, None).by == "gold, at that F1"

@@ -187,6 +187,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
     ("name", "words", "expected"),
     [
         ("Mine", ["--from", "fine.txt", "--types", "PER"], "name 'Mine': use lower-case letters"),
+        ("default", ["--from", "fine.txt", "--types", "PER"], "stands for all other benchmarks in corpus.source"),
         ("conll2003", ["--from", "fine.txt", "--types", "PER"], "data/conll2003 is there already"),
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
         ("x", ["--from", "fine.txt", "--types", "O,PER"], "label 'O' is the tag of what is no mention"),

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diziner.commands.score import scored, scored_columns
+from diziner.common.errors import UserError
 from diziner.forms.choices import NO_CHOICES
 from diziner.forms.columnarrays import read_columns
 from diziner.forms.columns import Columns
 from diziner.forms.form import Task
+from diziner.forms.jsonarrays import read_json_columns
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.standalone.columnscores import read_same_columns
 from diziner.standalone.files import read_plain
@@ -119,3 +121,44 @@ def test_what_is_not_regular_is_left_to_the_reader_of_lines(tmp_path: Path, text
     path = tmp_path / "in.conll"
     path.write_text(text, encoding="utf-8")
     assert read_columns(Task(path, gold="needed")) is None
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=files(), with_ids=st.booleans())
+def test_json_lines_are_read_and_scored_alike(
+    tmp_path: Path, drawn: tuple[list[list[str]], ...], with_ids: bool
+) -> None:
+    sentences, gold, predicted, _, _ = drawn
+    paths = []
+    for name, tags in (("gold", gold), ("one", predicted)):
+        rows = [{"tokens": tokens, "ner_tags": own} for tokens, own in zip(sentences, tags, strict=True)]
+        named = [{"id": f"d{len(rows) - n}", **row} for n, row in enumerate(rows)] if with_ids else rows
+        paths.append(tmp_path / f"{name}.jsonl")
+        paths[-1].write_text("".join(f"{json.dumps(row)}\n" for row in named), encoding="utf-8")
+    try:
+        read = [read_plain(path) for path in paths]
+    except UserError:
+        return
+    columns = read_same_columns(paths, NO_CHOICES)
+    assert columns is not None and bool(columns[0].ids) == with_ids
+    slow = scored(read, None, tuple(PROTOCOLS), False, 20, 13)
+    assert json.dumps(scored_columns(paths, columns, tuple(PROTOCOLS), 20, 13)) == json.dumps(slow)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"tokens": ["a b"], "ner_tags": ["O"]},
+        {"tokens": ["a", ""], "ner_tags": ["O", "O"]},
+        {"tokens": ["a"], "ner_tags": ["O"], "text": "a"},
+        {"tokens": ["a"], "ner_tags": ["O"], "failure": None},
+        {"tokens": ["a"], "ner_tags": [0]},
+        {"tokens": ["a"], "ner_tags": ["O", "O"]},
+        {"tokens": ["\ud83d"], "ner_tags": ["O"]},
+        {"id": 1.5, "tokens": ["a"], "ner_tags": ["O"]},
+    ],
+)
+def test_rows_that_are_not_regular_are_left_to_the_reader_of_rows(tmp_path: Path, row: object) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(f"{json.dumps({'tokens': ['x'], 'ner_tags': ['B-PER']})}\n{json.dumps(row)}\n")
+    assert read_json_columns(Task(path, gold="needed")) is None

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import Project
 
 from diziner.common.errors import UserError
 from diziner.forms.choices import Choices, parse_columns, read_label_names
 from diziner.forms.form import Look
 from diziner.forms.table import FORMS, form_of
+from diziner.labelling.input_files import document_of, files_of, items_of
 from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.from_python import score
 
 TEXT = "Mara sings in Oslo"
 WORDS = TEXT.split()
@@ -105,6 +108,7 @@ SAMPLES: list[tuple[str, str, Any, list[tuple[int, int, str]]]] = [
     ("columns", "a.conll", "Mara b-per\nLind i-per\nsings o\n", [(0, 2, "per")]),
     ("columns", "a.conll", "Mara B\nLind I\nsings O\n", [(0, 2, "ENTITY")]),
     ("columns", "a.conll", "Mara PER\nLind PER\nsings O\n", [(0, 2, "PER")]),
+    ("columns", "a.conll", "Mara B:PER\nLind I:PER\nsings O\n", [(0, 2, "PER")]),
     ("columns", "a.conll", "Mara\tB-a man\nsings\tO\n", [(0, 1, "a_man")]),
     ("columns", "a.conllu", "1-2\tim\t_\n1\tin\tO\n2\tdem\tO\n3\tOslo\tB-LOC\n", [(2, 3, "LOC")]),
 ]
@@ -157,6 +161,13 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
             {"text": TEXT, "entities": [{"start": 0, "end": 4, "type": "PER", "text": "Lars"}]},
             "says that its text is 'Lars', but there stands 'Mara'",
         ),
+        ("a.jsonl", {"text": TEXT, "annotation": {"spans": [[0, 4, "PER"]]}}, "there are spans inside 'annotation'"),
+        ("a.jsonl", {"text": TEXT, "result": [{"value": {"start": 0, "end": 4, "label": "A"}}]}, "inside 'result'"),
+        ("a.jsonl", {"tokens": WORDS, "spans": [[0, 4, "PER", "Mara"]]}, "but its tokens are 'Mara sings in Oslo'"),
+        ("a.jsonl", {"text": TEXT, "label": [[0, 4, 3]]}, "label 3 has no name; --labels"),
+        ("a.jsonl", {"text": TEXT, "entities": [{"start": 0, "end": 4, "label": 3}]}, "label 3 has no name; --labels"),
+        ("a.conll", "\n".join(f"w{n} l{n}" for n in range(9)) + "\nx O\n", "if they are bare labels: --scheme IO"),
+        ("a.conll", "Mara B+PER\nsings O\n", "are of no known scheme"),
         ("a.jsonl", {"text": TEXT, "spans": NEST}, "1 nested or overlapping span: "),
         ("a.jsonl", {"text": TEXT, "entities": [{"label": "X", "span": [[0, 4], [14, 18]]}]}, "1 discontinuous span: "),
         (
@@ -165,6 +176,7 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
             "2 annotations of one task, by 1, 2",
         ),
         ("a.json", "[" * 5000, "nested too deeply"),
+        ("a.jsonl", f'{{"text": "x", "spans": [{{"label": "X", "span": {"[" * 600}{"]" * 600}}}]}}', "is not [start"),
         ("a.json", '[{"text": "x"}, {"te', "row 1: not JSON"),
         ("a.json", '[{"text": "x", "spans": []}] {}', "after the array"),
         ("a.conll", "Mara\0 B-PER\n", "has a zero byte"),
@@ -226,3 +238,67 @@ def test_names_of_integer_tags_are_read_from_lists_and_models(tmp_path: Path) ->
         assert read_label_names(write(tmp_path / "labels", content)) == names
     with pytest.raises(UserError, match="are not 0, 1, 2"):
         read_label_names(write(tmp_path / "labels", {"id2label": {"1": "O"}}))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "gold", "predicted", "strict"),
+    [
+        ("IOBES", [["B-PER", "E-PER", "S-PER"]], [["B-PER", "I-PER", "S-PER"]], 2 / 3),
+        (
+            "BILOU",
+            [["U-ORG", "B-PER", "I-PER", "L-PER", "O"], ["U-ORG"]],
+            [["U-ORG", "B-PER", "I-PER", "I-PER", "O"], ["U-ORG"]],
+            4 / 5,
+        ),
+    ],
+)
+def test_spans_that_nothing_closes_are_counted_as_seqeval_does_by_default(
+    tmp_path: Path, scheme: str, gold: list[list[str]], predicted: list[list[str]], strict: float
+) -> None:
+    """seqeval's issue 25 and pull request 56, as docs/protocols.md has them."""
+    import seqeval.scheme
+    from seqeval.metrics import f1_score
+
+    assert f1_score(gold, predicted, mode="strict", scheme=getattr(seqeval.scheme, scheme)) == pytest.approx(strict)
+    files = [
+        write(tmp_path / f"{name}.conll", "\n\n".join("\n".join(f"x {tag}" for tag in own) for own in tags))
+        for name, tags in (("gold", gold), ("predicted", predicted))
+    ]
+    first, second = files
+    assert score(first, second)["strict"].f1 == f1_score(gold, predicted) == 1.0
+
+
+def test_what_was_found_is_said_by_each_command(tmp_path: Path) -> None:
+    for name, tags in (("anna", "B-PER O"), ("ben", "PER O")):
+        first, second = tags.split()
+        write(tmp_path / f"{name}.conll", f"Mara {first}\nsings {second}\n")
+    agreed = Project(tmp_path).diziner_here("agree", "anna.conll", "ben.conll")
+    assert agreed.stderr == "ben: read as tokens of column 0, IO tags of column 1\n"
+    scored = Project(tmp_path).diziner_here("score", "--gold", "anna.conll", "--pred", "ben.conll")
+    value = json.loads(scored.stdout)
+    assert (value["gold"]["read_as"], value["predictions"][0]["read_as"]) == (
+        "",
+        "tokens of column 0, IO tags of column 1",
+    )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.conll", "a.tsv", "a.json", "a.pubtator"])
+def test_labelling_reads_texts_of_each_form_and_no_labels(tmp_path: Path, name: str) -> None:
+    contents = {
+        "a.csv": "id,text,entities\n7,Mara sings,broken\n",
+        "a.conll": "Mara NN\nsings VB\n",
+        "a.tsv": WEBANNO,
+        "a.json": [{"data": {"text": TEXT}, "annotations": [{"result": "broken"}]}],
+        "a.pubtator": f"7|t|{TEXT}\n",
+    }
+    [document] = [document_of(item) for item in items_of(files_of(write(tmp_path / name, contents[name])))]
+    assert document.tokens[:2] == ("Mara", "sings")
+    assert document.id == ("7" if name in ("a.csv", "a.pubtator") else f"{name}:1")
+
+
+def test_the_text_of_conllu_is_kept_where_its_tokens_stand_in_it(tmp_path: Path) -> None:
+    first = "# text = Mara sings.\n1\tMara\tB-PER\n2\tsings\tO\n3\t.\tO\n"
+    second = "# text = Im Haus\n1-2\tIm\t_\n1\tIn\tO\n2\tdem\tO\n3\tHaus\tO\n"
+    file = read_plain(write(tmp_path / "a.conllu", f"{first}\n{second}"))
+    assert file.documents is not None
+    assert [each.text for each in file.documents.values()] == ["Mara sings.", "In dem Haus"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from diziner.llm.lane import run
 from diziner.llm.store import ResponseStore
 from diziner.llm.submitting import Left, Sent, submit
 from diziner.llm.waiting import WaitingError, goes_out
-from diziner.prompting.request import ModelSettings, Refusal, Request, Response
+from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType, Goal, Guideline
 from diziner.scripted.batches import BatchHabits
@@ -170,6 +171,9 @@ def test_refusals_and_answers_that_are_none_are_kept_as_calls_keep_them(tmp_path
         StoreAsker(store, one).ask(asked, "work")
         submitted(batch_store, other, same)
         collect(batch_store, other)
+        # What is no answer is what came of it: the stage goes on, and nobody pays for it once more.
+        assert StoreAsker(batch_store, other, batches=True).ask(same, "work") == replies(batch_store, same)
+        assert batched.requests == 0
     kept = replies(batch_store, same)
     assert kept == replies(store, asked)
     assert {reply.code for reply in kept if isinstance(reply, Refusal)} == {"too_long", "refused"}
@@ -291,6 +295,33 @@ def test_files_keep_the_limits(tmp_path: Path, server: ScriptedServer) -> None:
     assert [type(one) for one in submitted(third, few, asked)] == [Left]
     collect(third, few)
     assert submitted(third, few, asked)[0].row.requests == 4
+
+
+def test_one_provider_in_trouble_does_not_hold_up_the_others(tmp_path: Path, server: ScriptedServer) -> None:
+    endpoints, store = hosted(server.base_url), ResponseStore(tmp_path / "store")
+    away = {"away": replace(hosted("http://127.0.0.1:9/v1")["web"], name="away")}
+    asked = requests(endpoints, 2)
+    lost = [replace(request, settings=replace(request.settings, endpoint="away")) for request in asked]
+    with pytest.raises(ProviderError, match="endpoint away"):
+        submitted(store, endpoints | away, [*lost, *asked])
+    [row] = store.read(batches.open_batches)
+    moved = replace(endpoints["web"], api_base="http://127.0.0.1:9/v1")
+    with pytest.raises(ProviderError, match="endpoint web"):
+        collect(store, {"web": moved})
+    with pytest.raises(UserError, match=r"no endpoint web, whose batch batch_000 is open.*batch forget batch_000"):
+        collect(store, {})
+    collect(store, endpoints, only=[row.tag])
+    assert None not in replies(store, asked)
+
+
+def test_characters_that_end_lines_elsewhere_stay_in_their_line(tmp_path: Path, server: ScriptedServer) -> None:
+    endpoints, store = hosted(server.base_url), ResponseStore(tmp_path / "store")
+    [request] = requests(endpoints, 1)
+    text = "a\u2028b\x85c\u0085d\x0be \U0001f600"
+    asked = [replace(request, messages=(Message("user", text),), schema=None)]
+    submitted(store, endpoints, asked)
+    [row] = collect(store, endpoints)
+    assert row.state == "completed" and list(server.shelf.asked.values()) == [1]
 
 
 def test_a_budget_holds_for_batches(tmp_path: Path, server: ScriptedServer) -> None:

@@ -289,6 +289,32 @@ def test_check_endpoint_says_of_each_model_what_a_run_needs_to_know(
     assert server.requests == requests
 
 
+def test_a_probe_binds_no_run_to_the_fingerprint_of_that_day(
+    project: Project, server: ScriptedServer, check: Callable[..., tuple[int, str, str]]
+) -> None:
+    def served_by(url: str) -> None:  # the address of several servers is the endpoint's name
+        endpoint = {"kind": "hosted", "base_urls": [url], "identity": "fingerprint"}
+        project.edit_params(lambda params: params["endpoints"].update(scripted=endpoint))
+
+    served_by(server.base_url)
+    assert check("scripted")[0] == 0
+    with ScriptedServer(seed=7) as other:  # its models have another fingerprint
+        served_by(other.base_url)
+        run_stage(project, "annotate", "conll2003", "--annotator", "scripted_eager", "--round", "0")
+
+
+def test_a_key_that_is_refused_is_the_users_to_mend_and_an_outage_is_not(
+    project: Project, check: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "scripted-bad-key")
+    project.edit_params(lambda params: params["endpoints"]["scripted"].update(key_env="A_KEY"))
+    code, out, err = check("scripted")
+    assert code == 2 and "check the key in A_KEY" in out and "scripted-bad-key" not in out + err
+    project.edit_params(lambda params: params["endpoints"]["scripted"].update(api_base="http://127.0.0.1:9/v1"))
+    code, out, _ = check("scripted")
+    assert code == 3 and "no list of models" in out and "scripted_shy: unavailable: " in out
+
+
 def test_check_endpoint_names_what_is_gone_and_what_there_is(
     project: Project, check: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -297,6 +323,7 @@ def test_check_endpoint_names_what_is_gone_and_what_there_is(
     assert code == 2 and err == "error: endpoint scripted: 1 of 4 models cannot be used as they are\n"
     assert re.search(r"^scripted-crafty +scripted_shy +no +gone ", out, re.MULTILINE)
     assert re.search(r"^scripted_shy: .+ it is not there .+ \(there are: scripted-", out, re.MULTILINE)
+    assert check() == (code, out, err)  # the one that is in use
     code, _, err = check("scirpted")
     assert code == 2 and "no endpoint scirpted; there are: scripted" in err
     project.edit_params(lambda params: params["endpoints"]["scripted"].update(key_env="NO_SUCH_KEY"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from loopback import listening
 from projects import ROOT, Project, copy_project, use_scripted
 from stage_runs import run_stage
 
@@ -63,6 +64,32 @@ def test_a_budget_holds_for_the_papers_profile_as_it_is() -> None:
     for entry in models:
         price = price_for(endpoints[entry["endpoint"]], entry["model"])
         assert price is not None and price.source and not price.is_estimate, entry["model"]
+
+
+def test_the_papers_models_are_told_how_far_to_reason_and_say_unasked_what_they_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through litellm, as it stands in the bodies that are sent."""
+    settings = load_settings(ROOT / "diziner/profiles/paper.yaml")
+    choice = {"message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}
+    reply = {"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "cost": 0.001}}
+    for endpoint in settings.endpoints.values():
+        monkeypatch.setenv(endpoint.key_env or "", "any")
+    with listening((200, {}, reply)) as (url, bodies):
+        endpoints = {name: replace(endpoint, api_base=url) for name, endpoint in settings.endpoints.items()}
+        asker = StoreAsker(ResponseStore(tmp_path / "store"), endpoints)
+        models = [*(settings.annotator(name).asked for name in settings.pool), settings.supervisor.model]
+        for model in models:
+            [answer] = asker.ask([Request("web", model, (Message("user", "Hi"),))], "work")
+            assert isinstance(answer, Response) and answer.cost_usd == 0.001
+    sent = {body["model"]: body.get("reasoning", body.get("reasoning_effort")) for body in bodies}
+    assert {model: value for model, value in sent.items() if value is not None} == {
+        "openai/gpt-oss-20b": {"effort": "medium"},
+        "qwen/qwen3-8b": {"enabled": True},
+        "qwen/qwen3-14b": {"enabled": True},
+        "nvidia/nemotron-3-nano-30b-a3b": {"enabled": True},
+        "gpt-5-mini-2025-08-07": "medium",
+    }
 
 
 def test_cached_input_has_its_own_price_in_the_ledger_and_in_outputs(tmp_path: Path) -> None:

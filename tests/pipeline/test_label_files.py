@@ -77,6 +77,12 @@ def test_people_take_part_in_agreement_but_are_neither_instructed_nor_chosen(
     assert chosen["mean"]["anna"] == max(chosen["mean"].values()) and chosen["annotator"] != "anna"
     run_predictions(project)
     run_stage(project, "score", BENCHMARK)
+    # On the documents that she labelled her F1 is that of the model whose labels she has; others do not count.
+    gold = {row["id"]: {tuple(span) for span in row["spans"]} for row in read(project, "corpus/gold.jsonl")}
+    own = {row["id"]: {tuple(span) for span in row["spans"]} for row in rows if row["failure"] is None}
+    correct = sum(len(gold[name] & spans) for name, spans in own.items())
+    size = sum(len(gold[name]) + len(spans) for name, spans in own.items())
+    assert read(project, "final/scores.json")["pilot"]["0"]["anna"] == round(2 * correct / size, 6)
     with standing_in(project):
         build_report(Path("report.html"), lambda *_: {})
     assert "people, not a language model" in (project.folder / "report.html").read_text()
@@ -136,6 +142,68 @@ def test_files_of_any_form_are_read(tmp_path: Path) -> None:
     assert [(span.start, span.end) for span in first.spans] == [(2, 3)]
     with pytest.raises(UserError, match=r"--columns"):
         read_label_file(path, {})
+
+
+def task(text: str, **people: Sequence[tuple[int, int, str]] | None) -> dict[str, Any]:
+    """A task of a Label Studio export, as it was imported: labels of people, None for one who skipped it."""
+    annotations = [
+        {
+            "completed_by": {"id": number, "email": f"{name}@example.org"},
+            "was_cancelled": spans is None,
+            "result": [
+                {
+                    "type": "labels", "from_name": "label", "to_name": "text",
+                    "value": {"start": start, "end": end, "text": text[start:end], "labels": [label]},
+                }
+                for start, end, label in spans or ()
+            ],
+        }
+        for number, (name, spans) in enumerate(people.items())
+    ]  # fmt: skip
+    return {"id": 100 + len(text), "data": {"text": text}, "annotations": annotations}
+
+
+def test_corrections_come_back_from_label_studio_as_annotators_or_as_gold(
+    tmp_path: Path, diziner: Callable[..., str]
+) -> None:
+    path = tmp_path / "export.json"
+    first = task("Ada met Bob.", anna=[(0, 3, "PER"), (8, 11, "PER")], ben=[(0, 3, "PER")])
+    path.write_text(json.dumps([first, task("Rome won", anna=None, ben=[(0, 4, "LOC")]), task("Elsewhere", ben=[])]))
+    pilot = {document.id: document for document in DOCUMENTS}
+    found = {}
+    for name in ("anna", "ben"):
+        annotator = annotator_settings(
+            name, {"kind": "file", "read": {"columns": {"annotator": f"{name}@example.org"}}}
+        )
+        found[name] = given_labels(read_label_file(path, annotator.read), DOCUMENTS, pilot, ["PER", "LOC"], annotator)
+    anna, ben = found["anna"].annotations, found["ben"].annotations
+    assert [(s.start, s.end) for s in anna[0].spans] == [(0, 1), (2, 3)] and anna[1].is_absent
+    assert [(s.start, s.end, s.type) for s in ben[1].spans] == [(0, 1, "LOC")]
+    assert found["ben"].note.startswith("1 of the file's 3 are in no pilot set")
+    with pytest.raises(UserError, match=r"2 annotations of one task, by anna@example.org, ben@example.org"):
+        read_label_file(path, {})
+
+    # The same labels as gold, of what another annotator found.
+    gold = tmp_path / "gold.json"
+    gold.write_text(json.dumps([task("Ada met Bob.", anna=[(0, 3, "PER"), (8, 11, "PER")])]))
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"id": 112, "text": "Ada met Bob.", "spans": [[0, 3, "PER"]]}))
+    said = json.loads(diziner("score", "--gold", "gold.json", "--pred", "mine.jsonl"))
+    strict = said["predictions"][0]["protocols"]["strict"]
+    assert (strict["correct"], strict["predicted"], strict["gold"]) == (1, 1, 2)
+
+
+def test_corrections_come_back_from_doccano(tmp_path: Path) -> None:
+    path = tmp_path / "admin.jsonl"
+    rows = [
+        {"id": 7, "text": "Rome won", "label": [[0, 4, "LOC"]], "Comments": []},
+        {"id": 8, "text": "Ada met Bob.", "label": [], "Comments": []},
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    annotator = annotator_settings("admin", {"kind": "file"})
+    pilot = {document.id: document for document in DOCUMENTS}
+    first, second = given_labels(read_label_file(path, {}), DOCUMENTS, pilot, ["LOC"], annotator).annotations
+    assert first.spans == () and first.failure is None
+    assert [(s.start, s.end, s.type) for s in second.spans] == [(0, 1, "LOC")]
 
 
 def test_types_are_mapped_left_out_or_dropped_and_counted(tmp_path: Path) -> None:

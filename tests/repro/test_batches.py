@@ -23,6 +23,7 @@ from diziner.llm.store import ResponseStore
 from diziner.llm.waiting import WAITING
 from diziner.repro import view
 from diziner.scripted.batches import BatchHabits
+from diziner.scripted.habits import Served
 from diziner.scripted.server import ScriptedServer
 
 MODELS = ("scripted-careful", "scripted-eager", "scripted-shy", "scripted-supervisor")
@@ -92,14 +93,14 @@ def test_two_commands_a_round_give_the_same_bytes_at_half_the_price_and_ask_noth
 ) -> None:
     before = server.requests
     project = make(tmp_path / "project", server, batch={"window": "24h"})
-    plan = project.diziner_here("plan", check=False)
-    assert "prepare the documents" in plan.stderr
     first = project.diziner("repro", "-j", "2", "conll2003", check=False)
     assert first.returncode == 3
     assert re.search(r"error: waiting: conll2003 round 0, scripted_\w+: \d+ requests are in no batch", first.stderr)
     assert "3 waiting for batches" in first.stdout
     plan = project.diziner_here("plan")
     assert "scripted takes batches at 50 % of the price: `diziner batch submit`" in plan.stdout
+    [*_, usd, in_batches] = next(line for line in plan.stdout.splitlines() if line.startswith("total")).split()
+    assert float(usd) / 2 < float(in_batches) < float(usd)  # the supervisor is called
 
     # Killed when the first of three files was accepted, and nobody has been told.
     killed_at(server, project, "POST", "/v1/batches", "batch", "submit")
@@ -130,6 +131,22 @@ def test_two_commands_a_round_give_the_same_bytes_at_half_the_price_and_ask_noth
     assert server.requests - before + sum(server.shelf.asked.values()) == calls
     assert project.diziner_here("batch", "submit").stdout == "nothing to send: `diziner repro` goes on\n"
     assert "collected" in project.diziner_here("batch", "status").stdout
+
+
+def test_a_model_that_is_gone_takes_its_annotator_out_and_holds_up_no_round(tmp_path: Path) -> None:
+    with ScriptedServer(served=Served(gone=frozenset({"scripted-shy"}))) as server:
+        project = make(tmp_path / "project", server, batch={"window": "24h"})
+        sent = project.diziner_here("batch", "submit").stdout
+        assert sent.count("submitted") == 2
+        assert "scripted-shy of scripted is gone: " in sent
+        for name in ("scripted_careful", "scripted_eager", "scripted_shy"):
+            stage(project, "annotate", "--annotator", name, "--round", "0")
+        rows = (project.folder / "data/conll2003/rounds/r0/annotations/scripted_shy.jsonl").read_text().splitlines()
+        assert {json.loads(row)["failure"]["code"] for row in rows} == {"left_out"}
+        stage(project, "disagree", "--round", "0")
+        stage(project, "refine", "--round", "1")
+        again = project.diziner_here("batch", "submit").stdout
+        assert again.count("submitted") == 2 and "gone" not in again
 
 
 def test_what_a_batch_answers_elsewhere_is_imported(server: ScriptedServer, called: Project, tmp_path: Path) -> None:

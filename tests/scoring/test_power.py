@@ -146,7 +146,7 @@ def test_the_promise_holds_on_a_real_benchmark(kind: str) -> None:
     """One of the 13 of tests/perf/power_study.py, whose fast simulation is held to the gate's own test."""
     if not SHARED.is_dir():
         pytest.skip("no files below shared/benchmarks")
-    pair = power_study.pair_with(SHARED / "broad_twitter", kind, 0.05)
+    pair = power_study.pair_with(SHARED / "broad_twitter", kind, 0.02)
     change = abs(pair.change)
     needed = documents_needed(pair.differences, change, Design())
     fast = power_study.simulated(pair, needed, Design(), 3000, 1)

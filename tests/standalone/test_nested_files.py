@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ import diziner
 from diziner.common.errors import UserError
 from diziner.forms.choices import Choices
 
-GENIA = ROOT.parent / "shared/benchmarks/genia/test_nested.jsonl"
-GENIA = GENIA if GENIA.is_file() else ROOT.parents[1] / "shared/benchmarks/genia/test_nested.jsonl"
+BENCHMARKS = Path(os.environ.get("DIZINER_BENCHMARKS") or ROOT.parent / "shared/benchmarks")
+GENIA = BENCHMARKS / "genia/test_nested.jsonl"
 TOKENS = ["the", "IL-2", "gene", "promoter", "binds"]
 WHOLE, INNER = [1, 4, "DNA"], [1, 2, "protein"]
 

@@ -57,15 +57,17 @@ function keyFigures(benchmark, data) {
     fact(data.protocol, scored ? figure(figures.f1) : "no gold", scored ? `95 % ${interval(figures.f1_low, figures.f1_high)}, n = ${benchmark.scored} test documents` : "scores need gold; agreement does not"),
     scores && scores.gain ? fact("gain over round 0", selection.round === 0 ? "–" : signed(scores.gain.difference), selection.round === 0 ? "round 0's guideline was chosen" : `95 % ${interval(scores.gain.low, scores.gain.high)}, same documents: ${verdict(scores.gain)}`) : null,
     fact("agreement", rounds.length > 1 ? `${figure(rounds[0].figures.agreement)} → ${figure(last.figures.agreement)}` : figure(rounds[0].figures.agreement), `mean pairwise strict span F1, n = ${rounds[0].agreement.documents}${rounds.length > 1 ? ` and ${last.agreement.documents}` : ""} pilot documents`),
-    chosenFact(selection, fact),
+    chosenFact(benchmark, fact),
     fact("cost", money(benchmark.usage), `${counted(benchmark.usage.answers, "answer")}, ${whole(benchmark.usage.prompt_tokens + benchmark.usage.completion_tokens)} tokens${benchmark.usage.known < benchmark.usage.answers ? `; ${benchmark.usage.answers - benchmark.usage.known} not at hand` : ""}`),
   );
 }
 
-function chosenFact(selection, fact) {
+function chosenFact(benchmark, fact) {
+  const { selection } = benchmark;
   if (!selection) return fact("chosen", "–", "not yet");
   const how = `by agreement in round ${selection.round}, without gold`;
-  if (!selection.voters.length) return fact("chosen", quoted(selection.annotator), how);
+  const other = benchmark.annotators[selection.annotator]?.other ? `${benchmark.annotators[selection.annotator].model}; ` : "";
+  if (!selection.voters.length) return fact("chosen", quoted(selection.annotator), `${other}${how}`);
   return fact("chosen", `vote of ${selection.voters.length}`, `${how}: ${selection.voters.join(", ")}; best of them ${selection.annotator}`);
 }
 

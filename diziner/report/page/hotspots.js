@@ -132,7 +132,7 @@ function readings(hotspot, document, benchmark, round, names) {
   for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), `${round.subtypes[s][1]}${tokens > 1 ? ` ×${tokens}` : ""}`]);
   const row = (name, spans, properties, note) =>
     layers(spans).map((layer, number) =>
-      el("tr", properties, el("th", { scope: "row" }, number ? el("span", { class: "hidden" }, quoted(name), ", nested") : quoted(name)), spans ? cells(layer, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans && !number ? note : "")),
+      el("tr", properties, el("th", { scope: "row" }, number ? el("span", { class: "hidden" }, quoted(name), ", nested") : [quoted(name), benchmark.annotators[name]?.other ? el("small", null, " (not a language model)") : null]), spans ? cells(layer, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans && !number ? note : "")),
     );
   const gold = document.gold ? row("gold", document.gold, { class: "gold" }, "") : null;
   const known = new Map(round.annotators.map((a) => [a.name, a]));
