@@ -92,7 +92,8 @@ _GONE_NAMES = frozenset(
 _GONE_WORDS = re.compile(
     r"no (?:allowed )?(?:endpoints|providers?) (?:found|available) for \S"
     r"|(?:not a valid|invalid|unknown|no such|unsupported) model\b|\bmodel:"
-    r"|\b(?:models?|deployment)\b[^.]{0,120}?\b(?:not found|does ?n[o']t exist|does not exist|not exist|decommissioned"
+    r"|\b(?:models?|deployment)\b(?:[^.]|\.(?!\s)){0,120}?"
+    r"\b(?:not found|does ?n[o']t exist|does not exist|not exist|decommissioned"
     r"|no longer (?:available|supported)|is not (?:found|available|supported)|has been (?:deprecated|retired|removed))"
     r"|no scripted model|model_not_found|\bmodel\b[^.]{0,120}\bdeprecated and\b",
     re.IGNORECASE,

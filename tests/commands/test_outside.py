@@ -25,6 +25,7 @@ ARGUMENTS = {
     "batch": ("status",),
     "new": ("letters", "--from", "letters.txt"),
     "data": ("check",),
+    "export": ("conll2003", "--to", "doccano", "--out", "export"),
     "use": ("local",),
     "guideline": ("verify",),
     "refine": ("conll2003",),

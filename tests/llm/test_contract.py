@@ -281,7 +281,7 @@ def test_a_bad_key_and_a_model_that_is_gone_stop_at_the_first_call_and_say_so(na
             ask(tmp_path / "key", place, server, 5)
         assert len(server.heard) == 1
     with serving(place.model) as server:
-        with pytest.raises(UserError, match="the request is refused") as gone:
+        with pytest.raises(UserError, match="it is not there") as gone:
             ask(tmp_path / "gone", place, server, 5)
         assert len(server.heard) == 1
     assert KEY not in str(bad_key.value)

@@ -17,6 +17,7 @@ from loopback import completion, replying
 from projects import SCRIPTED, Project, copy_project, use_scripted
 from stage_runs import run_stage
 
+from diziner.commands.plan import arguments as plan_arguments
 from diziner.commands.plan import plan
 from diziner.commands.plan import run as run_plan
 from diziner.common.errors import run_main
@@ -250,10 +251,10 @@ def test_a_changed_setting_plans_that_annotator_alone(project: Project) -> None:
     assert works[0].startswith("conll2003 round 0, scripted_careful")
 
 
-def test_a_plan_without_documents_says_how_to_prepare_them(make_project: Callable[..., Project]) -> None:
-    done = make_project("conll2003").diziner_here("plan", check=False)
-    assert done.returncode == 2
-    assert "dvc repro data/conll2003/dvc.yaml:corpus" in done.stderr
+def test_a_plan_prepares_the_documents_first(make_project: Callable[..., Project]) -> None:
+    done = make_project("conll2003").diziner_here("plan")
+    assert "started   conll2003 corpus" in done.stderr
+    assert "conll2003 round 0" in done.stdout
 
 
 def test_a_plan_comes_within_a_tenth_of_what_a_run_on_the_server_spends(
@@ -393,11 +394,13 @@ def test_a_plan_names_what_does_not_fit_the_window(fresh: Project, capsys: pytes
     def window(tokens: int) -> Callable[[dict[str, Any]], None]:
         return lambda params: params["endpoints"]["scripted"].update(context=tokens)
 
+    parser = argparse.ArgumentParser()
+    plan_arguments(parser)
     fresh.edit_params(window(2000))
-    run_plan(argparse.Namespace(benchmarks=["conll2003"]))
+    run_plan(parser.parse_args(["conll2003"]))
     lines = [line for line in capsys.readouterr().out.splitlines() if "not fit into the 2,000 tokens" in line]
     assert {line.partition(" that ")[2].partition(" sees")[0] for line in lines} >= {"scripted-careful", "scripted-shy"}
     assert "document" in lines[0] and "(params answers.chunk_tokens)" in lines[0]
     fresh.edit_params(window(200_000))
-    run_plan(argparse.Namespace(benchmarks=["conll2003"]))
+    run_plan(parser.parse_args(["conll2003"]))
     assert "not fit" not in capsys.readouterr().out

@@ -88,10 +88,14 @@ VARIABLES: dict[str, dict[str, dict[str, Any]]] = {
     "one": {
         "patterns": {"standing": True, "gold": False},
         "diagnosis": {"limit": 2, "patterns": []},
-        "instructions": {"standing": True, "no_entity": "no entity"},
+        "instructions": {
+            **dict.fromkeys(("limit", "max_example_words", "max_words", "words"), 9),
+            "standing": True,
+            "annotator": None,
+        },
         "goal": {},
         "integration": {"annotator": None, "max_change": 0.5},
-        "metaprompt": {"limit": 2, "standing": True, "no_entity": "no entity"},
+        "metaprompt": {"limit": 2, "standing": True, "max_example_words": 9},
     },
     "all": {
         "patterns": {"limit": 2, "standing": True, "gold": False},
