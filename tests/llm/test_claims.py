@@ -74,7 +74,7 @@ def billed(folder: Path) -> list[list[str]]:
 
 
 def test_two_runs_on_the_same_texts_pay_once_and_each_counts_its_own(tmp_path: Path) -> None:
-    runs = start(tmp_path, "ab", 0.02)
+    runs = start(tmp_path, "ab", 0.06)
     assert [run.wait(60) for run in runs.values()] == [0, 0]
     calls = billed(tmp_path)
     assert Counter(number for _, number in calls) == {str(n): 1 for n in range(REQUESTS)}
