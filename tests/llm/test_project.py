@@ -17,8 +17,8 @@ from loopback import completion, replying
 from projects import SCRIPTED, Project, copy_project, use_scripted
 from stage_runs import run_stage
 
+from diziner.commands import plan as plan_command
 from diziner.commands.plan import plan
-from diziner.commands.plan import run as run_plan
 from diziner.common.errors import run_main
 from diziner.layout import Room, store_path
 from diziner.llm.access import AGAIN
@@ -393,11 +393,13 @@ def test_a_plan_names_what_does_not_fit_the_window(fresh: Project, capsys: pytes
     def window(tokens: int) -> Callable[[dict[str, Any]], None]:
         return lambda params: params["endpoints"]["scripted"].update(context=tokens)
 
+    parser = argparse.ArgumentParser()
+    plan_command.arguments(parser)
     fresh.edit_params(window(2000))
-    run_plan(argparse.Namespace(benchmarks=["conll2003"]))
+    plan_command.run(parser.parse_args(["conll2003"]))
     lines = [line for line in capsys.readouterr().out.splitlines() if "not fit into the 2,000 tokens" in line]
     assert {line.partition(" that ")[2].partition(" sees")[0] for line in lines} >= {"scripted-careful", "scripted-shy"}
     assert "document" in lines[0] and "(params answers.chunk_tokens)" in lines[0]
     fresh.edit_params(window(200_000))
-    run_plan(argparse.Namespace(benchmarks=["conll2003"]))
+    plan_command.run(parser.parse_args(["conll2003"]))
     assert "not fit" not in capsys.readouterr().out
