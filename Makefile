@@ -21,7 +21,7 @@ test: setup ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla, MLflow (an environment of its own)
-	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py tests/results/test_exchange.py
+	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py tests/commands/test_exchange.py
 
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .
