@@ -103,6 +103,24 @@ def copy_reproduced(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
 
 
 @pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run the command line in the current folder: its exit code and everything it wrote."""
+    from diziner.cli import main
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["diziner", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(str(stop.code))
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+@pytest.fixture
 def diziner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run the command line in a folder that is no project: standard output, or with code=2 the line of error."""
     from diziner.cli import main

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from projects import Project
+from projects import Project, copy_project
 
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.layout import store_path
@@ -33,6 +34,14 @@ def run_stage(project: Project, name: str, *words: str) -> None:
     with standing_in(project), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [name, *words])
         importlib.import_module(f"stages.{name}").main()
+
+
+def prepared_project(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Project:
+    """Return a copy of the project with edited settings, its documents prepared and nothing else."""
+    project = copy_project(folder / "project", (BENCHMARK,))
+    project.edit_params(edit)
+    run_stage(project, "corpus", BENCHMARK)
+    return project
 
 
 def stage(project: Project, name: str, *words: str) -> None:

@@ -58,8 +58,7 @@ def annotate(
     `answers` allows.
     """
     if annotator.name in guideline.left_out:
-        left_out = Failure(LEFT_OUT, "by the guideline")
-        return Annotated([Annotation(document.id, failure=left_out) for document in documents], [])
+        return _left_out(documents, "by the guideline")
     labeller: Labeller = found(ANNOTATORS, annotator.kind, BUILT_IN)
     annotated = labeller(documents, guideline, annotator, asker, label, answers)
     if [row.id for row in annotated.annotations] != [document.id for document in documents]:
@@ -83,8 +82,12 @@ def annotate_if_there(
     try:
         return annotate(documents, guideline, annotator, asker, label, answers)
     except ModelGoneError as error:
-        gone = Failure(LEFT_OUT, f"{MODEL_GONE}: {error}")
-        return Annotated([Annotation(document.id, failure=gone) for document in documents], [])
+        return _left_out(documents, f"{MODEL_GONE}: {error}")
+
+
+def _left_out(documents: Sequence[Document], reason: str) -> Annotated:
+    failure = Failure(LEFT_OUT, reason)
+    return Annotated([Annotation(document.id, failure=failure) for document in documents], [])
 
 
 def ask_a_model(

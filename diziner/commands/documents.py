@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diziner.common.errors import DizinerError, UserError
 from diziner.common.files import read_json, write_json
@@ -18,7 +18,6 @@ from diziner.settings import Settings
 
 if TYPE_CHECKING:
     from diziner.repro.dvc_graph import DvcGraph
-    from diziner.repro.plan import Step
     from diziner.repro.run import Leaving
 
 _STAGE = "corpus"
@@ -67,11 +66,14 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
     if not names or not dvc_graph.supported_version():
         return {}
     from diziner.repro.run import reproduce
+    from diziner.repro.view import DocumentsView
 
     write_room_sources(settings)
     targets = [f"{Room(name).folder}/dvc.yaml:{_STAGE}" for name in names]
     try:
-        outcome = reproduce(Path.cwd(), targets, os.cpu_count() or 1, False, True, _quiet_view(), leaving(settings))
+        outcome = reproduce(
+            Path.cwd(), targets, os.cpu_count() or 1, False, True, DocumentsView(sys.stderr), leaving(settings)
+        )
     except UserError as error:  # a run is at work here, say: a plan may be asked for meanwhile
         if not all(Room(name).manifest.is_file() for name in names):
             raise
@@ -98,18 +100,3 @@ def left_out_lines(reasons: Mapping[str, str]) -> str:
 def _missing(room: Room, settings: Settings) -> str | None:
     card = load_card(room.folder)
     return missing(card, source_of(card, settings.source(room.name)), settings.local_dir)
-
-
-def _quiet_view() -> Any:
-    from diziner.repro.view import View
-
-    class Progress(View):
-        """A run as lines on standard error, but for those that the command prints itself: who is left out."""
-
-        def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
-            self.forget(steps)
-
-        def close(self, *_: object) -> None:
-            pass
-
-    return Progress(sys.stderr)

@@ -34,7 +34,7 @@ _F1 = 0.7  # expected where nobody has published any
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What is known of a benchmark: `documents` with gold, of `available`; the F1 that is known or expected; the
+    """Basis of a sample size: `documents` with gold, of `available`; the F1 that is known or expected; the
     differences of two runs (None where nothing is known), and what they follow from."""
 
     documents: int

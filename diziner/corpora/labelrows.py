@@ -16,7 +16,7 @@ from diziner.forms.jsonrows import DISCONTINUOUS
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import CHARACTERS, TOKENS, Row, Unreadable
 from diziner.forms.table import form_of
-from diziner.records.annotations import Failure, Span
+from diziner.records.annotations import Span, failure_of
 from diziner.records.given import GivenRow, LabelFile
 
 _TEXT_KEYS = {"text", "tokens", "words", "tokenized_text", "sentence", "content"}
@@ -48,7 +48,7 @@ def _given(row: Row | Unreadable, decoder: Decoder) -> GivenRow:
     if isinstance(row, Unreadable):
         raise UserError(f"{row.where}: {row.reason}")
     value = row.value
-    failure = _failure(value.get("failure"), row.where)
+    failure = failure_of(value.get("failure"), row.where)
     if failure is None and value.get("tags") is not None:
         read = decoder.decode(row)
         return GivenRow(row.where, read.id, value.get("text"), read.tokens, read.spans)
@@ -74,7 +74,7 @@ def _own_rows(path: Path) -> Iterator[GivenRow]:
         name = _name(value.get("id"), where) if isinstance(value, Mapping) else None
         if name is None or not _is_own(value):
             raise UserError(f"{where}: {value!r:.80} is no row of an id with spans, unlike the first one")
-        yield GivenRow(where, name, None, None, _spans(value["spans"], where), _failure(value.get("failure"), where))
+        yield GivenRow(where, name, None, None, _spans(value["spans"], where), failure_of(value.get("failure"), where))
 
 
 def _is_own(row: Mapping[str, Any]) -> bool:
@@ -99,11 +99,3 @@ def _spans(value: object, where: str) -> tuple[Span, ...]:
             raise UserError(f"{where}: span {item!r:.80} is not [start, end, label]")
         spans.append(Span(start, end, label))
     return tuple(spans)
-
-
-def _failure(value: object, where: str) -> Failure | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping) and isinstance(value.get("code"), str) and isinstance(value.get("detail"), str):
-        return Failure(value["code"], value["detail"])
-    raise UserError(f"{where}: failure: {value!r:.80} is neither null nor a code with a detail")

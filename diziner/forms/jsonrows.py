@@ -24,7 +24,7 @@ _OURS = ("characters", "split", "failure")  # keys of rows that diziner writes
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the rows of a file are read: their keys, what their spans count, the style of their tags."""
+    """Reading of a file's rows: their keys, what their spans count, the style of their tags."""
 
     keys: Keys
     unit: str

@@ -1,4 +1,4 @@
-"""What spans count, found from the spans themselves: tokens, characters or UTF-16 units, ends included or not."""
+"""Units of spans, found from the spans themselves: tokens, characters or UTF-16 units, ends included or not."""
 
 from __future__ import annotations
 

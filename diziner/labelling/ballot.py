@@ -18,7 +18,7 @@ COALITION, POOL = "coalition", "pool"
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """How annotators vote: the weight of each by name, and the kind of vote (io or bio, as in params)."""
+    """Rules of a vote: the weight of each by name, and the kind of vote (io or bio, as in params)."""
 
     weights: Mapping[str, float]
     consensus: str

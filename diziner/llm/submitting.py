@@ -29,7 +29,7 @@ _LOOK_BACK_S = 30 * 86_400  # how long a batch that nobody here wrote down is lo
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one file: the batch, whether it was there already, how many requests it has."""
+    """Outcome of sending one file: the batch with its requests, and whether it was there already."""
 
     row: BatchRow
     was_found: bool

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
 from diziner.records.documents import Range
 
@@ -33,6 +34,18 @@ class Failure:
 
     code: str
     detail: str
+
+
+def failure_of(value: object, where: str) -> Failure | None:
+    """Return the failure that a row of a user's file states: null, or a code with a detail.
+
+    Errors: UserError with the place (`where`) for anything else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and isinstance(value.get("code"), str) and isinstance(value.get("detail"), str):
+        return Failure(value["code"], value["detail"])
+    raise UserError(f"{where}: failure: {value!r:.80} is neither null nor a code with a detail")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _TO_COME = Failure("unavailable", "not asked yet")
 
 
 class _NotReadyError(Exception):
-    """What comes next follows from an answer that is not there."""
+    """An answer is not there that the rest would follow from."""
 
 
 @dataclass

@@ -86,6 +86,17 @@ class View:
         """Close what is open."""
 
 
+class DocumentsView(View):
+    """Preparation of documents as plain lines, without what the command itself says: who is left out, and a sum."""
+
+    def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
+        """Note that a group's stages are no part of the run."""
+        self.forget(steps)
+
+    def close(self, outcome: Outcome) -> None:
+        """Say nothing of the whole."""
+
+
 def summary(outcome: Outcome, left: int, seconds: float) -> str:
     """Return a run in one line."""
     ended = outcome.unchanged + outcome.cached + outcome.ran + outcome.stopped + len(outcome.waiting)

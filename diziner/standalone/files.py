@@ -18,7 +18,7 @@ from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.table import form_of
-from diziner.records.annotations import Annotation, Failure, read_annotations
+from diziner.records.annotations import Annotation, failure_of, read_annotations
 from diziner.records.documents import Document
 from diziner.records.gold import read_gold
 
@@ -114,7 +114,7 @@ def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
     labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
-        failure = _failure(row.value.get("failure"), row.where)
+        failure = failure_of(row.value.get("failure"), row.where)
         if failure is None and each.spans is None:
             raise UserError(
                 f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
@@ -147,11 +147,3 @@ def _spans_only(path: Path) -> LabelledFile:
 def _is_own(row: Mapping[str, Any]) -> bool:
     """Whether a row is one of the project's annotations, predictions or gold: spans of tokens that are elsewhere."""
     return "spans" in row and not _TEXT_KEYS & row.keys()
-
-
-def _failure(value: object, where: str) -> Failure | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping) and isinstance(value.get("code"), str) and isinstance(value.get("detail"), str):
-        return Failure(value["code"], value["detail"])
-    raise UserError(f"{where}: failure: {value!r:.80} is neither null nor a code with a detail")

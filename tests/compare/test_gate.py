@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_project import MetricProject, Rows, drawn, table, two_benchmarks
 
-from diziner.cli import main
 from diziner.compare.comparison import Side, compare_all
 from diziner.compare.gates import Gates, failed, judge
 from diziner.scoring.bootstrap import paired_bootstrap
@@ -31,20 +31,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetricProject:
 
 
 @pytest.fixture
-def gate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Run the command; its exit code and everything it wrote."""
-
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["diziner", "gate", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(str(stop.code))
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return run
+def gate(command: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
+    """Run `diziner gate`: its exit code and everything it wrote."""
+    return partial(command, "gate")
 
 
 def outcome(old: dict[str, Rows], new: dict[str, Rows], **gates: Any) -> list[str]:

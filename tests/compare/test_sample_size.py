@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from metric_project import MetricProject, Rows, drawn, table, two_benchmarks
 
-from diziner.cli import main
 from diziner.common.errors import UserError
 from diziner.common.files import write_json, write_jsonl
 from diziner.compare.comparison import Side, compare_all
@@ -28,21 +27,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetricProject:
     for name in ("conll2003", "mit_movie"):
         (tmp_path / "data" / name / "benchmark.yaml").touch()
     return made
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["diziner", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(str(stop.code))
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return run
 
 
 def compared(old: Rows, new: Rows, others: int = 0) -> Any:
@@ -73,17 +57,17 @@ def test_runs_that_hardly_differ_are_judged_by_the_old_ones_spread() -> None:
 
 
 def test_a_gate_says_that_it_does_not_see_its_own_max_drop(
-    project: MetricProject, said: Callable[..., tuple[int, str]]
+    project: MetricProject, command: Callable[..., tuple[int, str]]
 ) -> None:
-    code, text = said("gate")
+    code, text = command("gate")
     assert code == 0
     assert "this gate does not see its own max_drop of 0.02 in 2 of 2 benchmarks" in text
     assert "`diziner plan --detect 0.02`" in text and "of n 60" in text
-    assert "max\\_drop of 0.02 in 2 of 2" in said("gate", "--md")[1]
-    seen = json.loads(said("gate", "--json")[1])["smallest_seen"]
+    assert "max\\_drop of 0.02 in 2 of 2" in command("gate", "--md")[1]
+    seen = json.loads(command("gate", "--json")[1])["smallest_seen"]
     assert seen.keys() == {"conll2003", "mit_movie"} and all(0.02 < value < 0.5 for value in seen.values())
     project.gates(max_drop=0.5)
-    assert "does not see" not in said("gate")[1]
+    assert "does not see" not in command("gate")[1]
 
 
 def test_the_line_names_four_and_counts_the_rest() -> None:
@@ -98,34 +82,34 @@ def test_the_line_names_four_and_counts_the_rest() -> None:
 
 
 def test_diff_has_the_smallest_change_that_is_seen(
-    project: MetricProject, said: Callable[..., tuple[int, str]]
+    project: MetricProject, command: Callable[..., tuple[int, str]]
 ) -> None:
     project.score("conll2003", drawn(2, 60))
-    text = said("diff")[1]
+    text = command("diff")[1]
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "smallest seen" in lines["benchmark"] and "*" not in lines["conll2003"] and "*" in lines["mit_movie"]
-    rows = {row["benchmark"]: row for row in json.loads(said("diff", "--json")[1])["benchmarks"]}
+    rows = {row["benchmark"]: row for row in json.loads(command("diff", "--json")[1])["benchmarks"]}
     assert rows["mit_movie"]["assumed"] and not rows["conll2003"]["assumed"]
     assert f"{rows['conll2003']['smallest']:.3f}" in lines["conll2003"]
 
 
 def test_plan_says_how_many_documents_a_change_needs(
-    project: MetricProject, said: Callable[..., tuple[int, str]]
+    project: MetricProject, command: Callable[..., tuple[int, str]]
 ) -> None:
     def needed(text: str) -> list[int]:
         return [int(line.split("  ")[-1].strip("+ ").replace(",", "")) for line in text.splitlines()[2:4]]
 
-    code, text = said("plan", "--detect", "0.02", "--power", "0.8")
+    code, text = command("plan", "--detect", "0.02", "--power", "0.8")
     assert code == 0, text
     assert "with Holm" in text and "the last run's F1" in text
     first = needed(text)
     assert first[0] == first[1] > 500
-    assert needed(said("plan", "--detect", "0.04")[1])[0] == pytest.approx(first[0] / 4, rel=0.02)
-    assert needed(said("plan", "--detect", "0.02", "--power", "0.95")[1])[0] > first[0]
-    assert needed(said("plan", "--detect", "0.02", "--correlation", "0.9")[1])[0] == pytest.approx(
+    assert needed(command("plan", "--detect", "0.04")[1])[0] == pytest.approx(first[0] / 4, rel=0.02)
+    assert needed(command("plan", "--detect", "0.02", "--power", "0.95")[1])[0] > first[0]
+    assert needed(command("plan", "--detect", "0.02", "--correlation", "0.9")[1])[0] == pytest.approx(
         first[0] / 5, rel=0.02
     )
-    one = said("plan", "conll2003", "--detect", "0.02")[1]
+    one = command("plan", "conll2003", "--detect", "0.02")[1]
     assert "Holm" not in one and "mit_movie" not in one
 
 
@@ -143,9 +127,9 @@ def test_plan_says_how_many_documents_a_change_needs(
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(
-    words: list[str], reason: str, project: MetricProject, said: Callable[..., tuple[int, str]]
+    words: list[str], reason: str, project: MetricProject, command: Callable[..., tuple[int, str]]
 ) -> None:
-    code, text = said("plan", *words)
+    code, text = command("plan", *words)
     assert code == 2 and reason in text and text.count("\n") == 1
 
 

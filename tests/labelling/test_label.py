@@ -1,4 +1,4 @@
-"""`diziner label`: the same rows however the work is cut, nothing done twice, nothing lost, and what bad input gets."""
+"""`diziner label`: the same rows however the work is cut, nothing done twice, nothing lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from diziner.common.errors import ProviderError, UserError
 from diziner.common.files import read_json, read_jsonl
 from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline, save_guideline
-from diziner.labelling.input_files import Files, document_of, files_of, items_of
+from diziner.labelling.input_files import Files, document_of, items_of
 from diziner.labelling.job import recipe_digest
 from diziner.labelling.output_folder import OutFolder, Report
 from diziner.labelling.work import share_of
@@ -306,86 +306,6 @@ def test_an_annotator_that_the_guideline_leaves_out_is_refused(place: Place, tmp
     save_guideline(path, replace(load_guideline(GUIDELINE), left_out=("scripted_careful",)))
     with pytest.raises(UserError, match="leaves scripted_careful out"):
         digest(place.params, path)
-
-
-def test_every_kind_of_file_gives_the_same_documents_and_gold_is_not_read(place: Place, tmp_path: Path) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    texts = ["Ada saw Lisbon.", "Nobody came.", "São Paulo won 3-1."]
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    (folder / "b.txt").write_text("\ufeff" + "\r\n\r\n".join(texts), encoding="utf-8")
-    gold = [{"id": n, "text": text, "ner_tags": "broken", "spans": 7} for n, text in enumerate(texts)]
-    (folder / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in gold))
-    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "spans": [1, 2, 3]}), folder / "c.parquet")
-    words = [{"words": ["Ada", "saw", "Lisbon", "."]}]
-    (folder / "d.ndjson").write_text("".join(f"{json.dumps(row)}\n" for row in words))
-    (folder / "readme.md").write_text("not a document")
-    (folder / ".hidden.txt").write_text("not a document")
-    files = files_of(folder)
-    assert files.ignored == ("readme.md",)
-    found = [document_of(item) for item in items_of(files)]
-    assert [document.text for document in found] == [*texts, *texts, *texts, "Ada saw Lisbon ."]
-    assert found[0].tokens == found[3].tokens == found[6].tokens == found[9].tokens
-    ids = ["0", "1", "2", "b.txt:1", "b.txt:2", "b.txt:3", "c.parquet:1", "c.parquet:2", "c.parquet:3", "d.ndjson:1"]
-    assert [document.id for document in found] == ids
-
-
-def test_input_is_read_as_it_is_needed(tmp_path: Path) -> None:
-    path = tmp_path / "in.jsonl"
-    path.write_bytes(b'{"text": "One."}\n{"text": "Two."}\n\xff\xfe\n')
-    items = items_of(files_of(path))
-    assert [document_of(next(items)).text for _ in range(2)] == ["One.", "Two."]
-    with pytest.raises(UserError, match="not UTF-8 at byte 34"):
-        next(items)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ('{"text": "Fine."}\n{"text": \n', ":2: not JSON"),
-        ('{"text": "Fine."}\n{"text": "  "}\n', ":2: empty document"),
-        ('{"text": "Fine."}\n{"txt": "Fine."}\n', ":2: neither tokens nor text"),
-        ('{"id": "a", "text": "One."}\n{"id": "a", "text": "Two."}\n', ":2: id 'a' is also at"),
-        ("", "no documents in it"),
-    ],
-)
-def test_bad_input_is_refused_before_a_model_is_asked(place: Place, text: str, reason: str) -> None:
-    place.input.write_text(text)
-    message = place.refuses()
-    assert reason in message
-    assert "\n" not in message
-    assert not Path(".responses").exists()
-    assert not shards(place.out)
-
-
-def test_bad_rows_are_left_out_and_listed_if_asked_for(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    place.input.write_text('{"text": "One."}\nnot JSON\n{"text": ""}\n{"text": "Two."}\n')
-    assert "leave such rows out with --skip-bad" in place.refuses()
-    place.label("--skip-bad", "--shard-documents", "2")
-    assert [row["id"] for row in rows(place.out)] == ["in.jsonl:1", "in.jsonl:4"]
-    rejected = read_jsonl(place.out / "rejected.jsonl")
-    assert [row["where"].rpartition(":")[2] for row in rejected] == ["2", "3"]
-    assert "2 bad rows left out" in capsys.readouterr().out
-    place.input.write_text('{"text": "One."}\n')
-    place.label("--skip-bad", "--replace")
-    assert not (place.out / "rejected.jsonl").exists()
-
-
-def test_what_is_not_there_or_not_known_is_named_in_one_line(place: Place, tmp_path: Path) -> None:
-    (tmp_path / "in.docx").write_text("x")
-    (tmp_path / "bad.parquet").write_text("x")
-    (tmp_path / "empty").mkdir()
-    assert "no such file or folder" in place.refuses(source=tmp_path / "nowhere")
-    assert "unknown kind of file; allowed: " in place.refuses(source=tmp_path / "in.docx")
-    assert "not a parquet file" in place.refuses(source=tmp_path / "bad.parquet")
-    assert "no file to read in it" in place.refuses(source=tmp_path / "empty")
-    assert "--workers: only with --engine ray" in place.refuses("--workers", "2")
-    place.out = place.input
-    assert "is the input" in place.refuses()
-    place.out = place.input / "below"
-    assert "Not a directory" in place.refuses()
 
 
 def test_labelled_rows_are_gold_to_whoever_reads_them(place: Place) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import SCRIPTED, Project, copy_project, use_scripted
-from stage_runs import run_stage
+from projects import SCRIPTED, Project, use_scripted
+from stage_runs import prepared_project, run_stage
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
@@ -71,10 +71,7 @@ def test_a_model_that_is_gone_is_told_from_other_errors(case: tuple[str, int, An
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = copy_project(tmp_path_factory.mktemp("gone") / "project", ("conll2003",))
-    project.edit_params(use_scripted)
-    run_stage(project, "corpus", "conll2003")
-    return project
+    return prepared_project(tmp_path_factory.mktemp("gone"), use_scripted)
 
 
 @pytest.fixture

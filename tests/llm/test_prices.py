@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from loopback import listening
-from projects import ROOT, Project, copy_project, use_scripted
-from stage_runs import run_stage
+from projects import ROOT, Project, use_scripted
+from stage_runs import prepared_project
 
 from diziner.commands.plan import plan, render
 from diziner.endpoints import Endpoint, endpoints_from
@@ -134,10 +134,7 @@ class Reasoning(ScriptedServer):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = copy_project(tmp_path_factory.mktemp("prices") / "project", ("conll2003",))
-    project.edit_params(use_scripted)
-    run_stage(project, "corpus", "conll2003")
-    return project
+    return prepared_project(tmp_path_factory.mktemp("prices"), use_scripted)
 
 
 @pytest.fixture

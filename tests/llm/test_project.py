@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from loopback import completion, replying
-from projects import SCRIPTED, Project, copy_project, use_scripted
-from stage_runs import run_stage
+from projects import SCRIPTED, Project, use_scripted
+from stage_runs import prepared_project, run_stage
 
 from diziner.commands.plan import arguments as plan_arguments
 from diziner.commands.plan import plan
@@ -55,10 +55,7 @@ def use_server(base_url: str, **settings: Any) -> Callable[[dict[str, Any]], Non
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project on scripted models with its documents and nothing else. Tests leave it as they find it."""
-    project = copy_project(tmp_path_factory.mktemp("prepared") / "project", ("conll2003",))
-    project.edit_params(use_priced)
-    run_stage(project, "corpus", "conll2003")
-    return project
+    return prepared_project(tmp_path_factory.mktemp("prepared"), use_priced)
 
 
 @pytest.fixture(scope="module")
