@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro locks test test-forms check bench portable rehearse lock clean
+.PHONY: setup repro locks test test-forms check bench portable rehearse mutants lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
@@ -37,6 +37,9 @@ portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same 
 
 rehearse: setup ## the paper's scale on scripted models: calls, cost, overhead (minutes)
 	PYTHONPATH=. $(BIN)/python tests/perf/rehearse.py
+
+mutants: setup ## 300 small changes to the code, each for the tests of its room to see (SEED=2: others)
+	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1)
 
 setup: $(STAMP) ## the virtual environment, from the lock, with bytecode compiled
 
