@@ -26,6 +26,11 @@ def keep_secret(variable: str) -> None:
     _VARIABLES.add(variable)
 
 
+def knows_keys() -> bool:
+    """Return whether there is anything to look for."""
+    return bool(_forms())
+
+
 def masked(text: str) -> str:
     """Return the text with `(key)` in place of every key in it."""
     for form, _ in _forms():

@@ -25,6 +25,7 @@ from typing import TypeVar
 from diziner.common.errors import UserError
 from diziner.llm.claims import Claimant, claimants_folder
 from diziner.llm.deltas import Unpacker, remove_unused
+from diziner.llm.keys import refuse_keys_in_row
 from diziner.llm.rows import FAILED, REFUSAL, DamagedRowError, Row
 from diziner.llm.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
 from diziner.prompting.request import Reply, Request
@@ -71,6 +72,8 @@ class ResponseStore:
     def put_rows(self, rows: Iterable[Row]) -> int:
         """Keep many replies in one transaction; returns how many were new."""
         chosen = list(rows)
+        for row in chosen:
+            refuse_keys_in_row(row)
         return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in chosen)]))
 
     def apply(self, steps: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:

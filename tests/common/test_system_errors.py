@@ -122,7 +122,7 @@ def test_a_stage_that_finds_the_disk_full_says_so_in_one_line(project: Project) 
     assert done.returncode == 2, done.stderr
     [line] = done.stderr.splitlines()
     assert line.startswith("error: data/conll2003/") and "File too large" in line, line
-    assert not [path for path in project.folder.rglob("*.partial")]
+    assert not list(project.folder.rglob("*.partial"))
 
 
 def test_a_current_folder_that_was_removed_is_one_line(tmp_path: Path) -> None:
