@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import re
-import socket
 import time
 from dataclasses import replace
 from functools import cache
@@ -23,6 +22,7 @@ from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.common.secret_values import key_in, masked, masked_message
 from diziner.endpoints import Endpoint
+from diziner.endpoints.causes import asks_for_login, cause_of
 from diziner.endpoints.extra import check_extra
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.endpoints.prompt_cache import messages_to_send
@@ -74,7 +74,7 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
         reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
-        return _typed(error, exchange, request, endpoint, key)
+        return _typed(error, exchange, request, endpoint, key, api_base)
     finally:
         CURRENT.reset(token)
     if not exchange.is_chat:
@@ -232,7 +232,12 @@ def _status_in(error: Any) -> int:
 
 
 def _typed(
-    error: Exception | None, exchange: Exchange, request: Request, endpoint: Endpoint, key: str | None
+    error: Exception | None,
+    exchange: Exchange,
+    request: Request,
+    endpoint: Endpoint,
+    key: str | None,
+    address: str | None = None,
 ) -> Refusal:
     """Return the refusal that an error is; all other errors are raised. `error` is litellm's, if it made any."""
     status, body = exchange.status, exchange.body
@@ -259,11 +264,17 @@ def _typed(
         raise UnclearRefusalError(Refusal(REFUSED, said, status))
     if status == 429:
         raise TransientError("rate_limited", said, _retry_after(headers) or _retry_delay(body))
+    if status == 407:
+        raise UserError(f"{where}: {asks_for_login(address)}")
     if status == 408 and headers is None:
         raise TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
+    cause = None if body else cause_of(error, address)
+    if cause is not None and cause.lasting:
+        raise UserError(f"{where}: {cause.words}")
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
-    unreached = _unreached(error)
+    unreached = cause is not None and cause.unreached
     billed = headers is None and not unreached
+    said = cause.words if cause is not None else said
     raise TransientError("unavailable", said, _retry_after(headers), billed, unreached)
 
 
@@ -281,15 +292,6 @@ def _brief(error: Exception | None) -> str:
     while before != line:
         before, line = line, _NOISE.sub("", line)
     return line
-
-
-def _unreached(error: BaseException | None) -> bool:
-    """Return whether the connection was never made: nobody listens there, or the name is unknown."""
-    if error is None:
-        return False
-    if isinstance(error, ConnectionRefusedError | socket.gaierror):
-        return True
-    return _unreached(error.__cause__ or error.__context__)
 
 
 def _retry_after(headers: Any) -> float | None:
