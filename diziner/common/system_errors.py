@@ -24,6 +24,11 @@ _REMEDIES = {
     errno.EIO: "the disk or network drive fails: look into the system's log",
     errno.ESTALE: "the network drive was taken away: mount it again",
 }
+_OF_THIS_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE),
+}
+_DEEPEST = 30  # errors behind one another
 
 
 def in_words(error: OSError) -> str:
@@ -38,6 +43,22 @@ def in_words(error: OSError) -> str:
     remedy = _REMEDIES.get(error.errno or 0, "")
     where = "".join(f"{_shown(name)}: " for name in (error.filename, error.filename2) if name is not None)
     return f"{where}{said}{f'; {remedy}' if remedy else ''}"
+
+
+def of_this_machine(error: BaseException) -> OSError | None:
+    """Return the error of this machine's disk, limits or rights that is behind an error of a library, if there is one.
+
+    >>> of_this_machine(RuntimeError()), of_this_machine(ConnectionResetError(errno.ECONNRESET, "reset"))
+    (None, None)
+    """
+    found: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if found is None:
+            break
+        if isinstance(found, OSError) and found.errno in _OF_THIS_MACHINE:
+            return found
+        found = found.__cause__ or found.__context__
+    return None
 
 
 def flush_output() -> None:

@@ -135,7 +135,9 @@ def _name(error: BaseException, address: str | None) -> Cause | None:
 def _connection(error: BaseException, address: str | None) -> Cause | None:
     if not isinstance(error, OSError):
         return None
-    if error.errno == errno.ECONNREFUSED or f"Errno {errno.ECONNREFUSED}" in str(error):  # of several addresses asyncio says it in words
+    if error.errno == errno.ECONNREFUSED or f"Errno {errno.ECONNREFUSED}" in str(
+        error
+    ):  # of several addresses asyncio says it in words
         return Cause(f"nobody listens at {_host(address)}; is the server running?", unreached=True)
     if error.errno in (errno.ECONNRESET, errno.EPIPE):
         return Cause(f"{_host(address)} broke off the connection")
