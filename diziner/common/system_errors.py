@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import sys
+import tempfile
 from pathlib import Path
 
 _REMEDIES = {
@@ -28,6 +29,7 @@ _OF_THIS_MACHINE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE),
 }
+_NO_ROOM = 1 << 16  # bytes
 _DEEPEST = 30  # errors behind one another
 
 
@@ -42,6 +44,8 @@ def in_words(error: OSError) -> str:
     said = error.strerror or " ".join(str(error).split()) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "")
     where = "".join(f"{_shown(name)}: " for name in (error.filename, error.filename2) if name is not None)
+    if not where and error.errno == errno.ENOSPC:
+        where = _full_place()
     return f"{where}{said}{f'; {remedy}' if remedy else ''}"
 
 
@@ -93,6 +97,16 @@ def drop_unwritable() -> None:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)
+
+
+def _full_place() -> str:
+    """Return which of the folders that are written to has no room, where an error does not say; "" if all have."""
+    for path in (Path(), Path(tempfile.gettempdir()), Path.home()):
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(path)
+            if disk.f_bavail * disk.f_frsize < _NO_ROOM:
+                return f"{path.absolute()}: "
+    return ""
 
 
 def _shown(name: object) -> str:

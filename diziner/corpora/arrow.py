@@ -8,7 +8,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.quiet import quiet_datasets
-from diziner.common.system_errors import in_words, of_this_machine
+from diziner.common.system_errors import of_this_machine
 from diziner.corpora.at_hand import hub_answers, unreachable
 from diziner.forms.rows import Row, Table, select_columns
 
@@ -39,7 +39,7 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
         )
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
         if (own := of_this_machine(error)) is not None:
-            raise UserError(f"{where}: {in_words(own)}") from None
+            raise own from None  # not of this benchmark: no reason to go on without it
         if not online:
             raise UserError(f"{where}: {unreachable(name)}") from None
         raise UserError(f"{where}: {_first_line(_cause(error))}{_hint(error, options)}") from None
