@@ -29,6 +29,7 @@ from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
 from diziner.endpoints import Endpoint, endpoints_from
+from diziner.endpoints.extra import check_fields
 from diziner.layout import PARAMS, RICH, STARTS, guideline_of, home, record_of
 from diziner.prompting.templates import PROMPTS
 from diziner.supervisor.settings import SupervisorSettings, supervisor_settings
@@ -302,6 +303,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
         if entry["endpoint"] not in endpoints:
             known = ", ".join(sorted(endpoints))
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
+        check_fields(entry.get("extra", {}), f"{path}: {where}.extra")
         if endpoints[entry["endpoint"]].backend.runs_here and entry["model"] not in local:
             known = ", ".join(local) or "none"
             raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
@@ -363,13 +365,14 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
 def _files_fit(raw: Mapping[str, Any], path: str) -> None:
     """Check that annotators whose labels are files are in annotator_files, and the others in annotator_pool."""
     annotators, files = raw["annotators"], [entry["name"] for entry in raw["annotator_files"]]
+    same_documents = raw["corpus"]["pilot"]["mode"] == "fixed" or raw["corpus"]["pilot"].get("pins")
     for position, name in enumerate(files):
         place = f"{path}: annotator_files[{position}]"
         if annotators.get(name, {}).get("kind") != FILE:
             raise UserError(f"{place}: annotators has no {name} of kind file; write annotators.{name}: {{kind: file}}")
         if name in files[:position]:
             raise UserError(f"{place}: {name} is there twice; give it one file")
-        if annotators[name].get("by", PEOPLE) == PEOPLE and not _same_documents(raw["corpus"]["pilot"]):
+        if annotators[name].get("by", PEOPLE) == PEOPLE and not same_documents:
             raise UserError(
                 f"{place}: {name} are people, who label documents once: corpus.pilot.mode must be 'fixed', or "
                 "corpus.pilot.pins true with sets in the room's pilots.yaml; for another system say "
@@ -381,10 +384,6 @@ def _files_fit(raw: Mapping[str, Any], path: str) -> None:
                 f"{path}: annotator_pool[{position}]: {name} is of kind file; name it in annotator_files, as "
                 f"{{name: {name}, file: {name}.jsonl}}"
             )
-
-
-def _same_documents(pilot: Mapping[str, Any]) -> bool:
-    return pilot["mode"] == "fixed" or bool(pilot.get("pins"))
 
 
 def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:

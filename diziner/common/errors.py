@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from diziner.common.plain import printable
+from diziner.common.streams import guard_streams
+from diziner.common.system_errors import drop_unwritable, flush_output, in_words, output_is_closed
+
+_CLOSED = 141  # 128 + SIGPIPE
 
 
 class DizinerError(Exception):
@@ -31,14 +37,35 @@ class ProviderError(DizinerError):
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a script's `main`; print a DizinerError as one line on standard error and exit with its code."""
+    """Run a script's `main`; what people can mend is one line on standard error, and the exit code says whose it is.
+
+    An error of the operating system (a full disk, a name too long, a folder that is read-only) is the user's. A reader
+    of the output that went away, as `head` does, is no error: the exit code is a shell's for it, 141.
+    """
+    guard_streams()
     try:
-        main()
+        try:
+            main()
+        except SystemExit:  # of argparse, for --help
+            flush_output()
+            raise
+        flush_output()
     except DizinerError as error:
-        # Of files and servers: nothing in it may move the cursor or colour what follows.
-        lines = [printable(line) for line in str(error).split("\n")]
-        sys.stderr.write(f"error: {chr(10).join(lines)}\n")
-        raise SystemExit(error.exit_code) from None
+        _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: every answer received so far is kept; run the same command again\n")
-        raise SystemExit(130) from None
+        _end("interrupted: every answer received so far is kept; run the same command again", 130)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and output_is_closed():
+            drop_unwritable()
+            raise SystemExit(_CLOSED) from None
+        _end(f"error: {in_words(error)}", UserError.exit_code)
+
+
+def _end(said: str, code: int) -> NoReturn:
+    # Of files and servers: nothing in it may move the cursor or colour what follows.
+    lines = [printable(line) for line in said.split("\n")]
+    drop_unwritable()
+    with contextlib.suppress(OSError):  # where nothing can be written, the exit code has to do
+        sys.stderr.write(f"{chr(10).join(lines)}\n")
+    drop_unwritable()
+    raise SystemExit(code) from None

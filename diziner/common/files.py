@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.secret_values import key_in_file
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
 PARTIAL = ".partial"  # the end of the name of a file that is being written
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextlib.contextmanager
@@ -28,17 +31,35 @@ def atomic(path: Path) -> Iterator[Path]:
     ends in `PARTIAL`, which git and DVC are told to pass over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
-    os.close(handle)
-    temporary = Path(name)
+    with _told_of(path):
+        # Cut, so that the longest name that a file can have can be written to.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=PARTIAL)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            if variable := key_in_file(temporary):
+                raise UserError(
+                    f"{path}: not written: it would hold the value of {variable}, which is a key; take it out of what "
+                    "the file is made of, or, if it is an everyday word, change the key"
+                )
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Have errors in writing be told of the file that is meant, not of its temporary name, or of none."""
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if str(error.filename).endswith(PARTIAL) or (error.filename is None and error.errno in _OF_WRITING):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def shown(path: Path) -> Path:

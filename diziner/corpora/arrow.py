@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.quiet import quiet_datasets
+from diziner.common.system_errors import of_this_machine
 from diziner.corpora.at_hand import hub_answers, unreachable
 from diziner.forms.rows import Row, Table, select_columns
 
@@ -26,8 +28,7 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
     config = f", config {configuration}" if configuration else ""
     where = f"hub dataset {name} (revision {revision}{config}), split {split}"
     online = Path(name).exists() or hub_answers()  # before the library is loaded: it reads then whether to ask
-    import datasets
-
+    datasets = quiet_datasets()
     try:
         dataset = datasets.load_dataset(
             name if online or "files" not in options else _snapshot(name, revision),
@@ -37,6 +38,8 @@ def hub_table(options: Mapping[str, Any], columns: Columns, split: str) -> Table
             split=split,
         )
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError) as error:
+        if (own := of_this_machine(error)) is not None:
+            raise own from None  # not of this benchmark: no reason to go on without it
         if not online:
             raise UserError(f"{where}: {unreachable(name)}") from None
         raise UserError(f"{where}: {_first_line(_cause(error))}{_hint(error, options)}") from None

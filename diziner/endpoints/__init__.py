@@ -14,6 +14,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from diziner.common.errors import UserError
+from diziner.common.secret_names import secret_in_address
+from diziner.common.secret_values import keep_secret, key_in
 from diziner.endpoints.batching import MODES, Batch, BatchMode
 from diziner.prompting.request import ModelSettings, Reply, Request, Response
 
@@ -150,6 +152,7 @@ class Endpoint:
         """
         if self.key_env is None:
             return None
+        keep_secret(self.key_env)
         key = os.environ.get(self.key_env, "").strip()
         if not key:
             raise UserError(f"endpoint {self.name}: no key: set the environment variable {self.key_env}")
@@ -171,7 +174,10 @@ def endpoint_from(name: str, entry: Mapping[str, Any], where: str) -> Endpoint:
     """
     batch = None if entry.get("batch") is None else Batch(**entry["batch"])
     endpoint = Endpoint(**{**entry, "name": name, "base_urls": tuple(entry.get("base_urls", ())), "batch": batch})
+    if endpoint.key_env is not None:
+        keep_secret(endpoint.key_env)
     try:
+        _check_addresses(endpoint)
         endpoint.backend.check(endpoint)
         if endpoint.batch and endpoint.batch_mode is None:
             raise UserError(
@@ -181,3 +187,16 @@ def endpoint_from(name: str, entry: Mapping[str, Any], where: str) -> Endpoint:
     except UserError as error:
         raise UserError(f"{where}{error}") from None
     return endpoint
+
+
+def _check_addresses(endpoint: Endpoint) -> None:
+    """Refuse a secret in an address, which is part of each request that is kept. Errors: UserError without it."""
+    named = {
+        "api_base": endpoint.api_base or "",
+        **{f"base_urls[{n}]": url for n, url in enumerate(endpoint.base_urls)},
+    }
+    for place, address in named.items():
+        if secret := secret_in_address(address):
+            raise UserError(f"{place}: holds {secret}, which would be kept with each answer; give a key by key_env")
+        if variable := key_in(address):
+            raise UserError(f"{place}: holds the value of {variable}, which is a key; take it out of the address")

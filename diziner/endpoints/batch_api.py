@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.plain import plain_message
+from diziner.common.secret_values import masked, masked_message
 from diziner.endpoints import Endpoint, client
 from diziner.endpoints.refusals import message_in
 
@@ -187,9 +188,7 @@ class BatchApi:
         except (APIError, BaseLLMException, httpx.HTTPError) as error:
             response = getattr(error, "response", None)
             status = getattr(error, "status_code", None) or getattr(response, "status_code", None) or 0
-            said = plain_message(_said(error, response))
-            if key := self._endpoint.key():
-                said = said.replace(key, "(key)")
+            said = plain_message(masked_message(_said(error, response), self._endpoint.key()))
             if status in (401, 403):
                 raise UserError(f"{where}: check the key in {self._endpoint.key_env} ({said})") from None
             if 400 <= status < 500 and status not in (408, 409, 425, 429):
@@ -199,7 +198,7 @@ class BatchApi:
         except (ValidationError, ValueError) as error:
             kind = UnsureError if unsure else ProviderError
             first = str(error).splitlines()[0]
-            raise kind(f"{where}: the reply is none that litellm reads ({plain_message(first)})") from None
+            raise kind(f"{where}: the reply is none that litellm reads ({plain_message(masked(first))})") from None
 
 
 def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
@@ -234,7 +233,7 @@ def _job(batch: Any) -> Job:
         counts.completed if counts else 0,
         counts.failed if counts else 0,
         files,
-        plain_message(said),
+        plain_message(masked(said)),
         (batch.metadata or {}).get(TAG, ""),
         batch.created_at or 0,
     )

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import re
-import socket
 import time
 from dataclasses import replace
 from functools import cache
@@ -21,21 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
+from diziner.common.secret_values import key_in, masked, masked_message
 from diziner.endpoints import Endpoint
+from diziner.endpoints.causes import asks_for_login, cause_of
+from diziner.endpoints.extra import check_extra
 from diziner.endpoints.failures import TransientError, UnclearRefusalError
 from diziner.endpoints.prompt_cache import messages_to_send
 from diziner.endpoints.refusals import REFUSED, concerns_all, message_in, model_is_gone, refusal_in
 from diziner.endpoints.replies import response_in
-from diziner.prompting.request import ModelSettings, Refusal, Reply, Request
+from diziner.prompting.request import ModelSettings, Refusal, Reply, Request, Response
 
 if TYPE_CHECKING:
     from diziner.endpoints.exchange import Exchange
 
-# Settings' `extra` cannot take these: they are sent already, or are secrets and transport that must not be kept.
-_SENT_ALREADY = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format"}
-_NOT_OURS = {"stream", "n", "max_completion_tokens", "timeout", "num_retries", "max_retries", "api_base", "base_url"}
-_SECRETS = {"api_key", "headers", "extra_headers"}
-_RESERVED = _SENT_ALREADY | _NOT_OURS | _SECRETS
 # What a provider may not know, at the value that makes no difference or asks for nothing.
 _NEUTRAL: dict[str, Any] = {"top_p": 1.0, "seed": 0}
 # Models that turn the neutral value down as well where another way of sampling, or reasoning, is on.
@@ -77,18 +74,18 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
         reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
-        return _typed(error, exchange, request, endpoint, key)
+        return _typed(error, exchange, request, endpoint, key, api_base)
     finally:
         CURRENT.reset(token)
     if not exchange.is_chat:
-        response = response_in(reply.model_dump())
+        response = _without_keys(response_in(reply.model_dump()))
         return replace(response, model=response.model.removeprefix(f"{endpoint.provider}/"))
     body = _json(exchange.body)
     if isinstance(body, dict) and body.get("error") and not body.get("choices"):
         # OpenRouter sends errors with status 200 once a model has begun.
         status = _status_in(body["error"])
         return _typed(None, replace(exchange, status=status), request, endpoint, key)
-    return response_in(body)
+    return _without_keys(response_in(body))
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> dict[str, Any]:
@@ -123,19 +120,12 @@ def reply_in(status: int, body: Any, request: Request, endpoint: Endpoint) -> Re
     """
     failed = isinstance(body, dict) and body.get("error") and not body.get("choices")
     if status == 200 and not failed:
-        return response_in(body)
+        return _without_keys(response_in(body))
     code = _status_in(body["error"]) if status == 200 else status
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     from diziner.endpoints.exchange import Exchange
 
-    return _typed(None, Exchange(code, text), request, endpoint, None)
-
-
-def check_extra(settings: ModelSettings) -> None:
-    """Raise UserError if `extra` holds what has its own place: it goes into the store, where no key may be."""
-    taken = sorted(_RESERVED & settings.extra.keys())
-    if taken:
-        raise UserError(f"params.yaml: extra of {settings.model}: {', '.join(taken)} cannot be set there")
+    return _typed(None, Exchange(code, text), request, endpoint, os.environ.get(endpoint.key_env or ""))
 
 
 def sends_seed(settings: ModelSettings, endpoint: Endpoint) -> bool:
@@ -242,17 +232,23 @@ def _status_in(error: Any) -> int:
 
 
 def _typed(
-    error: Exception | None, exchange: Exchange, request: Request, endpoint: Endpoint, key: str | None
+    error: Exception | None,
+    exchange: Exchange,
+    request: Request,
+    endpoint: Endpoint,
+    key: str | None,
+    address: str | None = None,
 ) -> Refusal:
     """Return the refusal that an error is; all other errors are raised. `error` is litellm's, if it made any."""
     status, body = exchange.status, exchange.body
     if status < 400:  # no reply, or one of another kind than litellm reads
         status, body = getattr(error, "status_code", None) or 0, ""
     headers = getattr(error, "litellm_response_headers", None)
-    said = _without(key, message_in(status, body) if body else plain_message(_brief(error)))
+    body = masked_message(body, key)
+    said = masked_message(message_in(status, body) if body else plain_message(_brief(error)), key)
     where = f"endpoint {endpoint.name}, model {request.settings.model}"
     if body and (refusal := refusal_in(status, body)):
-        return replace(refusal, detail=_without(key, refusal.detail))
+        return refusal
     if model_is_gone(status, body):
         raise ModelGoneError(f"{where}: it is not there ({said}); name another model in params.yaml")
     if status in {401, 403} or "API_KEY_INVALID" in body:
@@ -268,16 +264,27 @@ def _typed(
         raise UnclearRefusalError(Refusal(REFUSED, said, status))
     if status == 429:
         raise TransientError("rate_limited", said, _retry_after(headers) or _retry_delay(body))
+    if status == 407:
+        raise UserError(f"{where}: {asks_for_login(address)}")
     if status == 408 and headers is None:
         raise TransientError("timeout", f"no answer in {endpoint.timeout_s:g} s", billed=True)
+    cause = None if body else cause_of(error, address)
+    if cause is not None and cause.lasting:
+        raise UserError(f"{where}: {cause.words}")
     # Without headers there was no answer; it may have got lost on the way back, unless nobody was there at all.
-    unreached = _unreached(error)
+    unreached = cause is not None and cause.unreached
     billed = headers is None and not unreached
+    said = cause.words if cause is not None else said
     raise TransientError("unavailable", said, _retry_after(headers), billed, unreached)
 
 
-def _without(key: str | None, text: str) -> str:
-    return text.replace(key, "(key)") if key else text
+def _without_keys(response: Response) -> Response:
+    """Return the response without a key that a server sent back in it."""
+    texts: dict[str, str] = {
+        name: getattr(response, name) for name in ("text", "finish_reason", "model", "fingerprint")
+    }
+    hidden: dict[str, Any] = {name: masked(text) for name, text in texts.items() if key_in(text)}
+    return replace(response, **hidden) if hidden else response
 
 
 def _brief(error: Exception | None) -> str:
@@ -285,15 +292,6 @@ def _brief(error: Exception | None) -> str:
     while before != line:
         before, line = line, _NOISE.sub("", line)
     return line
-
-
-def _unreached(error: BaseException | None) -> bool:
-    """Return whether the connection was never made: nobody listens there, or the name is unknown."""
-    if error is None:
-        return False
-    if isinstance(error, ConnectionRefusedError | socket.gaierror):
-        return True
-    return _unreached(error.__cause__ or error.__context__)
 
 
 def _retry_after(headers: Any) -> float | None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from diziner.endpoints.causes import RedirectedError
+
 _CHAT = "/chat/completions"
 _NOTHING = {
     "id": "read",
@@ -56,7 +58,10 @@ class Listening(httpx.AsyncBaseTransport):
             exchange.written = await request.aread()
             return httpx.Response(200, json=_NOTHING, request=request)
         response = await self._inner.handle_async_request(request)
-        if exchange is None or response.is_redirect:
+        if response.is_redirect:
+            _stay(request.url, response.headers.get("location", ""))
+            return response
+        if exchange is None:
             return response
         response.request = request
         data = await response.aread()
@@ -73,6 +78,16 @@ class Listening(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """See httpx."""
         await self._inner.aclose()
+
+
+def _stay(url: httpx.URL, location: str) -> None:
+    """Let a redirect pass that stays at the same place. Errors: RedirectedError for any other."""
+    try:
+        to = url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise RedirectedError("what is no address") from None
+    if (to.scheme, to.host, to.port) != (url.scheme, url.host, url.port):
+        raise RedirectedError(f"{to.scheme}://{to.netloc.decode('ascii', 'replace')}")
 
 
 def listen(handler: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from diziner.common.secret_values import masked
 from diziner.endpoints import Endpoint
 
 _LIMIT_S = 20.0
@@ -40,7 +41,7 @@ def listed_at(endpoint: Endpoint, api_base: str | None) -> list[str] | None:
     if not isinstance(rows, list):
         return None
     names = {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-    return sorted(name.removeprefix("models/") for name in names) or None
+    return sorted(masked(name).removeprefix("models/") for name in names) or None
 
 
 def _headers(provider: str, key: str | None) -> dict[str, str]:

@@ -177,9 +177,10 @@ class StoreAsker:
         advance: Advance,
     ) -> None:
         # Only here, where a model is asked: what is served from the store does without the machinery of calls.
-        from diziner.endpoints.client import check_extra
+        from diziner.endpoints.extra import check_extra
         from diziner.llm.budget import Budget
         from diziner.llm.first_calls import FirstCalls
+        from diziner.llm.keys import refuse_keys_in_requests
         from diziner.llm.lane import Lane, run
 
         endpoint = self.endpoint(requests[0].settings.endpoint)
@@ -188,6 +189,7 @@ class StoreAsker:
         except UserError as error:
             raise self._beside_the_tape(error, requests, label) from None
         check_extra(requests[0].settings)
+        refuse_keys_in_requests(requests)
         if self.before is not None and not endpoint.is_free:
             before, self.before = self.before, None
             before()

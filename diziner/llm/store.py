@@ -25,6 +25,7 @@ from typing import TypeVar
 from diziner.common.errors import UserError
 from diziner.llm.claims import Claimant, claimants_folder
 from diziner.llm.deltas import Unpacker, remove_unused
+from diziner.llm.keys import refuse_keys_in_row
 from diziner.llm.rows import FAILED, REFUSAL, DamagedRowError, Row
 from diziner.llm.tables import LAYOUT, create, keep, kept, migrate, reply_of, row_id
 from diziner.prompting.request import Reply, Request
@@ -34,6 +35,7 @@ T = TypeVar("T")
 _CHUNK = 500  # keys per query, below SQLite's limit on variables
 _PATIENCE_S = 0.5  # writers wait so long for each other without a word
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -71,6 +73,8 @@ class ResponseStore:
     def put_rows(self, rows: Iterable[Row]) -> int:
         """Keep many replies in one transaction; returns how many were new."""
         chosen = list(rows)
+        for row in chosen:
+            refuse_keys_in_row(row)
         return sum(self.apply([lambda connection: sum(keep(connection, *row) for row in chosen)]))
 
     def apply(self, steps: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:
@@ -242,7 +246,9 @@ class ResponseStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as folder:
             fresh = Path(folder) / self.path.name
-            with contextlib.closing(_opened(fresh, 0.0)) as connection:
+            # Without a journal beside it: what a full disk keeps from getting into the file is an error here.
+            with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
                 create(connection)
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, self.path)
@@ -267,6 +273,11 @@ class ResponseStore:
                 raise UserError(
                     f"{self.path}: the response store cannot be written to, so no model can be asked; make the file "
                     "and its folder writable, or copy them"
+                ) from None
+            if code in _OF_THE_DISK:
+                raise UserError(
+                    f"{self.path}: the response store cannot be written to: {error}; make room on its disk, and look "
+                    "whether that fails; then run the same command again: what was kept is still there"
                 ) from None
             if isinstance(error, sqlite3.OperationalError):
                 raise UserError(f"{self.path}: cannot use the response store: {error}") from None

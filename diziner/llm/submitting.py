@@ -16,6 +16,7 @@ from diziner.endpoints import Endpoint
 from diziner.endpoints.batch_api import URL, BatchApi, UnsureError
 from diziner.llm import batches, ledger
 from diziner.llm.batches import SENDING, BatchRow
+from diziner.llm.keys import refuse_keys_in_requests
 from diziner.llm.price_list import price_for
 from diziner.llm.store import ResponseStore
 from diziner.llm.tables import kept
@@ -99,6 +100,7 @@ def lines_for(endpoint: Endpoint, works: Mapping[str, Work]) -> Iterator[tuple[s
     from diziner.endpoints.client import body_of
     from diziner.llm.lane import run
 
+    refuse_keys_in_requests(request for _, request in works.values())
     for key, work in works.items():
         bodies: list[object] = []
 

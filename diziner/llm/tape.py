@@ -25,6 +25,7 @@ else:
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, readable
+from diziner.llm.keys import refuse_keys_in_row
 from diziner.llm.rows import (
     DamagedRowError,
     Row,
@@ -148,6 +149,7 @@ def _write(
         for part, content in texts:
             file.write(f"{dump_line({'part': part, 'content': content})}\n")
         for key, request, reply in rows():
+            refuse_keys_in_row((key, request, reply))
             row = {"key": key, "request": _with_parts(request, parts), **reply_to_json(reply)}
             file.write(f"{dump_line({**row, 'digest': row_digest(key, reply_text(reply))})}\n")
     return count

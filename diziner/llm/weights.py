@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 from diziner.common.errors import ProviderError
 from diziner.common.files import atomic
+from diziner.common.quiet import quiet_hub
+from diziner.common.system_errors import of_this_machine
 from diziner.endpoints.weights import entry_of, refuse_others
 from diziner.layout import files_of, weights_path
 
@@ -48,6 +50,8 @@ def fetch(model: str, weights: Mapping[str, Mapping[str, Any]], say: Callable[[s
                     if not path.exists():
                         _write_verified(path, read(name if "files" in entry else None), sha256)
         except (OSError, zipfile.BadZipFile, _SourceError) as error:
+            if (own := of_this_machine(error)) is not None:
+                raise own from None  # of no source's making: another would fail alike
             reasons.append(f"{source['kind']}: {error}")
     if not all(path.exists() for path in files):
         raise ProviderError(f"{model}: no source gave the weights: {'; '.join(reasons)}")
@@ -102,6 +106,8 @@ def _members(archive: zipfile.ZipFile, pattern: str, name: str | None) -> Iterat
 def _from_hub(source: Mapping[str, Any], folder: Path) -> Reader:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    quiet_hub()
 
     def read(name: str | None) -> Iterator[bytes]:
         file = source.get("file", name)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.system_errors import in_words
 from diziner.repro.dvc_once import forget_staged, one_process
 from diziner.repro.dvc_yaml import as_dvc_writes
 from diziner.repro.lockfiles import LockText
@@ -44,7 +45,12 @@ class Command:
 
 
 class StageError(Exception):
-    """DVC cannot go on with a stage: a dependency or an output is missing, say. The message is one line."""
+    """DVC cannot go on with a stage: a dependency or an output is missing, say. The message is one line; `code` is the
+    exit code that it stands for."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def supported_version() -> bool:
@@ -247,8 +253,7 @@ def _errors() -> Iterator[None]:
     except DvcException as error:
         raise StageError(_line(error)) from None
     except OSError as error:
-        named = os.path.relpath(error.filename) if error.filename else "the disk"
-        raise StageError(f"{named}: {error.strerror}") from None
+        raise StageError(in_words(error), UserError.exit_code) from None
 
 
 @contextlib.contextmanager

@@ -86,7 +86,8 @@ def _run_module(job: Job) -> int:
             raise
         code = stopped.code or 0
     fresh = [name for name in sys.modules if name not in before and name.partition(".")[0] in WARM]
-    Path(f"{job.log}.modules").write_text("\n".join(fresh), encoding="utf-8")
+    with contextlib.suppress(OSError):  # it only saves time
+        Path(f"{job.log}.modules").write_text("\n".join(fresh), encoding="utf-8")
     return code
 
 

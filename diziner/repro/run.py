@@ -205,8 +205,8 @@ class _Run:
                 self.outcome.waiting.append(Failure(step, code, words, self._log(step)))
                 self._ready.failed(step.name)
                 self._view.ended(step, "waiting", None)
-            elif self._stopped_at is None and code == 2 and self._leaving and step.kind == self._leaving.first:
-                self._leave_out(step.group, self._reason(step))
+            elif self._stopped_at is None and code == 2 and (reason := self._left_out_for(step)):
+                self._leave_out(step.group, reason)
             elif self._stopped_at is None:
                 why = f"ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
                 self._fail(Failure(step, code, why, self._log(step)))
@@ -219,7 +219,7 @@ class _Run:
             self._graph.finish(step.name)
             self._keep(step)
         except StageError as error:
-            self._fail(Failure(step, 1, str(error), self._log(step)))
+            self._fail(Failure(step, error.code, str(error), self._log(step)))
             return
         self.outcome.ran += 1
         self._view.ended(step, "finished", seconds)
@@ -247,11 +247,14 @@ class _Run:
                 self._sent = sent
                 self._workers.signal(number)
 
-    def _reason(self, step: Step) -> str:
-        """Return the line in which a stage said why it cannot do its work."""
+    def _left_out_for(self, step: Step) -> str:
+        """Return why a benchmark is left out, as its first stage said; "" where that failed for another reason, such as
+        a full disk."""
+        if self._leaving is None or step.kind != self._leaving.first:
+            return ""
+        ending = self._leaving.ending(step.group)
         said = [line for line in last_lines(self._log(step), 1000) if line.startswith(_ERROR)]
-        ending = self._leaving.ending(step.group) if self._leaving else ""
-        return said[-1].removeprefix(_ERROR).removesuffix(ending) if said else "its stage failed with exit code 2"
+        return said[-1].removeprefix(_ERROR).removesuffix(ending) if said and said[-1].endswith(ending) else ""
 
     def _job(self, step: Step) -> Job:
         command = self._graph.command(step.name)

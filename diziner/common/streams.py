@@ -1,0 +1,55 @@
+"""Standard output and error as commands and stages write to them: without keys, and with a name in errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO, cast
+
+from diziner.common.secret_values import masked
+
+
+class Guarded:
+    """A stream that writes no key, and whose errors name it. All else is the stream's own."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._failed: OSError | None = None  # argparse passes over it: it is told by `flush`
+
+    def write(self, text: str) -> int:
+        """See TextIO."""
+        try:
+            self._stream.write(masked(text))
+        except OSError as error:
+            error.filename = self._name
+            self._failed = error
+            raise
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """See TextIO."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """See TextIO. Errors: OSError, that of an earlier write too, once."""
+        failed, self._failed = self._failed, None
+        try:
+            if failed is not None:
+                raise failed
+            self._stream.flush()
+        except OSError as error:
+            error.filename = self._name
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def guard_streams() -> None:
+    """Have all that this process says, to its end, go through `Guarded`: a traceback of Python's too."""
+    for name, words in (("stdout", "standard output"), ("stderr", "standard error")):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, Guarded):
+            setattr(sys, name, cast(TextIO, Guarded(stream, words)))
