@@ -41,6 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded, as with named targets"
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="first read what the targets stand on, as `diziner verify`; stop at a fault",
+    )
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
     )
@@ -57,6 +62,10 @@ def run(options: argparse.Namespace) -> None:
         os.environ[AGAIN] = "1"  # for the stages, which inherit it
     if options.now:
         os.environ[NOW] = "1"
+    if options.verify:
+        from diziner.commands.verify import verify
+
+        verify(options.targets)
     targets = [address(target) for target in options.targets]
     with contextlib.nullcontext() if options.dry else _batches_collected():
         _run(targets, options)

@@ -81,6 +81,15 @@ class DvcGraph:
             for name, stage in self._stages.items()
         ]
 
+    @property
+    def repository(self) -> Any:
+        """DVC's own repository."""
+        return self._repo
+
+    def stages(self) -> list[tuple[str, Any]]:
+        """Return DVC's own stages by address."""
+        return list(self._stages.items())
+
     def prepare(self, name: str, force: bool) -> State:
         """Do what `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diziner.common.yamlfile import parse_yaml_as_dvc
+
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
 _ENTRY = re.compile(r"[0-9a-f]{64}")
@@ -23,28 +25,30 @@ _ENTRY = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file of the cache that was read: the digest in its name, that of its contents, its bytes."""
+    """A file of the cache that was read: the digest in its name, that of its contents, its bytes; `error` where it
+    cannot be read."""
 
     path: Path
     expected: str
     found: str
     size: int
+    error: str = ""
 
     @property
     def rotted(self) -> bool:
-        return self.expected != self.found
+        return not self.error and self.expected != self.found
 
 
 def objects_behind(odb: Any, digest: str) -> Iterator[Checked]:
     """Read the object of that digest, for a folder's also those of its files; what is not in the cache is passed over.
 
-    A file at a time, in blocks. Errors: OSError.
+    A file at a time, in blocks.
     """
     checked = _read(odb, digest)
     if checked is None:
         return
     yield checked
-    if digest.endswith(".dir") and not checked.rotted:
+    if digest.endswith(".dir") and checked.found == checked.expected:
         entries = json.loads(checked.path.read_bytes())
         for name in sorted({entry["md5"] for entry in entries}):
             if file := _read(odb, name):
@@ -52,7 +56,7 @@ def objects_behind(odb: Any, digest: str) -> Iterator[Checked]:
 
 
 def all_objects(odb: Any) -> Iterator[Checked]:
-    """Read every object of a cache, in the order of their names. Errors: OSError."""
+    """Read every object of a cache, in the order of their names."""
     for folder in _sorted(Path(odb.path), _FOLDER):
         for path in _sorted(folder, _OBJECT):
             if checked := _read(odb, folder.name + path.name):
@@ -60,7 +64,7 @@ def all_objects(odb: Any) -> Iterator[Checked]:
 
 
 def all_entries(stage_cache: Any) -> Iterator[Checked]:
-    """Read every entry of the run-cache. Errors: OSError."""
+    """Read every entry of the run-cache."""
     for first in _sorted(Path(stage_cache.cache_dir), _FOLDER):
         for run in _sorted(first, _ENTRY):
             for path in _sorted(run, _ENTRY):
@@ -68,22 +72,28 @@ def all_entries(stage_cache: Any) -> Iterator[Checked]:
 
 
 def entry_at(path: Path) -> Checked:
-    """Read one entry of the run-cache: its folder is named by what was run, itself by that and what came of it.
-
-    Errors: OSError.
-    """
+    """Read one entry of the run-cache: its folder is named by what was run, itself by that and what came of it."""
     from dvc.stage.cache import _get_cache_hash
-    from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 
     name = f"{path.parent.name}/{path.name}"
-    size = path.stat().st_size
+    size = 0
     try:
-        run = load_yaml(path)
+        data = path.read_bytes()
+        size, run = len(data), parse_yaml_as_dvc(data)
         whole = _get_cache_hash(run)
-        found = f"{_get_cache_hash(run, key=True)}/{whole}"
-    except (YAMLFileCorruptedError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        return Checked(path, name, f"nothing that can be read ({type(error).__name__})", size)
-    return Checked(path, name, found, size)
+        return Checked(path, name, f"{_get_cache_hash(run, key=True)}/{whole}", size)
+    except OSError as error:
+        return Checked(path, name, "", 0, error.strerror or type(error).__name__)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return Checked(path, name, "no entry", size)
+
+
+def outputs_of_runs(stage_cache: Any, key: str) -> Iterator[dict[str, str]]:
+    """Yield path -> digest of the outputs of each run that the run-cache has under a key, whole entries only."""
+    for path in _sorted(Path(stage_cache._get_cache_dir(key)), _ENTRY):
+        checked = entry_at(path)
+        if checked.found == checked.expected:
+            yield {out["path"]: out["md5"] for out in parse_yaml_as_dvc(path.read_bytes())["outs"] if "md5" in out}
 
 
 def remove_rotted(checked: Iterable[Checked]) -> list[Checked]:
@@ -134,6 +144,8 @@ def _read(odb: Any, digest: str) -> Checked | None:
         size, found = path.stat().st_size, file_md5(os.fspath(path), odb.fs, name=odb.hash_name)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return Checked(path, digest.removesuffix(".dir"), "", 0, error.strerror or type(error).__name__)
     return Checked(path, digest.removesuffix(".dir"), found, size)
 
 

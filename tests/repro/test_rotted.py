@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from projects import Project, copy_tree
 from repro_projects import journal, locks, make_graph, shell, toy
 
@@ -103,3 +100,93 @@ def test_what_is_kept_anew_replaces_a_rotted_object(project: Project) -> None:
     rot(path)
     assert "rotted    " in project.diziner_here("repro", "-j", "1", "-f").stdout
     assert path.read_bytes() == (project.folder / "out/b").read_bytes()
+
+
+def verified(project: Project, *words: str) -> tuple[list[str], str]:
+    """The faults that `diziner verify` finds, and what it says at its end."""
+    done = project.diziner_here("verify", *words, check=False)
+    faults = [line for line in done.stdout.splitlines() if "; " in line or "cannot be read" in line]
+    assert done.returncode == (2 if faults else 0), done
+    assert len(done.stderr.splitlines()) <= 1
+    return faults, done.stdout
+
+
+def test_a_whole_project_is_read_to_its_last_byte(project: Project) -> None:
+    faults, said = verified(project)
+    assert faults == []
+    assert said.startswith("read: 4 outputs, 4 objects of DVC's cache, 4 run-cache entries: ")
+    assert " bytes in " in said
+    before = project.run("find", ".", "-path", "./.dvc/tmp", "-prune", "-o", "-type", "f", "-printf", "%p %T@ %m\n")
+    verified(project)
+    after = project.run("find", ".", "-path", "./.dvc/tmp", "-prune", "-o", "-type", "f", "-printf", "%p %T@ %m\n")
+    assert before.stdout == after.stdout
+
+
+def test_what_rotted_is_named_with_digests_and_what_mends_it(project: Project) -> None:
+    """The case that DVC believes: object and output are wrong, its notes on both are of before."""
+    digest, wrong = recorded(project, "out/a"), md5(b"something else\n")
+    path = object_of(project, digest)
+    rot(path)
+    (project.folder / "out/a").unlink()
+    project.dvc("checkout", "out/a")
+    assert (project.folder / "out/a").read_bytes() == b"something else\n"
+    assert "up to date" in project.dvc("status").stdout
+    faults, _ = verified(project)
+    name = path.relative_to(project.folder)
+    assert faults == [
+        f"out/a: output of a: dvc.lock says MD5 {digest}, found is {wrong}; `rm -rf out/a && diziner repro` "
+        "makes it anew",
+        f"{name}: out/a, output of a: its name says {digest}, its contents {wrong}; `rm -f {name}`, then "
+        "`diziner repro` makes it anew where it is needed",
+    ]
+    assert verified(project, "a")[0] == faults
+    refused = project.diziner_here("repro", "--verify", check=False)
+    assert (refused.returncode, journal(project)) == (2, [])
+    assert "2 faults" in refused.stderr
+    for fault in faults:
+        project.run("sh", "-c", fault.split("`")[1].replace("diziner", ".venv/bin/python -m diziner"))
+    project.diziner_here("repro", "--verify")
+    assert md5((project.folder / "out/a").read_bytes()) == digest
+
+
+def test_faults_of_folders_metrics_and_unreadable_files_are_named(project: Project) -> None:
+    (project.folder / "out/folder/x/b").write_text("edited\n")
+    (project.folder / "metric.json").write_text("2\n")
+    [entry] = [path for path in project.folder.glob(".dvc/cache/runs/*/*/*") if "out/b" in path.read_text()]
+    entry.write_text("a: [")
+    faults, _ = verified(project)
+    assert len(faults) == 3
+    assert "(in x/b)" in faults[0]
+    assert faults[1].startswith(f"metric.json: output of metric: dvc.lock says MD5 {md5(b'1' + bytes([10]))}, found")
+    assert faults[2].startswith(
+        f"{entry.relative_to(project.folder)}: run-cache entry: its name says {entry.parent.name}"
+    )
+
+
+def test_a_lock_that_was_edited_is_told_from_an_output_that_was(project: Project) -> None:
+    """Also one that names another object, whole in itself, where the output was put in its place."""
+    lock, other = project.folder / "dvc.lock", recorded(project, "out/a")
+    text = lock.read_text()
+    lock.write_text(text.replace(recorded(project, "out/b"), other))
+    for wrong in (False, True):
+        if wrong:
+            (project.folder / "out/b").write_bytes((project.folder / "out/a").read_bytes())
+        [fault] = verified(project)[0]
+        assert fault.startswith(f"out/b: output of b: dvc.lock says MD5 {other}, found is ")
+        assert "the lock was edited: `git checkout -- dvc.lock`" in fault
+    lock.write_text(text.replace(f"md5: {other}\n      size: ", f"md5: {other}\n      size: 1"))
+    assert any("bytes" in fault and "the lock was edited" in fault for fault in verified(project)[0])
+    lock.write_text(text.replace("stages:", "stages: ["))
+    refused = project.diziner_here("verify", check=False)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "dvc.lock" in refused.stderr
+
+
+def test_what_was_not_fetched_is_no_fault(project: Project) -> None:
+    project.run("rm", "-rf", ".dvc/cache", "out/b", "out/folder")
+    faults, said = verified(project)
+    assert faults == []
+    assert "read: 2 outputs: " in said
+    assert "not here, which is no fault: " in said
+    assert "2 outputs" in said.splitlines()[-1]
+    assert "3 objects of DVC's cache" in said.splitlines()[-1]
