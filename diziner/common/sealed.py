@@ -22,6 +22,7 @@ from diziner.common.files import atomic, readable
 
 MANIFEST = "manifest-sha256.txt"
 _BLOCK = 1 << 20
+_HEADER = 30  # bytes before a member's name
 _MOST = 200_000  # members
 _LONGEST = 1 << 26  # bytes of the manifest
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can say
@@ -170,7 +171,7 @@ def _compare(path: Path, file: IO[bytes], again: IO[bytes], infos: Mapping[str, 
         ours, theirs = again.read(_BLOCK), file.read(_BLOCK)
         if ours != theirs:
             place += next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), len(ours))
-            before = [name for name, info in infos.items() if info.header_offset <= place < archive_end(info)]
+            before = [name for name, info in infos.items() if info.header_offset <= place < _end(info)]
             where = f"the header of {before[-1]}" if before else "its directory"
             raise UserError(f"{path}: {where} was changed, at byte {place}")
         if not ours:
@@ -178,6 +179,6 @@ def _compare(path: Path, file: IO[bytes], again: IO[bytes], infos: Mapping[str, 
         place += len(ours)
 
 
-def archive_end(info: zipfile.ZipInfo) -> int:
+def _end(info: zipfile.ZipInfo) -> int:
     """Return where a stored member ends that has no extra fields."""
-    return info.header_offset + zipfile.sizeFileHeader + len(info.orig_filename.encode()) + info.file_size
+    return info.header_offset + _HEADER + len(info.orig_filename.encode()) + info.file_size
