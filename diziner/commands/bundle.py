@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="hold a bundle against its own digests, locks and counts")
     verify.add_argument("file", type=Path)
     verify.add_argument("--sha256", metavar="DIGEST", help="the digest that it is cited with")
-    parser.epilog = "example: diziner bundle --out run.zip --author 'A. Person' && diziner bundle verify run.zip"
+    parser.epilog = "example: diziner bundle --out run.zip --author Ada && diziner bundle verify run.zip"
 
 
 def run(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from diziner.commands.repro import address
+from diziner.commands.targets import address
 from diziner.common.errors import UserError
 from diziner.common.words import counted
 from diziner.doctor.finding import amount

@@ -84,13 +84,14 @@ def metadata(contents: Contents, citation: Citation, models: Mapping[str, str]) 
             "author": [{"@id": f"#{quote(name)}"} for name in citation.authors],
             "citation": {"@id": PAPER},
             "hasPart": [{"@id": f"{folder.as_posix()}/"} for folder in folders] + [{"@id": quote(n)} for n in files],
-            "mentions": [{"@id": "#run"}],
+            "mentions": [{"@id": "#run"}, *({"@id": f"#licence-{part.card.name}"} for part in contents.parts)],
         },
         {
             "@id": "#run",
             "@type": "CreateAction",
             "name": "Run of the pipeline",
             "description": "Annotation, disagreement, refinement, selection and scoring by params.yaml.",
+            "agent": [{"@id": f"#{quote(name)}"} for name in citation.authors],
             "instrument": instruments,
             "object": [{"@id": quote(name)} for name in files if name == "params.yaml" or _is_input(name)],
             "result": [{"@id": quote(name)} for name in files if name.startswith("metrics/final/")],
@@ -100,7 +101,7 @@ def metadata(contents: Contents, citation: Citation, models: Mapping[str, str]) 
             "@type": "SoftwareApplication",
             "name": "diziner",
             "version": VERSION,
-            "softwareVersion": VERSION,
+            "url": PAPER,
             "description": "Data-versioned evaluation of zero-shot named entity recognition.",
         },
         *(
@@ -118,8 +119,13 @@ def metadata(contents: Contents, citation: Citation, models: Mapping[str, str]) 
         *(_folder(folder) for folder in folders),
         *(_file(name, contents) for name in files),
     ]
-    graph = [{key: value for key, value in entity.items() if value != []} for entity in graph]
+    graph = [{key: _single(value) for key, value in entity.items() if value != []} for entity in graph]
     return (json.dumps({"@context": CONTEXT, "@graph": graph}, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _single(value: Any) -> Any:
+    """Return a list's only item alone, as RO-Crate recommends."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _description(contents: Contents, models: Mapping[str, str]) -> str:
