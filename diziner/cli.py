@@ -26,6 +26,8 @@ COMMANDS = {
     "ablate": "run variants of the settings in copies of the project and compare them",
     "weights": "fetch the weights of local models, once for all checkouts",
     "responses": "export, import, verify, clean up and record the answers of models",
+    "verify": "read outputs, DVC's cache, tapes, store and weights, and hold every byte against the lock files",
+    "bundle": "put a run into one file to cite (an RO-Crate), without texts that may not be passed on; verify one",
     "repro": "bring the pipeline up to date like `dvc repro`, with many stages at once",
     "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
     "agree": "measure the agreement of annotators without gold: plain files, anywhere",

@@ -7,6 +7,7 @@ import json
 import sys
 
 from diziner.commands.diff import add_forms
+from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
@@ -21,6 +22,9 @@ from diziner.settings import load_settings
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--base", metavar="REV", default="HEAD", help="what the work tree is held against; HEAD")
+    parser.add_argument(
+        "--verify", action="store_true", help="first read all that the metrics stand on, as `diziner verify`"
+    )
     add_forms(parser)
     parser.epilog = f"example: diziner gate --base origin/main (what is allowed stands in {GATES})"
 
@@ -30,6 +34,8 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: DizinerError (exit 1) if one fails; UserError for what is no revision and broken settings.
     """
+    if options.verify:
+        verify([], sys.stderr)  # what goes to standard output may be JSON
     gates = gates_from(read_yaml(GATES, "gates"))
     base, here = Revision(options.base), WorkTree()
     new, faults = strict_sides(here, load_settings().scoring)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from diziner.commands.documents import leaving, write_room_sources
+from diziner.commands.targets import address
+from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.layout import DATA, room_names, rooms, store_path
+from diziner.layout import room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
@@ -41,6 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded, as with named targets"
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="first read what the targets stand on, as `diziner verify`; stop at a fault",
+    )
     parser.epilog = (
         "example: diziner repro -j 8 conll2003. Ctrl-C stops it with all finished work kept; the same command goes on."
     )
@@ -57,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
         os.environ[AGAIN] = "1"  # for the stages, which inherit it
     if options.now:
         os.environ[NOW] = "1"
+    if options.verify:
+        verify(options.targets)
     targets = [address(target) for target in options.targets]
     with contextlib.nullcontext() if options.dry else _batches_collected():
         _run(targets, options)
@@ -73,19 +82,6 @@ def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
         dry_run(Path.cwd(), targets, options.force, sys.stdout)
     else:
         _reproduce(targets, options)
-
-
-def address(target: str) -> str:
-    """Return a target as DVC names it: a benchmark's name stands for its pipeline.
-
-    >>> address("data/conll2003/dvc.yaml:score")
-    'data/conll2003/dvc.yaml:score'
-    """
-    pipeline = DATA / target.partition(":")[0] / "dvc.yaml"
-    if "/" not in target and pipeline.exists():
-        stage = target.partition(":")[2]
-        return f"{pipeline}:{stage}" if stage else str(pipeline)
-    return target
 
 
 def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:

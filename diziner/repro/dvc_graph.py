@@ -20,6 +20,7 @@ from diziner.common.system_errors import in_words
 from diziner.repro.dvc_once import forget_staged, one_process
 from diziner.repro.dvc_yaml import as_dvc_writes
 from diziner.repro.lockfiles import LockText
+from diziner.repro.objects import Checked, objects_behind, remove_rotted, restored_by_contents
 from diziner.repro.plan import Step
 
 SUPPORTED = "3.67."
@@ -66,6 +67,7 @@ class DvcGraph:
         from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
         self._repo = repo
+        self._removed: list[Checked] = []
         whole = repo.index.graph
         graph = get_active_graph(whole)
         try:
@@ -85,6 +87,15 @@ class DvcGraph:
             for name, stage in self._stages.items()
         ]
 
+    @property
+    def repository(self) -> Any:
+        """DVC's own repository."""
+        return self._repo
+
+    def stages(self) -> list[tuple[str, Any]]:
+        """Return DVC's own stages by address."""
+        return list(self._stages.items())
+
     def prepare(self, name: str, force: bool) -> State:
         """Do what `dvc repro` does before a stage's command: compare, remove outputs, look into the run-cache.
 
@@ -102,10 +113,12 @@ class DvcGraph:
             stage.remove_outs(ignore_remove=False, force=False)
             if not force:
                 try:
-                    self._repo.stage_cache.restore(stage)
+                    with restored_by_contents(self._repo.stage_cache) as removed:
+                        self._repo.stage_cache.restore(stage)
                 except RunCacheNotFoundError:
-                    pass
+                    self._removed += removed
                 else:
+                    self._removed += removed
                     stage.save(run_cache=_uses_run_cache(stage))
                     stage.commit()
                     return State.CACHED
@@ -128,10 +141,21 @@ class DvcGraph:
         with _errors():
             stage.save_outs()
             stage.md5 = stage.compute_md5()
+            # What is in the cache already is not written again: it must be what was just made.
+            for out in stage.outs:
+                self._removed += remove_rotted(objects_behind(out.cache, out.hash_info.value))
             if _uses_run_cache(stage):
                 self._repo.stage_cache.save(stage)
             stage.commit()
         forget_staged()
+
+    def removed(self) -> list[str]:
+        """Return a line for each file of the cache that was to be used and had rotted, since this was last asked."""
+        removed, self._removed = self._removed, []
+        return [
+            f"{os.path.relpath(each.path)}: removed: its name says {each.expected}, its contents {each.found}"
+            for each in removed
+        ]
 
     def foresee(self, name: str, force: bool) -> State:
         """Return what `prepare` would answer if it were asked now, without touching a file; it can be asked afterwards.

@@ -167,6 +167,7 @@ class _Run:
         try:
             self._locks.flush_within(self._graph.dependencies(step.name))
             state = self._graph.prepare(step.name, self._force)
+            self._tell_removed()
             if state is State.RUN:
                 self._workers.start(self._job(step))
                 self._running[step.name] = time.monotonic()
@@ -198,6 +199,10 @@ class _Run:
             why = f"the process that starts stages has threads ({', '.join(threads)})"
             self._view.say(f"note      {why}: each stage gets a new process, which is slower")
 
+    def _tell_removed(self) -> None:
+        for line in self._graph.removed():
+            self._view.say(f"rotted    {line}")
+
     def _end(self, step: Step, code: int) -> None:
         seconds = time.monotonic() - self._running.pop(step.name)
         if code:
@@ -217,6 +222,7 @@ class _Run:
             return
         try:
             self._graph.finish(step.name)
+            self._tell_removed()
             self._keep(step)
         except StageError as error:
             self._fail(Failure(step, error.code, str(error), self._log(step)))
