@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -142,9 +142,12 @@ class MetricProject:
         file.write_text(text)
 
 
-def two_benchmarks(folder: Path, rows: Rows) -> MetricProject:
+Made = TypeVar("Made", bound=MetricProject)
+
+
+def two_benchmarks(folder: Path, rows: Rows, kind: type[Made] = MetricProject) -> Made:  # type: ignore[assignment]
     """A project, committed, in which two benchmarks have the same counts."""
-    made = MetricProject(folder)
+    made = kind(folder)
     for name in ("conll2003", "mit_movie"):
         made.score(name, rows)
     made.commit()

@@ -13,7 +13,6 @@ from diziner.compare.load import lenient_sides
 from diziner.compare.render import comparison_json, comparison_markdown, comparison_text
 from diziner.compare.revisions import Revision, Snapshot, WorkTree
 from diziner.compare.whatchanged import changes_between
-from diziner.layout import rooms
 from diziner.settings import Settings, load_settings
 
 
@@ -42,8 +41,8 @@ def run(options: argparse.Namespace) -> None:
     rows = compare_all(lenient_sides(old), lenient_sides(new))
     # What the work tree depends on may be others than its figures are of; a revision is as it was committed.
     found = None if options.new else standings(_settings())
-    names = {row.benchmark for row in rows} | {room.name for room in rooms()}
-    states = {name: found.of(name) for name in sorted(names)} if found else {}
+    names = [row.benchmark for row in rows]
+    states = {name: found.of(name) for name in [*names, *found.beside(names)]} if found else {}
     changes = changes_between(old, new)
     if options.json:
         shown = comparison_json(old.name, new.name, rows, changes)
@@ -53,8 +52,8 @@ def run(options: argparse.Namespace) -> None:
         render = comparison_markdown if options.md else comparison_text
         sys.stdout.write(render(old.name, new.name, rows, changes, states))
         if found:
-            beside = found.shown(names - {row.benchmark for row in rows})
-            sys.stdout.write("".join(f"no metrics in either: {line}\n" for line in beside))
+            lines = found.shown(found.beside(names))
+            sys.stdout.write("".join(f"no metrics in either: {line}\n" for line in lines))
 
 
 def _settings() -> Settings | None:

@@ -40,6 +40,14 @@ class Standings:
             if state != State.CURRENT.value
         ]
 
+    def beside(self, names: Iterable[str]) -> list[str]:
+        """Return the rooms besides `names` of which something is to be said: those in the pipeline, and others that
+        have metrics."""
+        linked = (
+            name for name, own in self.rooms.items() if own.state is not State.UNLINKED or Room(name).has_results()
+        )
+        return sorted({*linked} - set(names))
+
     def of(self, name: str) -> Standing:
         """Return a room's state; one that has metrics and is no room is not linked."""
         return self.rooms.get(name, Standing(State.UNLINKED))

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     found, unread = _figures(settings)
     states = standings(settings)
     names = [row["benchmark"] for row in found["benchmarks"]]
-    others = [room.name for room in rooms() if room.name not in names]
+    others = states.beside(names)
     if not names and all(states.of(name).state is State.NOT_RUN for name in others):
         raise UserError("nothing has been run yet: `diziner repro` runs all rooms, `diziner repro ROOM` one")
     words = _words(states, names, others, unread)
