@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -55,8 +55,8 @@ class MetricProject:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.metrics: dict[str, dict[str, Any]] = {}
-        for path in ("dvc.yaml", "params.yaml"):
-            (folder / path).write_bytes((ROOT / path).read_bytes())
+        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        self.pipeline(folder, "summary", ["metrics/summary.json"])
         (folder / "diziner/prompts").mkdir(parents=True)
         (folder / "diziner/prompts/annotate.v1.md").write_text("Mark names.\n")
         (folder / "stages").mkdir()
@@ -95,23 +95,45 @@ class MetricProject:
         }  # fmt: skip
         room = self.folder / "data" / name
         room.mkdir(parents=True, exist_ok=True)
-        (room / "dvc.yaml").write_text("stages: {}\n")
+        known = int(usd is not None)
+        counted = {"answers": 1, "known": known, "billed": known, "prompt_tokens": 900, "completion_tokens": 100}
+        unbilled = {"unbilled_prompt_tokens": 0, "unbilled_completion_tokens": 0}
+        usage = {"endpoint": "e", "model": "m", **counted, **unbilled, "billed_usd": usd or 0.0}
+        write_json(self.folder / f"metrics/usage/{name}.json", [usage])
+        metrics = [f"metrics/{folder}/{name}.json" for folder in ("final", "documents", "usage")]
+        self.pipeline(room, "score", metrics, [f"data/{name}/corpus/{kind}.jsonl" for kind in ("test", "gold")])
         if not (room / "guideline.yaml").exists():
             (room / "guideline.yaml").write_text(yaml.safe_dump(GUIDELINE))
         write_json(self.folder / f"metrics/final/{name}.json", self.metrics[name])
         documents = self.folder / f"metrics/documents/{name}.json"
         documents.parent.mkdir(exist_ok=True)
         documents.write_text(counts_to_text(counts))
-        self.lock(room, [f"metrics/final/{name}.json", f"metrics/documents/{name}.json"], name, gold)
+        self.lock(room, "score", metrics, name, gold)
         write_json(self.folder / "metrics/summary.json", summarise(self.metrics, dict.fromkeys(self.metrics, usd)))
-        self.lock(self.folder, ["metrics/summary.json"])
+        self.lock(self.folder, "summary", ["metrics/summary.json"])
 
-    def lock(self, room: Path, paths: Sequence[str], name: str = "", gold: str = "") -> None:
+    def pipeline(self, room: Path, stage: str, metrics: Sequence[str], cached: Sequence[str] = ()) -> None:
+        """A dvc.yaml of one stage that depends on the guideline, if it is a room's, and on a setting."""
+        deps = [f"{room.relative_to(self.folder)}/guideline.yaml"] if room != self.folder else []
+        entry: dict[str, Any] = {"cmd": stage, "deps": deps, "params": ["answers"], "outs": list(cached)}
+        entry |= {"wdir": "../..", "metrics": [{path: {"cache": False}} for path in metrics]}
+        if room == self.folder:
+            del entry["wdir"]
+        (room / "dvc.yaml").write_text(yaml.safe_dump({"stages": {stage: entry}}))
+
+    def lock(self, room: Path, stage: str, paths: Sequence[str], name: str = "", gold: str = "") -> None:
         digests = {path: hashlib.md5((self.folder / path).read_bytes()).hexdigest() for path in paths}
         if name:
             digests |= {f"data/{name}/corpus/{kind}.jsonl": f"{kind} {gold}" for kind in ("test", "gold")}
         outs = [{"path": path, "md5": digest} for path, digest in digests.items()]
-        (room / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"score": {"outs": outs}}}))
+        guideline = room / "guideline.yaml"
+        deps = [
+            {"path": str(path.relative_to(self.folder)), "md5": hashlib.md5(path.read_bytes()).hexdigest()}
+            for path in [guideline] * bool(name)
+        ]
+        params = {"params.yaml": {"answers": yaml.safe_load((self.folder / "params.yaml").read_text())["answers"]}}
+        entry = {"cmd": stage, "deps": deps, "params": params, "outs": outs}
+        (room / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {stage: entry}}))
 
     def edit(self, path: str, change: Mapping[str, Any] | str) -> None:
         """Change a JSON file by hand: some keys, or the whole text."""
@@ -120,9 +142,12 @@ class MetricProject:
         file.write_text(text)
 
 
-def two_benchmarks(folder: Path, rows: Rows) -> MetricProject:
+Made = TypeVar("Made", bound=MetricProject)
+
+
+def two_benchmarks(folder: Path, rows: Rows, kind: type[Made] = MetricProject) -> Made:  # type: ignore[assignment]
     """A project, committed, in which two benchmarks have the same counts."""
-    made = MetricProject(folder)
+    made = kind(folder)
     for name in ("conll2003", "mit_movie"):
         made.score(name, rows)
     made.commit()

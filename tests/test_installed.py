@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from page_blocks import commands_of
 from projects import copy_project
 
 from diziner.common.version import VERSION
@@ -100,6 +101,15 @@ def test_in_an_empty_folder_make_repro_ends_with_a_table(scripts: Path, tmp_path
     assert "up to date" in run("make", "repro", where=folder, path=scripts).stdout
     assert run("git", "status", "--porcelain", where=folder).stdout == ""
     assert "passed: 1 benchmark" in run("diziner", "gate", "--base", "HEAD", where=folder, path=scripts).stdout
+    # After an update of the package: the block of docs/own-project.md, as it stands.
+    for words in (["config", "user.name", "t"], ["config", "user.email", "t@example.org"]):
+        run("git", *words, where=folder)
+    (folder / ".diziner").write_text("0.0.1\n")
+    run("git", "commit", "-qam", "an earlier version", where=folder)
+    for line in commands_of("own-project.md")[0].lines:
+        run("sh", "-c", line, where=folder, path=scripts)
+    assert (folder / ".diziner").read_text() == f"{VERSION}\n"
+    assert run("git", "status", "--porcelain", where=folder).stdout == ""
 
 
 def test_a_new_project_replays_its_answers_to_the_figures_that_it_was_laid_with(project: Path, scripts: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from page_blocks import Reader, commands_of
 from projects import ROOT, Project, copy_project, use_scripted
 
 from diziner.layout import files_of, weights_path
@@ -74,12 +75,42 @@ def test_the_readmes_own_texts_go_from_a_file_to_a_refined_guideline(tmp_path: P
     lines = [f"Dear {who}, I am in {where} again." for who in ("Ada", "Mary", "Jane") for where in CITIES]
     (project.folder / "letters.txt").write_text("\n".join(lines))
     commands = [command for command in COMMANDS if "letters" in command]
-    assert len(commands) == 2
-    for command in commands:
-        done = run(project, command)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    [block] = commands_of("corpora.md")
+    assert [line for line in block.lines if "EDITOR" not in line] == commands, "the page has the README's commands"
+    Reader(project.folder).types(block)
     for output in ("rounds/r1/guideline.yaml", "rounds/r0/report.md", "final/predictions.selected.jsonl"):
         assert (project.folder / "data/letters" / output).stat().st_size
+
+
+@pytest.mark.parametrize("page", ["forms.md", "label-at-scale.md", "method.md", "models.md"])
+def test_pages_do_what_they_say_after_the_first_command(
+    reproduced: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    """Without a model, as the run's answers are on its tapes."""
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    reader = Reader(reproduced.folder, {"/tmp/": f"{tmp_path}/"})
+    for block in commands_of(page):
+        if "checked.jsonl" in block.text:
+            write_checked(reproduced.folder / "checked.jsonl", tmp_path / "votes")
+        assert reader.types(block)
+
+
+def write_checked(path: Path, votes: Path) -> None:
+    """Labels of people for documents that were voted on: here what the vote says of every second one, else nothing."""
+    [shard] = votes.glob("0*.jsonl")
+    rows = [json.loads(line) for line in shard.read_text().splitlines()]
+    checked = [
+        {
+            "id": row["id"],
+            "text": row["text"],
+            "spans": [
+                [*place, label] for place, (*_, label) in zip(row["characters"], row["spans"], strict=True) if n % 2
+            ],
+        }
+        for n, row in enumerate(rows)
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in checked))
 
 
 def weights_are_here() -> bool:

@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 
+from diziner.commands.standings import as_json, standings
+from diziner.common.errors import UserError
 from diziner.compare.comparison import compare_all
 from diziner.compare.load import lenient_sides
 from diziner.compare.render import comparison_json, comparison_markdown, comparison_text
 from diziner.compare.revisions import Revision, Snapshot, WorkTree
 from diziner.compare.whatchanged import changes_between
+from diziner.settings import Settings, load_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +39,26 @@ def run(options: argparse.Namespace) -> None:
     old = Revision(options.old)
     new: Snapshot = Revision(options.new) if options.new else WorkTree()
     rows = compare_all(lenient_sides(old), lenient_sides(new))
+    # What the work tree depends on may be others than its figures are of; a revision is as it was committed.
+    found = None if options.new else standings(_settings())
+    names = [row.benchmark for row in rows]
+    states = {name: found.of(name) for name in [*names, *found.beside(names)]} if found else {}
     changes = changes_between(old, new)
     if options.json:
-        found = comparison_json(old.name, new.name, rows, changes)
-        sys.stdout.write(json.dumps(found, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
+        shown = comparison_json(old.name, new.name, rows, changes)
+        shown |= {"states": {name: as_json(own) for name, own in states.items()}}
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
     else:
         render = comparison_markdown if options.md else comparison_text
-        sys.stdout.write(render(old.name, new.name, rows, changes))
+        sys.stdout.write(render(old.name, new.name, rows, changes, states))
+        if found:
+            lines = found.shown(found.beside(names))
+            sys.stdout.write("".join(f"no metrics in either: {line}\n" for line in lines))
+
+
+def _settings() -> Settings | None:
+    """Return the active settings; None where they are wrong, which keeps nobody from comparing."""
+    try:
+        return load_settings()
+    except UserError:
+        return None

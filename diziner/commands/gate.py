@@ -7,6 +7,7 @@ import json
 import sys
 
 from diziner.commands.diff import add_forms
+from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError
 from diziner.common.yamlfile import read_yaml
@@ -25,12 +26,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="first read all that the metrics stand on, as `diziner verify`"
     )
+    parser.add_argument(
+        "--allow-stale", action="store_true", help="look at figures of an earlier state of the project, too"
+    )
     add_forms(parser)
     parser.epilog = f"example: diziner gate --base origin/main (what is allowed stands in {GATES})"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print every rule held against every benchmark.
+    """Print every rule held against every benchmark. Each is judged by its own metrics, and by their state.
 
     Errors: DizinerError (exit 1) if one fails; UserError for what is no revision and broken settings.
     """
@@ -38,15 +42,25 @@ def run(options: argparse.Namespace) -> None:
         verify([], sys.stderr)  # what goes to standard output may be JSON
     gates = gates_from(read_yaml(GATES, "gates"))
     base, here = Revision(options.base), WorkTree()
-    new, faults = strict_sides(here, load_settings().scoring)
+    settings = load_settings()
+    found = standings(settings)
+    new, faults = strict_sides(here, settings.scoring)
     summary, wrong = read_summary(here)
     rows = compare_all(lenient_sides(base), new, gates.significance)
-    checks = judge(gates, rows, new, {**faults, **({"": wrong} if wrong else {})}, (summary or {}).get("usd"))
+    faults |= {"": wrong} if wrong else {}
+    states = {"": found.summary, **{name: found.of(name) for name in {*new, *faults} - {""}}}
+    checks = judge(gates, rows, new, faults, (summary or {}).get("usd"), states, options.allow_stale)
     failing = failed(checks)
     verdict = f"failed: {', '.join(failing)}" if failing else f"passed: {len(new)} benchmarks, {len(checks)} checks"
     if options.json:
         sys.stdout.write(
-            json.dumps(checks_json(base.name, checks, rows), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+            json.dumps(
+                checks_json(base.name, checks, rows) | {"states": {name: as_json(own) for name, own in states.items()}},
+                ensure_ascii=False,
+                indent=2,
+                sort_keys=True,
+            )
+            + "\n"
         )
     else:
         render = checks_markdown if options.md else checks_text

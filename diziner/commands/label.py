@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--guideline", type=given_path, required=True, metavar="FILE", help="such as data/NAME/final/guideline.yaml")
     who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--annotator", metavar="NAME", help="one of the settings' annotators")
+    who.add_argument("--annotator", metavar="NAME", help="of params annotators, or selected: the room's choice")
     voters = "have several vote: coalition or pool of the guideline's round, by weight, or names, such as a,b,c"
     who.add_argument("--annotators", metavar="NAMES", help=voters)
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
@@ -55,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
     add_form_options(parser, given_path)
     parser.epilog = (
-        "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator qwen_few_shot "
+        "example: diziner label --guideline data/conll2003/final/guideline.yaml --annotator selected "
         "--in letters.jsonl --out labels. Killed or failed in part: the same command again does the rest."
     )
 

@@ -7,10 +7,12 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from diziner.commands.standings import standings
 from diziner.common.errors import UserError
 from diziner.layout import REPORT
 from diziner.llm.recorded import texts_at_hand
 from diziner.report.build import build_report
+from diziner.settings import load_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +25,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the report and say where it is.
 
-    Errors: UserError if there is no benchmark, an output is damaged, or the file cannot be written.
+    Errors: UserError if there is no benchmark, or the file cannot be written.
     """
     target = options.to or REPORT
     try:
-        size = build_report(target, texts_at_hand)
+        found = standings(load_settings())
+        size, faults = build_report(target, texts_at_hand, found.rooms)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}; give a file with --to FILE") from None
     sys.stdout.write(f"{target}: {size / 1e6:.1f} MB\n")
+    lines = [f"not in it: {fault}" for fault in faults]
+    lines += found.shown(found.beside(()))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     if options.open and not webbrowser.open(target.absolute().as_uri()):
         sys.stderr.write("no browser was found; open the file yourself\n")

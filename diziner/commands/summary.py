@@ -1,4 +1,4 @@
-"""`diziner summary`: the table of the last run."""
+"""`diziner summary`: the table of all rooms, each by its own metrics, with the state that these are in."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from diziner.commands.standings import Standings, as_json, standings
+from diziner.common.errors import UserError
 from diziner.common.files import read_json
+from diziner.common.freshness import SOUND, State
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room, rooms
+from diziner.layout import CORRELATION, PUBLISHED, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
+from diziner.results.summary import summarise
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
-from diziner.settings import load_settings
+from diziner.results.usage import ModelUsage, usd_of
+from diziner.settings import Settings, load_settings
 
 _UNBOUNDED = 10_000  # characters of what is no terminal
 
@@ -37,25 +42,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the table, fitted to the terminal ($COLUMNS, if set).
 
-    Errors: UserError if nothing has been run yet.
+    One room that failed or whose metrics cannot be read costs its own row. Errors: UserError if nothing has been run
+    yet.
     """
-    summary = read_json(SUMMARY, "summary")
-    names = [row["benchmark"] for row in summary["benchmarks"]]
+    settings = load_settings()
+    found, unread = _figures(settings)
+    states = standings(settings)
+    names = [row["benchmark"] for row in found["benchmarks"]]
+    others = states.beside(names)
+    if not names and all(states.of(name).state is State.NOT_RUN for name in others):
+        raise UserError("nothing has been run yet: `diziner repro` runs all rooms, `diziner repro ROOM` one")
+    words = _words(states, names, others, unread)
     if options.paper:
-        _paper(summary, options.json)
+        _paper(found, settings, options.json, words)
         return
+    sums_up = states.summary.state in SOUND
     # A run of an earlier version has no correlations, an own project may have no published values.
-    correlation = read_json(CORRELATION, "correlation") if options.correlation or CORRELATION.is_file() else None
+    wanted = options.correlation or (sums_up and CORRELATION.is_file())
+    correlation = read_json(CORRELATION, "correlation") if wanted else None
     published = read_yaml(PUBLISHED, "published") if options.published or PUBLISHED.is_file() else None
     if options.json:
-        shown = _joined(summary, names, published if options.published else None)
+        shown = _joined(found, names, published if options.published else None)
         shown |= {} if correlation is None else {"correlation": correlation}
+        shown["states"] = {name: as_json(states.of(name)) for name in (*names, *others)}
+        shown["states"][""] = as_json(states.summary)
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
-    sys.stdout.write(table(summary, width, load_settings().no_models))
-    sys.stdout.write("".join(_not_run(room) for room in rooms() if room.name not in names))
+    column = {name: states.of(name).state.value for name in names}
+    if set(column.values()) <= {State.CURRENT.value}:
+        column = {}
+    sys.stdout.write(table(found, width, settings.no_models, column))
+    sys.stdout.write(words)
     sys.stdout.write(_left_out(names))
+    if not sums_up and names:
+        files = f"{SUMMARY}, {CORRELATION} and plots"
+        sys.stdout.write(f"{files}, which `diziner repro` makes of all rooms: {states.summary}\n")
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
         if options.correlation:
@@ -64,25 +86,46 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(published_table(names, published, width))
 
 
-def _paper(summary: dict[str, Any], as_json: bool) -> None:
+def _figures(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the summary of all rooms that have metrics, by these, and why those of others cannot be read."""
+    metrics, usd, unread = {}, {}, {}
+    for room in filter(Room.has_results, rooms()):
+        try:
+            metrics[room.name] = read_json(room.final_metrics, "final_metrics")
+            if room.model_usage.is_file():
+                models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
+                usd[room.name] = usd_of(models, settings.endpoints)
+        except UserError as error:
+            metrics.pop(room.name, None)
+            unread[room.name] = str(error)
+    return summarise(metrics, usd), unread
+
+
+def _words(states: Standings, names: Sequence[str], others: Sequence[str], unread: Mapping[str, str]) -> str:
+    """Return a line for each state other than current, and for each room that has no row."""
+    lines = states.shown(name for name in names if states.of(name).state not in SOUND)
+    lines += [f"not in the table: {line}" for line in states.shown(name for name in others if name not in unread)]
+    lines += [f"not in the table: {name} ({states.of(name).state.value}): {why}" for name, why in unread.items()]
+    unrun = [name for name in others if states.of(name).state is State.NOT_RUN]
+    lines += [f"`diziner plan {unrun[0]}` says what {unrun[0]} lacks"] if unrun else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: str) -> None:
     """Print the paper's table. Where a room's documents came from is what its manifest says; without one, what the
     settings say."""
     published = read_yaml(PUBLISHED, "published")
     manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
-    settings = load_settings() if PARAMS.is_file() else None
     sources = {
-        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name) if settings else ""
+        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name)
         for name, path in manifests.items()
     }
     lines = paper_lines(summary, published, sources)
-    if as_json:
+    if json_form:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
-
-
-def _not_run(room: Room) -> str:
-    return f"not in the table: {room.name}, which the run left out; `diziner plan {room.name}` says what it lacks\n"
+        sys.stdout.write(words)
 
 
 def _left_out(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
+from diziner.common.freshness import HARMLESS, Standing, State
 from diziner.common.rounding import rounded
 from diziner.compare.comparison import Comparison, Side, shown_p, shown_smallest
 from diziner.layout import GATES
@@ -70,19 +71,31 @@ def judge(
     new: Mapping[str, Side],
     faults: Mapping[str, Sequence[str]],
     usd: float | None,
+    states: Mapping[str, Standing] | None = None,
+    allow_stale: bool = False,
 ) -> list[Check]:
     """Return every rule held against every benchmark, by name; the rules that hold for all together come last.
+
+    `states` are those of benchmarks in the new run, under "" that of the summary. Figures that are not those of the
+    project as it is fail, stale ones unless `allow_stale`. A benchmark that was never run, and of which nobody has or
+    wants a figure, passes.
 
     `comparisons` are with the base; `new` the benchmarks whose metrics are whole; `faults` what is missing or
     wrong with the others' (or with the summary, under ""). A benchmark that the base has, or that has a floor,
     must have metrics, unless it is retired. `usd` is what all benchmarks cost, None if unknown.
     """
     checks: list[Check] = []
+    known = states or {}
     rows = {row.benchmark: row for row in comparisons}
     names = (rows.keys() | gates.floors.keys() | faults.keys() | new.keys()) - {""}
     for name in sorted(names):
         if name in gates.retired and name not in new:
             continue
+        state = known.get(name)
+        if state is not None and state.state is not State.CURRENT:
+            checks.append(_state(name, "state", state, allow_stale))
+            if state.state is State.NOT_RUN and name not in new and name not in rows and name not in gates.floors:
+                continue
         wrong = list(faults.get(name, ()))
         if name not in new and not wrong:
             wrong = [
@@ -91,6 +104,10 @@ def judge(
         checks += [Check(name, "metrics", fault, "whole and as computed", passed=False) for fault in wrong]
         if name in new:
             checks += _benchmark(gates, name, new[name], rows.get(name))
+    summed = known.get("", Standing(State.CURRENT))
+    if summed.state is State.NOT_RUN and not new:
+        return checks
+    checks += [] if summed.state in HARMLESS else [_state("", "summary", summed, allow_stale)]
     checks += [Check("", "summary", fault, "whole and as computed", passed=False) for fault in faults.get("", ())]
     return [*checks, *_cost(gates, usd)]
 
@@ -120,6 +137,11 @@ def sight_notes(gates: Gates, comparisons: Sequence[Comparison]) -> list[str]:
         f"this gate does not see its own max_drop of {gates.max_drop:g} in {len(blind)} of {known} benchmarks: the "
         f"smallest drops that it finds with probability {POWER:g} are {named}{more}{advice}"
     ]
+
+
+def _state(name: str, rule: str, standing: Standing, allow_stale: bool) -> Check:
+    passed = standing.state in HARMLESS or (allow_stale and standing.state is State.STALE)
+    return Check(name, rule, str(standing), "current, or stale" if allow_stale else "current", passed)
 
 
 def _benchmark(gates: Gates, name: str, side: Side, row: Comparison | None) -> list[Check]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from diziner.common.freshness import Standing, State
 from diziner.common.rounding import rounded
 from diziner.common.tables import text_table
 from diziner.compare.comparison import Comparison, mean_change, shown_p, shown_smallest
@@ -25,19 +26,28 @@ _NOTE = (
 )
 
 
-def comparison_text(old: str, new: str, rows: Sequence[Comparison], changes: Changes) -> str:
-    """Render for a terminal."""
+def comparison_text(
+    old: str, new: str, rows: Sequence[Comparison], changes: Changes, states: Mapping[str, Standing] | None = None
+) -> str:
+    """Render for a terminal. `states` are those of benchmarks in the new run, where it is known."""
     parts = [f"{old} -> {new}\n"]
-    parts.append(text_table(_HEAD, _rows(rows)) + f"{_NOTE}\n" if rows else "no metrics in either\n")
+    head, cells = _with_states(rows, states or {})
+    parts.append(text_table(head, cells) + f"{_NOTE}\n" if rows else "no metrics in either\n")
     for title, lines in _groups(changes):
         parts.append(f"\n{title}\n" + "".join(f"  {line}\n" for line in lines))
     return "".join(parts)
 
 
-def comparison_markdown(old: str, new: str, rows: Sequence[Comparison], changes: Changes) -> str:
-    """Render for a pull request. What people and models wrote is fenced: it can neither format, link nor mention."""
+def comparison_markdown(
+    old: str, new: str, rows: Sequence[Comparison], changes: Changes, states: Mapping[str, Standing] | None = None
+) -> str:
+    """Render for a pull request, `states` as in `comparison_text`.
+
+    What people and models wrote is fenced: it can neither format, link nor mention.
+    """
     parts = [f"### Scores: {_cell(old)} → {_cell(new)}\n\n"]
-    parts.append(_markdown_table(_HEAD, _rows(rows)) + f"\n{_NOTE}\n" if rows else "No metrics in either.\n")
+    head, cells = _with_states(rows, states or {})
+    parts.append(_markdown_table(head, cells) + f"\n{_NOTE}\n" if rows else "No metrics in either.\n")
     groups = _groups(changes)
     if groups:
         text = "\n\n".join(f"{title}\n" + "\n".join(f"  {line}" for line in lines) for title, lines in groups)
@@ -101,6 +111,19 @@ def _rows(rows: Sequence[Comparison]) -> list[tuple[str, ...]]:
         table.append((f"mean of {mean['benchmarks']}", "", _figure(mean["old"]), _figure(mean["new"]),
                       f"{mean['change']:+.3f}", "", "", ""))  # fmt: skip
     return table
+
+
+def _with_states(
+    rows: Sequence[Comparison], states: Mapping[str, Standing]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return head and rows of the table, with a column of states if one is other than current."""
+    cells = _rows(rows)
+    if all(own.state is State.CURRENT for own in states.values()):
+        return _HEAD, cells
+    said = [str(states[row.benchmark]) if row.benchmark in states else "" for row in rows]
+    return (_HEAD[0], "state", *_HEAD[1:]), [
+        (own[0], state, *own[1:]) for own, state in zip(cells, [*said, ""], strict=False)
+    ]
 
 
 def _change(row: Comparison) -> str:

@@ -28,7 +28,8 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
             rounds_of.setdefault(hotspot.id, []).append(part.number)
     guidelines = []
     for position, part in enumerate(files.rounds):
-        before = files.rounds[position - 1].guideline if position else None
+        earlier = files.rounds[position - 1] if position else None
+        before = earlier.guideline if earlier and earlier.number == part.number - 1 else None
         guidelines.append(guideline_view(part.guideline, before, rounds_of, limits))
     named = set().union(*map(receipts, guidelines))
     rounds = []
@@ -55,12 +56,20 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
             {"guideline": name, **annotator_view("", rows, files.usage.get(name, ()), endpoints, limits)}
             for name, rows in files.predictions.items()
         ],
-        "scored": sum(row.id in files.gold for row in files.predictions.get("selected", ())),
+        "scored": _scored(files),
+        "faults": list(files.faults),
         "choice": choice_check(files),
         "usage": usage_totals(files.all_usage(), endpoints),
         "computed": provenance_note(computed_with(files.all_usage(), settings.local_endpoints)),
         "rounds": rounds,
     }
+
+
+def _scored(files: RoomFiles) -> int:
+    """Return how many test documents the headline figures are of, here or not."""
+    if files.counted is not None:
+        return files.counted
+    return sum(row.id in files.gold for row in files.predictions.get("selected", ()))
 
 
 def choice_check(files: RoomFiles) -> dict[str, Any] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
+from diziner.common.freshness import Standing
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED, Room, rooms
 from diziner.report.collect import report_page
@@ -14,12 +16,18 @@ from diziner.report.files import RoomFiles, read_room
 from diziner.settings import load_settings
 
 
-def build_report(target: Path, answers: Callable[[Room, Set[str]], Mapping[str, str]]) -> int:
-    """Write the report of all rooms with the active settings; returns its size in bytes.
+def build_report(
+    target: Path,
+    answers: Callable[[Room, Set[str]], Mapping[str, str]],
+    states: Mapping[str, Standing] | None = None,
+) -> tuple[int, list[str]]:
+    """Write the report of all rooms with the active settings; return its size in bytes, and a line for each file that
+    could not be read: it costs its own panel, and the page names it.
 
-    `answers` gives the texts of those answers that are at hand, by key: they are shown where there are any.
+    `answers` gives the texts of those answers that are at hand, by key: they are shown where there are any. `states`
+    are those of the rooms' figures, where they are known.
 
-    Errors: UserError if there is no room, or a file of one is damaged.
+    Errors: UserError if there is no room.
     """
     settings = load_settings()
     places = rooms()
@@ -27,11 +35,19 @@ def build_report(target: Path, answers: Callable[[Room, Set[str]], Mapping[str, 
         raise UserError("no benchmark in data/ has a pipeline; put one in with `diziner data link NAME`")
     files: list[RoomFiles] = []
     texts: dict[str, str] = {}
+    unread: list[str] = []
     for room in places:
-        found = read_room(room, settings.rounds, settings.pool, settings.start)
-        texts |= answers(room, found.supervisor_keys())
+        try:
+            found = read_room(room, settings.rounds, settings.pool, settings.start)
+        except UserError as error:
+            unread.append(str(error))
+            continue
+        try:
+            texts |= answers(room, found.supervisor_keys())
+        except UserError as error:
+            found = replace(found, faults=(*found.faults, str(error)))
         files.append(found)
     published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None
-    page = report_page(files, texts, settings, published)
+    page = report_page(files, texts, settings, published, states=states, unread=unread)
     write_text(target, page)
-    return len(page.encode())
+    return len(page.encode()), [*unread, *(fault for own in files for fault in own.faults)]

@@ -10,6 +10,7 @@ from diziner.agreement.error_families import FAMILIES
 from diziner.agreement.hotspots import KINDS
 from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
 from diziner.agreement.report import FAMILY_MEANINGS, KIND_NAMES
+from diziner.common.freshness import Standing, State
 from diziner.report.benchmarks import benchmark_view
 from diziner.report.correlation import correlation_view
 from diziner.report.files import RoomFiles
@@ -29,15 +30,18 @@ def report_page(
     settings: Settings,
     published: Mapping[str, Any] | None = None,
     most: int = MOST_BYTES,
+    states: Mapping[str, Standing] | None = None,
+    unread: Sequence[str] = (),
 ) -> str:
     """Return the page with as much in it as fits into `most` bytes of UTF-8.
 
-    `texts` are the supervisor's answers at hand, by key.
+    `texts` are the supervisor's answers at hand, by key; `states` those of rooms' figures; `unread` has a line for each
+    room that is not on the page.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
     page = ""
     for limits in STEPS:
-        page = page_of(report_data(rooms, texts, settings, limits, published))
+        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread))
         if len(page.encode()) <= most:
             break
     return page
@@ -49,6 +53,8 @@ def report_data(
     settings: Settings,
     limits: Limits,
     published: Mapping[str, Any] | None = None,
+    states: Mapping[str, Standing] | None = None,
+    unread: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
@@ -61,11 +67,22 @@ def report_data(
         "pair_measures": [[name, measure.title] for name, measure in PAIR_MEASURES.items()],
         "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],
         "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
-        "benchmarks": [benchmark_view(files, texts, settings, limits) for files in ordered],
+        "benchmarks": [
+            benchmark_view(files, texts, settings, limits) | {"state": _state((states or {}).get(files.card.name))}
+            for files in ordered
+        ],
+        "unread": list(unread),
         "correlation": correlation_view(ordered, published),
         "computed": provenance_note(computed_with(usage, settings.local_endpoints)),
         "published": None if published is None else _published([f.card.name for f in ordered], published),
     }
+
+
+def _state(standing: Standing | None) -> dict[str, Any] | None:
+    """Return a state that is to be said; None for what is current, and where nobody looked."""
+    if standing is None or standing.state is State.CURRENT:
+        return None
+    return {"state": standing.state.value, "text": str(standing)}
 
 
 def _published(names: Sequence[str], published: Mapping[str, Any]) -> dict[str, Any]:

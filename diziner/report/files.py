@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_jsonl, validator
@@ -20,6 +21,9 @@ from diziner.records.gold import read_gold
 from diziner.records.guideline import Guideline
 from diziner.records.usage import Usage, read_usage
 from diziner.spans.tags import OUTSIDE, tags_to_spans
+
+Part = TypeVar("Part")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class RoundFiles:
 class RoomFiles:
     """One benchmark's outputs; what has not been run yet is empty or None.
 
-    `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`.
+    `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`. `counted` is the number
+    of test documents behind `figures`. `faults`: what could not be read, a line each; it is left out.
     """
 
     card: Card
@@ -56,6 +61,8 @@ class RoomFiles:
     gold: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     predictions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+    counted: int | None = None
+    faults: tuple[str, ...] = ()
 
     def all_usage(self) -> Iterator[Usage]:
         """Yield what every request behind these outputs took; one behind several outputs comes several times."""
@@ -72,30 +79,63 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
     """Return a room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
     choice and scores where they are there. Gold may be absent.
 
-    Errors: UserError for a file that is damaged or missing beside others of its round.
+    A round or file that is damaged, or missing beside others of its round, is left out and named in `faults`.
+    Errors: UserError if the room's card cannot be read.
     """
-    done = []
+    card = load_card(room.folder)
+    faults: list[str] = []
+
+    def part(read: Callable[[], Part], otherwise: Other) -> Part | Other:
+        try:
+            return read()
+        except UserError as error:
+            faults.append(str(error))
+            return otherwise
+
+    done: list[RoundFiles] = []
     for number in rounds:
         if not (room.round(number) / "agreement.json").is_file():
             break
-        done.append(_round(room, number, pool, start))
-    predicted = [name for name in GUIDELINES if room.predictions(name).is_file()]
-    card = load_card(room.folder)
+        if (found := part(partial(_round, room, number, pool, start), None)) is not None:
+            done.append(found)
+    rows: dict[str, Sequence[Annotation]] = {}
+    used: dict[str, Sequence[Usage]] = {}
+    for name in GUIDELINES:
+        own = part(partial(_predicted, room, name), None) if room.predictions(name).is_file() else None
+        if own is not None:
+            rows[name], used[name] = own
+    figures = part(lambda: _optional(room.final_metrics, "final_metrics"), None)
+    return RoomFiles(
+        card=card,
+        rounds=tuple(done),
+        selection=part(lambda: _optional(room.selection, "selection"), None),
+        figures=figures,
+        scores=part(lambda: _optional(room.scores), None),
+        gold=part(partial(_gold, room, card), dict[str, Sequence[Span]]()),
+        predictions=rows,
+        usage=used,
+        counted=None if figures is None else part(partial(_counted, room), None),
+        faults=tuple(faults),
+    )
+
+
+def _predicted(room: Room, name: str) -> tuple[Sequence[Annotation], Sequence[Usage]]:
+    return read_annotations(room.predictions(name)), read_usage(room.prediction_usage(name))
+
+
+def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:
     gold = read_gold(room.gold) if room.gold.is_file() else {}
     for document, spans in gold.items():
         for span in spans:
             if span.type not in card.types:
                 raise UserError(f"{room.gold}: {document}: {span.type!r} is not one of {', '.join(card.types)}")
-    return RoomFiles(
-        card=card,
-        rounds=tuple(done),
-        selection=_optional(room.selection, "selection"),
-        figures=_optional(room.final_metrics, "final_metrics"),
-        scores=_optional(room.scores),
-        gold=gold,
-        predictions={name: read_annotations(room.predictions(name)) for name in predicted},
-        usage={name: read_usage(room.prediction_usage(name)) for name in predicted},
-    )
+    return gold
+
+
+def _counted(room: Room) -> int | None:
+    """Return how many documents the headline figures are of; None where an earlier version did not say."""
+    counts = _optional(room.document_counts, "document_counts")
+    return None if counts is None else int(counts["documents"])
 
 
 def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:

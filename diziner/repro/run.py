@@ -18,6 +18,7 @@ from pathlib import Path
 
 from diziner.endpoints import run_servers
 from diziner.repro.dvc_graph import DvcGraph, StageError, State, open_graph
+from diziner.repro.failures import failures_at
 from diziner.repro.job import Job
 from diziner.repro.lockfiles import LockFiles
 from diziner.repro.outcome import Failure, Outcome
@@ -105,6 +106,8 @@ class _Run:
         self._sent = 0
         self._told = False
         self.outcome = Outcome()
+        self._record = failures_at(root)
+        self._record.begin(graph.steps)
         view.begin(graph.steps, jobs)
 
     def leave_out_known(self) -> None:
@@ -127,6 +130,7 @@ class _Run:
             self._graph.put_away(step.name for step in own)
         self._ready.leave_out(step.name for step in own)
         self.outcome.left_out[group] = why
+        self._record.leave_out(group, why)
         self._view.left_out(group, own, why)
 
     def stop(self, number: int) -> None:
@@ -239,6 +243,7 @@ class _Run:
 
     def _fail(self, failure: Failure) -> None:
         self.outcome.failures.append(failure)
+        self._record.fail(failure.step.name, self._told_by(failure))
         lost = self._ready.failed(failure.step.name)
         self._view.failed(failure.step, failure.message, failure.log)
         if self._keep_going:
@@ -252,6 +257,11 @@ class _Run:
             if self._sent < sent and waited >= after:
                 self._sent = sent
                 self._workers.signal(number)
+
+    def _told_by(self, failure: Failure) -> str:
+        """Return why a stage failed: what it said itself, else how it ended."""
+        said = [line for line in last_lines(failure.log, 1000) if line.startswith(_ERROR)] if failure.log else []
+        return said[-1].removeprefix(_ERROR) if said else failure.message
 
     def _left_out_for(self, step: Step) -> str:
         """Return why a benchmark is left out, as its first stage said; "" where that failed for another reason, such as

@@ -15,10 +15,16 @@ from diziner.results.published import HEADING, published_columns, published_note
 _NOTE_WIDTH = 120
 
 
-def table(summary: Mapping[str, Any], width: int, others: Mapping[str, str] | None = None) -> str:
+def table(
+    summary: Mapping[str, Any],
+    width: int,
+    others: Mapping[str, str] | None = None,
+    states: Mapping[str, str] | None = None,
+) -> str:
     """Return the table and what its columns mean; the mean has its own line, where there is more than one benchmark.
 
-    `others` are annotators that are no language models, with what they are.
+    `others` are annotators that are no language models, with what they are. `states` of rows, by benchmark, have a
+    column, which is never left out.
     """
     rows = list(summary["benchmarks"])
     if not rows:
@@ -42,6 +48,9 @@ def table(summary: Mapping[str, Any], width: int, others: Mapping[str, str] | No
     columns = [
         Column(head, tuple(row[number] for row in cells), importance) for number, (head, importance) in enumerate(heads)
     ]
+    if states:
+        said = tuple(states.get(row["benchmark"], "") for row in rows)
+        columns.insert(1, Column("state", (*said, "")[: len(cells)]))
     text, left_out = fitted_table(columns, width)
     notes = [
         "F1 of the chosen annotator on n test documents, interval by document bootstrap. gain: over round 0's "

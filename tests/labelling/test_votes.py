@@ -157,6 +157,26 @@ def test_the_coalition_is_that_of_the_guidelines_round(place: Voting) -> None:
         annotators_of(None, f"{first},nobody", guideline, settings)
 
 
+def test_selected_is_what_the_room_chose(place: Voting) -> None:
+    """One annotator, or those whose vote was chosen, with their weights; a setting of that name comes first."""
+    settings, guideline = load_settings(), load_guideline(GUIDELINE)
+    with pytest.raises(UserError, match=r"--annotator selected: data/conll2003/final/selection.json is not there"):
+        annotators_of("selected", None, guideline, settings)
+    first, second, third = sorted(SCRIPTED)
+    entries = settings.annotator_entries
+    chosen = {"round": 1, "annotator": second, "settings": entries[second], "overall": {"1": 0.5}, "mean": {second: 1}}
+    write_json(Room("conll2003").selection, {**chosen, "voters": {}, "consensus": "io"})
+    assert annotators_of("selected", None, guideline, settings) == ((settings.annotator(second),), None)
+    voters = {name: {"weight": weight, "settings": entries[name]} for name, weight in ((third, 0.4), (first, 0.6))}
+    write_json(Room("conll2003").selection, {**chosen, "voters": voters, "consensus": "bio"})
+    found, ballot = annotators_of("selected", None, guideline, settings)
+    assert [each.name for each in found] == [first, third]
+    assert ballot and (ballot.weights, ballot.consensus) == ({first: 0.6, third: 0.4}, "bio")
+    place.params["annotators"]["selected"] = entries[first]
+    place.save()
+    assert annotators_of("selected", None, guideline, load_settings())[0][0].name == "selected"
+
+
 def test_the_queue_has_what_is_least_sure_first(place: Voting, capsys: pytest.CaptureFixture[str]) -> None:
     place.label("--shard-documents", "5", "--review-below", "0.7")
     queue = list(read_rows(place.out / "review.jsonl"))

@@ -154,7 +154,8 @@ def study(options: argparse.Namespace) -> None:
     done = {(row["benchmark"], row["start"], row["arm"]) for row in rows_in(options.out)}
     for name in options.benchmarks:
         bench = bench_of(name, settings, options.data)
-        for start, file in FILES.items():
+        for start in options.starts:
+            file = FILES[start]
             guideline = load_guideline(ROOT / "data" / name / file)
             before = run_of(bench, guideline, settings, asker, f"{name} {start} 0")
             for arm in options.arms or ARMS:
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("study.sqlite"))
     parser.add_argument("--out", type=Path, default=Path("study.jsonl"))
     parser.add_argument("--arms", nargs="*", choices=list(ARMS))
+    parser.add_argument("--starts", nargs="*", choices=list(FILES), default=list(FILES))
     parser.add_argument("--api-base", default="")
     parser.add_argument("--concurrency", type=int, default=24)
     parser.add_argument("--report", action="store_true")

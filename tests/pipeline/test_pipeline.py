@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 from projects import Project
 
 from diziner.common.files import PARTIAL, atomic
 from diziner.llm.store import ResponseStore
+from diziner.repro.lock_facts import LockFacts
 
 BENCHMARKS = ("conll2003", "mit_movie")
 
@@ -44,6 +46,78 @@ def test_summary_has_a_row_for_each_benchmark_and_a_table_shows_it(reproduced: P
     table = reproduced.diziner("summary").stdout
     assert all(name in table for name in BENCHMARKS)
     assert "strict span F1" in table
+
+
+def test_a_summary_that_cannot_be_made_leaves_the_one_of_before(reproduced: Project) -> None:
+    """DVC removes a stage's outputs before it runs, and nobody could make these again without the rooms' outputs."""
+    kept = {path: path.read_bytes() for path in reproduced.folder.glob("metrics/*.json") if path.name != "cost.json"}
+    kept |= {path: path.read_bytes() for path in reproduced.folder.glob("metrics/plots/*.json")}
+    assert len(kept) == 3 + 4
+    metrics = reproduced.folder / "metrics/final/mit_movie.json"
+    predictions = reproduced.folder / "data/mit_movie/final/predictions.selected.jsonl"
+    before, rows = metrics.read_text(), predictions.read_bytes()
+    metrics.write_text(before.replace('"f1": 0.', '"f1": 0.0'))
+    predictions.unlink()
+    try:
+        done = reproduced.dvc("repro", "-s", "summary", check=False)
+    finally:
+        metrics.write_text(before)
+        predictions.write_bytes(rows)
+    assert done.returncode and "predictions.selected.jsonl: no such file" in done.stdout + done.stderr
+    assert {path: path.read_bytes() for path in kept if path.is_file()} == kept
+
+
+def test_states_are_those_that_dvc_finds(reproduced: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stage by stage, for what people do to a project that was run; but outputs that are not there are no change."""
+    monkeypatch.chdir(reproduced.folder)
+    room = Path("data/conll2003")
+    files = {name: room / name for name in ("guideline.yaml", "dvc.yaml", "rounds/r0/annotations/scripted_shy.jsonl")}
+    files |= {"params.yaml": Path("params.yaml"), "metrics": Path("metrics/final/conll2003.json")}
+
+    def edited(name: str, old: str, new: str) -> tuple[Path, str]:
+        text = files[name].read_text()
+        assert old in text
+        return files[name], text.replace(old, new, 1)
+
+    changes = [
+        [],
+        [edited("guideline.yaml", "goal:", "goal: ")],
+        [edited("dvc.yaml", "stages/run score", "stages/run  score")],
+        [edited("params.yaml", "seed: 13", "seed: 14")],
+        [edited("params.yaml", "- scripted_shy\n", "")],
+        [edited("rounds/r0/annotations/scripted_shy.jsonl", '"repairs"', '"repairs" ')],
+        [edited("metrics", '"f1"', '"f1" ')],
+    ]
+    for change in changes:
+        kept = {path: path.read_bytes() for path, _ in change}
+        for path, text in change:
+            path.unlink()
+            path.write_text(text)
+        try:
+            with Repo() as repo:
+                found = {name.rpartition(":")[2] for name in repo.status([f"{room}/dvc.yaml"])}
+            ours = {stage.name for stage in LockFacts().facts(room / "dvc.yaml") if not stage.done}
+        finally:
+            for path, data in kept.items():
+                path.write_bytes(data)
+        assert ours == {name for name in found if name != "code_digests"}, change
+        assert bool(change) == bool(ours)
+
+
+def test_in_a_bare_clone_nothing_is_stale_and_the_gate_passes(reproduced: Project, tmp_path: Path) -> None:
+    for words in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run"]):
+        reproduced.run("git", *words)
+    clone = Project(tmp_path / "clone")
+    reproduced.run("git", "clone", "-q", ".", str(clone.folder))
+    shown = json.loads(clone.diziner_here("status", "--json").stdout)
+    assert [shown["rooms"][name]["state"] for name in BENCHMARKS] == ["not fetched"] * 2
+    assert shown["summary"]["state"] == "current"
+    gates = clone.folder / "metrics/gates.yaml"
+    rules = yaml.safe_load(gates.read_text())
+    rules["f1"]["floors"] = {}
+    gates.write_text(yaml.safe_dump(rules))
+    assert "passed: 2 benchmarks" in clone.diziner_here("gate").stdout
+    assert all(name in clone.diziner_here("summary").stdout for name in BENCHMARKS)
 
 
 def test_the_run_passes_its_gate_and_edited_metrics_do_not(reproduced: Project) -> None:

@@ -12,6 +12,7 @@ from projects import ROOT
 from report_page import overflow
 from viewer_rooms import make_room, settings_for
 
+from diziner.common.freshness import Standing, State
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED
 from diziner.report.collect import report_page
@@ -242,3 +243,33 @@ def test_everything_that_takes_input_has_a_name(report: Path, visit: Any) -> Non
 def test_an_address_that_leads_nowhere_shows_something_that_exists(report: Path, visit: Any, route: str) -> None:
     page = visit(report, route)
     assert page.locator("main h1").count() == 1
+
+
+def test_states_and_what_cannot_be_read_are_said_beside_the_figures(visit: Any, tmp_path: Path) -> None:
+    """A room without its outputs has the row that its metrics give; a broken round costs neither room nor page."""
+    full, said = make_room("alpha", annotators=3, rounds=3, documents=14)
+    broken = replace(full, rounds=(full.rounds[0], full.rounds[2]), faults=("r1/hotspots.jsonl:1: not JSON",))
+    bare = replace(RoomFiles(replace(full.card, name="beta")), figures=full.figures, counted=14)
+    states = {
+        "alpha": Standing(State.STALE, ("params.yaml answers.repair_turns: 1 -> 2",)),
+        "beta": Standing(State.NOT_FETCHED),
+    }
+    file = tmp_path / "page.html"
+    unread = ["data/gamma/benchmark.yaml: not YAML"]
+    settings = settings_for(3, 3)
+    file.write_text(report_page([broken, bare], said, settings, states=states, unread=unread), encoding="utf-8")
+    page = visit(file)
+    assert page.text_content("main .warn") == unread[0]
+    first, second = page.locator("#benchmarks table").first.locator("tbody tr").all()
+    assert "stale: params.yaml answers.repair_turns: 1 -> 2" in first.text_content()
+    assert "not fetched" in second.text_content() and "n = 14 test documents" in second.text_content()
+    assert page.locator("#plots figure:first-of-type table tbody td").all_text_contents()[1] == "–"
+    page.click("#benchmarks table a:text-is('alpha')")
+    page.wait_for_selector("main h1:text-is('alpha')")
+    assert page.locator("main > .warn, main .warn").all_text_contents()[:2] == [str(states["alpha"]), broken.faults[0]]
+    for number in (0, 2, 1):
+        page.goto(f"{file.as_uri()}#/b/alpha/r{number}")
+        assert page.locator("#hotspots").count() == 1
+    page.goto(f"{file.as_uri()}#/b/beta")
+    page.wait_for_selector("main h1:text-is('beta')")
+    assert "Its rounds are not here" in page.text_content("main")

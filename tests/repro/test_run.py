@@ -17,6 +17,8 @@ import pytest
 from projects import Project
 from repro_projects import journal, locks, make_graph, shell, toy
 
+from diziner.repro.failures import failures_at
+
 REPRO = (".venv/bin/python", "-m", "diziner", "repro")
 
 
@@ -116,6 +118,14 @@ def test_keep_going_runs_all_that_does_not_follow_from_the_failure(make: Callabl
     assert done.returncode == 3
     assert "skipped   after" in done.stdout
     assert locked(project) == {"c", "d"}
+    # What failed is known afterwards, until a run decides it anew.
+    assert failures_at(project.folder).failed == {"bad": "failed with exit code 3"}
+    project.diziner_here("repro", "dvc.yaml:d")
+    assert failures_at(project.folder).failed
+    pipeline = project.folder / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace("--code 3", "--code 0"))
+    project.diziner_here("repro")
+    assert not failures_at(project.folder).failed
 
 
 def test_a_stage_that_makes_no_output_has_failed(make: Callable[..., Project]) -> None:

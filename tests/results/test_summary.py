@@ -171,6 +171,9 @@ def test_the_differences_printed_beside_the_published_values_hold() -> None:
         assert values["diziner_readme"].f1 - values["best_zero_shot"].f1 == pytest.approx(difference, abs=0.11), name
 
 
+STATES = {"": "current", "conll2003": "not fetched"}
+
+
 def test_the_command_prints_table_json_and_published_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,11 +191,20 @@ def test_the_command_prints_table_json_and_published_values(
     monkeypatch.setenv("COLUMNS", "50")
     assert max(map(len, said("--published").splitlines())) <= 50
     plain = json.loads(said("--json"))
+    assert plain.pop("states") == {name: {"state": state, "why": []} for name, state in STATES.items()}
     assert plain == json.loads((tmp_path / "metrics/summary.json").read_text())
     both = json.loads(said("--json", "--published"))
+    assert both.pop("states")
     assert both.pop("published")["f1_percent"]["conll2003"]["diziner_paper"]["f1"] == 86.9
     assert both == plain
+    # The rows are the rooms' own; what sums them up is named where it is gone.
+    before = said()
     (tmp_path / "metrics/summary.json").unlink()
+    assert said().startswith(before) and "missing: metrics/summary.json is gone" in " ".join(said().split())
+    for path in (tmp_path / "metrics").glob("*/conll2003.json"):
+        path.unlink()
+    assert "not in the table: missing: conll2003 (metrics/final/conll2003.json is gone" in said()
+    (tmp_path / "data/conll2003/dvc.lock").unlink()
     with pytest.raises(SystemExit) as stop:
         said()
     assert stop.value.code == 2

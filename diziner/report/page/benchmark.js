@@ -1,6 +1,6 @@
 // One benchmark: its figures, and everything about the chosen round.
 
-import { el, computedNote, quoted, section, table } from "./dom.js";
+import { el, computedNote, quoted, section, table, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toRound, verdict, whole } from "./format.js";
 import { hotspotBrowser } from "./hotspots.js";
 import { agreementMatrix, confusionMatrix, typeScores } from "./matrices.js";
@@ -12,9 +12,11 @@ export function benchmarkPage(benchmark, data, route) {
     el("p", { class: "kicker" }, el("a", { href: "#/" }, "All benchmarks"), " / ", benchmark.domain),
     el("h1", { tabindex: "-1" }, benchmark.name),
     el("p", { class: "lead" }, benchmark.title),
+    ...warnings(benchmark.state ? [benchmark.state.text] : []),
+    ...warnings(benchmark.faults),
   ];
   if (!benchmark.rounds.length) {
-    head.push(el("p", { class: "empty" }, `Not run yet: \`dvc repro data/${benchmark.name}/dvc.yaml\`, then build this page again.`));
+    head.push(el("p", { class: "empty" }, `${benchmark.figures ? "Its rounds are not here" : "Not run yet"}: \`diziner repro ${benchmark.name}\`, then build this page again.`));
     return { nodes: head, show: () => {} };
   }
   const causes = causesOf(benchmark);

@@ -104,6 +104,11 @@ export function computedNote({ computed }) {
   return computed && el("p", { class: computed.mixed ? "warn" : "note" }, computed.text);
 }
 
+/** Lines on what could not be read, each by itself. */
+export function warnings(lines) {
+  return (lines || []).map((line) => el("p", { class: "warn" }, line));
+}
+
 export function details(summary, ...children) {
   return el("details", null, el("summary", null, summary), children);
 }

@@ -1,6 +1,6 @@
 // All benchmarks on one page: the table, agreement by round, F1 by agreement.
 
-import { el, computedNote, details, section, table } from "./dom.js";
+import { el, computedNote, details, section, table, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
 import { figureOf, sparkline, whisker } from "./charts.js";
 import { correlation } from "./correlation.js";
@@ -11,6 +11,7 @@ export function overview(data) {
     el("h1", { tabindex: "-1" }, "Where annotators disagree, and what refinement made of it"),
     el("p", { class: "lead" }, headline(data, run)),
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
+    ...warnings(data.unread),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
     correlation(data),
     run.length ? section("plots", "Agreement and scores", el("div", { class: "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
@@ -50,11 +51,12 @@ function benchmarkTable(data) {
   const labelled = (content, i, extra) => [content, { "data-label": columns[i], ...extra }];
   const rows = data.benchmarks.map((b) => {
     const name = el("a", { href: toBenchmark(b.name) }, b.name);
-    if (!b.rounds.length) return [name, ["not run yet", { colspan: columns.length - 1 }]];
     const figures = b.figures;
+    const title = el("span", null, name, el("small", null, b.title), b.state ? el("small", { class: "state" }, b.state.text) : null);
+    if (!b.rounds.length) return figures ? [[title, {}], ...metricCells(b, figures, labelled)] : [name, [b.state ? b.state.text : "not run yet", { colspan: columns.length - 1 }]];
     const [failed, asked] = failures(b);
     return [
-      [el("span", null, name, el("small", null, b.title)), {}],
+      [title, {}],
       labelled(`${b.rounds.length}`, 1, { class: "number" }),
       labelled(agreementCell(b), 2),
       labelled(b.selection ? el("span", { class: "whole" }, b.selection.voters.length ? `vote of ${b.selection.voters.length}` : b.selection.annotator, el("small", null, `round ${b.selection.round}`)) : "–", 3),
@@ -65,6 +67,20 @@ function benchmarkTable(data) {
     ];
   });
   return table("Benchmarks with agreement, chosen annotator and scores", columns, rows, { class: "stack" });
+}
+
+/** A benchmark of which nothing is here but its metrics: its outputs have not been fetched, or its rounds cannot be read. */
+function metricCells(b, figures, labelled) {
+  const none = el("span", { class: "faint" }, "–");
+  return [
+    labelled(`${figures.rounds}`, 1, { class: "number" }),
+    labelled(`${figure(figures.agreement_first)} → ${figure(figures.agreement_last)}`, 2),
+    labelled(el("span", { class: "whole" }, figures.annotator, el("small", null, `round ${figures.round}`)), 3),
+    labelled(scoreCell(b, figures), 4),
+    labelled(figures.gain === null || figures.round === 0 ? none : el("span", { class: "whole" }, signed(figures.gain), el("small", null, interval(figures.gain_low, figures.gain_high))), 5),
+    labelled(none, 6, { class: "number" }),
+    labelled(none, 7, { class: "number" }),
+  ];
 }
 
 function agreementCell(b) {
@@ -114,13 +130,12 @@ function published(data) {
 }
 
 function agreementPlot(run) {
-  const rounds = Math.max(...run.map((b) => b.rounds.length));
+  const rounds = 1 + Math.max(...run.map((b) => last(b).number));
   const series = run.map((b) => {
-    const values = b.rounds.map((r) => r.figures.agreement);
     return {
       name: b.name,
       joined: true,
-      label: `${b.name}: ${values.map((v, k) => `round ${k} ${figure(v)}`).join(", ")}`,
+      label: `${b.name}: ${b.rounds.map((r) => `round ${r.number} ${figure(r.figures.agreement)}`).join(", ")}`,
       points: b.rounds.map((r) => ({ x: r.number, y: r.figures.agreement, text: `${b.name}, round ${r.number}: ${figure(r.figures.agreement)}` })),
     };
   });
@@ -138,7 +153,7 @@ function agreementPlot(run) {
     { series, xTitle: "round", yTitle: "agreement (strict span F1)", xTicks: numbers.map((k) => [k, `${k}`]), xRange: [0, Math.max(1, rounds - 1)], yRange: [0, 1] },
     details(
       "The figures as a table",
-      table("Agreement by round", ["benchmark", ...numbers.map((k) => [`round ${k}`, { class: "number" }])], run.map((b) => [b.name, ...numbers.map((k) => [b.rounds[k] ? figure(b.rounds[k].figures.agreement) : "–", { class: "number" }])])),
+      table("Agreement by round", ["benchmark", ...numbers.map((k) => [`round ${k}`, { class: "number" }])], run.map((b) => [b.name, ...numbers.map((k) => [b.rounds.some((r) => r.number === k) ? figure(b.rounds.find((r) => r.number === k).figures.agreement) : "–", { class: "number" }])])),
     ),
   );
 }
