@@ -13,6 +13,7 @@ from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
+from diziner.common.words import counted
 from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
 from diziner.corpora.check import CheckRow, check_benchmark
@@ -108,8 +109,9 @@ def pilots(room: Room, write: bool) -> None:
     published = read_pins(room.pins)
     state = "no sets" if not published.rounds else "these sets" if published == drawn else "other sets"
     sys.stdout.write(
-        f"{len(drawn.rounds)} x {settings.pilot_size} of {len(pool)} documents of the pool {drawn.pool[:12]} "
-        f"({settings.pilot_method}, {settings.embedder}, seed {settings.seed}); {room.pins} publishes {state}\n"
+        f"{len(drawn.rounds)} x {settings.pilot_size} of {counted(len(pool), 'document')} of the pool "
+        f"{drawn.pool[:12]} ({settings.pilot_method}, {settings.embedder}, seed {settings.seed}); {room.pins} "
+        f"publishes {state}\n"
     )
 
 

@@ -8,6 +8,7 @@ import sys
 
 from diziner.commands.diff import add_forms
 from diziner.common.errors import DizinerError
+from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
 from diziner.compare.gates import failed, gates_from, judge, sight_notes
@@ -37,7 +38,11 @@ def run(options: argparse.Namespace) -> None:
     rows = compare_all(lenient_sides(base), new, gates.significance)
     checks = judge(gates, rows, new, {**faults, **({"": wrong} if wrong else {})}, (summary or {}).get("usd"))
     failing = failed(checks)
-    verdict = f"failed: {', '.join(failing)}" if failing else f"passed: {len(new)} benchmarks, {len(checks)} checks"
+    verdict = (
+        f"failed: {', '.join(failing)}"
+        if failing
+        else f"passed: {counted(len(new), 'benchmark')}, {counted(len(checks), 'check')}"
+    )
     if options.json:
         sys.stdout.write(
             json.dumps(checks_json(base.name, checks, rows), ensure_ascii=False, indent=2, sort_keys=True) + "\n"

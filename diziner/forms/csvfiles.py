@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
@@ -66,7 +67,7 @@ def _values(task: Task) -> Iterator[Value]:
     for number, cells in rows:
         row: dict[str, Any] = dict(zip(header, cells, strict=False))
         if len(cells) > len(header):
-            raise UserError(f"{task.path}:{number}: {len(cells)} cells, the header has {len(header)}")
+            raise UserError(f"{task.path}:{number}: {counted(len(cells), 'cell')}, the header has {len(header)}")
         used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
         row |= {key: _list(row[key]) for key in row.keys() & {*_LISTS, *used} if row[key].strip()[:1] in ("[", "{")}
         yield Value(f"{task.path}:{number}", row)
@@ -103,7 +104,7 @@ def _sentences(
     tags: list[str] = []
     for number, cells in rows:
         if len(cells) <= max(token, tag, sentence):
-            raise UserError(f"{task.path}:{number}: {len(cells)} cells, the header has more")
+            raise UserError(f"{task.path}:{number}: {counted(len(cells), 'cell')}, the header has more")
         name = cells[sentence].strip()
         if name and name != current:
             if tokens:

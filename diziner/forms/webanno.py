@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import TOKENS, Row, Table, Unreadable
@@ -71,7 +72,7 @@ def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: i
     spans: dict[tuple[str, str], list[int]] = {}
     for number, each in cells:
         if len(each) < _FIRST or (len(each) <= column and any(each[_FIRST:])):
-            return Unreadable(where, f"line {number} has {len(each)} columns, expected {column + 1}", each)
+            return Unreadable(where, f"line {number} has {counted(len(each), 'column')}, expected {column + 1}", each)
         if "." not in each[0]:
             tokens.append(each[2])
         for stacked in _STACKED.split(each[column] if len(each) > column else "_"):

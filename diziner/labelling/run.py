@@ -10,6 +10,7 @@ from typing import Literal
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
+from diziner.common.words import counted
 from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, Item
 from diziner.labelling.job import Job
@@ -78,8 +79,8 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         others = folder.others(names)
         if others and not options.replace:
             raise UserError(
-                f"--out {job.out}: holds {len(others)} shard(s) of other documents, settings or code, the first "
-                f"{others[0].name}; give another folder, or --replace to have them removed"
+                f"--out {job.out}: holds {counted(len(others), 'shard')} of other documents, settings or code, the "
+                f"first {others[0].name}; give another folder, or --replace to have them removed"
             )
         reports = {name: report for name, report in folder.kept(names).items() if report.is_whole}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]

@@ -74,7 +74,7 @@ def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: 
     write_texts(project, "inside.jsonl", [json.dumps(row) for row in rows])
     said = project.diziner_here("new", "inside", "--from", "inside.jsonl").stdout
     example = "'서울' in '서울에'"
-    assert f"16 mentions inside tokens, which are scored by these ({example}, {example}, {example})" in said
+    assert f"16 mentions inside tokens, scored by these ({example}, {example}, {example})" in said
     card = load_card(project.folder / "data/inside")
     corpus = load_source(card, project.folder / "data/inside", "sample", None)
     assert {each.characters for each in (*corpus.pilot, *corpus.test)} == {((0, 2), (4, 7))}

@@ -175,7 +175,7 @@ def test_column_numbers_of_the_card(toy: Setup) -> None:
 
 def test_a_line_without_tag_spoils_its_sentence_only(toy: Setup, tmp_path: Path) -> None:
     toy.text("test.conll", "Ann B-PER\nLee\n\nRome B-LOC\n")
-    assert "test.conll:1: line 2 has 1 column(s), expected 2 or more" in toy.refuses()
+    assert "test.conll:1: line 2 has 1 column, expected 2 or more" in toy.refuses()
     corpus = toy.load(skip_bad=tmp_path / "bad.jsonl")
     assert [each.document.id for each in corpus.test] == ["toy-test-00001"]
 
