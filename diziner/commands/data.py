@@ -98,8 +98,8 @@ def pilots(room: Room, write: bool) -> None:
     """
     project = load_settings()
     card = load_card(room.folder)
-    pool = pool_of(load_source(card, room.folder, source_of(card, project.source(room.name)), project.local_dir))
-    settings = project.corpus
+    settings, source = project.corpus, source_of(card, project.source(room.name))
+    pool = pool_of(load_source(card, room.folder, source, project.local_dir, nested=settings.nested))
     sets = drawn_sets(pool, settings)[: 1 if settings.pilot_mode == "fixed" else None]
     drawn = Pins(pool_digest(pool), tuple(tuple(document.id for document in chosen) for chosen in sets), str(room.pins))
     for number, ids in enumerate(drawn.rounds):
@@ -121,15 +121,16 @@ def check(benchmarks: Sequence[str], given: Path | None) -> None:
     Errors: UserError, after the table, if a benchmark that was found is not as its card says, or if a room's two
     guidelines are not of the same types.
     """
-    named = load_settings().local_dir
-    local: Path | None = given or named
+    settings = load_settings()
+    local: Path | None = given or settings.local_dir
     if given is not None and not given.is_dir():
         raise UserError(f"--local {given}: no such folder")
     chosen_rooms = [room_named(name) for name in benchmarks] or [
         Room(path.parent.name) for path in sorted(DATA.glob("*/benchmark.yaml"))
     ]
     cards = [load_card(room.folder) for room in chosen_rooms]
-    rows = [check_benchmark(card, room.folder, local) for card, room in zip(cards, chosen_rooms, strict=True)]
+    nested = settings.corpus.nested
+    rows = [check_benchmark(card, room.folder, local, nested) for card, room in zip(cards, chosen_rooms, strict=True)]
     sys.stdout.write(_table(rows))
     for row, room in zip(rows, chosen_rooms, strict=True):
         for note in [*row.notes, *filter(None, [without_terse_start(room.folder)])]:

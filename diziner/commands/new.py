@@ -23,6 +23,7 @@ from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal
 from diziner.settings import EVERY_OTHER, Settings, load_settings
+from diziner.spans.overlaps import are_flat
 from diziner.spans.widened import EXAMPLES, widened_spans
 
 _HEADER = """\
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         _fill(folder, options.name, texts, options.goal, settings.start)
         folder.rename(room.folder)
     write_room_sources(settings)
-    _say(room, texts, settings.start)
+    _say(room, texts, settings)
 
 
 def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
@@ -105,7 +106,7 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str, start: str) -> No
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 
-def _say(room: Room, texts: OwnTexts, start: str) -> None:
+def _say(room: Room, texts: OwnTexts, settings: Settings) -> None:
     gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
     left_out = f", {counted(len(texts.rejected), 'bad row')} left out (rejected.jsonl)" if texts.rejected else ""
     repairs = f", {counted(texts.repairs, 'repair')}" if texts.repairs else ""
@@ -118,10 +119,15 @@ def _say(room: Room, texts: OwnTexts, start: str) -> None:
     widened = f", {counted(len(inside), 'mention')} inside tokens, scored by these ({shown})" if inside else ""
     for said in texts.said:
         sys.stdout.write(f"read as {said}\n")
+    if not settings.corpus.nested and not all(are_flat(each.spans or ()) for each in (*texts.pilot, *texts.test)):
+        sys.stdout.write(
+            "some mentions overlap others, and params corpus.nested is not set: the pipeline will leave the shorter "
+            "ones out; `diziner use PROFILE --with nested` keeps them (docs/nested.md)\n"
+        )
     sys.stdout.write(
         f"{room.folder}: {counted(len(texts.pilot), 'document')} for pilot sets, {len(texts.test)} to test on, {gold} "
         f"with gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
-        f"Fill in {room.guideline(0, start)}, since models know no more than it says:\n"
+        f"Fill in {room.guideline(0, settings.start)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"
         "  examples: a few sentences in brackets, best your own, never from the test documents\n"
