@@ -101,7 +101,7 @@ def candidate_from_json(value: Mapping[str, Any]) -> Candidate:
     return Candidate(instruction, value["annotator"], value["replaces"], tuple(value["addresses"]))
 
 
-def _worst(mean: Mapping[str, float], settings: SupervisorSettings, given: Collection[str]) -> str:
+def _worst(mean: Mapping[str, float], settings: SupervisorSettings, given: Collection[str] = ()) -> str:
     """Return the annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
     if settings.drop_worst_margin is None or len(mean) <= settings.drop_worst_keep:
         return ""
