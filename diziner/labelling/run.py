@@ -12,7 +12,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
 from diziner.common.words import counted
 from diziner.forms.rows import Unreadable
-from diziner.labelling.input_files import Files, Item
+from diziner.labelling.input_files import Files, InputDocument, Item
 from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
@@ -26,10 +26,9 @@ from diziner.llm import ledger
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
-from diziner.records.documents import Document
 
 Engine = Literal["local", "ray"]
-Work = Iterator[tuple[Shard, list[Document]]]
+Work = Iterator[tuple[Shard, list[InputDocument]]]
 
 
 @dataclass(frozen=True, slots=True)
