@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.corpus import Labelled
@@ -80,12 +80,20 @@ def read_texts(path: Path, choices: Choices = NO_CHOICES) -> dict[str, Document]
     return documents
 
 
+class _Seen(NamedTuple):
+    """Row that was read: its place, and what it has in place of labels."""
+
+    where: str
+    failure: object
+
+
 class _Rows:
-    """Rows on their way to the reader, each with an id; remembers them, and whether the ids are their own."""
+    """Rows on their way to the reader, each with an id; remembers of each what its document has not, and whether the
+    ids are their own."""
 
     def __init__(self, rows: Iterable[Row | Unreadable]) -> None:
         self._rows = rows
-        self.seen: list[Row] = []
+        self.seen: list[_Seen] = []
         self.has_ids = False
 
     def read(self, path: Path, table: Table, choices: Choices = NO_CHOICES) -> tuple[list[Labelled], int]:
@@ -104,8 +112,8 @@ class _Rows:
             if number > 1 and has_id != self.has_ids:
                 raise UserError(f"{row.where}: {'an' if has_id else 'no'} id, unlike the rows before; all or none")
             self.has_ids = has_id
-            self.seen.append(row if has_id else Row(row.where, {**row.value, "id": f"#{number}"}))
-            yield self.seen[-1]
+            self.seen.append(_Seen(row.where, row.value.get("failure")))
+            yield row if has_id else Row(row.where, {**row.value, "id": f"#{number}"})
 
 
 def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
@@ -114,7 +122,7 @@ def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
     labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
-        failure = failure_of(row.value.get("failure"), row.where)
+        failure = failure_of(row.failure, row.where)
         if failure is None and each.spans is None:
             raise UserError(
                 f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
