@@ -132,6 +132,7 @@ class Decoder:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
+        check_unicode(label, "label")
         if self.types is None or label not in self.types:
             label = "_".join(label.split())  # as guidelines and worked examples can hold it
         if self.types is None and (reason := unfit_label(label)):

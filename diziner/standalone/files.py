@@ -16,6 +16,7 @@ from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader, require_flat
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
+from diziner.forms.jsonkeys import LABEL_KEYS
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.table import form_of
 from diziner.records.annotations import Annotation, failure_of, read_annotations
@@ -89,10 +90,11 @@ class _Seen(NamedTuple):
 
 class _Rows:
     """Rows on their way to the reader, each with an id; remembers of each what its document has not, and whether the
-    ids are their own."""
+    ids are their own. A row without labels is refused if they are `needed`."""
 
-    def __init__(self, rows: Iterable[Row | Unreadable]) -> None:
+    def __init__(self, rows: Iterable[Row | Unreadable], needed: bool = False) -> None:
         self._rows = rows
+        self._needed = needed
         self.seen: list[_Seen] = []
         self.has_ids = False
 
@@ -108,6 +110,8 @@ class _Rows:
             if isinstance(row, Unreadable):
                 yield row
                 continue
+            if self._needed:
+                _require_labels(row)
             has_id = row.value.get("id") not in (None, "")
             if number > 1 and has_id != self.has_ids:
                 raise UserError(f"{row.where}: {'an' if has_id else 'no'} id, unlike the rows before; all or none")
@@ -118,21 +122,26 @@ class _Rows:
 
 def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
     table = form_of(Look(path), choices).read(Task(path, choices, "needed"))
-    rows = _Rows(table.rows)
+    rows = _Rows(table.rows, needed=True)
     labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
         failure = failure_of(row.failure, row.where)
-        if failure is None and each.spans is None:
-            raise UserError(
-                f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
-                "one without mentions has the spans []"
-            )
         spans, characters = ((), ()) if failure else (each.spans or (), each.characters)
         annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
     ours = frozenset(each.document.id for each in labelled if each.own_tokens)
     return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours, table.said)
+
+
+def _require_labels(row: Row) -> None:
+    value = row.value
+    if any(value.get(key) is not None for key in ("tags", "spans", "failure")):
+        return
+    held = sorted(key for key, each in value.get("other", {}).items() if key in LABEL_KEYS and each is not None)
+    there = f"; {held[0]!r} is neither: {value['other'][held[0]]!r:.60}" if held else ""
+    named = "" if value.get("id") in (None, "") else f"document {str(value['id'])!r} has "
+    raise UserError(f"{row.where}: {named}neither tags nor spans{there}; one without mentions has the spans []")
 
 
 def _spans_only(path: Path) -> LabelledFile:

@@ -284,7 +284,7 @@ def test_documents_may_come_as_columns_without_tags(diziner: Run) -> None:
         ("{", "p.jsonl:1: not JSON: "),
         ("[1]", "p.jsonl:1: a row must be a JSON object, found list"),
         ('{"id": "a"}', "p.jsonl:1: neither tokens nor text"),
-        ('{"tokens": ["x"]}', "p.jsonl:1: document '#1' has neither tags nor spans"),
+        ('{"tokens": ["x"]}', "p.jsonl:1: neither tags nor spans"),
         ('{"tokens": ["x"], "tags": ["Q-X"]}', "p.jsonl:1: tags: tags 'Q-X' are of no known scheme; --scheme names it"),
         ('{"tokens": ["x"], "tags": []}', "p.jsonl:1: 1 token but 0 tags"),
         ('{"tokens": ["x"], "spans": [[0, 2, "X"]]}', "p.jsonl:1: span [0, 2) is empty or outside the 1 token"),
