@@ -40,7 +40,7 @@ def main() -> None:
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
     annotations = {name: read_annotations(room.annotations(number - 1, name)) for name in settings.pool}
     annotated = AnnotatedRound(read_documents(room.pilot(number - 1)), taking_part(annotations), agreement)
-    start = starting_point(guideline, agreement, record, settings.supervisor)
+    start = starting_point(guideline, agreement, record, settings.supervisor, settings.label_files)
     asker, label = asker_for(settings, room), f"{room.name} round {number},"
     trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)
     refinement = refine_by_method(

@@ -6,6 +6,7 @@ import sys
 
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json
+from diziner.common.words import counted
 from diziner.layout import CORRELATION, FORECAST, PLOTS, SUMMARY, Room, rooms
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.annotations import read_annotations
@@ -50,7 +51,9 @@ def main() -> None:
     write_json(CORRELATION, correlation)
     write_json(FORECAST, forecast_report(metrics, points))
     write_json(SUMMARY, summary)
-    sys.stdout.write(f"{len(metrics)} benchmarks, every score as seqeval strict IOB2 gives it; see `diziner summary`\n")
+    sys.stdout.write(
+        f"{counted(len(metrics), 'benchmark')}, every score as seqeval strict IOB2 gives it; see `diziner summary`\n"
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from fractions import Fraction
 from diziner.agreement.shares import span_f1_of
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
+from diziner.common.words import counted
 from diziner.records.annotations import Span
 
 EPSILON = 0.2  # the authors' for experts; 0.15 for trained people, 0.1 for crowds
@@ -114,8 +115,8 @@ def _differences(person: str, model: Spans, people: Mapping[str, Spans]) -> Coun
             found[(theirs > ours) - (ours > theirs)] += 1
     if found.total() < LEAST_DOCUMENTS:
         raise UserError(
-            f"{person}: {found.total()} documents that the model and another person answered too; the test needs "
-            f"{LEAST_DOCUMENTS} or more, the authors advise 50 to 100"
+            f"{person}: {counted(found.total(), 'document')} that the model and another person answered too; the test "
+            f"needs {LEAST_DOCUMENTS} or more, the authors advise 50 to 100"
         )
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document
 
@@ -54,7 +55,7 @@ def check_common_answers(names: Sequence[str], given: NDArray[np.bool_], rows: S
             failures = [(row.id, row.failure.code) for row in answers if row.failure is not None]
             document, code = failures[0]
             raise UserError(
-                f"annotator {name!r} answered none of {len(answers)} documents "
+                f"annotator {name!r} answered none of {counted(len(answers), 'document')} "
                 f"(first: {document!r}, {code}); annotate again or leave it out"
             )
     counts = given.astype(np.int64)
@@ -73,4 +74,4 @@ def refuse_span(span: Span, name: str, document: Document, labels: Sequence[str]
     where = f"annotator {name!r}, document {document.id!r}: span {span.start}-{span.end}"
     if span.type not in labels:
         raise UserError(f"{where} has type {span.type!r}; allowed: {', '.join(labels) or 'none'}")
-    raise UserError(f"{where} is empty or outside the document's {len(document.tokens)} tokens")
+    raise UserError(f"{where} is empty or outside the document's {counted(len(document.tokens), 'token')}")

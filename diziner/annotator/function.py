@@ -10,6 +10,7 @@ from diziner.annotator.outside import Mention, Placing
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import UserError
 from diziner.common.plugins import FUNCTIONS, found
+from diziner.common.words import counted
 from diziner.records.annotations import ABSENT, Annotation, Failure
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType
@@ -44,9 +45,12 @@ def call_a_function(
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{who}: raised {reason}") from error
     if len(given) != len(documents):
-        raise UserError(f"{who}: gave {len(given)} results for {len(documents)} documents; it must give one for each")
+        raise UserError(
+            f"{who}: gave {counted(len(given), 'result')} for {counted(len(documents), 'document')}; it must "
+            "give one for each"
+        )
     if documents and all(mentions is None for mentions in given):
-        raise UserError(f"{who}: gave None for all {len(documents)} documents")
+        raise UserError(f"{who}: gave None for all of {counted(len(documents), 'document')}")
     placing = Placing([t.label for t in types], annotator.type_map, nested)
     rows = []
     for document, mentions in zip(documents, given, strict=True):

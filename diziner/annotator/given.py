@@ -69,8 +69,8 @@ def given_labels(
             read[document.id] = placing.row(document, mentions)
     if other:
         raise UserError(
-            f"{file.path}: {len(other)} of its {len(file.rows)} documents have other text than the benchmark's: "
-            f"{other[0]}; labels must be of the same text"
+            f"{file.path}: other text than the benchmark's in {len(other)} of its "
+            f"{counted(len(file.rows), 'document')}: {other[0]}; labels must be of the same text"
         )
     placing.refuse_other_types(str(file.path))
     overlapping = sum(row.drops.get(OVERLAP, 0) for row in read.values())
@@ -84,11 +84,12 @@ def given_labels(
     if documents and not present:
         first = f", whose first is {unknown[0]}" if unknown else ""
         raise UserError(
-            f"{file.path}: has none of the round's {len(documents)} documents (first {documents[0].id!r}) among its "
-            f"{len(file.rows)}{first}; leave {annotator.name} out of annotator_files, or give it labels of these"
+            f"{file.path}: has none of the round's {counted(len(documents), 'document')} (first {documents[0].id!r}) "
+            f"among its {len(file.rows)}{first}; leave {annotator.name} out of annotator_files, or give it labels of "
+            "these"
         )
     parts = [f"read as {file.read_as}"] if file.read_as else []
-    parts += [f"{present} of {len(documents)} documents"] if present < len(documents) else []
+    parts += [f"{present} of {counted(len(documents), 'document')}"] if present < len(documents) else []
     if unknown:
         parts.append(
             f"{len(unknown)} of the file's {len(file.rows)} are in no pilot set (first {unknown[0]}) and not used"

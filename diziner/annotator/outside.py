@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from diziner.annotator.settings import TypeMap
 from diziner.common.errors import UserError
-from diziner.common.words import listed
+from diziner.common.words import counted, listed
 from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document, Range, token_offsets, tokens_touched
 from diziner.spans.overlaps import resolve_overlaps
@@ -42,7 +42,8 @@ class Placing:
             if not 0 <= first < last <= len(document.text):
                 length = len(document.text)
                 raise UserError(
-                    f"document {document.id!r}: [{first}, {last}) is empty or outside its {length} characters"
+                    f"document {document.id!r}: [{first}, {last}) is empty or outside its "
+                    f"{counted(length, 'character')}"
                 )
             own = self._label(label)
             start, end = tokens_touched(offsets, first, last)
@@ -63,9 +64,9 @@ class Placing:
         if self._foreign:
             found = [f"{label!r} {count}" for label, count in sorted(self._foreign.items(), key=_most_first)]
             raise UserError(
-                f"{where}: {self._foreign.total()} mentions have types that the guideline has not: {listed(found)}; "
-                f"its labels are {', '.join(self._labels)}; name the others under types in the annotator's entry "
-                "(null leaves them out), or set its other_types to drop"
+                f"{where}: {counted(self._foreign.total(), 'mention')} of types that the guideline has not: "
+                f"{listed(found)}; its labels are {', '.join(self._labels)}; name the others under types in the "
+                "annotator's entry (null leaves them out), or set its other_types to drop"
             )
 
     def _label(self, label: str) -> str | None:
@@ -87,7 +88,7 @@ def in_characters(document: Document, spans: Iterable[Span]) -> list[Mention]:
     for span in spans:
         if not 0 <= span.start < span.end <= len(offsets):
             where = f"document {document.id!r}: span [{span.start}, {span.end})"
-            raise UserError(f"{where} is empty or outside its {len(offsets)} tokens")
+            raise UserError(f"{where} is empty or outside its {counted(len(offsets), 'token')}")
         mentions.append((offsets[span.start][0], offsets[span.end - 1][1], span.type))
     return mentions
 

@@ -17,6 +17,7 @@ from diziner.ablation.takeover import takeover_command
 from diziner.ablation.variants import Changes, changed, changes_nothing, exp_run_line, joined, load_variants
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text
+from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml
 from diziner.layout import PARAMS, room_named, rooms
 from diziner.settings import load_settings, settings_from
@@ -137,7 +138,7 @@ def _choose(
     sys.stdout.write(choice_table(choice))
     for benchmark, names_there in choice.annotators.items():
         there = ", ".join(names_there)
-        sys.stdout.write(f"{benchmark}: compared on {choice.documents[benchmark]} documents over {there}\n")
+        sys.stdout.write(f"{benchmark}: compared on {counted(choice.documents[benchmark], 'document')} over {there}\n")
     sys.stdout.write(f"chosen: {choice.chosen}: {choice.reason}\n")
     sys.stdout.write(f"to take it over: {command}\n" if command else "params.yaml is so already\n")
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.tables import text_table
+from diziner.common.words import counted
 from diziner.layout import cost_report, room_named, rooms, store_path
 from diziner.llm import batches
 from diziner.llm.batches import BatchRow
@@ -83,15 +84,15 @@ def _submit(store: ResponseStore, settings: Settings, benchmarks: Sequence[str])
     found = gather(chosen, settings, lambda endpoint, label: goes_out(settings.endpoints[endpoint], label))
     missing = _without_gone(store, settings, found.missing)
     if missing:
-        sys.stderr.write(f"{len(missing)} requests can go now\n")
+        sys.stderr.write(f"{counted(len(missing), 'request')} can go now\n")
     sent = 0
     for outcome in submit(store, settings.endpoints, missing, settings.budget_usd):
         if isinstance(outcome, Sent):
             row, how = outcome.row, "was there already" if outcome.was_found else "submitted"
-            _say(f"{row.name}: {row.requests} requests to {row.model} of {row.endpoint}, {how}")
+            _say(f"{row.name}: {counted(row.requests, 'request')} to {row.model} of {row.endpoint}, {how}")
             sent += row.requests
         else:
-            _say(f"{outcome.requests} requests to {outcome.model} of {outcome.endpoint} are left: {outcome.why}")
+            _say(f"{counted(outcome.requests, 'request')} to {outcome.model} of {outcome.endpoint} left: {outcome.why}")
     for name, why in found.held_up.items():
         sys.stderr.write(f"{name}: cannot go on: {why}\n")
     if not sent:
@@ -161,7 +162,7 @@ def _cancel(store: ResponseStore, settings: Settings, names: Sequence[str]) -> N
 def _forget(store: ResponseStore, names: Sequence[str]) -> None:
     for row in _named(store, names):
         store.apply([lambda c, row=row: batches.close_batch(c, row.tag, "forgotten", row.note)])  # type: ignore[misc]
-        _say(f"{row.name}: forgotten; its {row.requests} requests can be sent again")
+        _say(f"{row.name}: forgotten; its {counted(row.requests, 'request')} can be sent again")
 
 
 def _named(store: ResponseStore, names: Sequence[str]) -> list[BatchRow]:

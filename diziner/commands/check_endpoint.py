@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.plain import plain_line
 from diziner.common.tables import text_table
+from diziner.common.words import counted
 from diziner.endpoints import Endpoint
 from diziner.layout import store_path
 from diziner.llm.price_list import deprecated_on
@@ -106,7 +107,7 @@ def users_of(settings: Settings, endpoint: str, everyone: bool) -> list[tuple[st
 
 def _head(endpoint: Endpoint, listed: Sequence[str] | None) -> str:
     key = f"key in {endpoint.key_env}" if endpoint.key_env else "no key"
-    models = "no list of models" if listed is None else f"{len(listed)} models listed"
+    models = "no list of models" if listed is None else f"{counted(len(listed), 'model')} listed"
     return f"endpoint {endpoint.name}: {key}, {models}\n"
 
 

@@ -13,6 +13,7 @@ from diziner.commands.starts import difference_of_starts, without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.tables import text_table
+from diziner.common.words import counted
 from diziner.common.yamlfile import write_yaml
 from diziner.corpora.card import load_card
 from diziner.corpora.check import CheckRow, check_benchmark
@@ -97,8 +98,8 @@ def pilots(room: Room, write: bool) -> None:
     """
     project = load_settings()
     card = load_card(room.folder)
-    pool = pool_of(load_source(card, room.folder, source_of(card, project.source(room.name)), project.local_dir))
-    settings = project.corpus
+    settings, source = project.corpus, source_of(card, project.source(room.name))
+    pool = pool_of(load_source(card, room.folder, source, project.local_dir, nested=settings.nested))
     sets = drawn_sets(pool, settings)[: 1 if settings.pilot_mode == "fixed" else None]
     drawn = Pins(pool_digest(pool), tuple(tuple(document.id for document in chosen) for chosen in sets), str(room.pins))
     for number, ids in enumerate(drawn.rounds):
@@ -108,8 +109,9 @@ def pilots(room: Room, write: bool) -> None:
     published = read_pins(room.pins)
     state = "no sets" if not published.rounds else "these sets" if published == drawn else "other sets"
     sys.stdout.write(
-        f"{len(drawn.rounds)} x {settings.pilot_size} of {len(pool)} documents of the pool {drawn.pool[:12]} "
-        f"({settings.pilot_method}, {settings.embedder}, seed {settings.seed}); {room.pins} publishes {state}\n"
+        f"{len(drawn.rounds)} x {settings.pilot_size} of {counted(len(pool), 'document')} of the pool "
+        f"{drawn.pool[:12]} ({settings.pilot_method}, {settings.embedder}, seed {settings.seed}); {room.pins} "
+        f"publishes {state}\n"
     )
 
 
@@ -119,15 +121,16 @@ def check(benchmarks: Sequence[str], given: Path | None) -> None:
     Errors: UserError, after the table, if a benchmark that was found is not as its card says, or if a room's two
     guidelines are not of the same types.
     """
-    named = load_settings().local_dir
-    local: Path | None = given or named
+    settings = load_settings()
+    local: Path | None = given or settings.local_dir
     if given is not None and not given.is_dir():
         raise UserError(f"--local {given}: no such folder")
     chosen_rooms = [room_named(name) for name in benchmarks] or [
         Room(path.parent.name) for path in sorted(DATA.glob("*/benchmark.yaml"))
     ]
     cards = [load_card(room.folder) for room in chosen_rooms]
-    rows = [check_benchmark(card, room.folder, local) for card, room in zip(cards, chosen_rooms, strict=True)]
+    nested = settings.corpus.nested
+    rows = [check_benchmark(card, room.folder, local, nested) for card, room in zip(cards, chosen_rooms, strict=True)]
     sys.stdout.write(_table(rows))
     for row, room in zip(rows, chosen_rooms, strict=True):
         for note in [*row.notes, *filter(None, [without_terse_start(room.folder)])]:

@@ -10,6 +10,7 @@ from diziner.commands.diff import add_forms
 from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError
+from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
 from diziner.compare.gates import failed, gates_from, judge, sight_notes
@@ -51,7 +52,11 @@ def run(options: argparse.Namespace) -> None:
     states = {"": found.summary, **{name: found.of(name) for name in {*new, *faults} - {""}}}
     checks = judge(gates, rows, new, faults, (summary or {}).get("usd"), states, options.allow_stale)
     failing = failed(checks)
-    verdict = f"failed: {', '.join(failing)}" if failing else f"passed: {len(new)} benchmarks, {len(checks)} checks"
+    verdict = (
+        f"failed: {', '.join(failing)}"
+        if failing
+        else f"passed: {counted(len(new), 'benchmark')}, {counted(len(checks), 'check')}"
+    )
     if options.json:
         sys.stdout.write(
             json.dumps(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from diziner.common.errors import UserError
-from diziner.common.words import listed
+from diziner.common.words import counted, listed
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
 from diziner.guideline.file import load_guideline
@@ -113,11 +113,11 @@ def _enter(params: Path | None) -> None:
 def render(plan: Forecast, job: Job) -> str:
     """Return a forecast for a terminal."""
     lines = [
-        f"{plan.documents:,} documents in {plan.shards:,} shards, {plan.shards_done:,} of them done; "
-        f"{plan.answered:,} documents are answered already"
+        f"{counted(plan.documents, 'document')} in {counted(plan.shards, 'shard')}, {plan.shards_done:,} of them done; "
+        f"answered already: {counted(plan.answered, 'document')}"
     ]
     if plan.rejected:
-        lines[0] += f"; {plan.rejected:,} bad rows left out"
+        lines[0] += f"; {counted(plan.rejected, 'bad row')} left out"
     lines += [
         f"calls to {own.annotator.asked.model}: {own.calls:,}, about {own.prompt_tokens:,.0f} tokens in and "
         f"{own.completion_tokens:,.0f} out; repair turns and retries come on top"
@@ -139,17 +139,17 @@ def render(plan: Forecast, job: Job) -> str:
 def _summary(done: Done, out: Path, queue: str) -> str:
     documents = sum(report.documents for report in done.reports)
     parts = [
-        f"{out}: {documents:,} documents in {len(done.reports):,} shards ({done.found:,} of them there before), "
-        f"{sum(report.mentions for report in done.reports):,} mentions"
+        f"{out}: {counted(documents, 'document')} in {counted(len(done.reports), 'shard')} ({done.found:,} of them "
+        f"there before), {counted(sum(report.mentions for report in done.reports), 'mention')}"
     ]
     if failed := sum(report.failed for report in done.reports):
-        parts.append(f"{failed:,} documents failed: {failures_in_words(done.reports)}")
+        parts.append(f"{counted(failed, 'document')} failed: {failures_in_words(done.reports)}")
     if done.to_review:
-        parts.append(f"{done.to_review:,} documents to review ({queue})")
+        parts.append(f"{counted(done.to_review, 'document')} to review ({queue})")
     if done.rejected:
-        parts.append(f"{done.rejected:,} bad rows left out (rejected.jsonl)")
+        parts.append(f"{counted(done.rejected, 'bad row')} left out (rejected.jsonl)")
     if done.removed:
-        parts.append(f"{done.removed:,} other shards removed")
+        parts.append(f"{counted(done.removed, 'other shard')} removed")
     if done.usd:
         parts.append(f"USD {done.usd:.4f}")
     return "; ".join(parts)
@@ -176,7 +176,7 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
     if workers < wanted and options.workers:
         _say(
             sys.stderr,
-            f"{workers} worker(s), since endpoints.{endpoint.name}.concurrency is {endpoint.concurrency}",
+            f"{counted(workers, 'worker')}, since endpoints.{endpoint.name}.concurrency is {endpoint.concurrency}",
         )
     return workers
 

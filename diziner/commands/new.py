@@ -13,6 +13,7 @@ from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
+from diziner.common.words import counted
 from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.pins import pins_text
@@ -22,6 +23,7 @@ from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal
 from diziner.settings import EVERY_OTHER, Settings, load_settings
+from diziner.spans.overlaps import are_flat
 from diziner.spans.widened import EXAMPLES, widened_spans
 
 _HEADER = """\
@@ -73,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         _fill(folder, options.name, texts, options.goal, settings.start)
         folder.rename(room.folder)
     write_room_sources(settings)
-    _say(room, texts, settings.start)
+    _say(room, texts, settings)
 
 
 def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
@@ -83,8 +85,8 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
     wanted = settings.corpus.pilot_size
     if usable < sets * wanted:
         raise UserError(
-            f"{path}: {usable} different documents are left for pilot sets, the settings ask for {sets} x {wanted}; "
-            "give more, or lower corpus.pilot.documents or set corpus.pilot.mode to fixed in params.yaml"
+            f"{path}: {counted(usable, 'different document')} left for pilot sets, the settings ask for {sets} x "
+            f"{wanted}; give more, or lower corpus.pilot.documents or set corpus.pilot.mode to fixed in params.yaml"
         )
 
 
@@ -104,23 +106,28 @@ def _fill(folder: Path, name: str, texts: OwnTexts, goal: str, start: str) -> No
     write_text(folder / "dvc.yaml", read_text(PIPELINE))
 
 
-def _say(room: Room, texts: OwnTexts, start: str) -> None:
+def _say(room: Room, texts: OwnTexts, settings: Settings) -> None:
     gold = sum(each.spans is not None for each in (*texts.pilot, *texts.test))
-    left_out = f", {len(texts.rejected)} bad rows left out (rejected.jsonl)" if texts.rejected else ""
-    repairs = f", {texts.repairs} repairs" if texts.repairs else ""
+    left_out = f", {counted(len(texts.rejected), 'bad row')} left out (rejected.jsonl)" if texts.rejected else ""
+    repairs = f", {counted(texts.repairs, 'repair')}" if texts.repairs else ""
     inside = [
         each
         for own in (*texts.pilot, *texts.test)
         for each in widened_spans(own.document, own.spans or (), own.characters)
     ]
     shown = ", ".join(f"{each.text!r} in {each.tokens!r}" for each in inside[:EXAMPLES])
-    widened = f", {len(inside)} mentions inside tokens, which are scored by these ({shown})" if inside else ""
+    widened = f", {counted(len(inside), 'mention')} inside tokens, scored by these ({shown})" if inside else ""
     for said in texts.said:
         sys.stdout.write(f"read as {said}\n")
+    if not settings.corpus.nested and not all(are_flat(each.spans or ()) for each in (*texts.pilot, *texts.test)):
+        sys.stdout.write(
+            "some mentions overlap others, and params corpus.nested is not set: the pipeline will leave the shorter "
+            "ones out; `diziner use PROFILE --with nested` keeps them (docs/nested.md)\n"
+        )
     sys.stdout.write(
-        f"{room.folder}: {len(texts.pilot)} documents for pilot sets, {len(texts.test)} to test on, {gold} with "
-        f"gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
-        f"Fill in {room.guideline(0, start)}, since models know no more than it says:\n"
+        f"{room.folder}: {counted(len(texts.pilot), 'document')} for pilot sets, {len(texts.test)} to test on, {gold} "
+        f"with gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
+        f"Fill in {room.guideline(0, settings.start)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"
         "  examples: a few sentences in brackets, best your own, never from the test documents\n"

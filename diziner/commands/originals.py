@@ -8,6 +8,7 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_jsonl
+from diziner.common.words import counted
 from diziner.corpora.card import SPLITS, load_card
 from diziner.corpora.check import check_benchmark
 from diziner.corpora.originals import convert, cut, rows_of
@@ -52,9 +53,9 @@ def run(options: argparse.Namespace) -> None:
     for split in SPLITS:
         write_jsonl(paths[split], rows_of(made.splits[split]))
     counts = ", ".join(f"{len(made.splits[split])} {split}" for split in SPLITS)
-    dropped = f"; {made.dropped} pilot documents were in the test split" if made.dropped else ""
+    dropped = f"; {counted(made.dropped, 'pilot document')} left out, being in the test split" if made.dropped else ""
     row = check_benchmark(card, room.folder, into)
     state = "as the card says" if row.checked else "the card has no counts"
     if row.state != "ok":
-        raise UserError(f"{folder}: {counts} documents are written, and not as the card says: {'; '.join(row.notes)}")
-    sys.stdout.write(f"{folder}: {counts} documents ({state}){dropped}; {made.repairs} repairs\n")
+        raise UserError(f"{folder}: documents are written ({counts}), and not as the card says: {'; '.join(row.notes)}")
+    sys.stdout.write(f"{folder}: documents: {counts} ({state}){dropped}; {counted(made.repairs, 'repair')}\n")

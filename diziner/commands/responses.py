@@ -13,6 +13,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import readable
+from diziner.common.words import counted
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
 from diziner.llm.price_list import price_for
@@ -176,7 +177,7 @@ def _requests(options: argparse.Namespace) -> None:
     count, found = write_requests(options.out, chosen, load_settings(), options.model)
     for name, why in found.held_up.items():
         sys.stderr.write(f"{name}: cannot go on: {why}\n")
-    _say(f"{options.out}: {count} requests; `diziner responses import FILE` takes what is answered to them")
+    _say(f"{options.out}: {counted(count, 'request')}; `diziner responses import FILE` takes what is answered to them")
 
 
 def _import(store: ResponseStore, file: Path) -> None:

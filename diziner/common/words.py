@@ -8,10 +8,10 @@ from collections.abc import Sequence
 def counted(number: int, thing: str) -> str:
     """Return a number with its noun.
 
-    >>> counted(1, "note"), counted(2, "note")
-    ('1 note', '2 notes')
+    >>> counted(1, "note"), counted(0, "note"), counted(2400, "bad row")
+    ('1 note', '0 notes', '2,400 bad rows')
     """
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:

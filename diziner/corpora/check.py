@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.corpora.card import SPLITS, Card
+from diziner.corpora.corpus import Corpus
 from diziner.corpora.counts import count_differences, expected_counts, type_counts
 from diziner.corpora.sources import read_source, source_of
 
@@ -35,8 +37,9 @@ class CheckRow:
     notes: tuple[str, ...] = ()
 
 
-def check_benchmark(card: Card, room: Path, local_dir: Path | None) -> CheckRow:
-    """Compare a benchmark's data with its card. Never raises for what the data is like."""
+def check_benchmark(card: Card, room: Path, local_dir: Path | None, nested: bool = False) -> CheckRow:
+    """Compare a benchmark's data with its card, `nested` spans as the settings have them (corpus.nested). Never raises
+    for what the data is like. Spans that are left out since they overlap others or have gaps are said, with counts."""
 
     def row(state: State, notes: tuple[str, ...]) -> CheckRow:
         licence = card.licence
@@ -52,7 +55,7 @@ def check_benchmark(card: Card, room: Path, local_dir: Path | None) -> CheckRow:
         if folder is None or not any((folder / local.options[split]).exists() for split in SPLITS):
             return row("missing", (local.how,))
     try:
-        corpus, _ = read_source(card, room, source, local_dir, skip=False)
+        corpus, _ = read_source(card, room, source, local_dir, False, nested)
     except UserError as error:
         return row("bad", (str(error),))
     differences = count_differences(expected, corpus)
@@ -66,5 +69,13 @@ def check_benchmark(card: Card, room: Path, local_dir: Path | None) -> CheckRow:
         sentences={split: len(documents) for split, documents in found.items()},
         types={split: type_counts(documents) for split, documents in found.items()},
         repairs=corpus.repairs,
-        notes=differences,
+        notes=(*differences, *_left_out(corpus)),
     )
+
+
+def _left_out(corpus: Corpus) -> Iterator[str]:
+    if corpus.overlapping:
+        spans = counted(corpus.overlapping, "nested or overlapping span")
+        yield f"{spans} left out, the longest stay; params corpus.nested keeps all (docs/nested.md)"
+    if corpus.discontinuous:
+        yield f"{counted(corpus.discontinuous, 'discontinuous span')} left out: documents here have spans without gaps"

@@ -28,6 +28,7 @@ class Corpus:
 
     `repairs` counts what the loader mended: ill-formed tags, blank tokens left out, white space around spans,
     and overlapping spans left out. `bad` counts rows left out: 0 unless bad rows are skipped.
+    `overlapping` counts, among the repairs, spans that others left no room for, `discontinuous` those with gaps.
     `source` is where it came from.
     """
 
@@ -36,3 +37,5 @@ class Corpus:
     repairs: int = 0
     bad: int = 0
     source: str = "local"
+    overlapping: int = 0
+    discontinuous: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from diziner.common.words import counted
 from diziner.corpora.card import Card, Counts
 from diziner.corpora.corpus import Corpus, Labelled
 
@@ -33,9 +34,10 @@ def count_differences(expected: Mapping[str, Sequence[Counts]], corpus: Corpus) 
         if all(own):
             nearest = min(range(len(copies)), key=lambda place: abs(copies[place].sentences - len(documents)))
             differences += own[nearest]
-            others = [str(counts.sentences) for place, counts in enumerate(copies) if place != nearest]
+            others = [counts.sentences for place, counts in enumerate(copies) if place != nearest]
             if others:
-                differences[-1] += f" (or a copy of {', '.join(others)} sentences)"
+                named = [*map(str, others[:-1]), counted(others[-1], "sentence")]
+                differences[-1] += f" (or a copy of {', '.join(named)})"
     return tuple(differences)
 
 

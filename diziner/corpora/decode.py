@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.corpora.goldforms import bounds_of, read_spans, to_bio
 from diziner.corpora.texts import TokenText, check_unicode, read_token_text, split_tokens
 from diziner.forms.rows import CHARACTERS, TOKENS, Row
@@ -131,6 +132,7 @@ class Decoder:
         label = self.label_map.get(span.type, span.type) if self.label_map else span.type
         if label is None:
             return None
+        check_unicode(label, "label")
         if self.types is None or label not in self.types:
             label = "_".join(label.split())  # as guidelines and worked examples can hold it
         if self.types is None and (reason := unfit_label(label)):
@@ -144,7 +146,7 @@ class Decoder:
         if not isinstance(tags, list) or not text.has_tokens:
             raise UserError("tags must be a list, one for each of the row's tokens")
         if len(tags) != len(text.kept):
-            raise UserError(f"{len(text.kept)} tokens but {len(tags)} tags")
+            raise UserError(f"{counted(len(text.kept), 'token')} but {counted(len(tags), 'tag')}")
         written = [self._name(tag) for tag, kept in zip(tags, text.kept, strict=True) if kept]
         bio, repairs = to_bio(written)
         spans = tags_to_spans(bio)
@@ -162,7 +164,9 @@ class Decoder:
                 f"tag {tag} has no name; write tags as strings, or list the names of numbers in the card under `labels`"
             )
         if not 0 <= tag < len(self.names):
-            raise UserError(f"tag {tag} is outside the {len(self.names)} labels (0 to {len(self.names) - 1})")
+            raise UserError(
+                f"tag {tag} is outside the {counted(len(self.names), 'label')} (0 to {len(self.names) - 1})"
+            )
         return self.names[tag]
 
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.corpora.texts import TokenText
 from diziner.forms.rows import TOKENS
 from diziner.records.annotations import Span
@@ -53,7 +54,9 @@ def read_spans(value: object, text: TokenText, unit: str) -> GivenSpans:
         length = len(text.kept) if by_tokens else len(text.text)
         if not 0 <= start < end <= length:
             hint = "; if ends are included: --spans tokens-inclusive" if by_tokens and start == end else ""
-            raise UserError(f"span [{start}, {end}) is empty or outside the {length} {unit}{hint}")
+            raise UserError(
+                f"span [{start}, {end}) is empty or outside the {counted(length, unit.removesuffix('s'))}{hint}"
+            )
         if by_tokens:
             first, last = before[start], before[end]
         else:

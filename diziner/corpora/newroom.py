@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder, unfit_label
 from diziner.corpora.reader import Reader, require_flat
@@ -68,7 +69,9 @@ def read_own_texts(
         raise UserError(f"{test}: no documents to test on{last}")
     if test is None:
         if len(pilot) < 2:
-            raise UserError(f"{texts}: {len(pilot)} document(s); two or more are needed, one of them to test on{last}")
+            raise UserError(
+                f"{texts}: {counted(len(pilot), 'document')}; two or more are needed, one of them to test on{last}"
+            )
         size = min(len(pilot) - 1, max(1, round(test_share * len(pilot))))
         chosen = set(random.Random(seed).sample(range(len(pilot)), size))
         held_out = [document for index, document in enumerate(pilot) if index in chosen]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.corpora.settings import Method, Mode
 from diziner.embedding.embed import TFIDF, check_embedder, embed
 from diziner.records.documents import Document
@@ -45,8 +46,8 @@ def pilot_sets(
     needed = groups * size
     if len(documents) < needed:
         raise UserError(
-            f"pilot pool has {len(documents)} documents, but {groups} set(s) of {size} need {needed}; "
-            "lower the rounds or the set size, set the mode to fixed, or add documents"
+            f"pilot pool has {counted(len(documents), 'document')}, but {counted(groups, 'set')} of {size} need "
+            f"{needed}; lower the rounds or the set size, set the mode to fixed, or add documents"
         )
     if method == "random":
         order = random.Random(seed).sample(range(len(documents)), len(documents))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
+from diziner.common.words import counted
 from diziner.common.yamlfile import dump_yaml, read_yaml
 from diziner.records.documents import Document, document_row
 
@@ -74,13 +75,13 @@ def pinned_sets(
     if found != pins.pool:
         raise UserError(
             f"{pins.where}: pool: the sets are from the pool {pins.pool[:12] or 'without digest'}, this one is "
-            f"{found[:12]} ({len(pool)} documents); get the same data, set corpus.pilot.pins to false, or publish "
-            "sets of this pool with `diziner data pilots`"
+            f"{found[:12]} ({counted(len(pool), 'document')}); get the same data, set corpus.pilot.pins to false, or "
+            "publish sets of this pool with `diziner data pilots`"
         )
     wanted = 1 if fixed else rounds
     if len(pins.rounds) < wanted:
         raise UserError(
-            f"{pins.where}: rounds: {len(pins.rounds)} sets are published, {wanted} are needed; publish more with "
+            f"{pins.where}: rounds: {counted(len(pins.rounds), 'set')} published, {wanted} needed; publish more with "
             "`diziner data pilots`, lower the rounds, or set corpus.pilot.pins to false"
         )
     by_id = {document.id: document for document in pool}
@@ -89,8 +90,8 @@ def pinned_sets(
         where = f"{pins.where}: round {number}"
         if len(ids) != size:
             raise UserError(
-                f"{where}: {len(ids)} documents are published, corpus.pilot.documents is {size}; make the two equal, "
-                "or set corpus.pilot.pins to false"
+                f"{where}: {counted(len(ids), 'document')} published, corpus.pilot.documents is {size}; make the two "
+                "equal, or set corpus.pilot.pins to false"
             )
         for identifier in ids:
             if identifier in taken:

@@ -75,7 +75,7 @@ def require_flat(reader: Reader, path: Path, choices: Choices) -> None:
     if found and not choices.drop:
         raise UserError(
             f"{path}: {' and '.join(found)}: documents here have flat spans without gaps; --drop leaves these out, the "
-            "longest of overlapping ones stay"
+            "longest of overlapping ones stay, --nested keeps what overlaps"
         )
 
 

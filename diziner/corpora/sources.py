@@ -199,7 +199,15 @@ def read_source(
             reason = f"; {last['where']}: {last['reason']}" if last else ""
             raise UserError(f"{card.name} ({source}): split {split} has no good row{reason}")
         splits[split] = tuple(documents)
-    corpus = Corpus(splits["pilot"], splits["test"], reader.repairs, len(reader.rejected), source)
+    corpus = Corpus(
+        splits["pilot"],
+        splits["test"],
+        reader.repairs,
+        len(reader.rejected),
+        source,
+        reader.overlapping,
+        reader.discontinuous,
+    )
     return Loaded(corpus, reader.rejected)
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from string import whitespace
+from sys import intern
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
@@ -53,7 +54,8 @@ def read_token_text(value: Mapping[str, Any]) -> TokenText:
     if any(blank in token for token in tokens for blank in whitespace):
         mended += sum(any(blank in token for blank in whitespace) for token in tokens)
         tokens, text = _without_blanks(tokens, text, offsets)
-    return TokenText(tuple(tokens), text, offsets, tuple(kept), own_tokens is not None, mended)
+    # One string for all tokens that are equal: a corpus has some thousand words, and each of them thousands of times.
+    return TokenText(tuple(map(intern, tokens)), text, offsets, tuple(kept), own_tokens is not None, mended)
 
 
 def _without_blanks(tokens: Sequence[str], text: str, offsets: Sequence[Range]) -> tuple[list[str], str]:
@@ -73,7 +75,7 @@ def split_tokens(text: TokenText, cuts: Iterable[int]) -> TokenText:
     ('서울', '에', '갔다')
     """
     offsets = cut_ranges(text.offsets, cuts)
-    tokens = tuple(text.text[start:end] for start, end in offsets)
+    tokens = tuple(intern(text.text[start:end]) for start, end in offsets)
     return TokenText(tokens, text.text, offsets, (True,) * len(tokens), text.has_tokens)
 
 

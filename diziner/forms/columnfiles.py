@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from diziner.common.words import counted
 from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, misc_tags
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import peek, text_lines
@@ -160,9 +161,9 @@ def _misfit(cells: Cells, text: str, layout: ColumnLayout) -> str:
     """Return in which way a line is no line of the file's; empty if it is one."""
     needed = 1 + max(_far(layout.token), -1 if layout.tag is None else _far(layout.tag))
     if len(cells) < needed:
-        return f"has {len(cells)} column(s), expected {max(needed, layout.width)} or more"
+        return f"has {counted(len(cells), 'column')}, expected {max(needed, layout.width)} or more"
     if len(cells) != layout.width and "\t" not in text:
-        return f"has {len(cells)} columns, the file has {layout.width}"
+        return f"has {counted(len(cells), 'column')}, the file has {layout.width}"
     return ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.choices import Choices
 from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_style
 
@@ -101,7 +102,7 @@ def _named_tag(
     if column is None:
         return None, None, ""
     if not -len(columns) <= column < len(columns):
-        raise UserError(f"{where}: --columns tag={column}: the file has {len(columns)} columns, from 0")
+        raise UserError(f"{where}: --columns tag={column}: the file has {counted(len(columns), 'column')}, from 0")
     if choices.labels:
         return column, BIO, ""
     return column, require_style(columns[column], choices.scheme, where), ""
@@ -166,7 +167,7 @@ def _token(named: Mapping[str, str | int], width: int, tag: int | None, where: s
         raise UserError(f"{where}: --columns token={token}: columns of such a file have numbers, from 0")
     if token is not None:
         if not -width <= token < width:
-            raise UserError(f"{where}: --columns token={token}: the file has {width} columns, from 0")
+            raise UserError(f"{where}: --columns token={token}: the file has {counted(width, 'column')}, from 0")
         return token
     if index and known:
         return 1

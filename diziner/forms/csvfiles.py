@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.lines import text_lines
-from diziner.forms.rows import Table
+from diziner.forms.rows import Table, Unreadable
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
 _TOKENS = ("word", "token", "words", "tokens")
@@ -21,6 +23,7 @@ _TAGS = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity
 _SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
 _LISTS = ("tokens", "words", "ner_tags", "tags", "labels", "spans", "entities", "label", "annotations", "ner")
 _LONGEST = 1 << 27  # characters of a cell
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 def csv_table(task: Task) -> Table:
@@ -49,37 +52,87 @@ def _delimiter(header: str) -> str:
     return max(",;\t|", key=header.count)
 
 
-def _values(task: Task) -> Iterator[Value]:
+def _values(task: Task) -> Iterator[Value | Unreadable]:
     csv.field_size_limit(_LONGEST)
-    lines = (line for _, line in text_lines(task.path))
-    first = next((line for line in lines if line.strip()), None)
-    if first is None:
+    lines = text_lines(task.path)
+    begin, first = next(((number, line) for number, line in lines if line.strip()), (0, ""))
+    if not begin:
         return
     delimiter = _delimiter(first)
-    header = _names(next(csv.reader([first], delimiter=delimiter)), task)
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
-    rows = ((reader.line_num + 1, cells) for cells in reader if any(map(str.strip, cells)))
+    header = _names(_header(first, delimiter), task)
+    rows = _rows(task, begin, delimiter, len(header))
     by_token = None if task.choices.columns else _by_token(header)
     if by_token is not None:
         yield from _sentences(task, rows, *by_token)
         return
+    used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
     for number, cells in rows:
+        where = f"{task.path}:{number}"
+        if len(cells) < len(header) or any(cells[len(header) :]):
+            yield Unreadable(where, f"{counted(len(cells), 'cell')}, the header has {len(header)}", cells)
+            continue
         row: dict[str, Any] = dict(zip(header, cells, strict=False))
-        if len(cells) > len(header):
-            raise UserError(f"{task.path}:{number}: {len(cells)} cells, the header has {len(header)}")
-        used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
         row |= {key: _list(row[key]) for key in row.keys() & {*_LISTS, *used} if row[key].strip()[:1] in ("[", "{")}
-        yield Value(f"{task.path}:{number}", row)
+        yield Value(where, row)
+
+
+def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows after a header in line `begin`, each with the number of its last line; blank ones are skipped.
+
+    Errors: UserError for quotes that are not closed, or that stand inside a cell in quotes.
+    """
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if _has_quoted_cells(task, delimiter, width) else csv.QUOTE_NONE
+    lines = (f"{line}\n" for number, line in text_lines(task.path) if number > begin)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise UserError(
+                f"{task.path}:{begin + reader.line_num}: not a row of this table: {error}; a cell with quotes in it "
+                "stands in quotes, and each of these is doubled"
+            ) from None
+        if cells is None:
+            return
+        if any(map(str.strip, cells)):
+            yield begin + reader.line_num, cells
+
+
+def _has_quoted_cells(task: Task, delimiter: str, width: int) -> bool:
+    """Whether quotes stand around cells, as always where commas are between these.
+
+    Tables with tabs are often written without any: quotes are then part of the text. That is so where each line has all
+    cells, and in some a cell begins with a quote and does not end with one.
+    """
+    if delimiter != "\t":
+        return True
+    as_text = False
+    for _, line in text_lines(task.path):
+        if '"' not in line:
+            continue
+        cells = line.split("\t")
+        if len(cells) != width:
+            return True
+        as_text = as_text or any(cell.startswith('"') and not _QUOTED.fullmatch(cell) for cell in cells)
+    return not as_text
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    """Return the names of a header, without empty ones at its end, as spreadsheets write them."""
+    cells = next(csv.reader([line], delimiter=delimiter), [])
+    while len(cells) > 1 and not cells[-1].strip():
+        cells.pop()
+    return cells
 
 
 def _names(cells: Sequence[str], task: Task) -> list[str]:
-    """Return the names of a header, usual ones in lower case.
+    """Return the names of a header, usual ones in lower case; a column without one is called by its number, from 0.
 
     Errors: UserError for a name that is there twice.
     """
     known = {*_TEXTS, *_TOKENS, *_TAGS, *_SENTENCES, *_LISTS}
     named = {str(column) for column in task.choices.columns.values()}
-    names = [cell.strip() for cell in cells]
+    names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells)]
     found = [name if name in named or name.lower() not in known else name.lower() for name in names]
     twice = next((name for name in found if found.count(name) > 1), None)
     if twice is not None:
@@ -103,7 +156,7 @@ def _sentences(
     tags: list[str] = []
     for number, cells in rows:
         if len(cells) <= max(token, tag, sentence):
-            raise UserError(f"{task.path}:{number}: {len(cells)} cells, the header has more")
+            raise UserError(f"{task.path}:{number}: {counted(len(cells), 'cell')}, the header has more")
         name = cells[sentence].strip()
         if name and name != current:
             if tokens:

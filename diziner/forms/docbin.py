@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
@@ -33,12 +34,16 @@ def _documents(task: Task) -> Iterator[Value]:
         from spacy.tokens import DocBin
     except ImportError:
         raise UserError(f"{task.path}: needs spaCy; install it with: pip install 'diziner[spacy]'") from None
+    number = 0
     try:
-        documents = list(DocBin().from_disk(task.path).get_docs(spacy.blank("xx").vocab))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{task.path}: not a DocBin: {str(error).splitlines()[0]}") from None
-    for number, document in enumerate(documents):
-        row: dict[str, Any] = {"text": document.text, "tokens": [token.text for token in document]}
-        if document.has_annotation("ENT_IOB"):
-            row["spans"] = [[span.start, span.end, span.label_] for span in document.ents]
-        yield Value(f"{task.path}, row {number}", row)
+        for document in DocBin().from_disk(task.path).get_docs(spacy.blank("xx").vocab):
+            row: dict[str, Any] = {"text": document.text, "tokens": [token.text for token in document]}
+            if document.has_annotation("ENT_IOB"):
+                row["spans"] = [[span.start, span.end, span.label_] for span in document.ents]
+            number += 1
+            yield Value(f"{task.path}, row {number - 1}", row)
+    except Exception as error:  # of zlib, msgpack, numpy or spaCy, whatever the damage is
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{task.path}: not a DocBin that can be read, after {counted(number, 'document')}: {reason}"
+        ) from error

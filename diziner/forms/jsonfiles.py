@@ -144,6 +144,18 @@ def objects(path: Path) -> Iterator[Value | Unreadable]:
             yield item
 
 
+def listed_objects(value: object, what: str) -> list[Mapping[str, Any]]:
+    """Return a list of objects; nothing where there is none (null). Errors: UserError for anything else."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UserError(f"{what} must be a list, found {value!r:.40}")
+    wrong = next((each for each in value if not isinstance(each, Mapping)), None)
+    if wrong is not None or None in value:
+        raise UserError(f"{what} must be objects, found {wrong!r:.40}")
+    return value
+
+
 def first_value(path: Path) -> Any:
     """Return the first value of a file that can be read; None if there is none."""
     try:

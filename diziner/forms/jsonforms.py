@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from diziner.forms.form import Look, Task
@@ -13,6 +15,7 @@ from diziner.forms.rows import Table, Unreadable
 
 ENDINGS = (".jsonl", ".json", ".ndjson")
 
+_BEGINNING = re.compile(rb'\s*(?:\[\s*)?\{\s*"')
 Values = Iterable[Value | Unreadable]
 
 
@@ -22,13 +25,16 @@ def json_table(task: Task) -> Table:
 
 
 def looks_like_json(look: Look) -> bool:
-    """Whether a file has an ending of JSON, or begins with an object."""
-    return look.suffix in ENDINGS or isinstance(look.value, dict)
+    """Whether a file has an ending of JSON, or begins with an object, or with what is cut or broken further on."""
+    return look.suffix in ENDINGS or isinstance(look.value, dict) or _BEGINNING.match(look.head) is not None
 
 
 def gliner_table(task: Task) -> Table:
     """Return rows of GLiNER's training data, whose spans are tokens with their ends included."""
-    return rows_of_values(task, json_values(task.path), "tokens-inclusive")
+    columns: dict[str, str | int] = {"tokens": "tokenized_text"}
+    columns |= {"spans": "ner"} if task.gold != "ignored" else {}
+    choices = replace(task.choices, columns=columns | dict(task.choices.columns))
+    return rows_of_values(replace(task, choices=choices), json_values(task.path), "tokens-inclusive")
 
 
 def looks_like_gliner(look: Look) -> bool:
@@ -65,6 +71,10 @@ def _placed(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable
     for item in values:
         value: Any = item.value if isinstance(item, Value) else None
         if isinstance(value, Mapping) and isinstance(value.get("extractions"), list):
+            wrong = next((each for each in value["extractions"] if not _is_extraction(each)), None)
+            if wrong is not None or None in value["extractions"]:
+                yield Unreadable(item.where, f"extraction {wrong!r:.60} is no object with a char_interval", value)
+                continue
             placed = [each for each in value["extractions"] if _has_place(each)]
             counts["extractions without a place"] += len(value["extractions"]) - len(placed)
             identifier = {"id": value["document_id"]} if "document_id" in value and "id" not in value else {}
@@ -73,16 +83,24 @@ def _placed(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable
             yield item
 
 
-def _has_place(extraction: Any) -> bool:
-    place = extraction.get("char_interval") if isinstance(extraction, Mapping) else None
-    return isinstance(place, Mapping) and place.get("start_pos") is not None
+def _is_extraction(value: object) -> bool:
+    """Whether a value is an extraction, with a place or, as what was not found in the text has it, null for one."""
+    return isinstance(value, Mapping) and isinstance(value.get("char_interval"), Mapping | None)
+
+
+def _has_place(extraction: Mapping[str, Any]) -> bool:
+    return (extraction.get("char_interval") or {}).get("start_pos") is not None
 
 
 def _accepted(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable]:
     for item in values:
-        answer = item.value.get("answer") if isinstance(item, Value) and isinstance(item.value, Mapping) else None
+        answer = (
+            item.value.get("answer", "accept") if isinstance(item, Value) and isinstance(item.value, Mapping) else ""
+        )
         if answer in ("reject", "ignore"):
             counts[f"examples answered {answer}"] += 1
+        elif answer not in ("accept", ""):
+            yield Unreadable(item.where, f"answer {answer!r:.40}; allowed: accept, reject, ignore", None)
         elif isinstance(item, Value) and isinstance(item.value, Mapping) and "spans" not in item.value:
             yield Value(item.where, {**item.value, "spans": []})
         else:

@@ -21,8 +21,9 @@ _SPANS = (
     "extractions", "named_entities",
 )  # fmt: skip
 _ALWAYS = ("spans", "entities")  # these hold spans, whatever they look like
+LABEL_KEYS = frozenset({*_TAGS, *_SPANS})
 # What has places and labels, and holds no mentions.
-_NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta")
+_NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta", "other")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.forms.form import Look, Task
-from diziner.forms.jsonfiles import Value, json_values
+from diziner.forms.form import Gold, Look, Task
+from diziner.forms.jsonfiles import Value, json_values, listed_objects
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.rows import Table, Unreadable
 
@@ -17,14 +18,16 @@ _LABELS = ("labels", "hypertextlabels", "paragraphlabels")
 
 
 def label_studio_table(task: Task) -> Table:
-    """Return the tasks of a JSON export, each with the labels of its one annotation; cancelled ones do not count.
+    """Return the tasks of a JSON export, each with the labels of its one annotation; cancelled ones do not count, and
+    regions that nobody gave a label are counted as repairs.
 
     Of several annotations of a task, --columns annotator=ID says whose is read (the one who completed it).
     """
     chosen = task.choices.columns.get("annotator")
     columns = {key: column for key, column in task.choices.columns.items() if key != "annotator"}
     plain = replace(task, choices=replace(task.choices, columns=columns))
-    return rows_of_values(plain, _tasks(json_values(task.path), chosen))
+    counts = Counter[str]()
+    return rows_of_values(plain, _tasks(json_values(task.path), chosen, task.gold, counts), counts=counts)
 
 
 def label_studio_min_table(task: Task) -> Table:
@@ -55,25 +58,31 @@ def _rows(values: Iterable[Value | Unreadable]) -> Iterator[Value | Unreadable]:
             yield item
 
 
-def _tasks(values: Iterable[Value | Unreadable], chosen: str | int | None) -> Iterator[Value | Unreadable]:
+def _tasks(
+    values: Iterable[Value | Unreadable], chosen: str | int | None, gold: Gold, counts: Counter[str]
+) -> Iterator[Value | Unreadable]:
     for item in values:
         if isinstance(item, Unreadable) or not isinstance(item.value, dict):
             yield item
             continue
         try:
-            yield Value(item.where, _task(item.value, chosen))
+            row = _text(item.value)
+            yield Value(item.where, row if gold == "ignored" else row | _labels(item.value, chosen, counts))
         except UserError as error:
             yield Unreadable(item.where, str(error), item.value)
 
 
-def _task(task: Mapping[str, Any], chosen: str | int | None) -> dict[str, Any]:
+def _text(task: Mapping[str, Any]) -> dict[str, Any]:
     data = task.get("data")
     if not isinstance(data, Mapping):
         raise UserError("a task of Label Studio has data and annotations; this has no data")
     row: dict[str, Any] = {"id": task["id"]} if "id" in task else {}
-    row |= {key: value for key, value in data.items() if key not in ("annotations", "entities", "spans", "label")}
-    given = task.get("annotations", task.get("completions", []))
-    annotations = [each for each in given if isinstance(each, Mapping) and not each.get("was_cancelled")]
+    return row | {key: value for key, value in data.items() if key not in ("annotations", "entities", "spans", "label")}
+
+
+def _labels(task: Mapping[str, Any], chosen: str | int | None, counts: Counter[str]) -> dict[str, Any]:
+    given = listed_objects(task.get("annotations", task.get("completions")), "annotations of a task")
+    annotations = [each for each in given if not each.get("was_cancelled")]
     if chosen is not None:
         annotations = [each for each in annotations if str(chosen) in _people(each)]
     if len(annotations) > 1:
@@ -81,9 +90,7 @@ def _task(task: Mapping[str, Any], chosen: str | int | None) -> dict[str, Any]:
         raise UserError(
             f"{len(annotations)} annotations of one task, by {people}; say whose to read: --columns annotator=ID"
         )
-    if annotations:
-        row["spans"] = [region for each in annotations for region in _regions(each.get("result", []))]
-    return row
+    return {"spans": [region for each in annotations for region in _regions(each, counts)]} if annotations else {}
 
 
 def _people(annotation: Mapping[str, Any]) -> list[str]:
@@ -93,16 +100,24 @@ def _people(annotation: Mapping[str, Any]) -> list[str]:
     return [str(by)]
 
 
-def _regions(result: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _regions(annotation: Mapping[str, Any], counts: Counter[str]) -> Iterator[dict[str, Any]]:
     """Yield the spans among the results of an annotation, which may also be choices, relations, ratings."""
-    for item in result:
-        value = item.get("value") if isinstance(item, Mapping) else None
-        if not isinstance(value, Mapping):
+    if annotation.get("result") is None:
+        raise UserError("an annotation has no result; one without labels has the result []")
+    for item in listed_objects(annotation["result"], "results of an annotation"):
+        value = item.get("value")
+        found = [value[key] for key in _LABELS if key in value] if isinstance(value, Mapping) else []
+        if not found and item.get("type") not in _LABELS:
             continue
-        labels = next((value[key] for key in _LABELS if value.get(key)), None)
-        place = value.get("globalOffsets", value)
-        if labels is None or not isinstance(place, Mapping) or "start" not in place:
+        place = value.get("globalOffsets", value) if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(place, Mapping) or "start" not in place:
+            raise UserError(f"a region has no start: {item!r:.80}")
+        labels = next(filter(None, found), None)
+        if labels is None:
+            counts["regions without a label"] += 1
             continue
+        if not isinstance(labels, str | list):
+            raise UserError(f"labels of a region must be a list, found {labels!r:.40}")
         region = {"start": _number(place["start"]), "end": _number(place.get("end")), "labels": labels}
         yield region | ({"text": value["text"]} if isinstance(value.get("text"), str) else {})
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from diziner.common.errors import UserError
 from diziner.forms.form import Look, Task
-from diziner.forms.jsonfiles import Value, json_values
+from diziner.forms.jsonfiles import Value, json_values, listed_objects
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.rows import Table, Unreadable
 
@@ -41,16 +42,34 @@ def _documents(values: Iterable[Value | Unreadable]) -> Iterator[Value | Unreada
 def _paragraphs(where: str, document: Mapping[str, Any]) -> Iterator[Value | Unreadable]:
     several = len(document["paragraphs"]) > 1
     for number, paragraph in enumerate(document["paragraphs"]):
-        sentences = paragraph.get("sentences", []) if isinstance(paragraph, Mapping) else []
-        tokens = [token for sentence in sentences for token in sentence.get("tokens", [])]
-        row: dict[str, Any] = {"tokens": [token.get("orth") for token in tokens]}
-        if isinstance(paragraph.get("raw"), str):
-            row["text"] = paragraph["raw"]
+        place = f"{where}, paragraph {number}" if several else where
+        try:
+            row = _paragraph(paragraph)
+        except UserError as error:
+            yield Unreadable(place, str(error), paragraph)
+            continue
         if "id" in document:
             row["id"] = f"{document['id']}-{number}" if several else document["id"]
-        tags = [token.get("ner") for token in tokens]
-        if any(tags):
-            row["ner_tags"] = [tag or "O" for tag in tags]
-        elif isinstance(paragraph.get("entities"), list):
-            row["entities"] = paragraph["entities"]
-        yield Value(where, row) if tokens else Value(where, {key: row[key] for key in row if key != "tokens"})
+        yield Value(place, row)
+
+
+def _paragraph(paragraph: object) -> dict[str, Any]:
+    if not isinstance(paragraph, Mapping):
+        raise UserError(f"a paragraph must be an object, found {paragraph!r:.40}")
+    row: dict[str, Any] = {"text": paragraph["raw"]} if isinstance(paragraph.get("raw"), str) else {}
+    sentences = listed_objects(paragraph.get("sentences"), "sentences of a paragraph")
+    lacking = next((each for each in sentences if each.get("tokens") is None), None)
+    if lacking is not None:
+        raise UserError(f"a sentence has no tokens: {lacking!r:.60}")
+    tokens = [token for each in sentences for token in listed_objects(each["tokens"], "tokens of a sentence")]
+    if tokens:
+        row["tokens"] = [token.get("orth") for token in tokens]
+    tags = [token.get("ner") for token in tokens]
+    if any(tags):
+        if None in tags:
+            number = tags.index(None)
+            raise UserError(f"token {number} {tokens[number].get('orth')!r} has no ner, unlike others")
+        row["ner_tags"] = tags
+    elif isinstance(paragraph.get("entities"), list):
+        row["entities"] = paragraph["entities"]
+    return row

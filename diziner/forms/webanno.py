@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import TOKENS, Row, Table, Unreadable
@@ -70,11 +71,11 @@ def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: i
     tokens: list[str] = []
     spans: dict[tuple[str, str], list[int]] = {}
     for number, each in cells:
-        if len(each) < _FIRST or (len(each) <= column and any(each[_FIRST:])):
-            return Unreadable(where, f"line {number} has {len(each)} columns, expected {column + 1}", each)
+        if len(each) <= column:
+            return Unreadable(where, f"line {number} has {counted(len(each), 'column')}, expected {column + 1}", each)
         if "." not in each[0]:
             tokens.append(each[2])
-        for stacked in _STACKED.split(each[column] if len(each) > column else "_"):
+        for stacked in _STACKED.split(each[column]):
             found = _VALUE.fullmatch(stacked)
             label = found["label"] if found else ""
             if label not in ("_", "*", ""):
@@ -88,4 +89,8 @@ def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: i
     at = 0
     for token in tokens:
         at = text.find(token, at) + len(token) if text.find(token, at) >= 0 else len(text) + 1
+    if any(map(str.isalnum, text[at:])):
+        return Unreadable(
+            where, f"its text goes on after its last token: {text[at:].strip()!r:.40}; is the file cut?", text
+        )
     return Row(where, {**value, "text": text} if texts and at <= len(text) else value)

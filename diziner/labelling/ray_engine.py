@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import DizinerError, ProviderError, UserError
+from diziner.labelling.input_files import InputDocument
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import Report
 from diziner.labelling.shards import Shard
 from diziner.labelling.work import Labeller
-from diziner.records.documents import Document
 
 _RESTARTS = 10  # of one worker, and tries of one shard: a shard that kills its worker each time ends the run
 
@@ -29,7 +29,7 @@ class _Worker:
         os.chdir(root)  # the store's path is relative to it
         self._labeller = Labeller(job, worker, workers, again=again)
 
-    def label(self, name: str, documents: Sequence[Document]) -> tuple[Report, int] | DizinerError:
+    def label(self, name: str, documents: Sequence[InputDocument]) -> tuple[Report, int] | DizinerError:
         before = self._labeller.nano_usd
         try:
             return self._labeller.label(name, documents), self._labeller.nano_usd - before
@@ -38,7 +38,7 @@ class _Worker:
 
 
 def on_ray(
-    job: Job, shards: Iterable[tuple[Shard, list[Document]]], workers: int, again: bool = False
+    job: Job, shards: Iterable[tuple[Shard, list[InputDocument]]], workers: int, again: bool = False
 ) -> Iterator[tuple[Report, int]]:
     """Yield reports as they come, each with its cost (`Labeller.nano_usd`). At most one shard a worker is in memory,
     and one

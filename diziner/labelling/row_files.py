@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from diziner.common.files import atomic, dump_line, read_jsonl
 Row = dict[str, Any]
 
 PARQUET = ".parquet"
-# Parquet has no mixed lists and no free keys: these become lists of records, of which the first column is the key.
+# Parquet has no mixed lists and no free keys: these become lists of records, of which the first column is the key. What
+# else a document's file says about it, `other`, is one text, a JSON object.
 _COUNTS = {"drops": "reason", "forms": "kind", "matched": "kind"}
 _PLACES = ("start", "end")
 _SPAN = (*_PLACES, "type")
@@ -54,6 +56,7 @@ def _to_columns(row: Mapping[str, Any]) -> Row:
     columns = {**row, **_places_to_columns(row)}
     for name, key in _COUNTS.items():
         columns[name] = [{key: kind, "count": count} for kind, count in sorted(row[name].items())]
+    columns["other"] = dump_line(row["other"]) if row.get("other") else None
     if "votes" in row:
         columns["outvoted"] = [dict(zip(_OUTVOTED, each, strict=True)) for each in row["outvoted"]]
         columns["votes"] = [
@@ -73,6 +76,8 @@ def _from_columns(columns: Mapping[str, Any]) -> Row:
     row = {**columns, **_places_from_columns(columns)}
     for name, key in _COUNTS.items():
         row[name] = {each[key]: each["count"] for each in columns[name]}
+    if other := row.pop("other", None):
+        row["other"] = json.loads(other)
     if "votes" in columns:
         row["outvoted"] = [[each[name] for name in _OUTVOTED] for each in columns["outvoted"]]
         row["votes"] = {
@@ -109,6 +114,7 @@ def _schema(voted: bool) -> Any:
         "characters": places,
         "surfaces": pyarrow.list_(text),
         "matched": pyarrow.list_(pyarrow.struct({"kind": text, "count": whole})),
+        "other": text,
     }
     if voted:
         vote = {"annotator": text, "spans": spans, "characters": places, "failure": failure}

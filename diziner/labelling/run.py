@@ -10,8 +10,9 @@ from typing import Literal
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, write_json
+from diziner.common.words import counted
 from diziner.forms.rows import Unreadable
-from diziner.labelling.input_files import Files, Item
+from diziner.labelling.input_files import Files, InputDocument, Item
 from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
@@ -25,10 +26,9 @@ from diziner.llm import ledger
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Progress
 from diziner.llm.store import ResponseStore
-from diziner.records.documents import Document
 
 Engine = Literal["local", "ray"]
-Work = Iterator[tuple[Shard, list[Document]]]
+Work = Iterator[tuple[Shard, list[InputDocument]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         others = folder.others(names)
         if others and not options.replace:
             raise UserError(
-                f"--out {job.out}: holds {len(others)} shard(s) of other documents, settings or code, the first "
-                f"{others[0].name}; give another folder, or --replace to have them removed"
+                f"--out {job.out}: holds {counted(len(others), 'shard')} of other documents, settings or code, the "
+                f"first {others[0].name}; give another folder, or --replace to have them removed"
             )
         reports = {name: report for name, report in folder.kept(names).items() if report.is_whole}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]

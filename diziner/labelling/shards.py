@@ -12,8 +12,8 @@ from typing import TextIO, TypeVar
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.forms.rows import Unreadable
-from diziner.labelling.input_files import Files, Item, document_of, items_of
-from diziner.records.documents import Document, document_row
+from diziner.labelling.input_files import Files, InputDocument, Item, document_of, items_of
+from diziner.records.documents import Document
 
 T = TypeVar("T")
 Reject = Callable[[Item, UserError], None]
@@ -94,17 +94,17 @@ def reading(stream: TextIO) -> Callable[[int], None]:
     return read
 
 
-def digest_of(recipe: str, documents: Iterable[Document]) -> str:
-    """Return 16 hex digits of SHA-256 over a recipe and documents."""
+def digest_of(recipe: str, documents: Iterable[InputDocument]) -> str:
+    """Return 16 hex digits of SHA-256 over a recipe and documents, with all that goes through to their rows."""
     digest = hashlib.sha256(recipe.encode())
     for document in documents:
-        digest.update(f"{dump_line(document_row(document))}\n".encode())
+        digest.update(f"{dump_line(document.row())}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def documents_of(
     files: Files, shards: Iterable[Shard], recipe: str, done: Collection[str]
-) -> Iterator[tuple[Shard, list[Document]]]:
+) -> Iterator[tuple[Shard, list[InputDocument]]]:
     """Yield the documents of each shard whose name is not among `done`, in order.
 
     Errors: UserError if the input is no longer what it was when the shards were cut.

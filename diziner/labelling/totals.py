@@ -9,6 +9,7 @@ from typing import Any
 from diziner.annotator.outcomes import allowed_in_words, may_fail, ways_on
 from diziner.annotator.settings import AnswerSettings
 from diziner.common.errors import ProviderError
+from diziner.common.words import counted
 from diziner.labelling.job import Job, described
 from diziner.labelling.output_folder import Report
 from diziner.spans.widened import EXAMPLES
@@ -60,7 +61,7 @@ def refuse_too_many_failures(reports: Sequence[Report], answers: AnswerSettings,
         _refuse_a_voter_that_fails(reports, documents, answers, label)
         return
     raise ProviderError(
-        f"{label}: {failed:,} of {documents:,} documents failed; {allowed_in_words(answers)}\n"
+        f"{label}: {failed:,} of {counted(documents, 'document')} failed; {allowed_in_words(answers)}\n"
         f"{_causes(reports)}"
         f"Their rows say why, all others are labelled. {_ways_on(reports)}"
     )
@@ -72,8 +73,8 @@ def _refuse_a_voter_that_fails(reports: Sequence[Report], documents: int, answer
         if sum(failures.values()) > may_fail(documents, answers):
             causes = ", ".join(f"{code} {count:,}" for code, count in _by_count(failures))
             raise ProviderError(
-                f"{label}: {voter} gave no vote on {sum(failures.values()):,} of {documents:,} documents ({causes}); "
-                f"{allowed_in_words(answers)}. Their rows have the others' votes. "
+                f"{label}: {voter} gave no vote on {sum(failures.values()):,} of {counted(documents, 'document')} "
+                f"({causes}); {allowed_in_words(answers)}. Their rows have the others' votes. "
                 f"{ways_on(failures, 'diziner label … --again')}"
             )
 

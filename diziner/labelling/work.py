@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from diziner.annotator.annotate import annotate
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.endpoints import Endpoint
+from diziner.labelling.input_files import InputDocument
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import OutFolder, Report, report_on
-from diziner.labelling.row_files import write_rows
+from diziner.labelling.row_files import Row, write_rows
 from diziner.layout import Room
 from diziner.llm.access import asker_for
 from diziner.llm.progress import Advance, counted_by
@@ -54,8 +55,9 @@ class Labeller:
         """Cost of this labeller's calls so far, in billionths of a US dollar."""
         return self._asker.tally.nano_usd
 
-    def label(self, name: str, documents: Sequence[Document]) -> Report:
-        """Annotate the shard's documents, and write their rows and the report, in this order.
+    def label(self, name: str, documents: Sequence[InputDocument]) -> Report:
+        """Annotate the shard's documents, and write their rows and the report, in this order. A row also has what else
+        the document's file says about it.
 
         Errors: those of `diziner.annotator.annotate.annotate`, but never for failed documents.
         """
@@ -64,12 +66,12 @@ class Labeller:
         made = {annotator.name: self._annotated(annotator, documents) for annotator in job.annotators}
         if job.ballot is None:
             [annotations] = made.values()
-            write_rows(path, list(map(labelled_row, documents, annotations)))
+            write_rows(path, _with_other(documents, map(labelled_row, documents, annotations)))
             report = report_on(name, documents, annotations, path)
         else:
             types = [t.label for t in job.guideline.types]
             voted = vote(documents, made, types, job.ballot.weights, job.ballot.consensus)
-            write_rows(path, list(map(voted_row, documents, voted)))
+            write_rows(path, _with_other(documents, map(voted_row, documents, voted)))
             report = report_on(name, documents, [each.annotation for each in voted], path, made)
         self._folder.keep(report)
         return report
@@ -78,6 +80,11 @@ class Labeller:
         job = self._job
         label = job.label_of(annotator)
         return annotate(documents, job.guideline, annotator, self._asker, label, self._answers).annotations
+
+
+def _with_other(documents: Iterable[InputDocument], rows: Iterable[Row]) -> list[Row]:
+    pairs = zip(documents, rows, strict=True)
+    return [{**row, "other": document.other} if document.other else row for document, row in pairs]
 
 
 def _ignored() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.files import write_json
 from diziner.common.plain import plain_message
+from diziner.common.words import counted
 from diziner.endpoints import Endpoint, Identity
 from diziner.endpoints.batch_api import BatchApi, Job, lines_in
 from diziner.endpoints.client import reply_in
@@ -59,10 +60,10 @@ class Intake:
 
     def words(self) -> str:
         """Return the counts in words."""
-        parts = [f"{self.answers} answers"]
-        parts += [f"{self.refusals} refusals"] * bool(self.refusals)
+        parts = [counted(self.answers, "answer")]
+        parts += [counted(self.refusals, "refusal")] * bool(self.refusals)
         parts += [f"{self.doubled} of them twice"] * bool(self.doubled)
-        parts += [f"{self.strange} lines for requests that it does not hold"] * bool(self.strange)
+        parts += [f"{counted(self.strange, 'line')} for requests that it does not hold"] * bool(self.strange)
         parts += [f"{count} not answered ({why})" for why, count in sorted(self.unanswered.items())]
         return ", ".join(parts)
 

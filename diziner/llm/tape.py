@@ -25,6 +25,7 @@ else:
 
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, readable
+from diziner.common.words import counted
 from diziner.llm.keys import refuse_keys_in_row
 from diziner.llm.rows import (
     DamagedRowError,
@@ -80,7 +81,9 @@ def tape_rows(path: Path, earlier: bool = False) -> Iterator[TapeRow]:
         if form < FORMAT:
             return
         if count != head["rows"]:
-            raise UserError(f"{path}:1: {head['rows']} rows were written, {count} are there: cut, or rows are missing")
+            raise UserError(
+                f"{path}:1: {counted(head['rows'], 'row')} written, {count} there: cut, or rows are missing"
+            )
         if head["digest"] != digest.of(head):
             raise UserError(f"{path}:1: the first line, or the rows as a whole, are not as they were written")
 

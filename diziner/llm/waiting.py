@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diziner.common.errors import ProviderError
+from diziner.common.words import counted
 from diziner.endpoints import Endpoint
 from diziner.endpoints.batching import MODES
 from diziner.llm.batches import GONE, SENDING, BatchRow
@@ -44,15 +45,15 @@ def in_batches(label: str, requests: int, rows: Sequence[BatchRow]) -> WaitingEr
     named = ", ".join(f"{row.name} ({standing(row)})" for row in rows)
     which = "batch" if len(rows) == 1 else "batches"
     return WaitingError(
-        f"{WAITING}{label}: {requests} requests are in {which} {named}; once `diziner batch status` says that it has "
-        "ended, run the same command again"
+        f"{WAITING}{label}: {_are(requests)} in {which} {named}; once `diziner batch status` says that it has ended, "
+        "run the same command again"
     )
 
 
 def in_none(label: str, requests: int, endpoint: str, was: str = "") -> WaitingError:
     """Return the error of a stage whose requests have not been sent; `was`: what became of the batch they were in."""
     return WaitingError(
-        f"{WAITING}{label}: {requests} requests are in no batch of endpoint {endpoint} yet{was}; "
+        f"{WAITING}{label}: {_are(requests)} in no batch of endpoint {endpoint} yet{was}; "
         "`diziner batch submit` sends them with those of all other stages, `diziner repro --now` asks at once, at the "
         "full price"
     )
@@ -76,3 +77,7 @@ def standing(row: BatchRow) -> str:
     """Return how a batch stands, in words."""
     state = "perhaps not accepted" if row.state == SENDING else row.state.replace("_", " ")
     return f"{state}, {row.note}" if row.note else state
+
+
+def _are(requests: int) -> str:
+    return f"{counted(requests, 'request')} {'is' if requests == 1 else 'are'}"

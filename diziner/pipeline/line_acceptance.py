@@ -17,6 +17,7 @@ from diziner.annotator.settings import AnnotatorSettings, AnswerSettings
 from diziner.common.errors import ProviderError
 from diziner.common.exact import as_written
 from diziner.common.rounding import rounded_finely
+from diziner.common.words import counted
 from diziner.prompting.asker import Asker
 from diziner.records.annotations import OUTAGES, Annotation
 from diziner.records.documents import Document
@@ -119,7 +120,7 @@ class LineTrials:
     def _reason(self, before: Fraction, after: Fraction, failed: int) -> str:
         figures = f"from {float(before):.3f} to {float(after):.3f}"
         if failed:
-            return f"{failed} answers failed under it"
+            return f"{counted(failed, 'answer')} failed under it"
         if after < before:
             return f"agreement fell {figures}"
         if after - before < as_written(self.margin):

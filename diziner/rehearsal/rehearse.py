@@ -64,7 +64,8 @@ def rehearse(
         if evidence is not None and annotated is not None:
             label = f"{room.name} round {number},"
             before = guidelines[number - 1]
-            start = starting_point(before, agreements[number - 1], record, settings.supervisor)
+            files = settings.label_files
+            start = starting_point(before, agreements[number - 1], record, settings.supervisor, files)
             trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, answers)
             refinement = refine_by_method(
                 start, evidence, annotated, settings.supervisor, asker, f"{label} supervisor:", trials

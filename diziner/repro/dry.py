@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from diziner.common.words import counted
 from diziner.repro.dvc_graph import StageError, State, open_graph
 from diziner.repro.plan import dependents, followers, in_order
 
@@ -37,4 +38,4 @@ def dry_run(root: Path, targets: Sequence[str], force: bool, stream: TextIO) -> 
                 count += 1
                 touched |= followers(step.name, after)
         if not count:
-            stream.write(f"up to date: {len(steps)} stages unchanged\n")
+            stream.write(f"up to date: {counted(len(steps), 'stage')} unchanged\n")

@@ -18,6 +18,7 @@ from itertools import accumulate
 from diziner.common.errors import UserError
 from diziner.common.plugins import PROTOCOLS as PLUG_INS
 from diziner.common.plugins import found
+from diziner.common.words import counted
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.pairing import count_boundary_pairs, count_type_pairs
@@ -408,11 +409,11 @@ def _character_spans(document: Document, spans: Iterable[Span]) -> list[tuple[in
 def _require_in_documents(documents: Documents, spans: SpansById, side: str) -> None:
     for name, row in spans.items():
         if name not in documents:
-            raise UserError(f"{side} document {name} is not among the {len(documents)} documents to score")
+            raise UserError(f"{side} document {name} is not among the {counted(len(documents), 'document')} to score")
         length = len(documents[name].tokens)
         for span in row:
             if not 0 <= span.start < span.end <= length:
                 raise UserError(
                     f"{side} document {name}: {span.type} span [{span.start}, {span.end}) "
-                    f"is empty or outside the document's {length} tokens"
+                    f"is empty or outside the document's {counted(length, 'token')}"
                 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from diziner.common.errors import UserError
 from diziner.common.exact import mean
+from diziner.common.words import counted
 from diziner.records.annotations import Span
 
 STRICT_PROTOCOL = "strict span F1"
@@ -92,7 +93,7 @@ def require_same_ids(gold: Collection[str], predicted: Collection[str]) -> None:
         if missing:
             named = ", ".join(missing[:_NAMED_IDS]) + (", ..." if len(missing) > _NAMED_IDS else "")
             raise UserError(
-                f"{side} lacks {len(missing)} of {len(having)} documents: {named}; "
+                f"{side} lacks {len(missing)} of {counted(len(having), 'document')}: {named}; "
                 "gold and prediction need the same ids"
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 from diziner.corpora.texts import cut_ranges
@@ -79,7 +80,7 @@ def _common_tokens(sources: Sequence[_Source], text: Document | None) -> _Tokens
         return _Tokens(base, base)
     [whole] = letters
     cuts = [bound for each in sources for place in _places(each, base) for bound in place]
-    return _Tokens(base, tuple(whole[start:end] for start, end in cut_ranges(_ranges(base), cuts)))
+    return _Tokens(base, tuple(intern(whole[start:end]) for start, end in cut_ranges(_ranges(base), cuts)))
 
 
 def _places(source: _Source, base: Sequence[str]) -> list[Range]:

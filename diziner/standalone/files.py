@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
 from diziner.corpora.corpus import Labelled
@@ -16,6 +16,7 @@ from diziner.corpora.decode import Decoder
 from diziner.corpora.reader import Reader, require_flat
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
+from diziner.forms.jsonkeys import LABEL_KEYS
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.table import form_of
 from diziner.records.annotations import Annotation, failure_of, read_annotations
@@ -80,12 +81,21 @@ def read_texts(path: Path, choices: Choices = NO_CHOICES) -> dict[str, Document]
     return documents
 
 
-class _Rows:
-    """Rows on their way to the reader, each with an id; remembers them, and whether the ids are their own."""
+class _Seen(NamedTuple):
+    """Row that was read: its place, and what it has in place of labels."""
 
-    def __init__(self, rows: Iterable[Row | Unreadable]) -> None:
+    where: str
+    failure: object
+
+
+class _Rows:
+    """Rows on their way to the reader, each with an id; remembers of each what its document has not, and whether the
+    ids are their own. A row without labels is refused if they are `needed`."""
+
+    def __init__(self, rows: Iterable[Row | Unreadable], needed: bool = False) -> None:
         self._rows = rows
-        self.seen: list[Row] = []
+        self._needed = needed
+        self.seen: list[_Seen] = []
         self.has_ids = False
 
     def read(self, path: Path, table: Table, choices: Choices = NO_CHOICES) -> tuple[list[Labelled], int]:
@@ -100,31 +110,38 @@ class _Rows:
             if isinstance(row, Unreadable):
                 yield row
                 continue
+            if self._needed:
+                _require_labels(row)
             has_id = row.value.get("id") not in (None, "")
             if number > 1 and has_id != self.has_ids:
                 raise UserError(f"{row.where}: {'an' if has_id else 'no'} id, unlike the rows before; all or none")
             self.has_ids = has_id
-            self.seen.append(row if has_id else Row(row.where, {**row.value, "id": f"#{number}"}))
-            yield self.seen[-1]
+            self.seen.append(_Seen(row.where, row.value.get("failure")))
+            yield row if has_id else Row(row.where, {**row.value, "id": f"#{number}"})
 
 
 def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
     table = form_of(Look(path), choices).read(Task(path, choices, "needed"))
-    rows = _Rows(table.rows)
+    rows = _Rows(table.rows, needed=True)
     labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
-        failure = failure_of(row.value.get("failure"), row.where)
-        if failure is None and each.spans is None:
-            raise UserError(
-                f"{row.where}: document {each.document.id!r} has neither tags nor spans; "
-                "one without mentions has the spans []"
-            )
+        failure = failure_of(row.failure, row.where)
         spans, characters = ((), ()) if failure else (each.spans or (), each.characters)
         annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
     ours = frozenset(each.document.id for each in labelled if each.own_tokens)
     return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours, table.said)
+
+
+def _require_labels(row: Row) -> None:
+    value = row.value
+    if any(value.get(key) is not None for key in ("tags", "spans", "failure")):
+        return
+    held = sorted(key for key, each in value.get("other", {}).items() if key in LABEL_KEYS and each is not None)
+    there = f"; {held[0]!r} is neither: {value['other'][held[0]]!r:.60}" if held else ""
+    named = "" if value.get("id") in (None, "") else f"document {str(value['id'])!r} has "
+    raise UserError(f"{row.where}: {named}neither tags nor spans{there}; one without mentions has the spans []")
 
 
 def _spans_only(path: Path) -> LabelledFile:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from diziner.common.errors import UserError
+from diziner.common.words import counted
 from diziner.records.documents import Document
 from diziner.standalone.files import LabelledFile
 
@@ -34,7 +35,7 @@ def require_same_documents(files: Sequence[LabelledFile]) -> None:
             if missing:
                 named = ", ".join(map(repr, missing[:_NAMED])) + (", …" if len(missing) > _NAMED else "")
                 raise UserError(
-                    f"{lacking.path} lacks {len(missing)} of the {len(having.annotations)} documents of "
+                    f"{lacking.path} lacks {len(missing)} of the {counted(len(having.annotations), 'document')} of "
                     f"{having.path}: {named}; add them, or leave out with --common what is not in every file"
                 )
 
@@ -96,5 +97,5 @@ def _require_spans_inside(file: LabelledFile, documents: Mapping[str, Document])
             if length is not None and span.end > length:
                 raise UserError(
                     f"{file.path}: document {row.id!r}: {span.type} span [{span.start}, {span.end}) "
-                    f"is outside its {length} tokens"
+                    f"is outside its {counted(length, 'token')}"
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -40,13 +40,19 @@ class StartingPoint:
 
 
 def starting_point(
-    guideline: Guideline, agreement: Agreement, record: Mapping[str, Any] | None, settings: SupervisorSettings
+    guideline: Guideline,
+    agreement: Agreement,
+    record: Mapping[str, Any] | None,
+    settings: SupervisorSettings,
+    given: Collection[str] = (),
 ) -> StartingPoint:
     """Decide it by a round's guideline, its agreement and the record of the refinement that led to it (None: round 0).
-    All of it is label-free.
+    All of it is label-free. `given` names annotators whose labels are files.
 
     Agreement of different documents says little: `accept: agreement` wants one fixed pilot set, and the other
-    two settings are noisy without one. Nobody is left out on the word of a round that is taken back.
+    two settings are noisy without one. Nobody is left out on the word of a round that is taken back. The worst is
+    looked for among those who label by the guideline: labels that are given, by people most often, are not made by it,
+    would not be asked for again, and are what models that make the same errors are held against.
     """
     overall = agreement.overall
     start = StartingPoint(guideline, overall)
@@ -65,7 +71,7 @@ def starting_point(
         waiting = tuple(candidate_from_json(entry) for entry in record["waiting"])
         start = replace(start, rejected=rejected, stopped=bool(record["stopped"]) or calm, waiting=waiting)
     # From round 1 on: round 0 says how annotators read the text without any guidance (method section 9).
-    if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings)):
+    if guideline.round >= 1 and start.accepted and (worst := _worst(agreement.mean, settings, given)):
         left_out = tuple(sorted({*start.guideline.left_out, worst}))
         # What the next round's agreement is held against: that of the annotators who will take part in it.
         rest = agreement.among(agreement.mean.keys() - {worst})
@@ -95,11 +101,13 @@ def candidate_from_json(value: Mapping[str, Any]) -> Candidate:
     return Candidate(instruction, value["annotator"], value["replaces"], tuple(value["addresses"]))
 
 
-def _worst(mean: Mapping[str, float], settings: SupervisorSettings) -> str:
+def _worst(mean: Mapping[str, float], settings: SupervisorSettings, given: Collection[str] = ()) -> str:
     """Return the annotator to leave out: by the margin below the mean of all, while enough remain. Empty: nobody."""
     if settings.drop_worst_margin is None or len(mean) <= settings.drop_worst_keep:
         return ""
     exact = {name: as_written(value) for name, value in mean.items()}
-    worst = min(exact, key=lambda name: (exact[name], name))
+    worst = min(exact.keys() - {*given}, key=lambda name: (exact[name], name), default="")
+    if not worst:
+        return ""
     average = sum(exact.values(), Fraction(0)) / len(exact)
     return worst if average - exact[worst] >= as_written(settings.drop_worst_margin) else ""

@@ -142,8 +142,8 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
 @pytest.mark.parametrize(
     ("function", "entry", "said"),
     [
-        ("nothing", {}, "own: function nothing: gave None for all 2 documents"),
-        ("few", {}, "gave 1 results for 2 documents; it must give one for each"),
+        ("nothing", {}, "own: function nothing: gave None for all of 2 documents"),
+        ("few", {}, "gave 1 result for 2 documents; it must give one for each"),
         ("words", {}, "document 'a': 'LOC' is no list of mentions"),
         ("pairs", {}, r"document 'a': \(0, 3\) is not \(first character, one past the last, label\)"),
         ("floats", {}, r"document 'a': \(8.0, 12.0, 'LOC'\) is not"),
@@ -152,7 +152,7 @@ def test_mentions_are_characters_and_none_is_a_failure(call: Callable[..., Any])
         ("raises", {}, r"function raises: raised KeyError: 'no\\nmodel'"),
         ("six", {}, "cannot be called with documents, types and the options none: missing a required argument"),
         ("few", {"options": {"size": 3}}, "the options size: got an unexpected keyword argument 'size'"),
-        ("some", {"options": {"label": "city"}}, "1 mentions have types that the guideline has not: 'city' 1; its"),
+        ("some", {"options": {"label": "city"}}, "1 mention of types that the guideline has not: 'city' 1; its"),
         ("nobody", {}, "unknown annotator function 'nobody'; .*from plug-ins: arrays"),
     ],
 )

@@ -74,7 +74,7 @@ def test_gold_inside_tokens_is_shown_and_its_characters_reach_the_room(project: 
     write_texts(project, "inside.jsonl", [json.dumps(row) for row in rows])
     said = project.diziner_here("new", "inside", "--from", "inside.jsonl").stdout
     example = "'서울' in '서울에'"
-    assert f"16 mentions inside tokens, which are scored by these ({example}, {example}, {example})" in said
+    assert f"16 mentions inside tokens, scored by these ({example}, {example}, {example})" in said
     card = load_card(project.folder / "data/inside")
     corpus = load_source(card, project.folder / "data/inside", "sample", None)
     assert {each.characters for each in (*corpus.pilot, *corpus.test)} == {((0, 2), (4, 7))}
@@ -176,11 +176,11 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
     bad = json.dumps({"tokens": ["one", "two"], "ner_tags": ["O"]})
     write_texts(project, "mixed.jsonl", [*(labelled(s) for s in SENTENCES), bad])
     refused = project.diziner_here("new", "mixed", "--from", "mixed.jsonl", check=False)
-    assert refused.returncode == 2 and "mixed.jsonl:21: 2 tokens but 1 tags" in refused.stderr
+    assert refused.returncode == 2 and "mixed.jsonl:21: 2 tokens but 1 tag" in refused.stderr
     assert not (project.folder / "data/mixed").exists()
     project.diziner_here("new", "mixed", "--from", "mixed.jsonl", "--skip-bad")
     [rejected] = (project.folder / "data/mixed/rejected.jsonl").read_text().splitlines()
-    assert json.loads(rejected)["reason"] == "2 tokens but 1 tags"
+    assert json.loads(rejected)["reason"] == "2 tokens but 1 tag"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
         ("x", ["--from", "fine.txt", "--types", "O,PER"], "label 'O' is the tag of what is no mention"),
         ("x", ["--from", "fine.txt"], "no gold to find types in; name them: --types"),
-        ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents are left for pilot sets"),
+        ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents left for pilot sets"),
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
         ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),
         ("x", ["--from", "fine.txt", "--types", "MISC_A,misc-a"], "labels 'MISC_A' and 'misc-a' are the same"),

@@ -141,7 +141,7 @@ def test_ace_is_converted_by_the_usual_lists(project: Project, tmp_path: Path) -
         write_document(english / kind / ("timex2norm" if number % 2 else "adj"), name)
     words = ("data", "convert", "ace2005", "--from", str(tmp_path / "ace_2005_td_v7"), "--into", str(tmp_path / "mine"))
     said = project.diziner_here(*words).stdout
-    assert f"{tmp_path}/mine/ace2005: 1850 pilot, 255 test documents (the card has no counts)" in said
+    assert f"{tmp_path}/mine/ace2005: documents: 1850 pilot, 255 test (the card has no counts)" in said
     rows = [json.loads(line) for line in (tmp_path / "mine/ace2005/test.jsonl").read_text().splitlines()]
     assert rows[0]["id"] == "CNN_CF_20030304.1900.02-000"
     assert rows[0]["text"] == "Talks at Smith & Sons" and rows[0]["spans"] == [[9, 21, "ORG"]]
@@ -176,7 +176,7 @@ def test_columns_are_converted_whole_or_cut(project: Project, tmp_path: Path) ->
     words = ("data", "convert", "mit_movie", "--from", str(original), "--into", str(tmp_path / "mine"))
     refused = project.diziner_here(*words, check=False)
     assert refused.returncode == 2
-    assert "2500 pilot, 40 test documents are written, and not as the card says: test sentences" in refused.stderr
+    assert "documents are written (2500 pilot, 40 test), and not as the card says: test sentences" in refused.stderr
 
 
 @pytest.mark.parametrize(

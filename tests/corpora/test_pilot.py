@@ -153,8 +153,8 @@ def test_no_sum_of_a_product_is_rounded() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rounds": 3, "size": 5}, "10 documents, but 3 set(s) of 5 need 15"),
-        ({"rounds": 1, "size": 11, "mode": "fixed"}, "10 documents, but 1 set(s) of 11 need 11"),
+        ({"rounds": 3, "size": 5}, "10 documents, but 3 sets of 5 need 15"),
+        ({"rounds": 1, "size": 11, "mode": "fixed"}, "10 documents, but 1 set of 11 need 11"),
         ({"rounds": 0, "size": 5}, "rounds: 0"),
         ({"rounds": 1, "size": 0}, "pilot set size: 0"),
         ({"rounds": 1, "size": 2, "method": "magic"}, "'magic'; allowed: kmeans, random"),

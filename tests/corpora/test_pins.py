@@ -50,9 +50,9 @@ def test_the_digest_knows_the_documents_and_not_their_order() -> None:
     [
         (pins(pool="0123456789abcdef"), {}, "the sets are from the pool 0123456789ab, this one is"),
         (pins(pool=""), {}, "the sets are from the pool without digest"),
-        (pins(), {"rounds": 3}, "2 sets are published, 3 are needed"),
-        (pins(), {"size": 3}, "round 0: 2 documents are published, corpus.pilot.documents is 3"),
-        (pins((("d3", "d1"), ("d0",))), {}, "round 1: 1 documents are published, corpus.pilot.documents is 2"),
+        (pins(), {"rounds": 3}, "2 sets published, 3 needed"),
+        (pins(), {"size": 3}, "round 0: 2 documents published, corpus.pilot.documents is 3"),
+        (pins((("d3", "d1"), ("d0",))), {}, "round 1: 1 document published, corpus.pilot.documents is 2"),
         (pins((("d3", "d3"), ("d0", "d1"))), {}, "round 0: 'd3' is in round 0 already"),
         (pins((("d3", "d1"), ("d0", "d1"))), {}, "round 1: 'd1' is in round 0 already"),
         (pins((("d3", "nobody"), ("d0", "d1"))), {}, "round 0: 'nobody' is no document of the pool"),

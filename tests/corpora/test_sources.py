@@ -175,7 +175,7 @@ def test_column_numbers_of_the_card(toy: Setup) -> None:
 
 def test_a_line_without_tag_spoils_its_sentence_only(toy: Setup, tmp_path: Path) -> None:
     toy.text("test.conll", "Ann B-PER\nLee\n\nRome B-LOC\n")
-    assert "test.conll:1: line 2 has 1 column(s), expected 2 or more" in toy.refuses()
+    assert "test.conll:1: line 2 has 1 column, expected 2 or more" in toy.refuses()
     corpus = toy.load(skip_bad=tmp_path / "bad.jsonl")
     assert [each.document.id for each in corpus.test] == ["toy-test-00001"]
 
@@ -205,7 +205,7 @@ def test_a_line_without_tag_spoils_its_sentence_only(toy: Setup, tmp_path: Path)
         ({"id": float("nan"), "tokens": ["a"]}, "id must be a string or a whole number"),
         ({"id": 1.5, "tokens": ["a"]}, "id must be a string or a whole number"),
         ({"text": "Ann", "spans": [[0, 9, "PER"]]}, "span [0, 9) is empty or outside the 3 characters"),
-        ({"tokens": ["Ann"], "spans": [[1, 1, "PER"]]}, "span [1, 1) is empty or outside the 1 tokens"),
+        ({"tokens": ["Ann"], "spans": [[1, 1, "PER"]]}, "span [1, 1) is empty or outside the 1 token"),
         ({"text": "a  b", "spans": [[1, 3, "PER"]]}, "covers no visible text"),
         ({"text": "Ann", "spans": [["0", 3, "PER"]]}, "is not [start, end, label]"),
         ({"text": "Ann", "spans": [{"start": 0, "end": 3}]}, "is not [start, end, label]"),
@@ -275,12 +275,30 @@ def test_counts_that_differ_from_the_card(toy: Setup, tmp_path: Path) -> None:
     assert len(toy.load().test) == 2  # a whole copy, where the card has a cut one too
     toy.rows("test.jsonl", *[GOOD] * 5)
     assert "test sentences: found 5, expected 2; test type LOC: found 5, expected 2" in toy.refuses()
-    assert "(or a copy of 1 sentences)" in toy.refuses()
+    assert "(or a copy of 1 sentence)" in toy.refuses()
     toy.sources["local"]["expected"] = expected
     toy.rows("test.jsonl", {"tokens": TOKENS})  # without gold only sentences can be compared
     assert toy.load().test[0].spans is None
     toy.rows("test.jsonl", GOOD, GOOD, {"tokens": []})  # counts are no error where rows were left out
     assert toy.load(skip_bad=tmp_path / "bad.jsonl").bad == 1
+
+
+def test_check_takes_nested_spans_as_the_settings_do_and_says_what_is_left_out(toy: Setup) -> None:
+    inner = {"tokens": TOKENS, "spans": [[0, 2, "PER"], [1, 2, "PER"], [3, 4, "LOC"]]}
+    toy.rows("test.jsonl", inner)
+    toy.sources["local"]["expected"] = {"test": {"sentences": 1, "types": {"PER": 1, "LOC": 1}}}
+    flat = check_benchmark(toy.card(), toy.room, toy.local)
+    [note] = flat.notes
+    assert flat.state == "ok" and note.startswith(
+        "1 nested or overlapping span left out, the longest stay; params corpus"
+    )
+    nested = check_benchmark(toy.card(), toy.room, toy.local, nested=True)
+    assert (nested.state, nested.types["test"]) == ("differs", {"LOC": 1, "PER": 2})
+    assert nested.notes == ("test type PER: found 2, expected 1",) and not nested.repairs
+    toy.rows("test.jsonl", {"text": "Ann saw Lee", "entities": [{"label": "PER", "span": [[0, 3], [8, 11]]}]})
+    toy.sources["local"].pop("expected")
+    gap = check_benchmark(toy.card(), toy.room, toy.local, nested=True)
+    assert gap.notes == ("1 discontinuous span left out: documents here have spans without gaps",)
 
 
 def test_check_says_what_is_there(toy: Setup) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from labelled_rows import Row, rows
 
+from diziner.common.errors import UserError
 from diziner.forms.exported import exported
 from diziner.forms.writers import WRITERS
 from diziner.standalone.files import read_plain
@@ -79,6 +80,30 @@ def test_spacy_takes_our_pairs_as_examples_and_our_docbin_as_a_corpus(tmp_path: 
     corpus = Corpus(written(tmp_path, "docbin"))
     found = [[(own.text, own.label_) for own in example.reference.ents] for example in corpus(nlp)]
     assert found == expected
+
+
+def test_a_damaged_docbin_is_refused_with_its_name(tmp_path: Path) -> None:
+    pytest.importorskip("spacy", reason=ABSENT)
+    import zlib
+
+    import srsly
+
+    whole = written(tmp_path, "docbin")
+    fields = srsly.msgpack_loads(zlib.decompress(whole.read_bytes()))
+    without = [
+        {key: fields[key] for key in fields if key != name} for name in ("tokens", "lengths", "strings", "attrs")
+    ]
+    wrong = [{**fields, name: value} for name in ("tokens", "strings", "spaces") for value in (None, 7, "x", [])]
+    packed = [zlib.compress(srsly.msgpack_dumps(each)) for each in (*without, *wrong)]
+    size = whole.stat().st_size
+    path = tmp_path / "damaged.spacy"
+    for content in (*packed, b"", b"x", *(whole.read_bytes()[: size * part // 9] for part in range(1, 9))):
+        path.write_bytes(content)
+        with pytest.raises(
+            UserError, match=r"damaged.spacy: not a DocBin that can be read, after 0 documents: .+"
+        ) as no:
+            read_plain(path)
+        assert "\n" not in str(no.value)
 
 
 def mentions(row: Row) -> list[tuple[str, str]]:

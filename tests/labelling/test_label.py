@@ -69,6 +69,7 @@ def test_the_same_labelling_gives_the_same_bytes_and_parquet_holds_the_same_rows
     assert content(place.folder / "p") == content(place.folder / "q")
     table = [row for path in shards(place.folder / "p") for row in pyarrow.parquet.read_table(path).to_pylist()]
     for row in table:
+        assert row.pop("other") is None
         row["spans"] = [[span["start"], span["end"], span["type"]] for span in row["spans"]]
         row["drops"] = {drop["reason"]: drop["count"] for drop in row["drops"]}
         row["forms"] = {form["kind"]: form["count"] for form in row["forms"]}
@@ -111,7 +112,7 @@ def test_one_document_more_leaves_full_shards_as_they_are(place: Place) -> None:
     place.label("--shard-documents", "6")
     names = {path.name for path in shards(place.out)}
     place.documents(21)
-    assert "1 shard(s) of other documents" in place.refuses("--shard-documents", "6")
+    assert "holds 1 shard of other documents" in place.refuses("--shard-documents", "6")
     (place.out / "notes.txt").write_text("mine")
     place.label("--shard-documents", "6", "--replace")
     assert len({path.name for path in shards(place.out)} & names) == 3
@@ -292,12 +293,12 @@ def test_a_forecast_asks_nothing_and_writes_nothing(place: Place, capsys: pytest
         spent = read_json(Path("metrics/cost.json"))["total"]["usd"]
         shards(place.out)[0].unlink()
         place.label("--dry", "--shard-documents", "6")
-    assert "20 documents in 4 shards, 0 of them done; 0 documents are answered already" in before
+    assert "20 documents in 4 shards, 0 of them done; answered already: 0 documents" in before
     assert "calls to scripted-careful: 20" in before
     estimate = float(before.partition("USD ")[2].split()[0])
     assert estimate == pytest.approx(spent, rel=0.3)
     after = capsys.readouterr().out
-    assert "4 shards, 3 of them done; 20 documents are answered already" in after
+    assert "4 shards, 3 of them done; answered already: 20 documents" in after
     assert "calls to scripted-careful: 0," in after
 
 
@@ -376,7 +377,7 @@ def test_documents_that_do_not_fit_the_window_are_named_before_a_model_is_asked(
     place.label("--dry", out=place.folder / "chunks")
     chunked = capsys.readouterr().out
     assert "do not fit" not in chunked
-    assert "calls to scripted-careful: 20," in chunked and "1 documents are answered already" in chunked
+    assert "calls to scripted-careful: 20," in chunked and "answered already: 1 document\n" in chunked
     place.label(out=place.folder / "chunks")
     err = capsys.readouterr().err
     assert "do not fit" not in err and "3 of 3 documents" in err

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from label_place import Place, make_place, rows, shards
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_jsonl
+from diziner.common.files import check, read_jsonl
 from diziner.labelling.input_files import document_of, files_of, items_of
+from diziner.labelling.row_files import read_rows
 
 
 @pytest.fixture
@@ -40,6 +43,58 @@ def test_every_kind_of_file_gives_the_same_documents_and_gold_is_not_read(place:
     assert found[0].tokens == found[3].tokens == found[6].tokens == found[9].tokens
     ids = ["0", "1", "2", "b.txt:1", "b.txt:2", "b.txt:3", "c.parquet:1", "c.parquet:2", "c.parquet:3", "d.ndjson:1"]
     assert [document.id for document in found] == ids
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_what_else_a_file_says_about_a_document_goes_through_to_its_row(place: Place, form: str) -> None:
+    table = place.input = place.input.with_suffix(".csv")
+    place.input.write_text(
+        'id,source,text,label,split,entities\n7,"a, b",Ada saw Lisbon.,sport,dev,"[[0, 3, ""PER""]]"\n'
+    )
+    place.label("--format", form)
+    other = {"source": "a, b", "label": "sport", "split": "dev"}
+    [shard] = shards(place.out)
+    [row] = read_rows(shard)
+    assert row["other"] == other and row["id"] == "7" and row["spans"]
+    check(row, "labelled", "row")
+    # What was labelled once goes on with what it had, and with nothing that the first labelling said.
+    place.input, place.out = shard, place.out.with_name("again")
+    place.label()
+    [again] = rows(place.out)
+    assert again["other"] == other
+    # Another value makes another row, so it makes another shard; without others rows are as they were.
+    place.input = table
+    table.write_text(table.read_text().replace("sport", "art"))
+    assert "holds 1 shard of other documents" in place.refuses()
+    table.write_text("text\nAda saw Lisbon.\n")
+    place.label("--replace")
+    assert "other" not in rows(place.out)[0]
+
+
+def test_what_json_cannot_hold_goes_through_as_text(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {
+        "text": ["One."],
+        "day": [date(2026, 11, 26)],
+        "price": [Decimal("1.10")],
+        "score": [float("nan")],
+        "raw": [b"ab"],
+        "meta": [{"page": 3, "tags": ["a"]}],
+        "ner_tags": [[1]],
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    (tmp_path / "b.jsonl").write_text('{"text": "Two.", "note": "\\ud83d", "_task_hash": 1, "answer": "accept"}\n')
+    first, second = (document_of(item) for item in items_of(files_of(tmp_path)))
+    assert first.other == {
+        "day": "2026-11-26",
+        "price": "1.10",
+        "score": None,
+        "raw": "2 bytes",
+        "meta": {"page": 3, "tags": ["a"]},
+    }
+    assert second.other == {"note": "\\ud83d", "_task_hash": 1, "answer": "accept"}
 
 
 def test_input_is_read_as_it_is_needed(tmp_path: Path) -> None:

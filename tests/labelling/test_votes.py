@@ -259,7 +259,7 @@ def test_a_forecast_counts_every_voters_calls(place: Voting, capsys: pytest.Capt
         assert f"calls to scripted-{name}: {len(TEXTS)}," in said
     place.label()
     place.label("--dry", out=place.folder / "again")
-    assert f"{len(TEXTS)} documents are answered already" in capsys.readouterr().out
+    assert f"answered already: {len(TEXTS)} documents" in capsys.readouterr().out
 
 
 def test_the_queue_goes_out_in_another_tools_form_and_a_round_does(

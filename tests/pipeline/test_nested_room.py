@@ -47,6 +47,25 @@ def project(make_project: Callable[..., Project], tmp_path: Path) -> Project:
     return project
 
 
+def test_a_check_counts_nested_gold_as_the_pipeline_does(project: Project, tmp_path: Path) -> None:
+    kept = project.diziner_here("data", "check", ROOM).stdout
+    assert "found, card has no counts" in kept and "left out" not in kept
+
+    def flat(params: dict[str, Any]) -> None:
+        params["corpus"]["nested"] = params["answers"]["nested"] = False
+        params["disagreement"]["consensus"] = "io"
+
+    project.edit_params(flat)
+    lost = project.diziner_here("data", "check", ROOM).stdout
+    source = str(tmp_path / "genes.jsonl")
+    for words in ((), ("--nested",)):
+        made = project.diziner_here("new", f"genes{len(words)}", "--from", source, *words, check=False)
+        said = made.stderr if not words else made.stdout
+        assert made.returncode == (0 if words else 2), said
+        assert ("will leave the shorter ones out" if words else "--nested keeps what overlaps") in said
+    assert "genes: 40 nested or overlapping spans left out, the longest stay; params corpus.nested keeps all" in lost
+
+
 def rows(project: Project, path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (project.folder / "data" / ROOM / path).read_text().splitlines()]
 

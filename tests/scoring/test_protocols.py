@@ -189,7 +189,7 @@ def test_long_chains_of_overlaps() -> None:
     ("gold", "predicted", "names", "message"),
     [
         ({"d0": []}, {"d0": []}, ["strict", "loose"], "unknown scoring protocol 'loose'; there are strict,"),
-        ({"d0": []}, {"d1": []}, ["strict"], "prediction lacks 1 of 1 documents: d0"),
+        ({"d0": []}, {"d1": []}, ["strict"], "prediction lacks 1 of 1 document: d0"),
         ({"d9": []}, {"d9": []}, ["strict"], "document d9 is not among"),
         ({"d0": []}, {"d0": [Span(1, 3, "PER")]}, ["strict"], "predicted document d0: PER span [1, 3)"),
         ({"d0": [Span(1, 1, "PER")]}, {"d0": []}, ["strict"], "gold document d0: PER span [1, 1)"),

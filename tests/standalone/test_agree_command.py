@@ -126,7 +126,7 @@ ONE = {"id": "a", "tokens": ["x", "y"], "spans": [[0, 1, "PER"]]}
         ([{"id": "a", "spans": [[0, 1, "O"]]}], "types must differ from each other and from O"),
         (
             [{**ONE, "spans": [], "failure": {"code": "timeout", "detail": "late"}}],
-            "annotator 'two' answered none of 1 documents (first: 'a', timeout)",
+            "annotator 'two' answered none of 1 document (first: 'a', timeout)",
         ),
         ([{"tokens": ["x", "y"], "spans": []}], "two.jsonl has no ids, one.jsonl has (first 'a')"),
     ],

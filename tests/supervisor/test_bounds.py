@@ -336,6 +336,19 @@ def test_the_worst_annotator_is_left_out_from_round_one_on_while_enough_remain(g
     assert starting_point(first, found, None, SETTINGS).guideline.left_out == ()
 
 
+def test_labels_that_are_given_are_never_left_out(guideline: Guideline) -> None:
+    """They would count on in agreement, so that the next round was held against one without them."""
+    settings = replace(SETTINGS, accept="agreement", drop_worst_margin=0.1, drop_worst_keep=3)
+    first = replace(guideline, round=1)
+    kept = starting_point(first, agreed(0.45, **FOUR), None, settings, {"lazy": "lazy.jsonl"})
+    assert kept.guideline.left_out == () and kept.agreement == 0.45
+    # Of those who label by the guideline, the worst is left out, if it is as far below the mean of all.
+    pairs = {"a_zoe": 0.1, "b_zoe": 0.1, "c_zoe": 0.1, "a_b": 0.9, "a_c": 0.15, "b_c": 0.15}
+    found = starting_point(first, agreed(0.3, **pairs), None, settings, ["zoe"])
+    assert found.guideline.left_out == ("c",) and found.agreement == pytest.approx((0.1 + 0.1 + 0.9) / 3)
+    assert starting_point(first, agreed(0.45, **FOUR), None, settings, "abc").guideline.left_out == ("lazy",)
+
+
 def test_the_next_round_is_held_against_the_agreement_of_those_who_go_on(guideline: Guideline) -> None:
     """Leaving out the worst raises agreement by itself; a worse guideline must not pass for that reason."""
     settings = replace(SETTINGS, accept="agreement", drop_worst_margin=0.1, drop_worst_keep=3)
