@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_json, read_jsonl, validator
+from diziner.common.files import read_json, read_jsonl, read_text, validator
 from diziner.corpora.card import Card, load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import GUIDELINES, Room
@@ -43,7 +43,8 @@ class RoundFiles:
 
 @dataclass(frozen=True, slots=True)
 class RoomFiles:
-    """One benchmark's outputs; what has not been run yet is empty or None.
+    """One benchmark's outputs; what has not been run yet is empty or None. `left_out` says why, where the last run left
+    the benchmark out.
 
     `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`.
     """
@@ -56,6 +57,7 @@ class RoomFiles:
     gold: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     predictions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+    left_out: str = ""
 
     def all_usage(self) -> Iterator[Usage]:
         """Yield what every request behind these outputs took; one behind several outputs comes several times."""
@@ -70,10 +72,13 @@ class RoomFiles:
 
 def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str) -> RoomFiles:
     """Return a room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
-    choice and scores where they are there. Gold may be absent.
+    choice and scores where they are there. Gold may be absent. Of a room that the last run left out nothing is read but
+    why: documents that have come since make that void.
 
     Errors: UserError for a file that is damaged or missing beside others of its round.
     """
+    if room.left_out.is_file() and not room.manifest.is_file():
+        return RoomFiles(load_card(room.folder), left_out=read_text(room.left_out).strip())
     done = []
     for number in rounds:
         if not (room.round(number) / "agreement.json").is_file():

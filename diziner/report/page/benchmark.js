@@ -14,7 +14,7 @@ export function benchmarkPage(benchmark, data, route) {
     el("p", { class: "lead" }, benchmark.title),
   ];
   if (!benchmark.rounds.length) {
-    head.push(el("p", { class: "empty" }, `Not run yet: \`dvc repro data/${benchmark.name}/dvc.yaml\`, then build this page again.`));
+    head.push(el("p", { class: "empty" }, benchmark.left_out ? `The last run left this benchmark out: ${benchmark.left_out}` : `Not run yet: \`dvc repro data/${benchmark.name}/dvc.yaml\`, then build this page again.`));
     return { nodes: head, show: () => {} };
   }
   const causes = causesOf(benchmark);

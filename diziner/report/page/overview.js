@@ -50,7 +50,7 @@ function benchmarkTable(data) {
   const labelled = (content, i, extra) => [content, { "data-label": columns[i], ...extra }];
   const rows = data.benchmarks.map((b) => {
     const name = el("a", { href: toBenchmark(b.name) }, b.name);
-    if (!b.rounds.length) return [name, ["not run yet", { colspan: columns.length - 1 }]];
+    if (!b.rounds.length) return [name, [b.left_out ? `left out: ${b.left_out}` : "not run yet", { colspan: columns.length - 1 }]];
     const figures = b.figures;
     const [failed, asked] = failures(b);
     return [
