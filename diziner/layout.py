@@ -149,6 +149,11 @@ class Room:
         return self.folder / "corpus" / "manifest.json"
 
     @property
+    def left_out(self) -> Path:
+        """File of why the last run left the benchmark out, in one line; there is none where it did not."""
+        return self.folder / "corpus" / "left_out.txt"
+
+    @property
     def selection(self) -> Path:
         return self.folder / "final" / "selection.json"
 

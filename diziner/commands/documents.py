@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diziner.common.errors import DizinerError, UserError
-from diziner.common.files import read_json, write_json
+from diziner.common.files import read_json, write_json, write_text
 from diziner.corpora.at_hand import missing, unlinked
 from diziner.corpora.card import load_card
 from diziner.corpora.sources import source_of
@@ -51,7 +51,14 @@ def leaving(settings: Settings, force: bool = False) -> Leaving:
                     found[step.group] = reason
         return found
 
-    return Leaving(_STAGE, known, lambda group: unlinked(Path(group).name))
+    def note(group: str, why: str) -> None:
+        path, name = Room(Path(group).name).left_out, Path(group).name
+        if why:
+            write_text(path, f"{' '.join(why.removeprefix(f'{name}: ').split())}\n")
+        else:
+            path.unlink(missing_ok=True)
+
+    return Leaving(_STAGE, known, lambda group: unlinked(Path(group).name), note)
 
 
 def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str, str]:

@@ -149,18 +149,23 @@ def _prices(calling: Sequence[Planned]) -> str:
 
 
 def _unseen(calling: Sequence[Planned]) -> str:
-    """Return what is to be said of models that reason, while nobody knows how long."""
+    """Return what is to be said of models that reason, while nobody knows how long: what the sum lacks, the most that
+    it can be, and what tells of it, which for a supervisor is a refinement."""
     lines = [line for line in calling if line.unseen]
     if not lines:
         return ""
     more = sum((line.most_usd or 0.0) - (line.usd or 0.0) for line in lines)
     models = ", ".join(sorted({line.model for line in lines}))
-    ways = ["`diziner plan --ask 3` asks three documents of each annotator", "a run of one benchmark tells of them all"]
-    if all(SUPERVISOR in line.work for line in lines):
-        del ways[0]
+    refining = {line.model: line.work.partition(" ")[0] for line in reversed(lines) if SUPERVISOR in line.work}
+    ways = []
+    if any(SUPERVISOR not in line.work for line in lines):
+        ways.append("`diziner plan --ask 3`, which asks three documents of each annotator")
+    ways += [
+        f"the first refinement for the supervisor, {model}: `diziner repro {name}`" for model, name in refining.items()
+    ]
     return (
-        f"reasoning is not counted for: {models}; up to USD {more:.2f} more, if each answer is as long as max_tokens "
-        f"allows; plan again when there are answers: {'; '.join(ways)}\n"
+        f"the sum is without the reasoning of {models}, of which no answer tells yet; it costs USD {more:.2f} at most, "
+        f"with every answer as long as max_tokens allows; plan again after {' and '.join(ways)}\n"
     )
 
 

@@ -22,6 +22,7 @@ from diziner.llm.waiting import WAITING
 from diziner.settings import load_settings
 
 if TYPE_CHECKING:
+    from diziner.repro.run import Leaving
     from diziner.repro.view import View
 
 
@@ -33,7 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="stages at once (default: %(default)s)"
     )
-    parser.add_argument("--dry", action="store_true", help="say what would run; run nothing")
+    parser.add_argument(
+        "--dry", action="store_true", help="say what would run and which benchmarks are left out; run nothing"
+    )
     parser.add_argument("-k", "--keep-going", action="store_true", help="after a failure, go on with the rest")
     parser.add_argument("-f", "--force", action="store_true", help="run every stage, changed or not")
     parser.add_argument(
@@ -79,7 +82,7 @@ def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
     elif options.dry:
         from diziner.repro.dry import dry_run
 
-        dry_run(Path.cwd(), targets, options.force, sys.stdout)
+        dry_run(Path.cwd(), targets, options.force, sys.stdout, _leaving(targets, options))
     else:
         _reproduce(targets, options)
 
@@ -87,11 +90,7 @@ def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
 def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro.run import reproduce
 
-    without = None
-    if room_names():  # else a pipeline without benchmarks, which needs no settings of ours
-        settings = load_settings()
-        write_room_sources(settings)
-        without = None if targets or options.strict else leaving(settings, options.force)
+    without = _leaving(targets, options)
     view = _view(sys.stdout)
     outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view, without)
     if outcome.signal:
@@ -112,6 +111,16 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
         raise UserError(
             "no benchmark's documents could be loaded; the lines above say what each lacks, and `diziner plan` too"
         )
+
+
+def _leaving(targets: Sequence[str], options: argparse.Namespace) -> Leaving | None:
+    """Return how benchmarks are left out, None where that is not wanted; what says where each is loaded from is brought
+    up to date."""
+    if not room_names():  # a pipeline without benchmarks, which needs no settings of ours
+        return None
+    settings = load_settings()
+    write_room_sources(settings)
+    return None if targets or options.strict else leaving(settings, options.force)
 
 
 @contextlib.contextmanager

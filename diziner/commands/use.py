@@ -13,7 +13,7 @@ from diziner.ablation.profiles import PLUS, all_profiles, profile_name, profile_
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.yamlfile import parse_yaml, write_yaml
-from diziner.layout import PARAMS
+from diziner.layout import PARAMS, rooms
 from diziner.settings import settings_from
 
 
@@ -48,8 +48,12 @@ def run(options: argparse.Namespace) -> None:
         kept = _kept(before)
         sys.stderr.write(f"{PARAMS} had changes of yours; they are kept in {kept}\n")
     write_yaml(PARAMS, text)
+    for room in rooms():  # what a run with other settings left out says nothing of these
+        room.left_out.unlink(missing_ok=True)
     added = f" with {', '.join(own)} of yours" if own else ""
-    sys.stdout.write(f"{PARAMS} is now the profile {name}{added}; run `dvc repro`\n")
+    sys.stdout.write(
+        f"{PARAMS} is now the profile {name}{added}; `diziner plan` says what a run asks, `diziner repro` runs it\n"
+    )
 
 
 def _with_own(text: str, now: Mapping[str, Any], before: str) -> tuple[str, list[str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.corpora.ace2005 import split_tables
+from diziner.corpora import ace2005, genia
 from diziner.corpora.card import SPLITS, Card
 from diziner.corpora.corpus import Labelled
 from diziner.corpora.decode import Decoder
@@ -20,7 +20,11 @@ from diziner.forms.rows import Table
 from diziner.forms.table import table_of
 from diziner.spans.tags import spans_to_tags
 
-ACE = "ace2005"  # in a card's `original.form`: LDC's apf.xml and sgm; else columns
+# Forms of their own, by a card's `original.form`, with what a folder is to hold; all others are columns.
+_READERS: Mapping[str, tuple[Callable[[Path, str, Sequence[str]], Iterator[Table]], str]] = {
+    "ace2005": (ace2005.split_tables, "data/English of LDC2006T06"),
+    "genia": (genia.split_tables, f"{genia.FILE} of the term corpus 3.02"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,14 @@ def _original(card: Card) -> Mapping[str, Any]:
 
 
 def _wanted(card: Card, original: Mapping[str, Any]) -> str:
-    if original.get("form") == ACE:
-        return "data/English of LDC2006T06"
+    if own := _READERS.get(original.get("form", "")):
+        return own[1]
     return ", ".join(name for split in SPLITS for name in original[split].values())
 
 
 def _tables(card: Card, original: Mapping[str, Any], folder: Path, split: str) -> Iterator[Table]:
-    if original.get("form") == ACE:
-        yield from split_tables(folder, split, card.types)
+    if own := _READERS.get(original.get("form", "")):
+        yield from own[0](folder, split, card.types)
         return
     for name, file in original[split].items():
         path = folder / file

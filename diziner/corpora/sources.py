@@ -85,12 +85,13 @@ _FILES = {
     "additionalProperties": _TEXT,
 }
 _LIMIT = {"type": "integer", "minimum": 1}
+_OWN_FORMS = ["ace2005", "genia"]  # read by modules of their own, which know the splits
 _ORIGINAL = {
     "description": "What `diziner data convert` makes the local files of.",
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "form": {"enum": ["columns", "ace2005"]},
+        "form": {"enum": ["columns", *_OWN_FORMS]},
         "pilot": _FILES,
         "test": _FILES,
         "columns": {"$ref": "#/definitions/columns"},
@@ -102,7 +103,7 @@ _ORIGINAL = {
             "properties": {**dict.fromkeys(SPLITS, _LIMIT), "seed": {"type": "integer", "minimum": 0}},
         },
     },
-    "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"const": "ace2005"}}}],
+    "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"enum": _OWN_FORMS}}}],
 }
 
 

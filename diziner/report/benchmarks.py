@@ -18,7 +18,8 @@ from diziner.settings import Settings
 def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:
     """Return everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
 
-    `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on.
+    `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on. `left_out`:
+    why the last run left the benchmark out, "" if it did not.
     """
     card, types, endpoints = files.card, list(files.card.types), settings.endpoints
     stand_in = settings.source(card.name) == "sample"
@@ -43,6 +44,7 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
         "name": card.name,
         "title": card.title,
         "domain": card.domain,
+        "left_out": files.left_out,
         "closed": not (card.licence.redistribute or (stand_in and card.sample_is_stand_in)),
         "types": types_view(files.rounds[0].guideline) if files.rounds else [],
         "labels": types,

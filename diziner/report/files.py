@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_json, read_jsonl, validator
+from diziner.common.files import read_json, read_jsonl, read_text, validator
 from diziner.corpora.card import Card, load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import GUIDELINES, Room
@@ -47,7 +47,8 @@ class RoundFiles:
 
 @dataclass(frozen=True, slots=True)
 class RoomFiles:
-    """One benchmark's outputs; what has not been run yet is empty or None.
+    """One benchmark's outputs; what has not been run yet is empty or None. `left_out` says why, where the last run left
+    the benchmark out.
 
     `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`. `counted` is the number
     of test documents behind `figures`. `faults`: what could not be read, a line each; it is left out.
@@ -63,6 +64,7 @@ class RoomFiles:
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
     counted: int | None = None
     faults: tuple[str, ...] = ()
+    left_out: str = ""
 
     def all_usage(self) -> Iterator[Usage]:
         """Yield what every request behind these outputs took; one behind several outputs comes several times."""
@@ -77,12 +79,15 @@ class RoomFiles:
 
 def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str) -> RoomFiles:
     """Return a room's outputs for the active rounds and annotators: rounds up to the first that has not been run,
-    choice and scores where they are there. Gold may be absent.
+    choice and scores where they are there. Gold may be absent. Of a room that the last run left out nothing is read but
+    why: documents that have come since make that void.
 
     A round or file that is damaged, or missing beside others of its round, is left out and named in `faults`.
     Errors: UserError if the room's card cannot be read.
     """
     card = load_card(room.folder)
+    if room.left_out.is_file() and not room.manifest.is_file():
+        return RoomFiles(card, left_out=read_text(room.left_out).strip())
     faults: list[str] = []
 
     def part(read: Callable[[], Part], otherwise: Other) -> Part | Other:

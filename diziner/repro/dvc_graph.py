@@ -184,6 +184,10 @@ class DvcGraph:
             for name in names:
                 self._stages[name].remove_outs(ignore_remove=False, force=False)
 
+    def has_outputs(self, names: Iterable[str]) -> bool:
+        """Say whether any output of some stages is in the workspace."""
+        return any(out.exists for name in names for out in self._stages[name].outs)
+
     def command(self, name: str) -> Command:
         """Return the command of a stage."""
         from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs

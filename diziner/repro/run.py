@@ -45,11 +45,13 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Leaving:
     """What a run may leave out: a group whose stage of the kind `first` cannot do its work (exit code 2), and with it
     all the group's stages. `known` names groups of which that is known beforehand, with the reasons; `ending` is what
-    stands behind a reason for those who run the stage alone."""
+    stands behind a reason for those who run the stage alone; `note` is told of each group why it is left out, "" of one
+    that is not (yet)."""
 
     first: str
     known: Callable[[DvcGraph], Mapping[str, str]]
     ending: Callable[[str], str]
+    note: Callable[[str, str], None]
 
 
 def reproduce(
@@ -117,6 +119,8 @@ class _Run:
             return
         known = self._leaving.known(self._graph)
         groups = {step.group for step in self._graph.steps if step.kind == self._leaving.first}
+        for group in groups - known.keys():
+            self._leaving.note(group, "")
         for group, why in sorted(known.items()):
             self._leave_out(group, why, put_away=known.keys() < groups)
         if known and known.keys() == groups:
@@ -128,6 +132,8 @@ class _Run:
         own = [step for step in self._graph.steps if step.group == group]
         if put_away:
             self._graph.put_away(step.name for step in own)
+        if self._leaving:
+            self._leaving.note(group, why)
         self._ready.leave_out(step.name for step in own)
         self.outcome.left_out[group] = why
         self._record.leave_out(group, why)

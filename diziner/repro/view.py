@@ -59,7 +59,7 @@ class View:
     def left_out(self, group: str, steps: Iterable[Step], why: str) -> None:
         """Note that a group's stages are no part of the run, and why."""
         self.forget(steps)
-        self.say(f"left out  {group.rpartition('/')[2]}: {why}")
+        self.say(left_out_line(group, why))
 
     def tick(self) -> None:
         """Note that time has passed."""
@@ -95,6 +95,16 @@ class DocumentsView(View):
 
     def close(self, outcome: Outcome) -> None:
         """Say nothing of the whole."""
+
+
+def left_out_line(group: str, why: str) -> str:
+    """Return the line about a group that is left out: its name, and why.
+
+    >>> left_out_line("data/genia", "genia: no such file")
+    'left out  genia: no such file'
+    """
+    name = group.rpartition("/")[2]
+    return f"left out  {name}: {why.removeprefix(f'{name}: ')}"
 
 
 def summary(outcome: Outcome, left: int, seconds: float) -> str:

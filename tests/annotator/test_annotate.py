@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import comb, prod
 from pathlib import Path
 
 import pytest
 from annotating import annotate
 from projects import ROOT
 
-from diziner.annotator.outcomes import refuse_too_many_failures
+from diziner.annotator.outcomes import may_fail, refuse_too_many_failures
 from diziner.annotator.prompt import answer_schema, messages_for
 from diziner.annotator.settings import AnnotatorSettings, AnswerSettings, annotator_settings
 from diziner.common.errors import ProviderError
@@ -21,6 +22,7 @@ from diziner.prompting.request import ModelSettings, Outcome, Reply, Request, Re
 from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document
 from diziner.records.guideline import Example, Guideline, Instruction
+from diziner.settings import load_settings
 
 DOCUMENT = Document("d1", ("Angela", "Merkel", "met", "Merkel", "in", "Bonn"), "Angela Merkel met Merkel in Bonn")
 MODEL = ModelSettings("local", "m", structured="grammar")
@@ -163,6 +165,24 @@ def test_two_documents_may_fail_in_sets_of_twenty_and_more_whatever_the_share() 
             refuse_too_many_failures(failing(codes, documents), answers, "here")
     with pytest.raises(ProviderError):
         refuse_too_many_failures(failing({0: "no", 1: "no"}, 25), replace(answers, allowed_failures=0), "here")
+
+
+def test_the_papers_run_stops_on_a_fault_and_hardly_ever_by_chance() -> None:
+    """By binomials over all sets of a run: 18 benchmarks, 5 rounds of 25 documents, and two guidelines' 300."""
+    settings = load_settings(ROOT / "diziner/profiles/paper.yaml")
+    allowed = {number: may_fail(number, settings.answers) for number in (25, 300)}
+
+    def exceeds(documents: int, rate: float) -> float:
+        kept = range(allowed[documents] + 1)
+        return 1 - sum(comb(documents, k) * rate**k * (1 - rate) ** (documents - k) for k in kept)
+
+    def stops(rate: float) -> float:
+        sets = {25: 18 * len(settings.pool) * len(settings.rounds), 300: 18 * 2}
+        return 1 - prod((1 - exceeds(documents, rate)) ** count for documents, count in sets.items())
+
+    assert stops(0.02) < 0.001 and stops(0.03) < 0.01
+    assert 1 - (1 - exceeds(25, 0.3)) ** len(settings.rounds) > 0.99  # a model at fault, within one benchmark
+    assert exceeds(300, 0.2) > 0.99
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,21 @@ def test_the_papers_profile_is_planned_without_a_network(tmp_path: Path, hub: Si
     assert strict.returncode == 2 and strict.stderr.splitlines()[-1].startswith("error: ace2005 cannot be prepared: ")
     nothing = project.run(*WORDS, "repro", check=False, **offline(hub, tmp_path))
     assert nothing.returncode == 2 and "no benchmark's documents could be loaded" in nothing.stderr
+    dry = project.run(*WORDS, "repro", "--dry", **offline(hub, tmp_path)).stdout.splitlines()
+    assert len([line for line in dry if line.startswith("left out  ")]) == len(lines)
+    assert dry[-1] == "nothing runs: no benchmark's documents can be loaded"
     assert not (project.folder / "report.html").exists() and (project.folder / "metrics/final/genia.json").exists()
 
 
 def with_files_of_ones_own(params: dict[str, Any]) -> None:
     params["corpus"].update(source={"default": "sample", "mit_movie": "local", "genja": "hub"}, local_dir="mine")
+
+
+def shown_in_report(project: Project) -> dict[str, str]:
+    """Why benchmarks are left out, by what the report is shown of each."""
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    data = page.partition('id="data">')[2].partition("</script>")[0]
+    return {own["name"]: own["left_out"] for own in json.loads(data)["benchmarks"]}
 
 
 def write_files(folder: Path, pilot: int) -> None:
@@ -98,13 +108,17 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     said = done.stdout
     assert "left out: mit_movie: mine/mit_movie/pilot.jsonl: no such file; Clone github.com" in said
     assert " mit_movie round" not in said
+    dry = project.diziner_here("repro", "--dry").stdout
+    assert dry.startswith("left out  mit_movie: mine/mit_movie/pilot.jsonl: no such file")
+    assert "mit_movie corpus" not in dry and "may run   summary" in dry and final["mit_movie"].exists()
     done = project.diziner("repro")
     assert "left out  mit_movie: mine/mit_movie/pilot.jsonl: no such file" in done.stdout
     assert "1 benchmark left out" in done.stdout
     assert final["conll2003"].read_bytes() == before and not final["mit_movie"].exists()
     rows = json.loads((project.folder / "metrics/summary.json").read_text())["benchmarks"]
     assert [row["benchmark"] for row in rows] == ["conll2003"]
-    assert "conll2003" in (project.folder / "report.html").read_text()
+    assert shown_in_report(project)["conll2003"] == ""
+    assert shown_in_report(project)["mit_movie"].startswith("mine/mit_movie/pilot.jsonl: no such file; Clone")
     table = project.diziner_here("summary").stdout
     assert "not in the table: mit_movie, which the run left out; `diziner plan mit_movie` says what it lacks" in table
 
@@ -114,6 +128,8 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     assert "started   mit_movie corpus" in done.stdout and "left out  mit_movie: " in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("left out")]
     assert "data unlink" not in line
+    assert shown_in_report(project)["mit_movie"] == line.removeprefix("left out  mit_movie: ")
+    assert "\n" not in line and line != said  # another reason than before
     for words in (("repro", "mit_movie"), ("plan", "--strict")):
         assert project.diziner_here(*words, check=False).returncode == 2, words
     stock = project.dvc("repro", check=False)
@@ -122,5 +138,6 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     # Files that will do: the benchmark is back.
     write_files(project.folder / "mine/mit_movie", 30)
     assert "left out" not in project.diziner("repro").stdout
+    assert set(shown_in_report(project).values()) == {""}
     rows = json.loads((project.folder / "metrics/summary.json").read_text())["benchmarks"]
     assert [(row["benchmark"], row["documents"]) for row in rows][1] == ("mit_movie", 4)

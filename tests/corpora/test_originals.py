@@ -1,4 +1,4 @@
-"""Originals made local files: columns, the seeded cut, and ACE 2005 as LDC gives it out (documents of ours)."""
+"""Originals made local files: columns, the seeded cut, ACE 2005 and GENIA as they are given out (documents of ours)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from projects import ROOT, Project, copy_project
 
 from diziner.common.errors import UserError
 from diziner.common.yamlfile import read_yaml
+from diziner.corpora import genia
 from diziner.corpora.ace2005 import SPLIT_LISTS, sentences
 from diziner.corpora.card import load_card
 from diziner.corpora.originals import convert, cut
@@ -182,7 +183,8 @@ def test_columns_are_converted_whole_or_cut(project: Project, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("genia", "--from", "."), "genia: its card says nothing of an original to convert; From github.com/thecharm"),
+        (("fabner", "--from", "."), "fabner: its card says nothing of an original to convert; From figshare item"),
+        (("genia", "--from", "."), "no GENIAcorpus3.02.xml in it or in a folder of it"),
         (("mit_movie", "--from", "nowhere"), "nowhere: no such folder; it is to hold train.txt, test.txt"),
         (("mit_movie", "--from", "."), "train.txt: no such file; mit_movie is converted from train.txt, test.txt"),
         (("ace2005", "--from", "."), "no folder nw in it, in its English or its data/English"),
@@ -197,3 +199,95 @@ def test_without_a_folder_to_write_to_it_is_asked_for(project: Project) -> None:
     project.diziner_here("use", "embedded")
     refused = project.diziner_here("data", "convert", "mit_movie", "--from", ".", check=False)
     assert "--into: name a folder for the files, or set corpus.local_dir in params.yaml" in refused.stderr
+
+
+GENIA_TYPES = load_card(ROOT / "data/genia").types
+GENIA_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<?xml-stylesheet type="text/css" href="gpml.css"?>
+<!DOCTYPE set SYSTEM "gpml.dtd">
+<set>
+<import resource="GENIAontology.daml" prefix="G"></import>
+"""
+GENIA_SENTENCES = [  # as the corpus marks terms; with ours in brackets
+    (
+        '<cons lex="ABC-1_gene_expression" sem="G#other_name"><cons lex="ABC-1_gene" sem="G#DNA_domain_or_region">'
+        '<cons lex="ABC-1" sem="G#protein_molecule">ABC-1</cons> gene</cons> expression</cons> in <cons lex="T_cell" '
+        'sem="G#cell_type">T cells</cons> needs <cons lex="x" sem="G#protein_N/A">x</cons>.',
+        "[ABC-1 gene|DNA] expression in [T cells|cell_type] needs [x|protein].",
+    ),
+    (
+        'Both <cons lex="(AND B_cell T_cell)" sem="(AND G#cell_type G#cell_type)"><cons lex="B*">B</cons> and '
+        '<cons lex="T*">T</cons> <cons lex="*cell">cells</cons></cons> of\n'
+        '<cons lex="(OR u_site v_site)" sem="(OR G#DNA_domain_or_region G#DNA_domain_or_region)"><cons lex="u" '
+        'sem="G#protein_molecule"><cons lex="u*">u</cons></cons> or <cons lex="v*">v</cons> <cons lex="*site">sites'
+        "</cons></cons>",
+        "Both B and T cells of [u|protein] or v sites",
+    ),
+    (
+        ' At   &lt; 5 %, <cons lex="Zed_line" sem="G#cell_line"> Zed\n  line </cons>has <cons lex="abc_mRNA" '
+        'sem="G#RNA_molecule">abc mRNA</cons> and <cons lex="virus" sem="G#virus">a virus</cons>. ',
+        "At < 5 %, [Zed line|cell_line] has [abc mRNA|RNA] and a virus.",
+    ),
+]
+
+
+def genia_corpus(articles: int) -> str:
+    """Articles of a title and three sentences, the last ones' texts told apart."""
+    parts = [GENIA_HEAD]
+    for number in range(articles):
+        told = [f"<sentence>{text}</sentence>" for text, _ in GENIA_SENTENCES]
+        told[1] = told[1].replace("Both", f"Both {number}")
+        parts.append(
+            f"<article>\n<articleinfo>\n<bibliomisc>MEDLINE:{number}</bibliomisc>\n</articleinfo>\n<title>\n<sentence>"
+            f'On <cons lex="x" sem="G#protein_molecule">x{number}</cons></sentence>\n</title>\n<abstract>\n'
+            + "\n".join(told)
+            + "\n</abstract>\n</article>\n"
+        )
+    return "".join([*parts, "</set>\n"])
+
+
+def test_genia_has_the_outermost_terms_of_its_five_classes(tmp_path: Path) -> None:
+    path = tmp_path / genia.FILE
+    path.write_text(genia_corpus(1), encoding="utf-8")
+    rows = list(genia.sentences(path, GENIA_TYPES))
+    wanted = [text.replace("Both", "Both 0") for _, text in GENIA_SENTENCES]
+    assert [marked(row) for row in rows] == ["On [x0|protein]", *wanted]
+    assert rows[2].where == f"{path}: MEDLINE:0, sentence 2"
+
+
+def test_genia_is_converted_by_tenths_of_its_sentences(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "GENIA_term_3.02"
+    folder.mkdir()
+    (folder / genia.FILE).write_text(genia_corpus(12), encoding="utf-8")  # 48 sentences: 4 for tests, 4 of 44 before
+    words = ("data", "convert", "genia", "--from", str(tmp_path), "--into", str(tmp_path / "mine"))
+    done = project.diziner_here(*words, check=False)
+    assert done.returncode == 2 and "4 pilot, 4 test documents are written, and not as the card says" in done.stderr
+    rows = {
+        split: [json.loads(line) for line in (tmp_path / f"mine/genia/{split}.jsonl").read_text().splitlines()]
+        for split in ("pilot", "test")
+    }
+    assert [row["id"] for row in rows["test"]] == [f"genia-test-{n:05}" for n in range(4)]
+    assert [row["text"][:8] for row in rows["test"]] == ["On x11", "ABC-1 ge", "Both 11 ", "At < 5 %"]
+    assert [row["text"][:8] for row in rows["pilot"]] == ["On x10", "ABC-1 ge", "Both 10 ", "At < 5 %"]
+    assert rows["test"][3]["spans"] == [[10, 18, "cell_line"], [23, 31, "RNA"]]
+    # Without the texts of the test split, as the card's smaller copy is.
+    project.diziner_here(*words, "--cut", "--force", check=False)
+    cut_rows = (tmp_path / "mine/genia/pilot.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"][:8] for line in cut_rows] == ["On x10", "Both 10 "]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no GENIAcorpus3.02.xml in it or in a folder of it"),
+        (GENIA_HEAD, "not XML"),
+        (GENIA_HEAD + "</set>", "0 sentences with no term of protein, DNA, RNA, cell_type, cell_line"),
+        (genia_corpus(3).replace("cons", "term"), "12 sentences with no term of protein"),
+    ],
+)
+def test_a_file_that_is_not_genias_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / genia.FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        convert(load_card(ROOT / "data/genia"), tmp_path)
+    assert message in str(error.value) and "\n" not in str(error.value)

@@ -25,7 +25,9 @@ from diziner.prices import Price
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 from diziner.prompting.usage import usage_of
 from diziner.records.usage import Usage, read_usage, write_usage
+from diziner.rehearsal.asker import Planned
 from diziner.rehearsal.rehearse import ask_first, rehearse
+from diziner.rehearsal.window import Window
 from diziner.results.usage import by_model, model_usage_to_json, usd_of
 from diziner.scripted.protocol import Reply
 from diziner.scripted.server import ScriptedServer
@@ -64,6 +66,45 @@ def test_a_budget_holds_for_the_papers_profile_as_it_is() -> None:
     for entry in models:
         price = price_for(endpoints[entry["endpoint"]], entry["model"])
         assert price is not None and price.source and not price.is_estimate, entry["model"]
+
+
+def test_models_of_ablations_have_a_price_too_and_plan_names_the_one_that_no_list_has() -> None:
+    endpoints = endpoints_from(PAPER["endpoints"])
+    lacking = []
+    for entry in PAPER["annotators"].values():
+        price = price_for(endpoints["openrouter"], entry["model"])
+        if price is None:
+            lacking.append(entry["model"])
+        else:
+            assert price.source, entry["model"]
+    assert lacking == ["neversleep/llama-3-lumimaid-8b"]
+    works = [planned(model, price_for(endpoints["openrouter"], model)) for model in (*lacking, "qwen/qwen-turbo")]
+    said = render(works, load_settings(ROOT / "diziner/profiles/paper.yaml"))
+    assert [line for line in said.splitlines() if "lumimaid" in line and "no price" in line] == [
+        f"no price in params endpoints.*.prices, nor in litellm's list, for: {lacking[0]}"
+    ]
+    assert "0.5000 + ?" in said
+
+
+def planned(model: str, price: Price | None, work: str = "genia round 0, a", **fields: Any) -> Planned:
+    usd = None if price is None else 0.5
+    return Planned(work, model, 1, 1, 10, 10, usd, Window(model, None), endpoint="openrouter", price=price, **fields)
+
+
+def test_what_the_sum_lacks_of_reasoning_is_said_with_the_way_to_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Annotators can be asked beforehand; a supervisor's reasoning is known after a refinement only."""
+    monkeypatch.chdir(tmp_path)
+    settings, price = load_settings(ROOT / "diziner/profiles/paper.yaml"), Price(1, 1)
+    work = "genia round 1, supervisor: patterns"
+    thinker = planned("gpt-5-mini", price, work, unseen=True, most_usd=2.0)
+    said = render([planned("phi", price), thinker], settings)
+    assert "the sum is without the reasoning of gpt-5-mini, of which no answer tells yet; it costs USD 1.50 at" in said
+    assert "plan again after the first refinement for the supervisor, gpt-5-mini: `diziner repro genia`\n" in said
+    both = render([planned("qwen", price, unseen=True, most_usd=1.0), thinker], settings)
+    assert "reasoning of gpt-5-mini, qwen, of" in both and "costs USD 2.00 at most" in both
+    assert "--ask 3`, which asks three documents of each annotator and the first refinement for the supervisor" in both
 
 
 def test_the_papers_models_are_told_how_far_to_reason_and_say_unasked_what_they_cost(
@@ -162,12 +203,14 @@ def test_reasoning_is_planned_by_the_first_answers_within_a_tenth_of_a_run(serve
     settings = served()
     blind = plan(["conll2003"], settings)
     assert {line.model for line in blind if line.unseen} == {"scripted-eager"}
-    assert "reasoning is not counted for: scripted-eager; up to USD" in render(blind, settings)
+    [said] = [line for line in render(blind, settings).splitlines() if "the reasoning of" in line]
+    assert said.startswith("the sum is without the reasoning of scripted-eager, of which") and "--ask 3" in said
+    assert "supervisor" not in said
     first = StoreAsker(ResponseStore(Path(".responses/responses.sqlite")), settings.endpoints)
     ask_first(Room("conll2003"), settings, first, 2)
     assert first.tally.called == 2 * len(settings.pool)
     planned = plan(["conll2003"], settings)
-    assert not any(line.unseen for line in planned) and "reasoning is not" not in render(planned, settings)
+    assert not any(line.unseen for line in planned) and "the reasoning of" not in render(planned, settings)
     asker = StoreAsker(ResponseStore(Path(".responses/responses.sqlite")), settings.endpoints, report=Path("cost.json"))
     rehearse(Room("conll2003"), settings, asker)  # one that asks in earnest
     total = json.loads(Path("cost.json").read_text())["total"]

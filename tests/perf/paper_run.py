@@ -4,13 +4,15 @@
 rooms from local folders that are laid out as their branches on the hub are, ACE 2005 and MIT Movie from local files.
 The models go by their real names, behind a server that speaks as OpenRouter and OpenAI do. Documents are the real
 benchmarks' where DIR (--data) has them, else made of the shipped samples. `--faulty` has 2 % of answers unparsable, 1 %
-of documents refused, and one annotator's model withdrawn. It prints what was planned and spent, and what the pipeline
-cost. Scores mean nothing: scripted models have heard of the gold.
+of documents refused, and one annotator's model withdrawn. `--batches`: annotators stand behind a proxy with /files and
+/batches at half the price, and the run is two commands a round, `batch submit` and `repro`. It prints what was planned
+and spent, and what the pipeline cost. Scores mean nothing: scripted models have heard of the gold.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -37,7 +39,8 @@ from diziner.spans.tags import spans_to_tags, tags_to_spans
 
 LOCAL = ("ace2005", "mit_movie")
 FAULTS = ("wrong_types=0.02", "moderated=0.01")
-MODEL_FAILED = 3  # exit code
+MODEL_FAILED = 3  # exit code, of a stage that waits for a batch too
+PROXY = {"provider": "litellm_proxy", "batch": {"window": "24h", "discount": 0.5}}  # OpenRouter has no batches
 WITHDRAWN = "microsoft/phi-4"
 ADDRESSES = {"openrouter": "/openrouter/api/v1", "openai": "/openai/v1"}
 KEYS = ("OPENROUTER_API_KEY", "OPENAI_API_KEY")
@@ -174,7 +177,8 @@ def serve(folder: Path, latency: float, faulty: bool) -> tuple[subprocess.Popen[
 
 
 def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Run it; return what it came to: cost, benchmarks, failed documents, what the run and the table said."""
+    """Run it; return what it came to: cost, benchmarks, failed documents, what the run and the table said, how often
+    batches were sent, and every output."""
     project = copy_project(folder / "project", None)
     known = sorted(path.parent.name for path in (project.folder / "data").glob("*/dvc.yaml"))
     names = (known if not chosen.names else chosen.names)[: chosen.benchmarks]
@@ -193,6 +197,14 @@ def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
             say(planned.stdout[-1500:] + planned.stderr[-1500:])
         started = time.monotonic()
         done = run("repro", "-j", str(chosen.jobs), check=False)
+        sent = 0
+        while chosen.batches and done.returncode == MODEL_FAILED and "error: waiting: " in done.stderr:
+            sent += 1
+            submitted = run("batch", "submit").stdout
+            say("".join(f"  {line}\n" for line in submitted.splitlines()))
+            if " submitted" not in submitted:
+                raise SystemExit("stages wait, and there was nothing to send")
+            done = run("repro", "-j", str(chosen.jobs), check=False)
         again = 0
         while done.returncode == MODEL_FAILED and again < 5:  # too many refusals in a stage: what its message advises
             say("".join(f"  {line}\n" for line in (done.stdout + done.stderr).splitlines() if "error:" in line))
@@ -202,7 +214,7 @@ def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         if done.returncode:
             raise SystemExit(1)
         say(f"wall time of the run: {time.monotonic() - started:.0f} s; asked again for refusals: {again} times")
-        return {"said": done.stdout + done.stderr, **_report(project, run)}
+        return {"said": done.stdout + done.stderr, "sent": sent, **_report(project, run)}
     finally:
         server.terminate()
         server.wait()
@@ -218,6 +230,9 @@ def _point(
     params["corpus"]["pilot"]["documents"] = chosen.pilot
     for name, path in ADDRESSES.items():
         params["endpoints"][name]["api_base"] = f"{address}{path}"
+    if chosen.batches or chosen.proxy:
+        own = PROXY if chosen.batches else {"provider": PROXY["provider"]}
+        params["endpoints"]["openrouter"].update(own, api_base=f"{address}/v1")
 
 
 def _report(project: Project, run: Run) -> dict[str, Any]:
@@ -234,7 +249,11 @@ def _report(project: Project, run: Run) -> dict[str, Any]:
     once_more, table = run("repro").stdout, run("summary", "--paper").stdout
     say(table)
     names = [row["benchmark"] for row in summary["benchmarks"]]
-    return {**cost, "benchmarks": names, "failed": failed, "once_more": once_more, "table": table}
+    results = {name: data for name, data in project.outputs().items() if name != "metrics/cost.json"}
+    found = {"benchmarks": names, "failed": failed, "once_more": once_more, "table": table, "results": results}
+    digest = hashlib.sha256(repr(sorted(results.items())).encode()).hexdigest()
+    say(f"digest of all {len(results)} outputs: {digest[:16]}")
+    return {**cost, **found}
 
 
 def options(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -250,6 +269,8 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--data", type=Path, help="folder with a folder of pilot.jsonl and test.jsonl for each benchmark"
     )
     parser.add_argument("--faulty", action="store_true")
+    parser.add_argument("--batches", action="store_true", help="through /batches, two commands a round")
+    parser.add_argument("--proxy", action="store_true", help="by calls to the same address, to compare with --batches")
     parser.add_argument("--no-plan", action="store_true", help="leave out `plan`, which rehearses the whole run")
     parser.add_argument("-j", "--jobs", type=int, default=4)
     return parser.parse_args(words)

@@ -58,10 +58,11 @@ def visit(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two benchmarks that were run, one without gold and with a single round, one not run."""
+    """Two benchmarks that were run, one without gold and with a single round, one not run, one left out."""
     full, said = make_room("alpha", annotators=3, rounds=3, documents=14)
     blind, more = make_room("beta", annotators=3, rounds=1, documents=6, gold=False, seed=4)
     later = type(full)(replace(full.card, name="gamma"))
+    away = type(full)(replace(full.card, name="delta"), left_out="mine/delta/pilot.jsonl: no such file; see <b>x</b>")
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(report_page([full, blind, later], {**said, **more}, settings_for(3, 3)), encoding="utf-8")
+    file.write_text(report_page([full, blind, later, away], {**said, **more}, settings_for(3, 3)), encoding="utf-8")
     return file

@@ -28,7 +28,11 @@ def test_every_benchmark_opens_from_the_table_and_back_returns(report: Path, vis
         assert page.evaluate("document.activeElement.tagName") == "H1"
         page.go_back()
         page.wait_for_selector("#benchmarks")
-    assert "not run yet" in page.text_content("#benchmarks")
+    assert page.text_content("#benchmarks").count("not run yet") == 1
+    why = "mine/delta/pilot.jsonl: no such file; see <b>x</b>"
+    assert f"left out: {why}" in page.text_content("#benchmarks")
+    page.click("#benchmarks table a:text-is('delta')")
+    assert page.text_content("main .empty") == f"The last run left this benchmark out: {why}"
 
 
 def test_the_overview_says_n_protocol_and_intervals(report: Path, visit: Any) -> None:

@@ -16,7 +16,8 @@ export function benchmarkPage(benchmark, data, route) {
     ...warnings(benchmark.faults),
   ];
   if (!benchmark.rounds.length) {
-    head.push(el("p", { class: "empty" }, `${benchmark.figures ? "Its rounds are not here" : "Not run yet"}: \`diziner repro ${benchmark.name}\`, then build this page again.`));
+    const why = benchmark.left_out ? `The last run left this benchmark out: ${benchmark.left_out}` : `${benchmark.figures ? "Its rounds are not here" : "Not run yet"}: \`diziner repro ${benchmark.name}\`, then build this page again.`;
+    head.push(el("p", { class: "empty" }, why));
     return { nodes: head, show: () => {} };
   }
   const causes = causesOf(benchmark);

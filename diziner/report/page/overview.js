@@ -53,7 +53,7 @@ function benchmarkTable(data) {
     const name = el("a", { href: toBenchmark(b.name) }, b.name);
     const figures = b.figures;
     const title = el("span", null, name, el("small", null, b.title), b.state ? el("small", { class: "state" }, b.state.text) : null);
-    if (!b.rounds.length) return figures ? [[title, {}], ...metricCells(b, figures, labelled)] : [name, [b.state ? b.state.text : "not run yet", { colspan: columns.length - 1 }]];
+    if (!b.rounds.length) return figures ? [[title, {}], ...metricCells(b, figures, labelled)] : [name, [b.left_out ? `left out: ${b.left_out}` : b.state ? b.state.text : "not run yet", { colspan: columns.length - 1 }]];
     const [failed, asked] = failures(b);
     return [
       [title, {}],
