@@ -7,11 +7,11 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from diziner.common import strictschema
 from diziner.common.errors import UserError
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -132,11 +132,7 @@ def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
 
 @cache
 def _compiled(name: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
-    import fastjsonschema
-
-    schema = without_keywords(schema_of(name), ignoring)
-    check_value: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
-    return check_value
+    return strictschema.compiled(without_keywords(schema_of(name), ignoring))
 
 
 def validator(schema: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
@@ -166,26 +162,9 @@ def check(value: object, schema: str, where: str) -> None:
     try:
         _compiled(schema)(value)
     except fastjsonschema.JsonSchemaException:
-        raise UserError(f"{where}: {explain(value, schema_of(schema))}") from None
+        raise UserError(f"{where}: {violation(value, schema_of(schema)) or 'does not match its schema'}") from None
 
 
 def violation(value: object, schema: dict[str, Any]) -> str | None:
     """Return the most telling violation of a schema that is no file's, in one line; None if there is none."""
-    import jsonschema
-
-    return None if jsonschema.Draft7Validator(schema).is_valid(value) else explain(value, schema)
-
-
-def explain(value: object, schema: dict[str, Any]) -> str:
-    """Return the most telling violation of a schema in one line: `key: message`."""
-    import jsonschema
-
-    validator = jsonschema.Draft7Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    if error is None:
-        return "does not match its schema"
-    key = error.json_path.removeprefix("$.").removeprefix("$")
-    message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
-    if error.validator_value == "string" and isinstance(error.instance, (int, float, date)):
-        message += "; put it in quotes, as text is meant"
-    return f"{key or 'top level'}: {message}"
+    return strictschema.explain(value, schema)
