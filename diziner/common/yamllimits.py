@@ -53,7 +53,7 @@ def check_text(text: str, loader: Any) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                raise YamlLimitError(f"nested too deeply, more than {DEEPEST} deep", event.start_mark.line + 1)
+                raise YamlLimitError(f"nested too deeply, more than {DEEPEST} deep", _line(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -99,6 +99,10 @@ def unconstructed(root: Node, constructor: Any) -> YamlError:
                 told = f"{_short(node.value)} is no {kind}; put it in quotes if it is text"
                 return YamlError(told, node.start_mark.line + 1)
     return YamlError("a value does not fit its tag", root.start_mark.line + 1)
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _children(node: Node) -> Iterator[Node]:
