@@ -301,7 +301,7 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
-            known = ", ".join(sorted(endpoints))
+            known = ", ".join(sorted(endpoints)) or "none"
             raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
         check_fields(entry.get("extra", {}), f"{path}: {where}.extra")
         if endpoints[entry["endpoint"]].backend.runs_here and entry["model"] not in local:

@@ -17,6 +17,7 @@ from diziner.ablation.takeover import takeover_command
 from diziner.ablation.variants import Changes, changed, changes_nothing, exp_run_line, joined, load_variants
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text
+from diziner.common.options import whole
 from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml
 from diziner.layout import PARAMS, room_named, rooms
@@ -49,7 +50,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read", action="store_true", help="run nothing, read what an earlier run has left")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="stages at once (default: %(default)s)"
+        "-j",
+        "--jobs",
+        type=whole("-j", 1, 1000),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="stages at once (default: %(default)s)",
     )
     parser.epilog = (
         "examples: diziner ablate no-goal drop-worst --benchmark conll2003; "
@@ -71,8 +77,6 @@ def run(options: argparse.Namespace) -> None:
         return
     if not options.names:
         raise UserError(f"which variant? there are: {', '.join(variants)} (`diziner ablate --list` says what they do)")
-    if options.jobs < 1:
-        raise UserError(f"-j: is {options.jobs}; must be 1 or more")
     shared = list(dict.fromkeys([*options.shared, *([_FIXED] if options.choose else [])]))
     base = _base(options.profile, shared, variants)
     params = settings_from(parse_yaml(base, str(PARAMS)), str(PARAMS)).raw

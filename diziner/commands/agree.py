@@ -15,6 +15,7 @@ from diziner.agreement.report import render_report
 from diziner.agreement.settings import CONSENSUS, SPANS, WEIGHTINGS, AnalysisSettings
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
+from diziner.common.options import number
 from diziner.forms.options import add_form_options, chosen
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
@@ -42,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--epsilon",
-        type=float,
+        type=number("--epsilon", 0, 1, open_above=True),
         default=EPSILON,
         metavar="E",
         help=f"how much less often a model may win than a person does: 0.2 experts, 0.1 crowds ({EPSILON})",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import ProviderError, UserError
+from diziner.common.options import number
 from diziner.common.tables import text_table
 from diziner.common.words import counted
 from diziner.layout import cost_report, room_named, rooms, store_path
@@ -30,7 +31,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("status", help="say how the batches stand")
     fetch = actions.add_parser("collect", help="keep the answers of what has ended; `diziner repro` does so too")
     fetch.add_argument("--wait", action="store_true", help="until all have ended")
-    fetch.add_argument("--every", type=float, default=60.0, metavar="SECONDS", help="between two looks, with --wait")
+    fetch.add_argument(
+        "--every",
+        type=number("--every", 0, 86400, open_below=True),
+        default=60.0,
+        metavar="SECONDS",
+        help="between two looks, with --wait",
+    )
     stop = actions.add_parser("cancel", help="have batches end; what was answered is kept and paid for")
     forget = actions.add_parser("forget", help="take batches out of account without asking their provider")
     for named in (stop, forget):
@@ -51,8 +58,6 @@ def run(options: argparse.Namespace) -> None:
         case "status":
             _status(store, settings)
         case "collect":
-            if not options.every > 0:
-                raise UserError(f"--every: is {options.every:g}; must be above 0")
             _collect(store, settings, options.every if options.wait else None)
         case "cancel":
             _cancel(store, settings, options.batches)

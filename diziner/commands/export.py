@@ -11,6 +11,7 @@ from typing import Any
 from diziner.commands.results_out import EVERY_EVAL_EVER, RESULTS, write_results
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
+from diziner.common.options import whole
 from diziner.common.words import counted
 from diziner.corpora.card import CARD_FILE, load_card
 from diziner.forms.exported import Exported, exported
@@ -48,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     forms = f"labels: {', '.join(WRITERS)}; a room's results: {', '.join(RESULTS)}"
     add("--to", required=True, choices=(*WRITERS, *RESULTS), metavar="FORM", help=forms)
     add("--out", type=given_path, required=True, metavar="PATH", help="the file; for brat and hf a new folder")
-    add("--round", type=int, metavar="K", help="of a room; the last that has been run")
+    add("--round", type=whole("--round", 0, 1000), metavar="K", help="of a room; the last that has been run")
     corrected = "documents as people corrected them, of any form that is read: these go out in place of the votes"
     add("--corrected", type=given_path, metavar="FILE", help=corrected)
     add("--organization", default="", metavar="NAME", help=f"who made the run, for {EVERY_EVAL_EVER}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from diziner.common.errors import UserError
+from diziner.common.options import number, whole
 from diziner.common.words import counted, listed
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
@@ -40,15 +41,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     review = "with --annotators: list documents with a decision that less than this share stands behind (review.jsonl)"
     forms = f"of the review queue: {', '.join(WRITERS)}; else rows as in the shards"
     add("--review-form", choices=tuple(WRITERS), default="", metavar="FORM", help=forms)
-    add("--review-below", type=_share, metavar="SHARE", help=review)
+    add("--review-below", type=number("--review-below", 0, 1), metavar="SHARE", help=review)
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
     kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
     add("--in", dest="source", type=given_path, required=True, metavar="PATH", help=kinds)
     add("--out", type=given_path, required=True, metavar="DIR", help="folder of the labelled shards; made if need be")
     add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
-    add("--shard-documents", type=_positive, default=_SHARD_DOCUMENTS, metavar="N", help="a shard (default 5000)")
+    add(
+        "--shard-documents",
+        type=whole("--shard-documents", 1, 100_000_000),
+        default=_SHARD_DOCUMENTS,
+        metavar="N",
+        help="a shard (default 5000)",
+    )
     add("--engine", choices=("local", "ray"), default="local", help="this process, or worker processes by Ray")
-    add("--workers", type=_positive, metavar="N", help="processes of --engine ray (default: one a core)")
+    add(
+        "--workers",
+        type=whole("--workers", 1, 10_000),
+        metavar="N",
+        help="processes of --engine ray (default: one a core)",
+    )
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in DIR/rejected.jsonl")
     add("--replace", action="store_true", help="remove shards of other documents or settings from DIR")
     add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
@@ -179,23 +191,6 @@ def _workers(options: argparse.Namespace, job: Job) -> int:
             f"{counted(workers, 'worker')}, since endpoints.{endpoint.name}.concurrency is {endpoint.concurrency}",
         )
     return workers
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
-    return share
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return number
 
 
 def _say(stream: TextIO, text: str) -> None:

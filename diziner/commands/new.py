@@ -13,6 +13,7 @@ from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import without_terse_start
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
+from diziner.common.options import number
 from diziner.common.words import counted
 from diziner.common.yamlfile import dump_yaml, write_yaml
 from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_card, new_guideline, read_own_texts
@@ -42,7 +43,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("name", metavar="NAME", help="lower-case letters, digits and _; becomes data/NAME")
     add("--from", dest="texts", type=given_path, required=True, metavar="FILE", help=kinds)
     add("--test", type=given_path, metavar="FILE", help="the test documents; else a share of FILE")
-    add("--test-share", type=float, default=0.3, metavar="SHARE", help="share of FILE to test on (default 0.3)")
+    add(
+        "--test-share",
+        type=number("--test-share", 0, 1, open_below=True, open_above=True),
+        default=0.3,
+        metavar="SHARE",
+        help="share of FILE to test on (default 0.3)",
+    )
     add("--types", default="", metavar="A,B", help="labels; those of the gold, if none are given")
     add("--goal", default="", help="what the documents are, in a sentence")
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in data/NAME/rejected.jsonl")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from diziner.commands.documents import left_out_lines, prepare
 from diziner.common.errors import UserError
+from diziner.common.options import number, whole
 from diziner.common.tables import text_table
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import SIGNIFICANCE
@@ -31,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
     parser.add_argument(
         "--ask",
-        type=int,
+        type=whole("--ask", 0, 1_000_000),
         default=0,
         metavar="N",
         help="before, ask for N documents of the first benchmark in earnest; a run does not ask for them again",
@@ -39,14 +40,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="fail if a benchmark's documents cannot be loaded")
     parser.add_argument(
         "--detect",
-        type=float,
+        type=number("--detect", 0, 1, open_below=True, open_above=True, hint="0.02 is two points of F1"),
         metavar="CHANGE",
         help="instead: how many test documents show a change of F1 of this size, such as 0.02",
     )
-    parser.add_argument("--power", type=float, metavar="P", help="with --detect: with this probability; 0.8")
+    parser.add_argument(
+        "--power",
+        type=number("--power", 0.5, 1, open_above=True, hint="0.8 is usual"),
+        metavar="P",
+        help="with --detect: with this probability; 0.8",
+    )
     parser.add_argument(
         "--correlation",
-        type=float,
+        type=number("--correlation", -1, 1, open_below=True, open_above=True),
         metavar="R",
         help="with --detect: of the errors of two runs over documents, where they are not known; 0.5",
     )
@@ -66,8 +72,6 @@ def run(options: argparse.Namespace) -> None:
     if options.detect is not None or options.power is not None or options.correlation is not None:
         sys.stdout.write(_sample_sizes(names, options.detect, options.power, options.correlation))
         return
-    if options.ask < 0:
-        raise UserError(f"--ask: is {options.ask}; must be 0 or more")
     reasons = prepare(names, settings, options.strict or bool(options.benchmarks))
     names = [name for name in names if name not in reasons]
     if options.ask and names:
@@ -80,13 +84,7 @@ def run(options: argparse.Namespace) -> None:
 def _sample_sizes(names: Sequence[str], change: float | None, power: float | None, correlation: float | None) -> str:
     if change is None:
         raise UserError("--power and --correlation go with --detect CHANGE, such as --detect 0.02")
-    if not 0 < change < 1:
-        raise UserError(f"--detect: is {change:g}; must be above 0 and below 1 (0.02 is two points of F1)")
     power = POWER if power is None else power
-    if not 0.5 <= power < 1:
-        raise UserError(f"--power: is {power:g}; must be at least 0.5 and below 1 (0.8 is usual)")
-    if correlation is not None and not -1 < correlation < 1:
-        raise UserError(f"--correlation: is {correlation:g}; must be above -1 and below 1")
     published = read_yaml(PUBLISHED, "published") if PUBLISHED.is_file() else None
     bases = {name: basis_of(room_named(name), published, correlation) for name in names}
     found = sample_sizes(bases, change, power, SIGNIFICANCE)

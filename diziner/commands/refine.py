@@ -9,6 +9,7 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_text
+from diziner.common.options import whole
 from diziner.common.yamlfile import read_yaml, write_yaml
 from diziner.guideline.choices import Conflict, choices_from, conflicts_of, decision_for, with_choices
 from diziner.guideline.file import load_guideline
@@ -22,7 +23,12 @@ from diziner.supervisor.phases import shown
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("benchmark", metavar="BENCHMARK", help="a room of data/")
-    parser.add_argument("--round", type=int, metavar="K", help="the round whose conflicts are shown; default: the last")
+    parser.add_argument(
+        "--round",
+        type=whole("--round", 0, 1000),
+        metavar="K",
+        help="the round whose conflicts are shown; default: the last",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--interactive", action="store_true", help="ask for a decision about each conflict")
     how.add_argument("--choices", type=Path, metavar="FILE", help="take decisions from a YAML file: conflict: decision")

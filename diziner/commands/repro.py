@@ -15,6 +15,7 @@ from diziner.commands.documents import leaving, write_room_sources
 from diziner.commands.targets import address
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
+from diziner.common.options import whole
 from diziner.layout import room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
@@ -32,7 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "targets", metavar="TARGET", nargs="*", help="a benchmark, a dvc.yaml or a stage as DVC names it; all, if none"
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="stages at once (default: %(default)s)"
+        "-j",
+        "--jobs",
+        type=whole("-j", 1, 1000),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="stages at once (default: %(default)s)",
     )
     parser.add_argument(
         "--dry", action="store_true", help="say what would run and which benchmarks are left out; run nothing"
@@ -61,8 +67,6 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: as of the stage that failed first: UserError, ProviderError, or DizinerError for any other exit code.
     """
-    if options.jobs < 1:
-        raise UserError(f"-j: is {options.jobs}; must be 1 or more")
     if options.again:
         os.environ[AGAIN] = "1"  # for the stages, which inherit it
     if options.now:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.options import LARGEST_SEED, whole
 from diziner.forms.columns import Columns
 from diziner.forms.options import add_form_options, chosen
 from diziner.scoring.calibration import Sureness, calibration
@@ -56,8 +57,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--common", action="store_true", help="score only documents that every file has; else all must have the same")
     add("--calibration", action="store_true", help="of a vote: F1 by how sure it is, to choose --review-below by")
-    add("--samples", type=int, default=1000, metavar="N", help="bootstrap resamples; 1000")
-    add("--seed", type=int, default=13, metavar="N", help="of the bootstrap; 13")
+    add("--samples", type=whole("--samples", 1, 1_000_000), default=1000, metavar="N", help="bootstrap resamples; 1000")
+    add("--seed", type=whole("--seed", 0, LARGEST_SEED), default=13, metavar="N", help="of the bootstrap; 13")
     add_form_options(parser)
     parser.epilog = (
         "example: diziner score --gold gold.conll --pred mine.conll --protocol all "
@@ -71,8 +72,6 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for files that cannot be read or are not of the same documents, unknown protocols.
     """
     names = chosen_protocols(options.protocol)
-    if options.samples < 1 or options.seed < 0:
-        raise UserError(f"--samples {options.samples} --seed {options.seed}: at least 1 and at least 0")
     if len(options.pred) > 2:
         raise UserError(f"--pred is given {len(options.pred)} times; allowed: once, or twice for the difference")
     choices, paths = chosen(options), [options.gold, *options.pred]

@@ -8,12 +8,13 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext, strictschema
 from diziner.common.errors import UserError
+from diziner.common.jsontext import parse_json
 from diziner.common.secret_values import key_in_file
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -110,10 +111,7 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path, schema: str | None = None) -> Any:
     """Read one JSON value and check it against a schema of `diziner/schemas` by name."""
-    try:
-        value = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    value = parse_json(read_text(path), str(path))
     if schema:
         check(value, schema, str(path))
     return value
@@ -126,9 +124,9 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{number}: not JSON: {error.msg}") from None
+            row = jsontext.line(line)
+        except jsontext.JsonError as error:
+            raise UserError(f"{path}:{number}: not JSON: {error.reason}") from None
         if schema:
             check(row, schema, f"{path}:{number}")
         rows.append(row)
@@ -138,7 +136,7 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
 @cache
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema `diziner/schemas/<name>.schema.json`."""
-    schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = jsontext.loads((SCHEMAS / f"{name}.schema.json").read_bytes())
     return schema
 
 
@@ -153,11 +151,7 @@ def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
 
 @cache
 def _compiled(name: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
-    import fastjsonschema
-
-    schema = without_keywords(schema_of(name), ignoring)
-    check_value: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
-    return check_value
+    return strictschema.compiled(without_keywords(schema_of(name), ignoring))
 
 
 def validator(schema: str, ignoring: frozenset[str] = frozenset()) -> Callable[[Any], Any]:
@@ -187,26 +181,9 @@ def check(value: object, schema: str, where: str) -> None:
     try:
         _compiled(schema)(value)
     except fastjsonschema.JsonSchemaException:
-        raise UserError(f"{where}: {explain(value, schema_of(schema))}") from None
+        raise UserError(f"{where}: {violation(value, schema_of(schema)) or 'does not match its schema'}") from None
 
 
 def violation(value: object, schema: dict[str, Any]) -> str | None:
     """Return the most telling violation of a schema that is no file's, in one line; None if there is none."""
-    import jsonschema
-
-    return None if jsonschema.Draft7Validator(schema).is_valid(value) else explain(value, schema)
-
-
-def explain(value: object, schema: dict[str, Any]) -> str:
-    """Return the most telling violation of a schema in one line: `key: message`."""
-    import jsonschema
-
-    validator = jsonschema.Draft7Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    if error is None:
-        return "does not match its schema"
-    key = error.json_path.removeprefix("$.").removeprefix("$")
-    message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
-    if error.validator_value == "string" and isinstance(error.instance, (int, float, date)):
-        message += "; put it in quotes, as text is meant"
-    return f"{key or 'top level'}: {message}"
+    return strictschema.explain(value, schema)

@@ -104,8 +104,8 @@ def _allowed(schema: Schema) -> str:
     kinds = schema.get("type", "any")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     words = {"string": "text", "boolean": "`true`, `false`", "null": "`null`", "array": "list", "object": "mapping"}
-    first, *rest = (words.get(kind, kind) for kind in kinds)
-    return " or ".join([first + _bounds(schema), *rest])
+    bounded = next((kind for kind in kinds if kind in {"integer", "number"}), kinds[0])
+    return " or ".join(words.get(kind, kind) + (_bounds(schema) if kind == bounded else "") for kind in kinds)
 
 
 def _bounds(schema: Schema) -> str:
@@ -113,6 +113,8 @@ def _bounds(schema: Schema) -> str:
         least = f" of at least {schema['minItems']}" if "minItems" in schema else ""
         items = schema.get("items", {})
         return f"{least}, each {_allowed(items)}" if items.get("type") in {"string", "integer"} else least
+    if "title" in schema:
+        return f": {schema['title']}"
     if "pattern" in schema:
         return f" that matches `{schema['pattern']}`"
     if {"minimum", "maximum"} <= schema.keys():

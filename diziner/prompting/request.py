@@ -78,8 +78,8 @@ class Request:
             "endpoint": settings.endpoint,
             "model": settings.model,
             "revision": settings.revision,
-            "temperature": float(settings.temperature),
-            "top_p": float(settings.top_p),
+            "temperature": float(settings.temperature) + 0.0,  # -0.0 is 0.0, as 1 is 1.0
+            "top_p": float(settings.top_p) + 0.0,
             "max_tokens": settings.max_tokens,
             "seed": settings.seed,
             "structured": settings.structured,

@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
+from diziner.common.options import LARGEST_SEED, number, whole
 from diziner.scripted.batches import HABITS, LARGEST_FILE, BatchHabits, Shelf
 from diziner.scripted.dialects import Dialect, dialect_of, spoken
 from diziner.scripted.faults import KINDS, Faults
@@ -90,7 +92,7 @@ class ScriptedServer:
             return self.reply_to(json.dumps(plain).encode(), key)
 
         try:
-            value = json.loads(body)
+            value = jsontext.body(body)
         except ValueError:
             value = None
         return spoken(dialect, path, headers, value, complete)
@@ -98,7 +100,7 @@ class ScriptedServer:
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
         try:
-            value = json.loads(body)
+            value = jsontext.body(body)
         except ValueError:
             value = None
         with self._lock:
@@ -249,9 +251,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declare what `serve` takes."""
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="time added to each answer")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other errors and faults")
+    parser.add_argument(
+        "--port", type=whole("--port", 0, 65535), default=0, help="port on 127.0.0.1; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--latency",
+        type=number("--latency", 0, 86400),
+        default=0.0,
+        metavar="SECONDS",
+        help="time added to each answer",
+    )
+    parser.add_argument(
+        "--seed", type=whole("--seed", 0, LARGEST_SEED), default=0, help="another seed gives other errors and faults"
+    )
     parser.add_argument(
         "--fault",
         action="append",
@@ -288,17 +300,12 @@ def _rate(fault: str) -> tuple[str, float]:
     name, _, rate = fault.partition("=")
     if name not in KINDS:
         raise UserError(f"--fault {fault!r}: no such fault; allowed: {', '.join(KINDS)}")
-    try:
-        return name, float(rate)
-    except ValueError:
-        raise UserError(f"--fault {fault!r}: not NAME=RATE with a rate from 0 to 1") from None
+    return name, number(f"--fault {name}=RATE", 0, 1)(rate)
 
 
 def _habit(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     if name not in HABITS:
         raise UserError(f"--batch {text!r}: no such habit; allowed: {', '.join(HABITS)}")
-    try:
-        return name, int(value) if name in ("polls", "lost") else float(value)
-    except ValueError:
-        raise UserError(f"--batch {text!r}: not NAME=VALUE with a number") from None
+    option = f"--batch {name}=VALUE"
+    return name, whole(option, 0, 1_000_000)(value) if name in ("polls", "lost") else number(option, 0, 1)(value)

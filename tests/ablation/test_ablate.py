@@ -267,7 +267,7 @@ def command(*words: str) -> list[str]:
         (["drop-worst"], "variant drop-worst: needs 3 rounds or more; params.yaml has 2"),
         (["llama-family"], "variant llama-family: needs at least 2 annotators whose model names 'llama'"),
         (["no-goal", "--benchmark", "conl2003"], "no benchmark 'conl2003' in data/; there are: "),
-        (["no-goal", "-j", "0"], "-j: is 0; must be 1 or more"),
+        (["no-goal", "-j", "0"], "-j: is 0; must be a whole number from 1 to 1000"),
         ([], "which variant? there are: stable, relaxed"),
     ],
 )

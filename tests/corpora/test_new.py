@@ -200,7 +200,11 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "twice.jsonl", "--types", "PER"], "twice.jsonl:2: id 'a' is also at twice.jsonl:1"),
         ("x", ["--from", "broken.jsonl", "--types", "PER"], "broken.jsonl:1: not JSON"),
         ("x", ["--from", "fine.txt", "--test", "none.txt", "--types", "PER"], "none.txt: no documents to test on"),
-        ("x", ["--from", "fine.txt", "--types", "PER", "--test-share", "2"], "--test-share: 2; allowed"),
+        (
+            "x",
+            ["--from", "fine.txt", "--types", "PER", "--test-share", "2"],
+            "--test-share: is 2; must be above 0",
+        ),
         ("x", ["--from", "fine.xls", "--types", "PER"], "fine.xls: unknown kind of file"),
         ("x", ["--from", "latin.txt", "--types", "PER"], "latin.txt: not UTF-8"),
     ],

@@ -74,10 +74,10 @@ Path(sys.argv[1]).write_text(" ".join(loaded))
 CHECKS = """
 import sys
 from pathlib import Path
-import fastjsonschema
+from diziner.common import strictschema
 compiled = []
-usual = fastjsonschema.compile
-fastjsonschema.compile = lambda *words, **options: compiled.append(words) or usual(*words, **options)
+usual = strictschema.compiled
+strictschema.compiled = lambda *words, **options: compiled.append(words) or usual(*words, **options)
 from diziner.common.errors import UserError
 from diziner.common.files import check
 

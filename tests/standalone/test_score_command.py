@@ -324,7 +324,7 @@ def test_bad_annotation_rows_are_refused(diziner: Run) -> None:
             ["--pred", "g.jsonl", "--protocol", "loose"],
             "--protocol: unknown scoring protocol 'loose'; there are all, strict,",
         ),
-        (["--pred", "g.jsonl", "--samples", "0"], "--samples 0"),
+        (["--pred", "g.jsonl", "--samples", "0"], "--samples: is 0; must be a whole number"),
         (["--pred", "g.jsonl"] * 3, "--pred is given 3 times"),
     ],
 )
