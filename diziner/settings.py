@@ -25,6 +25,7 @@ from diziner.annotator.settings import (
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.common.plugins import ANNOTATORS, FUNCTIONS, SOURCES, require
+from diziner.common.unseen import refuse_unseen
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
@@ -270,6 +271,7 @@ def settings_from(raw: Any, where: str) -> Settings:
     Errors: as `load_settings`.
     """
     check(raw, "params", where)
+    refuse_unseen(raw, where, but=("stop", "extra", "options"))  # of models and plug-ins: any text may be meant
     _names_exist(raw, where)
     return Settings(raw)
 
@@ -363,13 +365,14 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
 def _files_fit(raw: Mapping[str, Any], path: str) -> None:
     """Check that annotators whose labels are files are in annotator_files, and the others in annotator_pool."""
     annotators, files = raw["annotators"], [entry["name"] for entry in raw["annotator_files"]]
+    same_documents = raw["corpus"]["pilot"]["mode"] == "fixed" or raw["corpus"]["pilot"].get("pins")
     for position, name in enumerate(files):
         place = f"{path}: annotator_files[{position}]"
         if annotators.get(name, {}).get("kind") != FILE:
             raise UserError(f"{place}: annotators has no {name} of kind file; write annotators.{name}: {{kind: file}}")
         if name in files[:position]:
             raise UserError(f"{place}: {name} is there twice; give it one file")
-        if annotators[name].get("by", PEOPLE) == PEOPLE and not _same_documents(raw["corpus"]["pilot"]):
+        if annotators[name].get("by", PEOPLE) == PEOPLE and not same_documents:
             raise UserError(
                 f"{place}: {name} are people, who label documents once: corpus.pilot.mode must be 'fixed', or "
                 "corpus.pilot.pins true with sets in the room's pilots.yaml; for another system say "
@@ -381,10 +384,6 @@ def _files_fit(raw: Mapping[str, Any], path: str) -> None:
                 f"{path}: annotator_pool[{position}]: {name} is of kind file; name it in annotator_files, as "
                 f"{{name: {name}, file: {name}.jsonl}}"
             )
-
-
-def _same_documents(pilot: Mapping[str, Any]) -> bool:
-    return pilot["mode"] == "fixed" or bool(pilot.get("pins"))
 
 
 def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> None:

@@ -1,0 +1,139 @@
+"""A command run in this process by this checkout's code, and the verdict on how it ended."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from projects import copy_tree
+
+from attack.findings import Finding, raised
+from attack.workers import Caught
+
+_ERROR = re.compile(r"(?:diziner[\w -]*: )?error: ")
+_LONGEST = 2500  # characters of one refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: its exit code and what it wrote, or what escaped from it."""
+
+    code: int
+    out: str
+    err: str
+    error: BaseException | None
+
+
+def ended(folder: Path, *words: str, typed: str = "") -> Ended:
+    """Run a command line in a folder; `typed` is what stands in its standard input."""
+    from diziner.cli import main
+
+    out, err, caught = io.StringIO(), io.StringIO(), Caught()
+    argv, stdin, here = sys.argv, sys.stdin, Path.cwd()
+    os.chdir(folder)
+    sys.argv, sys.stdin = ["diziner", *words], io.StringIO(typed)
+    try:
+        with redirect_stdout(out), redirect_stderr(err), caught:
+            main()
+    finally:
+        sys.argv, sys.stdin = argv, stdin
+        os.chdir(here)
+    code, error = 0, caught.error
+    if isinstance(error, SystemExit):
+        code, error = int(error.code or 0), None
+    return Ended(code, out.getvalue(), err.getvalue(), error)
+
+
+def judged(done: Ended, failing: bool = False) -> Finding:
+    """Judge how a command ended; `failing`: exit code 1 is one of its answers, as of a gate."""
+    if done.error is not None:
+        return raised(done.error)
+    if "Traceback (most recent call last)" in done.err + done.out:
+        return Finding("traceback", done.err[-300:])
+    if done.code == 0:
+        return Finding("accepted")
+    if done.code not in ((1, 2, 3) if failing else (2, 3)):
+        return Finding("wrong", f"exit code {done.code}: {done.err[-300:]!r}")
+    lines = done.err.splitlines()
+    told = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    if len(told) != 1:
+        return Finding("wrong", f"{len(told)} lines of error: {done.err[-300:]!r}")
+    if told[0] + 1 != len(lines):
+        return Finding("wrong", f"more lines after the error: {done.err[-300:]!r}")
+    line = lines[told[0]]
+    if not done.err.replace("\n", "").isprintable():
+        return Finding("wrong", f"moves the cursor: {done.err[-300:]!r}")
+    if len(line) > _LONGEST:
+        return Finding("wrong", f"{len(line)} characters in one line: {line[:200]}")
+    return Finding("refused", line)
+
+
+class Place:
+    """A folder that is made anew from a whole one after each command that changed it.
+
+    A command that was refused must have changed nothing.
+    """
+
+    def __init__(self, whole: Path, folder: Path) -> None:
+        self.whole, self.folder = whole, folder
+        self._lay()
+
+    def _lay(self) -> None:
+        subprocess.run(["rm", "-rf", str(self.folder)], check=True)
+        copy_tree(self.whole, self.folder)
+        self._before = contents(self.folder)
+
+    def put(self, path: str, data: bytes) -> Path:
+        """Write a file of the attack; it is taken away by `restored`."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        self._before = contents(self.folder)
+        return target
+
+    def changed(self) -> list[str]:
+        """The paths that differ from before, sorted."""
+        now = contents(self.folder)
+        return sorted(path for path in now.keys() | self._before.keys() if now.get(path) != self._before.get(path))
+
+    def restored(self, *paths: str) -> None:
+        """Put back files of the attack, or everything where more than these was changed."""
+        if self.changed():
+            self._lay()
+            return
+        for path in paths:
+            source, target = self.whole / path, self.folder / path
+            if source.is_file():
+                subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+            else:
+                target.unlink(missing_ok=True)
+        self._before = contents(self.folder)
+
+
+# What commands keep for themselves: locks, caches, answers, and what git and DVC note down.
+_OWN = (".git", ".dvc/tmp", ".dvc/cache", ".responses", "__pycache__")
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file below a folder, but for what commands keep for themselves."""
+    found: dict[str, tuple[int, int]] = {}
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        with os.scandir(folder / below) as entries:
+            for entry in entries:
+                path = f"{below}/{entry.name}" if below else entry.name
+                if path in _OWN or entry.name in _OWN:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                else:
+                    state = entry.stat(follow_symlinks=False)
+                    found[path] = (state.st_size, state.st_mtime_ns)
+    return found
