@@ -12,11 +12,13 @@ import argparse
 import sys
 import time
 
-from attack import settings, stores
+from projects import kept_folder
+
+from attack import inputs, settings, stores, yamlfiles
 from attack.findings import FAILED, WORDS, Counts, Part
 from attack.workers import tried
 
-PARTS = {module.PART.name: module.PART for module in (settings, stores)}
+PARTS = {module.PART.name: module.PART for module in (settings, yamlfiles, inputs, stores)}
 SEED = 19
 
 
@@ -30,6 +32,7 @@ def main() -> None:
     if options.case is not None and len(options.only or ()) != 1:
         parser.error("--case: needs one --only PART")
     started = time.monotonic()
+    kept_folder()  # before workers are forked: theirs, and removed at this process' end
     chosen = [PARTS[name] for name in options.only or PARTS]
     failed = sum(attacked(part, options.seed, options.brief, options.case) for part in chosen)
     sys.stdout.write(

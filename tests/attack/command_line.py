@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
-import subprocess
+import shutil
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +33,9 @@ class Ended:
 
 
 def ended(folder: Path, *words: str, typed: str = "") -> Ended:
-    """Run a command line in a folder; `typed` is what stands in its standard input."""
+    """Run a command, or a stage if the first word is its module, in a folder; `typed` is its standard input."""
     from diziner.cli import main
+    from diziner.common.errors import run_main
 
     out, err, caught = io.StringIO(), io.StringIO(), Caught()
     argv, stdin, here = sys.argv, sys.stdin, Path.cwd()
@@ -40,7 +43,11 @@ def ended(folder: Path, *words: str, typed: str = "") -> Ended:
     sys.argv, sys.stdin = ["diziner", *words], io.StringIO(typed)
     try:
         with redirect_stdout(out), redirect_stderr(err), caught:
-            main()
+            if words[0].startswith("stages."):
+                sys.argv = list(words)
+                run_main(importlib.import_module(words[0]).main)
+            else:
+                main()
     finally:
         sys.argv, sys.stdin = argv, stdin
         os.chdir(here)
@@ -75,22 +82,16 @@ def judged(done: Ended, failing: bool = False) -> Finding:
 
 
 class Place:
-    """A folder that is made anew from a whole one after each command that changed it.
-
-    A command that was refused must have changed nothing.
-    """
+    """A copy of a folder in which commands are run, brought back to what it was after each."""
 
     def __init__(self, whole: Path, folder: Path) -> None:
         self.whole, self.folder = whole, folder
-        self._lay()
-
-    def _lay(self) -> None:
-        subprocess.run(["rm", "-rf", str(self.folder)], check=True)
-        copy_tree(self.whole, self.folder)
-        self._before = contents(self.folder)
+        copy_tree(whole, folder)
+        self._whole = contents(whole)
+        self._before = self._whole
 
     def put(self, path: str, data: bytes) -> Path:
-        """Write a file of the attack; it is taken away by `restored`."""
+        """Write a file of the attack, which is no change by the command."""
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -98,22 +99,26 @@ class Place:
         return target
 
     def changed(self) -> list[str]:
-        """The paths that differ from before, sorted."""
-        now = contents(self.folder)
-        return sorted(path for path in now.keys() | self._before.keys() if now.get(path) != self._before.get(path))
+        """The paths that the command changed, sorted."""
+        return _differing(contents(self.folder), self._before)
 
-    def restored(self, *paths: str) -> None:
-        """Put back files of the attack, or everything where more than these was changed."""
-        if self.changed():
-            self._lay()
-            return
-        for path in paths:
-            source, target = self.whole / path, self.folder / path
-            if source.is_file():
-                subprocess.run(["cp", "-a", str(source), str(target)], check=True)
-            else:
+    def restore(self) -> None:
+        """Bring every file back to what it was."""
+        for path in _differing(contents(self.folder), self._whole):
+            target = self.folder / path
+            if path in self._whole:
+                target.parent.mkdir(parents=True, exist_ok=True)
                 target.unlink(missing_ok=True)
+                shutil.copy2(self.whole / path, target, follow_symlinks=False)
+                continue
+            target.unlink(missing_ok=True)
+            while not any((target := target.parent).iterdir()) and target != self.folder:
+                target.rmdir()
         self._before = contents(self.folder)
+
+
+def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
 
 
 # What commands keep for themselves: locks, caches, answers, and what git and DVC note down.

@@ -27,7 +27,7 @@ def _entries(part: str) -> list[tuple[list[str], list[str]]]:
 
 
 def _read(part: str) -> Iterator[tuple[list[str], list[str]]]:
-    for entry in entries()[part]:
+    for entry in entries().get(part, ()):
         yield [_literal(each) for each in entry["at"]], [_literal(each) for each in entry["values"]]
 
 

@@ -99,4 +99,5 @@ def test_settings_hold() -> None:
     attempt = part.prepared(Path())
     for case in part.cases(1)[::41]:
         if "user info" not in case.what:
-            assert attempt(case.given).verdict in ("refused", "accepted"), case
+            found = attempt(case.given)
+            assert found.verdict in ("refused", "accepted"), (case, found)

@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from projects import kept_folder
+
 from attack.findings import Case, Finding, Part, raised
 
 _START_S = 300.0  # the most that a worker may take to prepare its place
@@ -70,7 +72,7 @@ def tried(part: Part, cases: Sequence[Case]) -> Iterator[tuple[Case, Finding]]:
 
 def _begun(part: Part) -> _Worker:
     ours, theirs = _CONTEXT.Pipe()
-    folder = Path(tempfile.mkdtemp(prefix=f"attack-{part.name}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{part.name}-", dir=kept_folder()))
     process = _CONTEXT.Process(target=_work, args=(part, folder, theirs), daemon=False)
     process.start()
     theirs.close()
