@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from diziner.common import strictschema
+from diziner.common import jsontext, strictschema
 from diziner.common.errors import UserError
+from diziner.common.jsontext import parse_json
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
@@ -89,10 +90,7 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path, schema: str | None = None) -> Any:
     """Read one JSON value and check it against a schema of `diziner/schemas` by name."""
-    try:
-        value = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    value = parse_json(read_text(path), str(path))
     if schema:
         check(value, schema, str(path))
     return value
@@ -105,9 +103,9 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{number}: not JSON: {error.msg}") from None
+            row = jsontext.line(line)
+        except jsontext.JsonError as error:
+            raise UserError(f"{path}:{number}: not JSON: {error.reason}") from None
         if schema:
             check(row, schema, f"{path}:{number}")
         rows.append(row)
@@ -117,7 +115,7 @@ def read_jsonl(path: Path, schema: str | None = None) -> list[Any]:
 @cache
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema `diziner/schemas/<name>.schema.json`."""
-    schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = jsontext.loads((SCHEMAS / f"{name}.schema.json").read_bytes())
     return schema
 
 

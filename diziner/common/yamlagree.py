@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from diziner.common.yamllimits import CONSTRUCTING
+
 # What only both parsers can tell: line breaks and tabs of other kinds, escapes, directives, several documents, anchors,
 # aliases, tags, keys marked by `?`, block texts with an indentation of their own.
 _UNUSUAL = re.compile(
@@ -111,7 +113,7 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
 
     try:
         theirs = read_as_dvc(text)
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, RecursionError, *CONSTRUCTING) as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line, mark.column) if mark else (0, 0)
         path, flow = _place(node, (line, column))

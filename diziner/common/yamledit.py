@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from diziner.common.errors import UserError
-from diziner.common.yamlfile import dump_yaml, parse_yaml
+from diziner.common.yamlfile import composed, dump_yaml, parse_yaml
 
 _BY_HAND = "cannot be changed in a file written like this; change it by hand"
 
@@ -26,7 +26,7 @@ def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
     """
     *way, last = path
     expected = _unshared(parse_yaml(text, "the text to change"))
-    place, node = expected, _composed(text)
+    place, node = expected, composed(text)
     for step in way:
         place, (_, node) = _item(place, step, path), _entry(node, step, path)
     known = _holds(place, last)
@@ -51,7 +51,7 @@ def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
     expected = _unshared(parse_yaml(text, "the text to change"))
     before = expected.get(key) or []
     expected[key] = [*before, _unshared(dict(item))]
-    root = _composed(text)
+    root = composed(text)
     dumped = dump_yaml([dict(item)]).strip()
     if before:
         _, node = _entry(root, key, [key])
@@ -63,11 +63,6 @@ def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
     else:
         edited = _added(text, root, f"{key}:\n{dumped}")
     return _checked(edited, expected, [key])
-
-
-def _composed(text: str) -> Any:
-    # Not the C parser: the marks of this one count characters.
-    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _holds(place: Any, step: str | int) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_text
 from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, rewritten_by_dvc, surely_alike
+from diziner.common.yamllimits import CONSTRUCTING, YamlError, YamlLimitError, check_text, check_tree, unconstructed
 
 if TYPE_CHECKING:
     import yaml
@@ -34,18 +35,11 @@ def parse_yaml(text: str, where: str) -> Any:
 
     Errors: UserError for what is no YAML, and where DVC reads something else or nothing.
     """
-    import yaml
-
     try:
         node, value = _loaded(text)
         found = None if node is None or surely_alike(text, node) else difference(text, node, value)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{where}:{line}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that cannot be
-        raise UserError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise UserError(f"{where}: not YAML: nested too deeply, or in itself") from None
+    except YamlError as error:
+        raise UserError(f"{where}:{error.line}: not YAML: {error.reason}") from None
     if found:
         raise UserError(f"{where}:{found.line}: {found.path}: {found.told}")
     return value
@@ -71,20 +65,20 @@ def parse_yaml_as_dvc(data: bytes) -> Any:
 
     Errors: ValueError in one line for what is no YAML to it.
     """
-    import yaml
-
     text = data.decode("utf-8")
     try:
         node, value = _loaded(text)
         if node is None or surely_alike(text, node):
             return value
-    except (yaml.YAMLError, RecursionError):
+    except YamlLimitError as error:
+        raise ValueError(error.reason) from None
+    except YamlError:
         pass  # DVC may be able to, and says else what is wrong
     from ruamel.yaml.error import YAMLError
 
     try:
         return read_as_dvc(text)
-    except (YAMLError, RecursionError) as error:
+    except (YAMLError, RecursionError, *CONSTRUCTING) as error:
         raise ValueError(" ".join(str(error).split())) from None
 
 
@@ -119,16 +113,48 @@ def write_yaml(path: Path, text: str) -> None:
     write_text(path, text)
 
 
-def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
-    """Return PyYAML's tree and value."""
+def composed(text: str) -> Any:
+    """Return PyYAML's tree of a text that `parse_yaml` has read, with marks that count characters, to edit it."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return PyYAML's tree and value. Errors: YamlError."""
+    import yaml
+
     try:
-        node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
-    finally:
-        loader.dispose()
+        check_text(text, _loader())
+        loader = _loader()(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None, None
+            check_tree(node, text)
+            try:
+                return node, loader.construct_document(node)
+            except CONSTRUCTING:
+                raise unconstructed(node, _loader()("")) from None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise YamlError(str(error.problem), error.problem_mark.line + 1 if error.problem_mark else 1) from None
+    except yaml.reader.ReaderError as error:  # a character that may not be in YAML
+        raise YamlError(_unprintable(error), text.count("\n", 0, error.position) + 1) from None
+    except yaml.YAMLError as error:
+        raise YamlError(" ".join(str(error).split())) from None
+
+
+def _unprintable(error: yaml.reader.ReaderError) -> str:
+    code = error.character if isinstance(error.character, int) else ord(error.character[:1] or "?")
+    return f"the character U+{code:04X} may not be in YAML"
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
