@@ -14,11 +14,11 @@ import time
 
 from projects import kept_folder
 
-from attack import inputs, settings, stores, yamlfiles
+from attack import commands, http, inputs, kills, settings, stores, yamlfiles
 from attack.findings import FAILED, WORDS, Counts, Part
 from attack.workers import tried
 
-PARTS = {module.PART.name: module.PART for module in (settings, yamlfiles, inputs, stores)}
+PARTS = {module.PART.name: module.PART for module in (settings, yamlfiles, inputs, commands, http, stores, kills)}
 SEED = 19
 
 
@@ -50,11 +50,11 @@ def attacked(part: Part, seed: int, brief: bool = False, alone: int | None = Non
         cases = [case for case in cases if case.number == alone]
     elif brief:
         cases = [case for case in cases if case.number % part.brief == seed % part.brief]
-    elif len(cases) < part.least:
-        sys.stdout.write(f"FAILED {part.name}: {len(cases)} cases, must be at least {part.least}\n")
+    elif (count := sum(case.count for case in cases)) < part.least:
+        sys.stdout.write(f"FAILED {part.name}: {count} cases, must be at least {part.least}\n")
         few = 1
     for case, finding in tried(part, cases):
-        counts.add(finding)
+        counts.add(case, finding)
         if finding.verdict in FAILED:
             sys.stdout.write(
                 f"FAILED {part.name} {case.number} ({WORDS[finding.verdict]}): {case.what}: {finding.detail}\n"

@@ -37,7 +37,10 @@ def ended(folder: Path, *words: str, typed: str = "") -> Ended:
     from diziner.cli import main
     from diziner.common.errors import run_main
 
-    out, err, caught = io.StringIO(), io.StringIO(), Caught()
+    # As a terminal of UTF-8 has them: what cannot be encoded is an error on the way out, and shown as it can in errors.
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n", write_through=True)
+    err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
+    caught = Caught()
     argv, stdin, here = sys.argv, sys.stdin, Path.cwd()
     os.chdir(folder)
     sys.argv, sys.stdin = ["diziner", *words], io.StringIO(typed)
@@ -54,7 +57,12 @@ def ended(folder: Path, *words: str, typed: str = "") -> Ended:
     code, error = 0, caught.error
     if isinstance(error, SystemExit):
         code, error = int(error.code or 0), None
-    return Ended(code, out.getvalue(), err.getvalue(), error)
+    return Ended(code, _written(out), _written(err), error)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def judged(done: Ended, failing: bool = False) -> Finding:

@@ -22,11 +22,13 @@ WORDS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One attack: its number in the list of its part, what is done in words, and what the part needs to do it."""
+    """One attack: its number in the list of its part, what is done in words, and what the part needs to do it. `count`
+    is how many faults are in it."""
 
     number: int
     what: str
     given: Any
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Counts:
     tried: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
 
-    def add(self, finding: Finding) -> None:
-        self.tried += 1
+    def add(self, case: Case, finding: Finding) -> None:
+        self.tried += case.count
         self.verdicts[finding.verdict] += 1
 
     @property

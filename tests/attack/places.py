@@ -10,6 +10,8 @@ from pathlib import Path
 
 from projects import Project, copy_project, kept_folder, use_scripted
 
+# Names that files may have, and that few programs expect.
+ODD_NAMES = ("ünï 東京.jsonl", "a b'\"$(x).jsonl", "new\nline.jsonl", ".hidden.jsonl", "no ending")
 LETTERS = [f"Ada Lovelace sent {number} letters from Lisbon to Port Said ." for number in range(6)]
 
 
@@ -55,6 +57,9 @@ def _add_files(project: Project) -> None:
     profiles = project.folder / "profiles"
     profiles.mkdir()
     shutil.copy2(project.folder / "params.yaml", profiles / "mine.yaml")
+    for name in ODD_NAMES:
+        shutil.copy2(project.folder / "letters.jsonl", project.folder / name)
+    (project.folder / "page.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     project.diziner_here("label", *LABEL)
 
 
@@ -70,5 +75,5 @@ def empty_project() -> Path:
 
 
 def _empty(folder: Path) -> None:
-    made = copy_project(folder, ())
+    made = copy_project(folder, ("none",))
     made.edit_params(lambda params: params["corpus"]["pilot"].update(documents=1, mode="fixed"))

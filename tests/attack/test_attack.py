@@ -88,7 +88,7 @@ def test_every_entry_of_the_reviewed_list_has_its_reason() -> None:
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_cases_are_enough_numbered_and_the_same_for_the_same_seed(part: Part) -> None:
     cases = part.cases(3)
-    assert len(cases) >= part.least
+    assert sum(case.count for case in cases) >= part.least
     assert [case.number for case in cases] == list(range(len(cases)))
     assert [case.what for case in cases] == [case.what for case in part.cases(3)]
 
