@@ -52,6 +52,9 @@ BASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("export",): ("conll2003", "--to", "csv", "--out", "out.csv"),
     ("check-endpoint",): ("scripted",),
     ("doctor",): ("--quick",),
+    ("verify",): ("conll2003",),
+    ("bundle",): ("--out", "run.zip"),
+    ("bundle", "verify"): ("run.zip",),
     ("fake-server",): ("--fault", "nobody=1"),  # else it would serve for ever
 }
 FAILING = ("gate", "guideline", "doctor")  # exit code 1 is an answer of theirs
@@ -129,7 +132,7 @@ def cases(seed: int) -> list[Case]:
     """Every command with every odd value for each of its options and words."""
     lines: list[tuple[str, tuple[str, ...], str, str]] = []
     for words, parser in parsers():
-        base = BASES[words]
+        base = BASES.get(words, ())
         for name, more in _WHOLE_LINES.items():
             lines.append((name, (*words, *base, *more), " ".join(words), "line"))
         if words[0] not in _NOT_ALONE:
