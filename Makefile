@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro locks test test-forms check bench portable rehearse mutants lock clean
+.PHONY: setup repro locks test test-forms check bench portable attack rehearse mutants lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
@@ -34,6 +34,9 @@ bench: setup ## the performance figures, as ratios of one run
 
 portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same bytes under every kernel, SIMD level, locale, … (BRIEF=1: the most telling)
 	PYTHONPATH=tests $(BIN)/python -m portable $(if $(BRIEF),--brief) $(PYTHONS:%=--python .venv-%/bin/python)
+
+attack: setup ## thousands of odd settings, broken files, wrong arguments, HTTP faults, damage and kills (BRIEF=1: two minutes; SEED=N)
+	PYTHONPATH=tests $(BIN)/python -m attack $(if $(BRIEF),--brief) $(SEED:%=--seed %)
 
 rehearse: setup ## the paper's scale on scripted models: calls, cost, overhead (minutes)
 	PYTHONPATH=. $(BIN)/python tests/perf/rehearse.py

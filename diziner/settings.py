@@ -25,6 +25,7 @@ from diziner.annotator.settings import (
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.common.plugins import ANNOTATORS, FUNCTIONS, SOURCES, require
+from diziner.common.unseen import refuse_unseen
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
@@ -271,6 +272,7 @@ def settings_from(raw: Any, where: str) -> Settings:
     Errors: as `load_settings`.
     """
     check(raw, "params", where)
+    refuse_unseen(raw, where, but=("stop", "extra", "options"))  # of models and plug-ins: any text may be meant
     _names_exist(raw, where)
     return Settings(raw)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from projects import ROOT
@@ -67,9 +68,10 @@ def keys(schema: Mapping[str, Any] | None = None, path: str = "") -> Iterator[st
         yield from keys({"properties": part["properties"]}, f"{path}<{kind}>")
 
 
-def settings_with(key: str, value: Any) -> tuple[dict[str, Any], str]:
-    """Return settings that hold a value at a key, and are in order but for it; and the key as errors write it."""
-    raw: dict[str, Any] = copy.deepcopy(_base())
+def settings_with(key: str, value: Any, profile: str = "embedded") -> tuple[dict[str, Any], str]:
+    """Return a profile's settings that hold a value at a key, and are in order but for it; and the key as errors write
+    it."""
+    raw: dict[str, Any] = copy.deepcopy(_base(profile))
     kind = "wheel" if "<wheel>" in key else "hub"
     names = key.replace("<wheel>", "").replace("<hub>", "").split(".")
     if names[:2] == ["annotators", "*"] and len(names) > 2:
@@ -115,8 +117,9 @@ def settings_with(key: str, value: Any) -> tuple[dict[str, Any], str]:
     return raw, "".join(path).removeprefix(".")
 
 
-def _base() -> dict[str, Any]:
-    raw: dict[str, Any] = read_yaml(ROOT / "diziner/profiles/embedded.yaml")
+@cache
+def _base(profile: str) -> dict[str, Any]:
+    raw: dict[str, Any] = read_yaml(ROOT / f"diziner/profiles/{profile}.yaml")
     hosted = {"kind": "hosted", "provider": "openai", "api_base": "http://127.0.0.1:1/v1"}
     raw["endpoints"] = {**raw["endpoints"], "odd": hosted}
     raw["annotators"] = {**raw["annotators"], "odd": {"endpoint": "odd", "model": "m"}}

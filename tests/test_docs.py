@@ -60,6 +60,20 @@ def test_each_step_of_the_method_has_its_code_and_its_test() -> None:
             assert re.search(r"`tests/[\w/]+\.py::test_\w+`", step[2]), step
 
 
+def test_each_promise_of_reliability_has_a_test_that_is_there() -> None:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    promises, _, attack = text.partition("## The attack")
+    rows = [row for row in promises.splitlines() if row.startswith("| ") and "---" not in row]
+    rows = [row for row in rows if not row.startswith(("| promise", "| loss", "| what |"))]
+    assert len(rows) > 25
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named, row
+        assert [(path, name) for path, name in named if name not in defined(path)] == []
+    parts = set(re.findall(r"`tests/attack/(\w+)\.py` \|", attack))
+    assert parts == {"settings", "yamlfiles", "inputs", "commands", "http", "stores", "kills"}
+
+
 def test_sections_that_the_code_refers_to_are_there() -> None:
     known = {int(number) for number, _ in SECTIONS}
     named = set()

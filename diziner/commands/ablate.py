@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> None:
         return
     if not options.names:
         raise UserError(f"which variant? there are: {', '.join(variants)} (`diziner ablate --list` says what they do)")
+    named = [room_named(name).name for name in dict.fromkeys(options.benchmark or ())]
     shared = list(dict.fromkeys([*options.shared, *([_FIXED] if options.choose else [])]))
     base = _base(options.profile, shared, variants)
     params = settings_from(parse_yaml(base, str(PARAMS)), str(PARAMS)).raw
@@ -93,7 +94,6 @@ def run(options: argparse.Namespace) -> None:
     if options.choose:
         texts = {name: params_text(base, name, change) for name, change in {BASE: {}, **changes}.items()}
         refuse_incomparable({name: settings_from(parse_yaml(text, name), name) for name, text in texts.items()})
-    named = [room_named(name).name for name in dict.fromkeys(options.benchmark or ())]
     ablation = ablate(base, changes, named or [room.name for room in rooms()], options.jobs, options.read)
     if options.choose:
         _choose(ablation, base, changes, options.profile, shared, options.json)

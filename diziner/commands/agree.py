@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> None:
     if options.alt_test and not (options.humans and options.models):
         raise UserError("--alt-test: needs --humans FILE… and --models FILE…")
     choices = chosen(options)
-    consensus = options.consensus or (SPANS if choices.nested else "io")
+    usual = SPANS if choices.nested else "io"
+    consensus = usual if options.consensus is None else options.consensus
     settings = AnalysisSettings(weights=options.weights, consensus=consensus)
     if choices.nested and consensus != SPANS:
         raise UserError(f"--consensus {consensus}: spans that may be nested are voted for as wholes; leave it out")

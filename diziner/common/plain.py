@@ -15,6 +15,8 @@ _PATH = re.compile(
 )
 _CODE_LINE = re.compile(r"File \"?\(path\)\"?, line \d+(?:, in \S+)?")
 
+_READ = 20_000  # characters of a message of another program that are read: of more, the beginning and the end
+
 
 def printable(text: str) -> str:
     """Return the text with a blank in place of every character that is none to be seen, line breaks included.
@@ -30,6 +32,15 @@ def plain_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def shortened(text: str) -> str:
+    """Return a message of another program as it is, or of a huge one its beginning and its end.
+
+    >>> len(shortened("x" * 10_000_000))
+    20003
+    """
+    return text if len(text) <= _READ else f"{text[: _READ // 2]} … {text[-_READ // 2 :]}"
+
+
 def plain_message(text: str, longest: int = 300) -> str:
     """Return a message of another program on one line: without its traceback but for what was raised, without paths,
     cut.
@@ -39,7 +50,7 @@ def plain_message(text: str, longest: int = 300) -> str:
     >>> plain_message("cannot open /home/ann/.cache/x; see https://host/docs/errors/a/b")
     'cannot open (path); see https://host/docs/errors/a/b'
     """
-    line = _TRACEBACK.sub(lambda found: found[1] or "", plain_line(text))
+    line = _TRACEBACK.sub(lambda found: found[1] or "", plain_line(shortened(text)))
     line = _CODE_LINE.sub("", _PATH.sub("(path)", line))
     line = " ".join(line.split())
     return line if len(line) <= longest else f"{line[:longest]}…"

@@ -7,11 +7,11 @@ a provider knows goes under `extra_body`, which litellm sends on as it is.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.secret_names import is_secret_name, secret_in_address
 from diziner.common.secret_values import key_in
@@ -121,6 +121,6 @@ def _forbidden(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return jsontext.loads(text)
+    except jsontext.JsonError:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from diziner.common import jsontext
-from diziner.common.plain import plain_message
+from diziner.common.plain import plain_message, shortened
 from diziner.prompting.request import Refusal
 
 TOO_LONG, REFUSED = "too_long", "refused"
@@ -171,13 +171,13 @@ def _told(body: str) -> tuple[set[str], str]:
     try:
         value = jsontext.body(body)
     except jsontext.JsonError:
-        return set(), body
+        return set(), shortened(body)
     pairs = list(_pairs(value, 0))
-    names = {re.sub(r"[^a-z0-9]", "", str(held).lower()) for name, held in pairs if name in _NAMED}
+    names = {re.sub(r"[^a-z0-9]", "", str(held)[:200].lower()) for name, held in pairs if name in _NAMED}
     said = [str(held) for name, held in pairs if name in _SAID and isinstance(held, str) and held]
     if isinstance(value, str):
         said.append(value)
-    return names, "; ".join(dict.fromkeys(said))
+    return names, shortened("; ".join(dict.fromkeys(said)))
 
 
 def _pairs(value: Any, depth: int) -> Iterator[tuple[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.corpora.decode import Decoder
 from diziner.forms.choices import NO_CHOICES, Choices
@@ -101,7 +101,7 @@ def _other(value: Mapping[str, Any]) -> dict[str, Any]:
     others = {**value.get("other", {}), **{key: value[key] for key in _APART if key in value}}
     if others.keys() >= _LABELLED:
         before = others.get("other") or {}
-        others = json.loads(before) if isinstance(before, str) else before
+        others = jsontext.row(before) if isinstance(before, str) else before
     return {
         str(key): _storable(each)
         for key, each in others.items()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.files import atomic, dump_line, read_jsonl
 from diziner.common.parquetfile import parquet_rows
 
@@ -74,7 +74,7 @@ def _from_columns(columns: Mapping[str, Any]) -> Row:
     for name, key in _COUNTS.items():
         row[name] = {each[key]: each["count"] for each in columns[name]}
     if other := row.pop("other", None):
-        row["other"] = json.loads(other)
+        row["other"] = jsontext.row(other)
     if "votes" in columns:
         row["outvoted"] = [[each[name] for name in _OUTVOTED] for each in columns["outvoted"]]
         row["votes"] = {

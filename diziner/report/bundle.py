@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import PARTIAL, read_jsonl, readable
+from diziner.common.files import PARTIAL, read_json, read_jsonl, readable
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.corpora.card import Card, load_card
 from diziner.layout import (
@@ -161,7 +161,7 @@ def _quotes(value: Any) -> bool:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_bytes())
+    return read_json(path)
 
 
 def output_md5(path: Path) -> str:

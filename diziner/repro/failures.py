@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.files import write_json
 from diziner.repro.plan import Step
 
@@ -50,7 +50,7 @@ class FailureRecord:
 def failures_at(root: Path) -> FailureRecord:
     """Return the record of the project in `root`: empty without one, and for one that cannot be read."""
     try:
-        value = json.loads((root / RECORD).read_text(encoding="utf-8"))
+        value = jsontext.loads((root / RECORD).read_bytes())
     except (OSError, ValueError):
         value = {}
     kept = value if isinstance(value, Mapping) else {}

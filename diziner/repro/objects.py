@@ -8,7 +8,6 @@ not. Private to DVC, as `diziner.repro.dvc_graph` is.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.yamlfile import parse_yaml_as_dvc
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
@@ -49,7 +49,7 @@ def objects_behind(odb: Any, digest: str) -> Iterator[Checked]:
         return
     yield checked
     if digest.endswith(".dir") and checked.found == checked.expected:
-        entries = json.loads(checked.path.read_bytes())
+        entries = jsontext.loads(checked.path.read_bytes())
         for name in sorted({entry["md5"] for entry in entries}):
             if file := _read(odb, name):
                 yield file
