@@ -143,7 +143,7 @@ def _is_text_free(path: Path, room: Room) -> bool:
     if path.suffix == ".jsonl":
         return not any(map(_quotes, read_jsonl(path)))
     with readable(path):
-        return not _quotes(parse_yaml_as_dvc(path.read_bytes()) if path.suffix != ".json" else _json(path))
+        return not _quotes(parse_yaml_as_dvc(path.read_bytes()) if path.suffix != ".json" else read_json(path))
 
 
 def _quotes(value: Any) -> bool:
@@ -158,10 +158,6 @@ def _quotes(value: Any) -> bool:
     if isinstance(value.get("widened"), dict) and value["widened"].get("examples"):
         return True
     return any(map(_quotes, value.values()))
-
-
-def _json(path: Path) -> Any:
-    return read_json(path)
 
 
 def output_md5(path: Path) -> str:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from forms.test_forms import SAMPLES, TEXT
+from form_samples import SAMPLES, TEXT
 from labelled_rows import rows
 
 from attack.command_line import Ended, Place, ended, judged

@@ -23,7 +23,7 @@ from diziner.scoring.power import Design, assumed_differences, documents_needed,
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetricProject:
     monkeypatch.chdir(tmp_path)
-    made = two_benchmarks(tmp_path, drawn(1, 60))
+    made: MetricProject = two_benchmarks(tmp_path, drawn(1, 60))
     for name in ("conll2003", "mit_movie"):
         (tmp_path / "data" / name / "benchmark.yaml").touch()
     return made
