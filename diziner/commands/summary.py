@@ -13,7 +13,7 @@ from typing import Any
 
 from diziner.common.files import read_json
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PARAMS, PUBLISHED, SUMMARY, Room, rooms
+from diziner.layout import CORRELATION, PARAMS, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         return
     width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
     sys.stdout.write(table(summary, width, load_settings().no_models))
-    sys.stdout.write("".join(_not_run(room) for room in rooms() if room.name not in names))
+    sys.stdout.write(_not_run([room for room in rooms() if room.name not in names]))
     sys.stdout.write(_left_out(names))
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
@@ -65,15 +65,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _paper(summary: dict[str, Any], as_json: bool) -> None:
-    """Print the paper's table. Where a room's documents came from is what its manifest says; without one, what the
-    settings say."""
+    """Print the paper's table."""
     published = read_yaml(PUBLISHED, "published")
-    manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
-    settings = load_settings() if PARAMS.is_file() else None
-    sources = {
-        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name) if settings else ""
-        for name, path in manifests.items()
-    }
+    sources = {row["benchmark"]: _source(Room(row["benchmark"])) for row in summary["benchmarks"]}
     lines = paper_lines(summary, published, sources)
     if as_json:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
@@ -81,8 +75,25 @@ def _paper(summary: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
 
 
-def _not_run(room: Room) -> str:
-    return f"not in the table: {room.name}, which the run left out; `diziner plan {room.name}` says what it lacks\n"
+def _source(room: Room) -> str:
+    """Return where the documents of the last run came from: what its manifest says, or, where a fresh clone has none,
+    what DVC has written down of the run; settings, which may have changed since, come last. "" if nobody knows."""
+    if room.manifest.is_file():
+        return str(read_json(room.manifest).get("source", ""))
+    lock = room.folder / "dvc.lock"
+    stages = read_yaml(lock).get("stages", {}) if lock.is_file() else {}
+    recorded = stages.get("corpus", {}).get("params", {}).get(str(ROOM_SOURCES), {}).get(room.name)
+    if recorded:
+        return str(recorded["source"])
+    return load_settings().source(room.name) if PARAMS.is_file() else ""
+
+
+def _not_run(absent: Sequence[Room]) -> str:
+    """Return a line on benchmarks that the last run left out, and one on those that no run has scored yet."""
+    names = {away: ", ".join(room.name for room in absent if room.left_out.is_file() is away) for away in (True, False)}
+    left = f"not in the table, as the run left them out: {names[True]}; `diziner plan` says what each lacks\n"
+    waiting = f"not in the table, as no run has scored them: {names[False]}; `diziner repro` does\n"
+    return (left if names[True] else "") + (waiting if names[False] else "")
 
 
 def _left_out(names: Sequence[str]) -> str:
