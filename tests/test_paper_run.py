@@ -55,7 +55,7 @@ def test_batches_give_the_same_outputs_for_half_of_what_annotators_cost_and_as_p
     words = ("--rounds", "1", "--pilot", "20", "--pool", "40", "--test", "20", "--port", str(port))
     called, batched = run(*words, "--proxy"), run(*words, "--batches", "--no-plan")
     assert batched["sent"] == 2  # a round, and the predictions
-    assert batched["usd"] == pytest.approx(called["usd"] / 2) and called["calls"] == batched["calls"]
+    assert batched["usd"] == pytest.approx(called["usd"] / 2, rel=0.01)  # tiny calls ask whether models are there
     assert called["planned"] == pytest.approx(called["usd"], rel=0.1)
     made, expected = batched["results"], called["results"]
     assert len(expected) > 60 and made.keys() == expected.keys()
