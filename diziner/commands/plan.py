@@ -74,11 +74,17 @@ def run(options: argparse.Namespace) -> None:
         return
     reasons = prepare(names, settings, options.strict or bool(options.benchmarks))
     names = [name for name in names if name not in reasons]
+    if not names:
+        sys.stdout.write(left_out_lines(reasons) + _NOTHING)
+        return
     if options.ask and names:
         room = room_named(names[0])
         gone = ask_first(room, settings, asker_for(settings, room, at_once=True), options.ask)
         sys.stdout.write("".join(f"{line}\n" for line in gone))
     sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
+
+
+_NOTHING = "nothing to plan: no benchmark's documents can be loaded; the lines above say what each lacks\n"
 
 
 def _sample_sizes(names: Sequence[str], change: float | None, power: float | None, correlation: float | None) -> str:
@@ -112,7 +118,7 @@ def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
 def render(planned: Sequence[Planned], settings: Settings) -> str:
     """Return the plan for a terminal."""
     calling = [line for line in planned if line.calls]
-    modes = batch_modes((line.endpoint for line in calling), settings.endpoints)
+    modes = batch_modes(((line.endpoint, line.work) for line in calling), settings.endpoints)
     head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD", *(["in batches"] if modes else []))
 
     def row(work: str, model: str, own: Sequence[Planned]) -> tuple[str, ...]:
@@ -120,7 +126,11 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
         return *_row(work, model, own), *([_row(work, model, batched)[-1]] if modes else [])
 
     lines = [row(line.work, line.model, [line]) for line in calling]
-    text = text_table(head, [*lines, row("total", "", planned)])
+    by_benchmark: dict[str, list[Planned]] = {}
+    for one in planned:
+        by_benchmark.setdefault(one.work.partition(" ")[0], []).append(one)
+    sums = [row(f"{name} in all", "", own) for name, own in by_benchmark.items()] if len(by_benchmark) > 1 else []
+    text = text_table(head, [*lines, *sums, row("total", "", planned)])
     text += (
         "prompts and answers of later rounds are estimates, by scripted stand-ins; answers are as long as those "
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"

@@ -16,7 +16,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import SOUND, State
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import CORRELATION, PUBLISHED, SUMMARY, Room, rooms
+from diziner.layout import CORRELATION, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
@@ -106,26 +106,36 @@ def _words(states: Standings, names: Sequence[str], others: Sequence[str], unrea
     lines = states.shown(name for name in names if states.of(name).state not in SOUND)
     lines += [f"not in the table: {line}" for line in states.shown(name for name in others if name not in unread)]
     lines += [f"not in the table: {name} ({states.of(name).state.value}): {why}" for name, why in unread.items()]
-    unrun = [name for name in others if states.of(name).state is State.NOT_RUN]
+    away = [name for name in others if Room(name).left_out.is_file()]
+    lines += [f"the run left out {', '.join(away)}: `diziner plan` says what each lacks"] if away else []
+    unrun = [name for name in others if states.of(name).state is State.NOT_RUN and name not in away]
     lines += [f"`diziner plan {unrun[0]}` says what {unrun[0]} lacks"] if unrun else []
     return "".join(f"{line}\n" for line in lines)
 
 
 def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: str) -> None:
-    """Print the paper's table. Where a room's documents came from is what its manifest says; without one, what the
-    settings say."""
+    """Print the paper's table."""
     published = read_yaml(PUBLISHED, "published")
-    manifests = {row["benchmark"]: Room(row["benchmark"]).manifest for row in summary["benchmarks"]}
-    sources = {
-        name: str(read_json(path).get("source", "")) if path.is_file() else settings.source(name)
-        for name, path in manifests.items()
-    }
+    sources = {row["benchmark"]: _source(Room(row["benchmark"]), settings) for row in summary["benchmarks"]}
     lines = paper_lines(summary, published, sources)
     if json_form:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
         sys.stdout.write(words)
+
+
+def _source(room: Room, settings: Settings) -> str:
+    """Return where the documents of the last run came from: what its manifest says, or, where a fresh clone has none,
+    what DVC has written down of the run; settings, which may have changed since, come last."""
+    if room.manifest.is_file():
+        return str(read_json(room.manifest).get("source", ""))
+    lock = room.folder / "dvc.lock"
+    stages = read_yaml(lock).get("stages", {}) if lock.is_file() else {}
+    recorded = stages.get("corpus", {}).get("params", {}).get(str(ROOM_SOURCES), {}).get(room.name)
+    if recorded:
+        return str(recorded["source"])
+    return settings.source(room.name)
 
 
 def _left_out(names: Sequence[str]) -> str:

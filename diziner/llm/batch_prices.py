@@ -21,14 +21,20 @@ def share_in_batches(endpoint: Endpoint, label: str) -> float:
     return 1.0 - mode.discount
 
 
-def batch_modes(names: Iterable[str], endpoints: Mapping[str, Endpoint]) -> list[str]:
-    """Return a sentence for each endpoint that has batches: at which price, and how to use them."""
+def batch_modes(works: Iterable[tuple[str, str]], endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """Return a sentence for each endpoint that has batches: at which price, and how to use them. `works` are what is
+    asked, as endpoint and label. Where batches would not make any of it cheaper they are not offered."""
+    labels: dict[str, list[str]] = {}
+    for name, label in works:
+        labels.setdefault(name, []).append(label)
     found = []
-    for name in sorted(set(names) & endpoints.keys()):
+    for name in sorted(labels.keys() & endpoints.keys()):
         endpoint = endpoints[name]
-        if endpoint.batch_mode is None:
+        mode = endpoint.batch_mode
+        saves = any(share_in_batches(endpoint, label) < 1 for label in labels[name])
+        if mode is None or not (endpoint.batch or saves):
             continue
-        price = f"{100 * (1 - endpoint.batch_mode.discount):g} % of the price"
+        price = f"{100 * (1 - mode.discount):g} % of the price"
         how = "`diziner batch submit`" if endpoint.batch else f"set endpoints.{name}.batch: {{window: 24h}}"
         found.append(f"{name} takes batches at {price}: {how}")
     return found

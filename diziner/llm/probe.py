@@ -21,12 +21,10 @@ from diziner.prompting.request import Message, ModelSettings, Refusal, Request, 
 
 _MOST_TOKENS = 2000  # of the answer: room for the reasoning about an easy question
 _SAID = {"city": "Paris"}
-_SCHEMA = {
-    "title": "probe",
-    "type": "object",
-    "properties": {"city": {"type": "string", "maxLength": 20}},
-    "required": ["city"],
-    "additionalProperties": False,
+# Bounds are for grammars alone, as in what a run asks: OpenAI's strict mode refuses a schema that has them.
+_TEXTS: dict[str, dict[str, Any]] = {
+    "json_schema": {"type": "string"},
+    "grammar": {"type": "string", "maxLength": 20},
 }
 
 
@@ -125,7 +123,14 @@ async def _told(
 
 def _request(endpoint: Endpoint, settings: ModelSettings) -> Request:
     words = f"Answer with this JSON object and nothing else: {json.dumps(_SAID)}"
-    schema = _SCHEMA if settings.structured in ("json_schema", "grammar") else None
+    text = _TEXTS.get(settings.structured)
+    schema: dict[str, Any] | None = text and {
+        "title": "probe",
+        "type": "object",
+        "properties": {"city": text},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
     tiny = replace(settings, max_tokens=min(settings.max_tokens, _MOST_TOKENS))
     return Request(endpoint.address, tiny, (Message("user", words),), schema, "the probe")
 

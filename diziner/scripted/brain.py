@@ -16,6 +16,7 @@ from diziner.scripted.habits import habits_of
 from diziner.scripted.knowledge import Knowledge
 from diziner.scripted.reading import Message, has_document, read
 
+_OBJECT_AT_END = re.compile(r"\{[^{}]*\}\Z")
 _LINE_WITH_BRACE = re.compile(r"^[ \t]*\{", re.MULTILINE)
 
 
@@ -30,12 +31,15 @@ def answer(
 
     A schema with a property `entities`, or no schema at all, is an annotation request. Any other schema is a
     supervisor's: it is filled with what the last user message says of spans in dispute. Where a model is not
-    sent the schema but shown it, it is read from the messages.
-    Errors: UserError for an unknown model, or a request that is neither of the two.
+    sent the schema but shown it, it is read from the messages. Where there is neither document nor schema, an object
+    that the last message ends with is said after it, as a probe asks for.
+    Errors: UserError for an unknown model, or a request that is none of the three.
     """
     habits_of(model)
     schema = schema or _schema_shown(request_messages)
     if schema is None and not has_document(request_messages):
+        if said := _OBJECT_AT_END.search(request_messages[-1]["content"]):
+            return said[0]
         raise UserError(
             f"model {model}: the request holds neither a <document> nor a JSON Schema; "
             "for a scripted supervisor set `structured: json_schema`"

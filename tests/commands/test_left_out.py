@@ -59,6 +59,7 @@ def test_the_papers_profile_is_planned_without_a_network(tmp_path: Path, hub: Si
     lines = [line for line in done.stdout.splitlines() if line.startswith("left out: ")]
     assert [line.split(": ")[1] for line in lines] == sorted(path.name for path in project.folder.glob("data/*/"))
     assert hub.calls == 1
+    assert done.stdout.splitlines()[-1].startswith("nothing to plan: ") and len(done.stdout.splitlines()) == 19
     by_name = {line.split(": ")[1]: line for line in lines}
     assert f"{hub.address} cannot be reached, and no copy of DFKI-SLT/cross_ner" in by_name["crossner_ai"]
     assert "run the same command again where it can be" in by_name["crossner_ai"]
@@ -120,7 +121,7 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     assert shown_in_report(project)["conll2003"] == ""
     assert shown_in_report(project)["mit_movie"].startswith("mine/mit_movie/pilot.jsonl: no such file; Clone")
     table = project.diziner_here("summary").stdout
-    assert "not in the table: mit_movie, which the run left out; `diziner plan mit_movie` says what it lacks" in table
+    assert "not in the table, as the run left them out: mit_movie; `diziner plan` says what each lacks" in table
 
     # Files that are not enough: told by the stage, in the run.
     write_files(project.folder / "mine/mit_movie", 5)

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import SCRIPTED, Project, use_scripted
+import yaml
+from projects import ROOT, SCRIPTED, Project, use_scripted
 from stage_runs import prepared_project, run_stage
 
 from diziner.common.errors import UserError
+from diziner.common.version import VERSION
 from diziner.endpoints import Endpoint
 from diziner.endpoints.refusals import model_is_gone
 from diziner.llm import ledger
 from diziner.llm.roll_call import roll_call
 from diziner.llm.store import ResponseStore
 from diziner.records.annotations import left_out, read_annotations
-from diziner.scripted.habits import MODELS
+from diziner.scripted.habits import MODELS, Served
 from diziner.scripted.server import ScriptedServer
 from diziner.settings import load_settings
 
@@ -326,3 +328,22 @@ def test_check_endpoint_names_what_is_gone_and_what_there_is(
     project.edit_params(lambda params: params["endpoints"]["scripted"].update(key_env="NO_SUCH_KEY"))
     code, out, err = check("scripted")
     assert (code, out) == (2, "") and "set the environment variable NO_SUCH_KEY" in err
+
+
+def test_the_papers_models_are_checked_before_anything_is_asked(
+    tmp_path: Path, check: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their own names, in each one's own settings, at a server that refuses what OpenAI and OpenRouter refuse."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "a-key")
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key")
+    params = yaml.safe_load((ROOT / "diziner/profiles/paper.yaml").read_text(encoding="utf-8"))
+    with ScriptedServer(served=Served(any_model=True)) as server:
+        for name, path in (("openrouter", "/openrouter/api/v1"), ("openai", "/openai/v1")):
+            params["endpoints"][name]["api_base"] = f"{server.base_url.removesuffix('/v1')}{path}"
+        Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        (tmp_path / ".diziner").write_text(f"{VERSION}\n")
+        code, out, err = check()
+    assert (code, err) == (0, ""), out
+    assert len(re.findall(r"^\S+/\S+ +\w+ .* none +sent ", out, re.MULTILINE)) == 8, out
+    assert re.search(r"^gpt-5-mini-2025-08-07 .* json_schema: kept ", out, re.MULTILINE), out

@@ -16,9 +16,11 @@ from stage_runs import prepared_project
 
 from diziner.commands.plan import plan, render
 from diziner.endpoints import Endpoint, endpoints_from
+from diziner.endpoints.batching import Batch
 from diziner.layout import Room
 from diziner.llm import ledger
 from diziner.llm.ask import StoreAsker
+from diziner.llm.batch_prices import batch_modes
 from diziner.llm.price_list import deprecated_on, price_for
 from diziner.llm.store import ResponseStore
 from diziner.prices import Price
@@ -83,7 +85,10 @@ def test_models_of_ablations_have_a_price_too_and_plan_names_the_one_that_no_lis
     assert [line for line in said.splitlines() if "lumimaid" in line and "no price" in line] == [
         f"no price in params endpoints.*.prices, nor in litellm's list, for: {lacking[0]}"
     ]
-    assert "0.5000 + ?" in said
+    assert "0.5000 + ?" in said and "in all" not in said
+    more = [*works, planned("qwen/qwen-turbo", Price(1, 1), "anatem round 0, a")]
+    sums = [line.split() for line in render(more, load_settings(ROOT / "diziner/profiles/paper.yaml")).splitlines()]
+    assert [line[-1] for line in sums if line[1:3] == ["in", "all"]] == ["?", "0.5000"]
 
 
 def planned(model: str, price: Price | None, work: str = "genia round 0, a", **fields: Any) -> Planned:
@@ -131,6 +136,26 @@ def test_the_papers_models_are_told_how_far_to_reason_and_say_unasked_what_they_
         "nvidia/nemotron-3-nano-30b-a3b": {"enabled": True},
         "gpt-5-mini-2025-08-07": "medium",
     }
+
+
+def test_batches_are_offered_where_they_cost_less() -> None:
+    endpoints = {name: Endpoint(name, "hosted", name) for name in ("openai", "litellm_proxy", "openrouter", "xai")}
+    works = [(name, "genia round 0, a") for name in endpoints]
+    offers = batch_modes(works, endpoints)
+    assert offers == [
+        "openai takes batches at 50 % of the price: set endpoints.openai.batch: {window: 24h}",
+        "xai takes batches at 80 % of the price: set endpoints.xai.batch: {window: 24h}",
+    ]
+    used = replace(endpoints["litellm_proxy"], batch=Batch())
+    assert batch_modes([("a", "genia round 0, a")], {"a": used}) == [
+        "a takes batches at 100 % of the price: `diziner batch submit`"
+    ]
+
+    # The supervisor's phases are called, unless one asks for batches of these.
+    supervised = [("openai", "genia round 1, supervisor: patterns")]
+    assert batch_modes(supervised, endpoints) == []
+    asked = {"openai": replace(endpoints["openai"], batch=Batch(supervisor=True))}
+    assert batch_modes(supervised, asked) == ["openai takes batches at 50 % of the price: `diziner batch submit`"]
 
 
 def test_cached_input_has_its_own_price_in_the_ledger_and_in_outputs(tmp_path: Path) -> None:

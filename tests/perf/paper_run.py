@@ -166,8 +166,18 @@ class Run:
         return done
 
 
-def serve(folder: Path, latency: float, faulty: bool) -> tuple[subprocess.Popen[str], str]:
-    words = [sys.executable, "-m", "diziner", "fake-server", "--any-model", "--latency", str(latency)]
+def serve(folder: Path, latency: float, faulty: bool, port: int) -> tuple[subprocess.Popen[str], str]:
+    words = [
+        sys.executable,
+        "-m",
+        "diziner",
+        "fake-server",
+        "--any-model",
+        "--latency",
+        str(latency),
+        "--port",
+        str(port),
+    ]
     if faulty:
         words += [part for fault in FAULTS for part in ("--fault", fault)] + ["--gone", WITHDRAWN]
     environment = {**os.environ, "DIZINER_SCRIPTED_KNOWLEDGE": str(folder / "knowledge")}
@@ -178,7 +188,7 @@ def serve(folder: Path, latency: float, faulty: bool) -> tuple[subprocess.Popen[
 
 def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run it; return what it came to: cost, benchmarks, failed documents, what the run and the table said, how often
-    batches were sent, and every output."""
+    batches were sent, what was planned, and every output."""
     project = copy_project(folder / "project", None)
     known = sorted(path.parent.name for path in (project.folder / "data").glob("*/dvc.yaml"))
     names = (known if not chosen.names else chosen.names)[: chosen.benchmarks]
@@ -189,12 +199,10 @@ def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         run("data", "unlink", *unused)
     run("use", "paper", *(["--with", f"rounds-{chosen.rounds}"] if chosen.rounds in (1, 3) else []))
     run("weights", "fetch", "minilm")  # 91 MB, once
-    server, address = serve(folder, chosen.latency, chosen.faulty)
+    server, address = serve(folder, chosen.latency, chosen.faulty, chosen.port)
     try:
         project.edit_params(lambda params: _point(params, folder, names, address, chosen))
-        if not chosen.no_plan:
-            planned = run("plan", check=False)
-            say(planned.stdout[-1500:] + planned.stderr[-1500:])
+        planned = None if chosen.no_plan else _planned(run)
         started = time.monotonic()
         done = run("repro", "-j", str(chosen.jobs), check=False)
         sent = 0
@@ -214,10 +222,19 @@ def go(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         if done.returncode:
             raise SystemExit(1)
         say(f"wall time of the run: {time.monotonic() - started:.0f} s; asked again for refusals: {again} times")
-        return {"said": done.stdout + done.stderr, "sent": sent, **_report(project, run)}
+        return {"said": done.stdout + done.stderr, "sent": sent, "planned": planned, **_report(project, run)}
     finally:
         server.terminate()
         server.wait()
+
+
+def _planned(run: Run) -> float:
+    """What `plan` takes the run to cost, by calls."""
+    said = run("plan").stdout
+    say(said[-1500:])
+    head, *rows = said.splitlines()
+    total = next(row for row in rows if row.startswith("total "))
+    return float(total[head.index("USD") :].split()[0])
 
 
 def _point(
@@ -269,6 +286,7 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--data", type=Path, help="folder with a folder of pilot.jsonl and test.jsonl for each benchmark"
     )
     parser.add_argument("--faulty", action="store_true")
+    parser.add_argument("--port", type=int, default=0, help="of the server: an address is part of a request's key")
     parser.add_argument("--batches", action="store_true", help="through /batches, two commands a round")
     parser.add_argument("--proxy", action="store_true", help="by calls to the same address, to compare with --batches")
     parser.add_argument("--no-plan", action="store_true", help="leave out `plan`, which rehearses the whole run")

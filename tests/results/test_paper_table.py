@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def test_the_papers_table_fits_the_terminal_and_keeps_every_benchmark(width: int
 def test_the_command_prints_table_and_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where documents came from is read from the manifest, or from the settings (a fresh clone has no manifest)."""
+    """Where documents came from is read from the manifest, else from the lock (a fresh clone has no manifest), and from
+    settings, which `diziner use` may have changed since, only where there is neither."""
     monkeypatch.chdir(tmp_path)
     project = MetricProject(tmp_path)
     project.score("conll2003", drawn(1, 20))
@@ -91,6 +93,8 @@ def test_the_command_prints_table_and_json(
     (tmp_path / PUBLISHED).parent.mkdir(exist_ok=True)
     (tmp_path / PUBLISHED).write_bytes((ROOT / PUBLISHED).read_bytes())
     write_json(Room("conll2003").manifest, {"source": "local"})
+    shutil.copy2(ROOT / "data/genia/dvc.lock", tmp_path / "data/bc5cdr")
+    shutil.copy2(ROOT / "data/genia/dvc.lock", tmp_path / "data/genia")
     monkeypatch.setattr("sys.argv", ["diziner", "summary", "--paper", "--json"])
     main()
     found = json.loads(capsys.readouterr().out)
