@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diziner.common.files import readable
 from diziner.forms.columnfiles import layout_of
-from diziner.forms.columnlayout import DOCUMENT_START, ColumnLayout
+from diziner.forms.columnlayout import DOCUMENT_START, ColumnLayout, cells_of, is_header
 from diziner.forms.columns import Columns
 from diziner.forms.form import Task
 from diziner.forms.schemes import OUTSIDE, Style
@@ -29,6 +29,7 @@ _WIDE = re.compile(rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf
 _OTHER_BLANKS = (b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _UNFIT = re.compile(r"[\s|\[\]]")
 _LETTERS = "OBIES"
+_HEADER = 1 << 8  # bytes in which a line that names columns ends
 _LARGEST = 1 << 28  # bytes of a file; a larger one is read line by line
 
 
@@ -68,6 +69,8 @@ def read_columns(task: Task) -> Columns | None:
     with readable(task.path):
         raw = task.path.read_bytes()
     raw = raw.removeprefix(b"\xef\xbb\xbf")
+    if is_header(cells_of(raw[:_HEADER].lstrip().split(b"\n", 1)[0].decode(errors="replace").rstrip("\r"))):
+        return None
     found = _lines(raw, layout.width)
     if found is None or (not raw.isascii() and _WIDE.search(raw)):
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diziner.common.words import counted
-from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, misc_tags
+from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, is_header, misc_tags
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Row, Table, Unreadable, offsets_in
@@ -35,13 +35,14 @@ def column_table(task: Task) -> Table:
 
     Columns are apart by tabs where the line has one, else by blanks. Which holds the token, which the tag, and of which
     scheme tags are, is found from all lines; `Choices.columns`, counted from 0, and `Choices.scheme` say it.
-    -DOCSTART- lines and comments are skipped: in CoNLL-U lines that begin with #, elsewhere those of them before a
-    sentence that are no line of a token and its tag. `where` of a row is its sentence's first line.
+    -DOCSTART- lines, a header and comments are skipped: in CoNLL-U lines that begin with #, elsewhere those of them
+    that are no line of a token and its tag and stand before a sentence or have a blank behind the #. `where` of a row
+    is its sentence's first line.
 
     Errors: UserError for lines that can be read in two ways, with the option that decides.
     """
     path, choices = task.path, task.choices
-    sample, lines = peek((Line(*pair) for pair in text_lines(path)), _SAMPLE)
+    sample, lines = peek(_lines(path), _SAMPLE)
     layout = _layout(sample, task)
     commented = path.suffix.lower() in CONLLU
     counts = Counter[str]()
@@ -52,7 +53,17 @@ def column_table(task: Task) -> Table:
 
 def layout_of(task: Task) -> ColumnLayout:
     """Return the layout of a column file. Errors: as `column_table`."""
-    return _layout([Line(*pair) for pair in islice(text_lines(task.path), _SAMPLE)], task)
+    return _layout(list(islice(_lines(task.path), _SAMPLE)), task)
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a file; a first one that names the columns is blank."""
+    lines = (Line(*pair) for pair in text_lines(path))
+    for line in lines:
+        yield line._replace(text="") if is_header(cells_of(line.text)) else line
+        if line.text.strip():
+            break
+    yield from lines
 
 
 def _layout(sample: Sequence[Line], task: Task) -> ColumnLayout:
@@ -126,7 +137,8 @@ def _row(
         cells = cells_of(text)
         if commented and text.startswith(_TEXT):
             whole = text.removeprefix(_TEXT)
-        if text.startswith("#") and (commented or not (tokens or _is_token(cells, layout))):
+        may_be_comment = text.startswith("#") and (not tokens or text.startswith("# "))
+        if (commented and text.startswith("#")) or (may_be_comment and not _is_token(cells, layout)):
             continue
         if cells[0] == DOCUMENT_START:
             continue

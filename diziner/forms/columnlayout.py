@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from diziner.common.errors import UserError
 from diziner.common.words import counted
@@ -13,11 +14,15 @@ from diziner.forms.choices import Choices
 from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_style
 
 DOCUMENT_START = "-DOCSTART-"
+# How tables call the columns of tokens and of tags.
+TOKEN_NAMES = ("word", "token", "words", "tokens")
+TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
 _BLANKS = re.compile(r"[ \t]+")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
 _INDEX = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 6  # different values, O among them, of a column of bare labels in a small file
+_FEWEST_PAIRS = 3  # of lines that tell whether the first column repeats itself
 MISC = 9  # the column of CoNLL-U that holds key=value pairs
 
 Cells = list[str]
@@ -79,13 +84,14 @@ def find_layout(
     kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]
     columns = list(zip(*(cells for sentence in kept for cells in sentence), strict=True)) or [()] * width
     index = _has_index(kept, width)
+    first = index or (not known and _has_sentences(kept, width))  # is a column that holds no tokens, it seems
     named = choices.columns
     tag, style, key = _named_tag(named, columns, choices, where)
     if tag is None and "tags" not in named and tagged is not False and width > 1:
-        tag, style, key = _find_tag(columns, choices, where, known, index, needed=tagged is True)
+        tag, style, key = _find_tag(columns, choices, where, known, first, needed=tagged is True)
     if tag is None and tagged:
         raise UserError(f"{where}: one column, so no tags; labels need a second one")
-    token = _token(named, width, tag, where, index=index, known=known)
+    token = _token(named, width, tag, where, index=first, known=known)
     return ColumnLayout(width, token, tag, style or BIO, key, index and known and token != 0)
 
 
@@ -174,7 +180,7 @@ def _token(named: Mapping[str, str | int], width: int, tag: int | None, where: s
     suggested = "" if tag is None else f",tag={tag}"
     if index:
         raise UserError(
-            f"{where}: column 0 numbers the tokens, or holds numbers as tokens; say which: "
+            f"{where}: column 0 numbers the tokens or their sentences, or holds the tokens themselves; say which: "
             f"--columns token=1{suggested}, or token=0{suggested} (columns from 0)"
         )
     if tag == 0:
@@ -196,6 +202,22 @@ def _has_index(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
         if (whole and whole != list(range(whole[0], whole[0] + len(whole)))) or (whole and whole[0] > 1):
             return False
     return width > 2 or any(len(sentence) > 1 for sentence in sentences)
+
+
+def _has_sentences(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
+    """Whether the first of three columns or more says of each token which sentence it is of: numbers alone, or names
+    that are the same from line to line more often than not."""
+    first = [[cells[0] for cells in sentence] for sentence in sentences]
+    if width < 3 or sum(map(len, first)) < 2:
+        return False
+    pairs = [one == other for column in first for one, other in pairwise(column)]
+    numbered = all(cell.isdecimal() for column in first for cell in column)
+    return numbered or (len(pairs) >= _FEWEST_PAIRS and sum(pairs) * 2 > len(pairs))
+
+
+def is_header(cells: Cells) -> bool:
+    """Whether a line names columns, of tokens first and of tags last, as tables do."""
+    return len(cells) > 1 and cells[0].lower() in TOKEN_NAMES and cells[-1].lower() in TAG_NAMES
 
 
 def _is_plain(column: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.words import counted
+from diziner.forms.columnlayout import TAG_NAMES, TOKEN_NAMES
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
@@ -18,8 +19,6 @@ from diziner.forms.lines import text_lines
 from diziner.forms.rows import Table, Unreadable
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
-_TOKENS = ("word", "token", "words", "tokens")
-_TAGS = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
 _SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
 _LISTS = ("tokens", "words", "ner_tags", "tags", "labels", "spans", "entities", "label", "annotations", "ner")
 _LONGEST = 1 << 27  # characters of a cell
@@ -68,6 +67,8 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
     used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
     for number, cells in rows:
         where = f"{task.path}:{number}"
+        if not any(map(str.strip, cells)):
+            continue
         if len(cells) < len(header) or any(cells[len(header) :]):
             yield Unreadable(where, f"{counted(len(cells), 'cell')}, the header has {len(header)}", cells)
             continue
@@ -77,7 +78,7 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
 
 
 def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows after a header in line `begin`, each with the number of its last line; blank ones are skipped.
+    """Yield the rows after a header in line `begin`, each with the number of its last line.
 
     Errors: UserError for quotes that are not closed, or that stand inside a cell in quotes.
     """
@@ -94,8 +95,7 @@ def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[
             ) from None
         if cells is None:
             return
-        if any(map(str.strip, cells)):
-            yield begin + reader.line_num, cells
+        yield begin + reader.line_num, cells
 
 
 def _has_quoted_cells(task: Task, delimiter: str, width: int) -> bool:
@@ -130,7 +130,7 @@ def _names(cells: Sequence[str], task: Task) -> list[str]:
 
     Errors: UserError for a name that is there twice.
     """
-    known = {*_TEXTS, *_TOKENS, *_TAGS, *_SENTENCES, *_LISTS}
+    known = {*_TEXTS, *TOKEN_NAMES, *TAG_NAMES, *_SENTENCES, *_LISTS}
     named = {str(column) for column in task.choices.columns.values()}
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells)]
     found = [name if name in named or name.lower() not in known else name.lower() for name in names]
@@ -140,30 +140,36 @@ def _names(cells: Sequence[str], task: Task) -> list[str]:
     return found
 
 
-def _by_token(header: Sequence[str]) -> tuple[int, int, int] | None:
-    """Return the columns of token, tag and sentence, where each row is a token."""
-    token = next((header.index(name) for name in _TOKENS[:2] if name in header), None)
-    tag = next((header.index(name) for name in _TAGS if name in header), None)
+def _by_token(header: Sequence[str]) -> tuple[int, int, int | None] | None:
+    """Return the columns of token, tag and sentence, where each row is a token. Without a column of sentences, blank
+    lines are between these."""
+    token = next((header.index(name) for name in TOKEN_NAMES[:2] if name in header), None)
+    tag = next((header.index(name) for name in TAG_NAMES if name in header), None)
     sentence = next((header.index(name) for name in _SENTENCES if name in header), None)
-    return None if token is None or tag is None or sentence is None else (token, tag, sentence)
+    if token is None or tag is None or (sentence is None and set(header) & set(_TEXTS)):
+        return None
+    return token, tag, sentence
 
 
 def _sentences(
-    task: Task, rows: Iterator[tuple[int, list[str]]], token: int, tag: int, sentence: int
+    task: Task, rows: Iterator[tuple[int, list[str]]], token: int, tag: int, sentence: int | None
 ) -> Iterator[Value]:
     current, where = "", ""
     tokens: list[str] = []
     tags: list[str] = []
     for number, cells in rows:
-        if len(cells) <= max(token, tag, sentence):
+        is_blank = not any(map(str.strip, cells))
+        if not is_blank and len(cells) <= max(token, tag, sentence or 0):
             raise UserError(f"{task.path}:{number}: {counted(len(cells), 'cell')}, the header has more")
-        name = cells[sentence].strip()
-        if name and name != current:
+        name = "" if is_blank or sentence is None else cells[sentence].strip()
+        if (is_blank and sentence is None) or (name and name != current):
             if tokens:
                 yield Value(where, {"tokens": tokens, "ner_tags": tags})
-            current, where, tokens, tags = name, f"{task.path}:{number}", [], []
-        tokens.append(cells[token])
-        tags.append(cells[tag].strip())
+            current, tokens, tags = name, [], []
+        if not is_blank:
+            where = where if tokens else f"{task.path}:{number}"
+            tokens.append(cells[token])
+            tags.append(cells[tag].strip())
     if tokens:
         yield Value(where, {"tokens": tokens, "ner_tags": tags})
 

@@ -18,7 +18,7 @@ _TEXT = ("text", "sentence", "content", "raw_text", "raw", "body", "document", "
 _TAGS = ("ner_tags", "tags", "labels", "ner", "ner_labels", "label", "bio_tags", "iob_tags")
 _SPANS = (
     "spans", "entities", "label", "labels", "ner", "annotations", "annotation", "mentions", "entity_mentions",
-    "extractions", "named_entities",
+    "extractions", "named_entities", "ents",
 )  # fmt: skip
 _ALWAYS = ("spans", "entities")  # these hold spans, whatever they look like
 LABEL_KEYS = frozenset({*_TAGS, *_SPANS})
@@ -85,15 +85,27 @@ def find_keys(rows: Sequence[Value], choices: Choices, gold: Gold) -> Keys:
 
 
 def is_token_list(value: object) -> bool:
-    """Whether a value is a list of tokens: strings, or objects with a text."""
-    return isinstance(value, list) and bool(value) and all(token_text(each) is not None for each in value)
+    """Whether a value is a list of tokens: strings, objects with a text, or such with their place in the row's."""
+    if not isinstance(value, list) or not value:
+        return False
+    return all(token_text(each) is not None or _has_place(each) for each in value)
 
 
-def token_text(token: object) -> str | None:
-    """Return the text of a token, which is a string or an object with one; None for anything else."""
-    if isinstance(token, Mapping):
-        token = next((token[key] for key in ("text", "orth", "word", "token", "form") if key in token), None)
-    return token if isinstance(token, str) else None
+def token_text(token: object, text: object = None) -> str | None:
+    """Return the text of a token, which is a string or an object with one, or with its place in the row's `text`; None
+    for anything else."""
+    if not isinstance(token, Mapping):
+        return token if isinstance(token, str) else None
+    own = next((token[key] for key in ("text", "orth", "word", "token", "form") if key in token), None)
+    if own is None and isinstance(text, str) and _has_place(token):
+        own = text[token["start"] : token["end"]]
+    return own if isinstance(own, str) else None
+
+
+def _has_place(token: object) -> bool:
+    """Whether a token says where it stands, as those of spaCy's Doc.to_json do."""
+    bounds = (token.get("start"), token.get("end")) if isinstance(token, Mapping) else ()
+    return len(bounds) == 2 and all(type(bound) is int and bound >= 0 for bound in bounds)
 
 
 def _first(

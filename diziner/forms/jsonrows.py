@@ -60,6 +60,8 @@ def rows_of_values(
 
 def _documented(rows: Sequence[Value], keys: Keys) -> str:
     """Return the unit of spans that this project documents: those of its own rows, and `spans` beside tokens alone."""
+    if keys.spans[:1] == ("ents",):
+        return CHARACTERS  # spaCy's name for them
     ours = any(key in row.value for row in rows for key in _OURS)
     return TOKENS if keys.tokens and (ours or (keys.spans[:1] == ("spans",) and not keys.text)) else ""
 
@@ -82,7 +84,7 @@ def _samples(rows: Sequence[Value], keys: Keys) -> Iterator[Sample]:
         spans = [span for span in spans if span.tokens is None]
         text = held(row.value, keys.text)
         listed = held(row.value, keys.tokens)
-        tokens = [token_text(each) or "" for each in listed or ()] if is_token_list(listed) else None
+        tokens = [token_text(each, text) or "" for each in listed or ()] if is_token_list(listed) else None
         text = text if isinstance(text, str) else None
         yield Sample(row.where, spans, text, tokens, offsets_in(tokens, text))
 
@@ -112,7 +114,7 @@ def _row(value: Mapping[str, Any], plan: _Plan) -> dict[str, Any]:
         there = ", ".join(sorted(map(str, value))) or "nothing"
         raise UserError(f"neither tokens nor text; there is: {there}; name them: --columns text=NAME or tokens=NAME")
     if is_token_list(row.get("tokens")):
-        row["tokens"] = [token_text(token) for token in row["tokens"]]
+        row["tokens"] = [token_text(token, row.get("text")) for token in row["tokens"]]
     tags = held(value, keys.tags)
     if isinstance(tags, list) and plan.style and all(isinstance(tag, str) for tag in tags):
         tags = plan.style.normal(tags)

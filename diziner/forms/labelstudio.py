@@ -67,7 +67,7 @@ def _tasks(
             continue
         try:
             row = _text(item.value)
-            yield Value(item.where, row if gold == "ignored" else row | _labels(item.value, chosen, counts))
+            yield Value(item.where, row if gold == "ignored" else row | _labels(item.value, chosen, gold, counts))
         except UserError as error:
             yield Unreadable(item.where, str(error), item.value)
 
@@ -80,9 +80,11 @@ def _text(task: Mapping[str, Any]) -> dict[str, Any]:
     return row | {key: value for key, value in data.items() if key not in ("annotations", "entities", "spans", "label")}
 
 
-def _labels(task: Mapping[str, Any], chosen: str | int | None, counts: Counter[str]) -> dict[str, Any]:
+def _labels(task: Mapping[str, Any], chosen: str | int | None, gold: Gold, counts: Counter[str]) -> dict[str, Any]:
     given = listed_objects(task.get("annotations", task.get("completions")), "annotations of a task")
     annotations = [each for each in given if not each.get("was_cancelled")]
+    if not annotations and task.get("predictions") and gold == "needed":
+        raise UserError("has predictions, which nobody has confirmed, and no annotation")
     if chosen is not None:
         annotations = [each for each in annotations if str(chosen) in _people(each)]
     if len(annotations) > 1:

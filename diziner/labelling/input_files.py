@@ -105,7 +105,7 @@ def _other(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         str(key): _storable(each)
         for key, each in others.items()
-        if not (key in LABEL_KEYS and isinstance(each, list | Mapping))
+        if not (key in LABEL_KEYS and (each is None or isinstance(each, list | Mapping)))
     }
 
 

@@ -60,7 +60,7 @@ def test_arrays_and_lines_are_read_alike(tmp_path: Path, drawn: tuple[list[list[
     try:
         columns = read_columns(Task(path, gold="needed"))
     except Exception as error:  # noqa: BLE001 - whatever it is, lines must be refused for the same reason
-        with pytest.raises(type(error), match="known scheme"):
+        with pytest.raises(type(error), match=r"known scheme|column 0 numbers"):
             read_plain(path)
         return
     assert columns is not None

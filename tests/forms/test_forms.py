@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from form_samples import BOTH, MISC, NEST, PER, SAMPLES, TEXT, WEBANNO, WORDS, write
+from form_samples import BOTH, LABELS, MISC, NEST, PER, SAMPLES, TEXT, WEBANNO, WORDS, write
 from projects import Project
 
 from diziner.common.errors import UserError
@@ -16,6 +16,7 @@ from diziner.forms.choices import Choices, parse_columns, read_label_names
 from diziner.forms.form import Look
 from diziner.forms.table import FORMS, form_of
 from diziner.labelling.input_files import document_of, files_of, items_of
+from diziner.standalone.columnscores import read_same_columns
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import score
 
@@ -42,6 +43,14 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
     ("name", "content", "reason"),
     [
         ("a.tsv", "1\tMara\tB-PER\n2\tsings\tO\n", "--columns token=1,tag=2, or token=0,tag=2"),
+        ("a.conll", "7 Mara B-PER\n7 sings O\n8 Oslo B-LOC\n", "column 0 numbers the tokens or their sentences"),
+        ("a.tsv", "s1\tMara\tO\ns1\tsings\tO\ns1\tin\tO\ns2\tOslo\tO\n", "--columns token=1,tag=2, or token=0,tag=2"),
+        ("a.conll", "Mara B-PER\n#broken\nsings O\n", ":1: line 2 has 1 column, expected 2 or more"),
+        (
+            "a.json",
+            [{"data": {"text": TEXT}, "predictions": [{"result": LABELS}]}],
+            "row 0: has predictions, which nobody has confirmed, and no annotation",
+        ),
         ("a.conll", "Mara B-PER B-X\nsings O O\n", "columns 1 and 2 both hold tags"),
         ("a.conll", "Mara B-PER O\nsings O O\n", "columns 1 and 2 both hold tags"),
         ("a.conll", "B-PER Mara x\nO sings y\n", "tags are in column 0; say where tokens are"),
@@ -203,3 +212,48 @@ def test_the_text_of_conllu_is_kept_where_its_tokens_stand_in_it(tmp_path: Path)
     file = read_plain(write(tmp_path / "a.conllu", f"{first}\n{second}"))
     assert file.documents is not None
     assert [each.text for each in file.documents.values()] == ["Mara sings.", "In dem Haus"]
+
+
+OSLO = [(0, 1, "LOC")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "tokens", "spans"),
+    [
+        # A header of a table of tokens, whatever ends its sentences.
+        ("a.tsv", "token\ttag\nMara\tB-PER\n\nsings\tO\n", [("Mara",), ("sings",)], [PER, []]),
+        (
+            "a.csv",
+            "Token,NER\nMara,B-PER\nsings,O\n,\nOslo,B-LOC\n",
+            [("Mara", "sings"), ("Oslo",)],
+            [PER, [(0, 1, "LOC")]],
+        ),
+        ("a.conll", "word pos ner\nMara NN B-PER\nsings VB O\n", [("Mara", "sings")], [PER]),
+        ("a.conll", "Word Tag\nMara PER\nsings O\n", [("Mara", "sings")], [PER]),
+        # Comments in odd places, and tokens that look like them.
+        ("a.conll", "Mara B-PER\n# a note\nsings O\n# the end of it\n", [("Mara", "sings")], [PER]),
+        ("a.conll", "Mara B-PER\n# O\n#1 O\n", [("Mara", "#", "#1")], [PER]),
+        # What spaCy's Doc.to_json writes.
+        (
+            "a.json",
+            {
+                "text": TEXT,
+                "ents": [{"start": 0, "end": 4, "label": "PER"}],
+                "tokens": [
+                    {"id": n, "start": s, "end": e} for n, (s, e) in enumerate(((0, 4), (5, 10), (11, 13), (14, 18)))
+                ],
+            },
+            [tuple(WORDS)],
+            [PER],
+        ),
+    ],
+)
+def test_odd_files_are_read_as_they_are_meant(
+    tmp_path: Path, name: str, content: Any, tokens: list[tuple[str, ...]], spans: list[list[tuple[int, int, str]]]
+) -> None:
+    path = write(tmp_path / name, content)
+    file = read_plain(path)
+    assert file.documents is not None and [each.tokens for each in file.documents.values()] == tokens
+    assert [spans_of(file, number) for number in range(len(tokens))] == spans and not file.repairs
+    arrays = read_same_columns([path, path], Choices())
+    assert arrays is None or (arrays[0].documents, len(arrays[0].span_starts)) == (len(tokens), sum(map(len, spans)))

@@ -86,14 +86,14 @@ def test_a_damaged_docbin_is_refused_with_its_name(tmp_path: Path) -> None:
     pytest.importorskip("spacy", reason=ABSENT)
     import zlib
 
-    import srsly
-
+    srsly = pytest.importorskip("srsly", reason=ABSENT)
     whole = written(tmp_path, "docbin")
     fields = srsly.msgpack_loads(zlib.decompress(whole.read_bytes()))
     without = [
         {key: fields[key] for key in fields if key != name} for name in ("tokens", "lengths", "strings", "attrs")
     ]
-    wrong = [{**fields, name: value} for name in ("tokens", "strings", "spaces") for value in (None, 7, "x", [])]
+    values: list[object] = [None, 7, "x", []]
+    wrong = [{**fields, name: value} for name in ("tokens", "strings", "spaces") for value in values]
     packed = [zlib.compress(srsly.msgpack_dumps(each)) for each in (*without, *wrong)]
     size = whole.stat().st_size
     path = tmp_path / "damaged.spacy"

@@ -165,7 +165,7 @@ def test_what_a_batch_answers_elsewhere_is_imported(server: ScriptedServer, call
         answered.append({"id": "vllm-1", "custom_id": line["custom_id"], "response": response, "error": None})
     (project.folder / "out.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in answered) + "rubbish\n")
     said = project.diziner_here("responses", "import", "out.jsonl").stdout
-    assert f"{len(lines)} answers, 1 lines for requests that it does not hold" in said
+    assert f"{len(lines)} answers, 1 line for requests that it does not hold" in said
     asked = server.requests
     for name in ("scripted_careful", "scripted_eager", "scripted_shy"):
         stage(project, "annotate", "--annotator", name, "--round", "0")
