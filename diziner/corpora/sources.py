@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from diziner.common import plugins
 from diziner.common.errors import UserError
 from diziner.common.files import violation, write_jsonl
+from diziner.common.options import LARGEST_SEED
 from diziner.corpora.at_hand import missing_files, no_source
 from diziner.corpora.card import CARD_FILE, SPLITS, Card, Layout, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
@@ -84,7 +85,8 @@ _FILES = {
     "minProperties": 1,
     "additionalProperties": _TEXT,
 }
-_LIMIT = {"type": "integer", "minimum": 1}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": 100_000_000}
+_SEED = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}
 _OWN_FORMS = ["ace2005", "genia"]  # read by modules of their own, which know the splits
 _ORIGINAL = {
     "description": "What `diziner data convert` makes the local files of.",
@@ -100,7 +102,10 @@ _ORIGINAL = {
             "type": "object",
             "additionalProperties": False,
             "required": [*SPLITS, "seed"],
-            "properties": {**dict.fromkeys(SPLITS, _LIMIT), "seed": {"type": "integer", "minimum": 0}},
+            "properties": {
+                **dict.fromkeys(SPLITS, _LIMIT),
+                "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+            },
         },
     },
     "oneOf": [{"required": list(SPLITS)}, {"required": ["form"], "properties": {"form": {"enum": _OWN_FORMS}}}],

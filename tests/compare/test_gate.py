@@ -235,7 +235,7 @@ def test_the_table_is_markdown_on_request(project: MetricProject, gate: Callable
         (["--base", "nowhere"], None, "no revision 'nowhere'"),
         (["--base", "--help=x"], None, "expected one argument"),
         (["--md", "--json"], None, "not allowed with"),
-        ([], "f1: {max_drop: .nan, significance: 0.05, floors: {}}", "max_drop: is nan"),
+        ([], "f1: {max_drop: .nan, significance: 0.05, floors: {}}", "f1.max_drop: '.nan' is not finite"),
         ([], "f1: {max_drop: 0.1, significance: 0.05, floors: {conll2003: 40}}", "f1.floors.conll2003: 40"),
         ([], "f1: {max_drop: 0.1, significance: 0.05, floor: {}}", "'floors' is a required property"),
         ([], "f1: [", "not YAML"),
