@@ -20,8 +20,9 @@ from diziner.compare.revisions import committed_at
 from diziner.doctor.finding import amount
 from diziner.layout import METRICS, PARAMS, SUMMARY, enter_project, rooms
 from diziner.llm.tape import provenance_of, tape_rows
-from diziner.report.bundle import LOCK, contents_of, output_md5
+from diziner.report.bundle import LOCK, contents_of
 from diziner.report.crate import METADATA, Citation, metadata
+from diziner.report.locked import output_md5
 from diziner.settings import Settings, load_settings
 
 IN_PROJECT = False  # a bundle is verified anywhere; where one is made, the project is entered
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         _verify(options.file, options.sha256)
         return
     out = options.out.absolute()
+    if out.is_dir():
+        raise UserError(f"--out: {options.out} is a folder; name a file")
     enter_project(Path.cwd())
     settings = load_settings()
     if not rooms():
@@ -143,7 +146,10 @@ def _figures(path: Path, folder: Path) -> int:
     for file in files:
         counts = folder / METRICS / "documents" / file.name
         data = counts.read_bytes() if counts.is_file() else None
-        _, wrong = read_side(file.read_bytes(), data, samples, seed)
+        try:
+            _, wrong = read_side(file.read_bytes(), data, samples, seed)
+        except (ValueError, OverflowError, RecursionError) as error:
+            wrong = [" ".join(str(error).split())]
         if wrong:
             raise UserError(f"{path}: {file.stem}: {wrong[0]}")
     return len(files)
