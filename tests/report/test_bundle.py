@@ -180,6 +180,9 @@ def test_a_bundle_made_anew_around_other_contents_is_refused(bundle: Path, tmp_p
         "data/conll2003/dvc.lock": (b"stages:", b"stages: [", "damaged"),
         "params.yaml": (b"bootstrap_samples: ", b"bootstrap_samples: -", "are none that were drawn"),
     }
+    write_sealed(tmp_path / "evil.zip", {**members, "data/conll2003/dvc.lock": b"stages: {}"})
+    refused = elsewhere(tmp_path).diziner_here("bundle", "verify", "evil.zip", check=False)
+    assert "names it, so that nothing says which run made it" in refused.stderr
     for name, (old, new, expected) in changes.items():
         data = members[name]
         assert isinstance(data, bytes)
