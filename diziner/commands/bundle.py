@@ -18,10 +18,11 @@ from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.faults import read_side, recorded_outputs
 from diziner.compare.revisions import committed_at
 from diziner.doctor.finding import amount
-from diziner.layout import METRICS, PARAMS, SUMMARY, enter_project, rooms
+from diziner.layout import DATA, GATES, METRICS, PARAMS, SUMMARY, enter_project, rooms
 from diziner.llm.tape import provenance_of, tape_rows
-from diziner.report.bundle import LOCK, contents_of, output_md5
+from diziner.report.bundle import LOCK, contents_of
 from diziner.report.crate import METADATA, Citation, metadata
+from diziner.report.locked import output_md5
 from diziner.settings import Settings, load_settings
 
 IN_PROJECT = False  # a bundle is verified anywhere; where one is made, the project is entered
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         _verify(options.file, options.sha256)
         return
     out = options.out.absolute()
+    if out.is_dir():
+        raise UserError(f"--out: {options.out} is a folder; name a file")
     enter_project(Path.cwd())
     settings = load_settings()
     if not rooms():
@@ -111,7 +114,7 @@ def _verify(path: Path, cited: str | None) -> None:
 
 def _outputs(path: Path, folder: Path, named: dict[str, str]) -> int:
     """Hold the outputs in a bundle against the locks in it; return how many. Errors: UserError."""
-    count = 0
+    count, held = 0, set[str]()
     there = {each.as_posix() for name in named for each in (Path(name), *Path(name).parents)}
     for lock in sorted(name for name in named if Path(name).name == LOCK):
         try:
@@ -121,10 +124,21 @@ def _outputs(path: Path, folder: Path, named: dict[str, str]) -> int:
         for name, expected in sorted(recorded.items()):
             if name in there:
                 count += 1
+                held.add(name)
                 found = output_md5(folder / name)
                 if found != expected:
                     raise UserError(f"{path}: {name}: its MD5 is {found}, {lock} says {expected}")
+    for name in sorted(named):
+        if _is_output(name) and not held & {each.as_posix() for each in (Path(name), *Path(name).parents)}:
+            raise UserError(f"{path}: {name}: no {LOCK} in the bundle names it, so that nothing says which run made it")
     return count
+
+
+def _is_output(name: str) -> bool:
+    first, *inside = Path(name).parts
+    if first == DATA.name:
+        return len(inside) > 2 and inside[1] in {"corpus", "rounds", "final", "gold"}
+    return first == METRICS.name and name != GATES.as_posix()
 
 
 def _tapes(path: Path, folder: Path) -> tuple[int, int]:
@@ -143,7 +157,10 @@ def _figures(path: Path, folder: Path) -> int:
     for file in files:
         counts = folder / METRICS / "documents" / file.name
         data = counts.read_bytes() if counts.is_file() else None
-        _, wrong = read_side(file.read_bytes(), data, samples, seed)
+        try:
+            _, wrong = read_side(file.read_bytes(), data, samples, seed)
+        except (ValueError, OverflowError, RecursionError) as error:
+            wrong = [" ".join(str(error).split())]
         if wrong:
             raise UserError(f"{path}: {file.stem}: {wrong[0]}")
     return len(files)

@@ -7,22 +7,19 @@ folder does, so that no note or key of the user's gets in.
 from __future__ import annotations
 
 import configparser
-import hashlib
 import io
-import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.files import PARTIAL, read_json, read_jsonl, readable
+from diziner.common.files import read_json, read_jsonl, readable
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.corpora.card import Card, load_card
 from diziner.layout import (
-    DATA,
     GATES,
     LIBRARY,
     MARK,
@@ -36,6 +33,7 @@ from diziner.layout import (
     has_library,
     room_names,
 )
+from diziner.report.locked import dependencies, files_in, recorded_files
 from diziner.settings import Settings
 
 LOCK = "dvc.lock"
@@ -47,7 +45,6 @@ _BESIDE = (
     *("LICENSE", "CITATION.cff", "README.md", "Makefile", "pyproject.toml", "setup.py", "requirements.lock"),
     *(".dvcignore", ".gitignore", ".dvc/.gitignore"),
 )
-_PASSED_OVER = (".pyc", PARTIAL)
 # What is in a room that holds no text of documents: labels, counts, ids, and what people and the supervisor wrote.
 _TEXT_FREE = (
     *("benchmark.yaml", "dvc.yaml", LOCK, "pilots.yaml", "guideline.yaml", "guideline.terse.yaml"),
@@ -91,15 +88,17 @@ def contents_of(settings: Settings, rooms: Sequence[Room]) -> Contents:
     if _CONFIG.is_file():
         found.members[_CONFIG.as_posix()] = _without_remotes(_CONFIG)
     for folder in CODE if has_library(Path()) else CODE[:1]:
-        found.members |= {path.as_posix(): path for path in _files(folder)}
-    found.members |= {path.as_posix(): path for path in _recorded(Path(LOCK)) if path.parts[0] == METRICS.name}
+        found.members |= {path.as_posix(): path for path in files_in(folder)}
+    found.members |= {
+        path.as_posix(): path for path in recorded_files(Path(LOCK), settings.raw) if path.parts[0] == METRICS.name
+    }
     for room in map(Room, room_names()):  # also those that are not in the pipeline: settings and digests name them
         if room not in rooms:
             own = [room.folder / "benchmark.yaml", room.pins, *(room.folder / name for name in STARTS.values())]
             found.members |= {path.as_posix(): path for path in own if path.is_file()}
     for room in rooms:
         _add_room(found, settings, room)
-    _refuse_keys(found, settings)
+    refuse_keys(found, settings)
     return found
 
 
@@ -120,9 +119,9 @@ def _add_room(found: Contents, settings: Settings, room: Room) -> None:
     paths = {room.folder / name for name in names}
     if room.has_results():
         lock = room.folder / LOCK
-        recorded = set(_recorded(lock))
-        found.members |= {path.as_posix(): path for path in recorded if path.parts[0] == METRICS.name}
-        paths |= {path for path in recorded | set(_dependencies(lock)) if path.is_relative_to(room.folder)}
+        recorded = set(recorded_files(lock, settings.raw))
+        _add_metrics(found, recorded)
+        paths |= {path for path in recorded | set(dependencies(lock)) if path.is_relative_to(room.folder)}
     else:
         found.unfinished.append(room.name)
     for path in sorted(filter(Path.is_file, paths)):
@@ -133,6 +132,10 @@ def _add_room(found: Contents, settings: Settings, room: Room) -> None:
         found.members[path.as_posix()] = path
         if is_text:
             found.texts.add(path.as_posix())
+
+
+def _add_metrics(found: Contents, paths: Iterable[Path]) -> None:
+    found.members |= {path.as_posix(): path for path in paths if path.parts[0] == METRICS.name}
 
 
 def _is_text_free(path: Path, room: Room) -> bool:
@@ -160,62 +163,6 @@ def _quotes(value: Any) -> bool:
     return any(map(_quotes, value.values()))
 
 
-def output_md5(path: Path) -> str:
-    """Return the digest of an output as DVC has it: of a file's bytes; for a folder of the list of its files."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    files = {file.relative_to(path).as_posix(): output_md5(file) for file in path.rglob("*") if file.is_file()}
-    entries = [{"md5": digest, "relpath": name} for name, digest in sorted(files.items())]
-    return f"{hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest()}.dir"
-
-
-def _recorded(lock: Path) -> Iterator[Path]:
-    """Yield the files of the outputs that a lock file names, each output held against its MD5; report.html, which can
-    be built, is not among them."""
-    for stage, entry in _stages(lock).items():
-        for out in entry.get("outs", ()):
-            path, expected = Path(out["path"]), str(out.get("md5", ""))
-            if path.parts[0] not in {METRICS.name, DATA.name}:
-                continue
-            if not path.exists():
-                raise UserError(f"{path}: output of {stage}: is not there; run `diziner repro` first")
-            if (digest := output_md5(path)) != expected:
-                raise UserError(
-                    f"{path}: output of {stage}: its MD5 is {digest}, {lock} says {expected}; run `diziner repro`; "
-                    "`diziner verify` says more"
-                )
-            yield from sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
-
-
-def _dependencies(lock: Path) -> Iterator[Path]:
-    for entry in _stages(lock).values():
-        for dependency in entry.get("deps", ()):
-            yield Path(dependency["path"])
-
-
-def _stages(lock: Path) -> Mapping[str, Any]:
-    with readable(lock):
-        data = lock.read_bytes()
-    try:
-        stages: Mapping[str, Any] = parse_yaml_as_dvc(data)["stages"]
-        if all("path" in each for entry in stages.values() for key in ("outs", "deps") for each in entry.get(key, ())):
-            return stages
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    raise UserError(f"{lock}: damaged; put the committed one in its place and run `diziner repro`")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.suffix not in _PASSED_OVER
-        and not any(part.startswith((".", "__pycache__")) for part in path.parts)
-    )
-
-
 def _without_remotes(path: Path) -> bytes:
     """Return DVC's configuration without what is of this machine or group: remotes and places of caches."""
     config, kept = configparser.ConfigParser(interpolation=None, strict=False), configparser.ConfigParser()
@@ -227,7 +174,7 @@ def _without_remotes(path: Path) -> bytes:
     return text.getvalue().encode()
 
 
-def _refuse_keys(found: Contents, settings: Settings) -> None:
+def refuse_keys(found: Contents, settings: Settings) -> None:
     """Refuse a file that holds the value of a variable that an endpoint's key is in."""
     names = {endpoint.key_env for endpoint in settings.endpoints.values() if endpoint.key_env}
     keys = {name: os.environ.get(name, "").strip().encode() for name in sorted(names)}

@@ -171,8 +171,11 @@ class DvcGraph:
             stage.save_deps()
             cache = self._repo.stage_cache
             entry = _can_hash(stage) and cache._load(stage)
-            found = entry and cache._create_stage(entry, wdir=stage.wdir).outs_cached()
-            return State.CACHED if found else State.RUN
+            kept = entry and cache._create_stage(entry, wdir=stage.wdir)
+            if not (kept and kept.outs_cached()):
+                return State.RUN
+            rotted = any(c.rotted for out in kept.outs for c in objects_behind(out.cache, out.hash_info.value))
+            return State.RUN if rotted else State.CACHED
 
     def put_away(self, names: Iterable[str]) -> None:
         """Remove the outputs of stages that are not to be run though they are out of date, as running them would: what

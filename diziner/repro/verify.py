@@ -4,7 +4,9 @@ notes on what it read before. Nothing is changed. Private to DVC, as `diziner.re
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diziner.repro.dvc_graph import open_graph
+from diziner.common.errors import UserError
+from diziner.repro.dvc_graph import SUPPORTED, open_graph, supported_version
 from diziner.repro.objects import Checked, all_entries, all_objects, objects_behind, outputs_of_runs
 
 OUTPUT, OBJECT, ENTRY = "output", "object of DVC's cache", "run-cache entry"  # what is counted
@@ -41,6 +44,8 @@ def verify_outputs(root: Path, targets: Sequence[str]) -> Verdict:
     """
     from dvc_data.hashfile.state import StateNoop
 
+    if not supported_version():
+        raise UserError(f"DVC {importlib.metadata.version('dvc')} is not {SUPPORTED}*, which `diziner verify` needs")
     verdict = Verdict()
     with open_graph(root, targets) as graph:
         repo = graph.repository
@@ -94,9 +99,9 @@ def _fault(stage_cache: Any, stage: Any, out: Any, meta: Any, built: Any) -> str
     expected, found = out.hash_info.value, built.hash_info.value
     lock, path = _shown(_lock_of(stage)), _shown(out.fs_path)
     says = f"{lock} says MD5 {expected}, found is {found}"
-    restore = f"the lock was edited: `git checkout -- {lock}` brings back the committed one"
+    restore = f"the lock was edited: `git checkout -- {shlex.quote(lock)}` brings back the committed one"
     if _was_edited(stage_cache, stage, out, lock):
-        return f"{says}; {restore}, and `rm -rf {path} && diziner repro` makes the output anew"
+        return f"{says}; {restore}, and `{_removal(path)} && diziner repro` makes the output anew"
     if expected != found:
         return f"{says}{_inside(out, built)}; {_again(stage, path)}"
     if out.meta.size is not None and meta.size != out.meta.size:
@@ -152,14 +157,18 @@ def _cache_faults(checked: Checked, what: str) -> Iterator[str]:
     if checked.error:
         yield f"{path}: {what}: cannot be read: {checked.error}"
     elif checked.rotted:
-        mend = f"`rm -f {path}`, then `diziner repro` makes it anew where it is needed"
+        mend = f"`rm -f {shlex.quote(path)}`, then `diziner repro` makes it anew where it is needed"
         yield f"{path}: {what}: its name says {checked.expected}, its contents {checked.found}; {mend}"
 
 
 def _again(stage: Any, path: str) -> str:
     if not stage.cmd:
-        return f"`rm -rf {path} && dvc checkout {path}` brings it back from the cache"
-    return f"`rm -rf {path} && diziner repro` makes it anew"
+        return f"`{_removal(path)} && dvc checkout {shlex.quote(path)}` brings it back from the cache"
+    return f"`{_removal(path)} && diziner repro` makes it anew"
+
+
+def _removal(path: str) -> str:
+    return f"rm -rf {shlex.quote(path)}"
 
 
 def _lock_of(stage: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from projects import Project, commit_all, copy_project, copy_tree
 
+from diziner.common.errors import UserError
 from diziner.common.sealed import MANIFEST, read_sealed, unpack, write_sealed
+from diziner.report.bundle import Contents, refuse_keys
 from diziner.report.crate import METADATA
+from diziner.settings import load_settings
 
 TEXTS = ("corpus/test.jsonl", "tape.jsonl", "sample.txt", "disagreements.json", "predictions", "report.md", "tokens")
 
@@ -113,6 +118,9 @@ def test_texts_that_may_not_be_passed_on_stay_out(done: Project, tmp_path: Path)
     card = project.folder / "data/conll2003/benchmark.yaml"
     text = card.read_text()
     card.write_text(text[: text.index("  local:")])
+    lock = project.folder / "data/conll2003/dvc.lock"  # as of a run with this card
+    before, after = (hashlib.md5(each.encode(), usedforsecurity=False).hexdigest() for each in (text, card.read_text()))
+    lock.write_text(lock.read_text().replace(before, after))
     said = project.diziner_here("bundle", "--out", str(tmp_path / "closed.zip")).stdout
     assert said.startswith("left out  conll2003: Reuters Corpus (RCV1) agreement")
     assert "data/conll2003/corpus/gold.jsonl" in said
@@ -142,6 +150,24 @@ def test_what_does_not_fit_its_lock_is_not_bundled(done: Project, tmp_path: Path
     assert not (project.folder / "run.zip").exists()
 
 
+@pytest.mark.parametrize("name", ["params.yaml", "data/conll2003/guideline.yaml", "diziner/cli.py", "dvc.lock"])
+def test_what_is_of_another_run_than_the_outputs_is_not_bundled(done: Project, tmp_path: Path, name: str) -> None:
+    """Settings, a guideline and code that were edited after the run would be cited for outputs of others."""
+    project = copy_tree(done.folder, tmp_path / "edited")
+    path = project.folder / name
+    if name == "params.yaml":
+        project.edit_params(lambda params: params["answers"].update(repair_turns=2))
+    elif name == "dvc.lock":
+        path.unlink()
+    else:
+        path.write_text(path.read_text() + "# edited\n")
+    refused = project.diziner_here("bundle", check=False)
+    assert refused.returncode == 2
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"error: {'diziner' if name == 'diziner/cli.py' else name}: ")
+    assert "run `diziner repro`" in line
+
+
 def test_a_bundle_made_anew_around_other_contents_is_refused(bundle: Path, tmp_path: Path) -> None:
     """Digests of an archive can be written anew by anybody: outputs must also be those of the locks, answers those of
     their keys, and figures follow from the counts of documents."""
@@ -154,6 +180,9 @@ def test_a_bundle_made_anew_around_other_contents_is_refused(bundle: Path, tmp_p
         "data/conll2003/dvc.lock": (b"stages:", b"stages: [", "damaged"),
         "params.yaml": (b"bootstrap_samples: ", b"bootstrap_samples: -", "are none that were drawn"),
     }
+    write_sealed(tmp_path / "evil.zip", {**members, "data/conll2003/dvc.lock": b"stages: {}"})
+    refused = elsewhere(tmp_path).diziner_here("bundle", "verify", "evil.zip", check=False)
+    assert "names it, so that nothing says which run made it" in refused.stderr
     for name, (old, new, expected) in changes.items():
         data = members[name]
         assert isinstance(data, bytes)
@@ -166,15 +195,16 @@ def test_a_bundle_made_anew_around_other_contents_is_refused(bundle: Path, tmp_p
 
 
 def test_a_key_in_a_file_is_not_bundled(done: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = copy_tree(done.folder, tmp_path / "keyed")
+    value = yaml.safe_load((done.folder / "params.yaml").read_text())
+    value["endpoints"]["own"] = {"kind": "hosted", "provider": "openai", "key_env": "SOME_KEY"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(value))
+    settings = load_settings(tmp_path / "params.yaml")
+    (tmp_path / "README.md").write_text("export SOME_KEY=sk-not-to-be-passed-on\n")
+    (tmp_path / "empty").touch()
+    members: dict[str, bytes | Path] = {"empty": tmp_path / "empty", "README.md": tmp_path / "README.md", "a": b"short"}
+    refuse_keys(Contents(members), settings)
+    monkeypatch.setenv("SOME_KEY", "short")  # as likely a word as a key
+    refuse_keys(Contents(members), settings)
     monkeypatch.setenv("SOME_KEY", "sk-not-to-be-passed-on")
-    project.edit_params(
-        lambda params: params["endpoints"].update(
-            hosted={"kind": "hosted", "provider": "openai", "api_base": "http://localhost:1/v1", "key_env": "SOME_KEY"}
-        )
-    )
-    readme = project.folder / "README.md"
-    readme.write_text("export SOME_KEY=sk-not-to-be-passed-on\n")
-    refused = project.diziner_here("bundle", check=False)
-    assert refused.stderr == "error: README.md: holds the value of SOME_KEY: take the key out, and change it\n"
-    assert not (project.folder / "run.zip").exists()
+    with pytest.raises(UserError, match=r"^README.md: holds the value of SOME_KEY: take the key out, and change it$"):
+        refuse_keys(Contents(members), settings)

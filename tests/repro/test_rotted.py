@@ -65,6 +65,7 @@ def test_a_rotted_object_is_not_restored_the_stage_runs_again(project: Project) 
     path = object_of(project, recorded(project, "out/a"))
     rot(path)
     (project.folder / "out/a").unlink()
+    assert "run       a\n" in project.diziner_here("repro", "--dry").stdout
     said = project.diziner_here("repro", "-j", "1").stdout
     assert f"rotted    {path.relative_to(project.folder)}: removed" in said
     assert md5(b"something else\n") in said

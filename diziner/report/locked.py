@@ -1,0 +1,118 @@
+"""Lock files held against what they name: outputs, and the files, code and settings that these were made from.
+
+What is bundled must be one run: an output of other settings than those beside it is none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from diziner.common.errors import UserError
+from diziner.common.files import PARTIAL, readable
+from diziner.common.yamlfile import parse_yaml_as_dvc
+from diziner.layout import DATA, LIBRARY, METRICS, PARAMS
+
+_LONGEST = 80  # characters of a setting that are shown
+_PASSED_OVER = (".pyc", PARTIAL)
+
+
+def recorded_files(lock: Path, params: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files of the outputs below data/ and metrics/ that a lock file names, each output held against its MD5.
+
+    Errors: UserError for an output that is missing or another, and for a stage that was run on other files, code or
+    settings than those that are there.
+    """
+    stages = _stages(lock)
+    for stage, entry in stages.items():
+        for out in entry.get("outs", ()):
+            path, expected = Path(out["path"]), str(out.get("md5", ""))
+            if path.parts[0] not in {METRICS.name, DATA.name}:
+                continue
+            if not path.exists():
+                raise UserError(f"{path}: output of {stage}: is not there; run `diziner repro` first")
+            if (digest := output_md5(path)) != expected:
+                raise UserError(
+                    f"{path}: output of {stage}: its MD5 is {digest}, {lock} says {expected}; run `diziner repro`; "
+                    "`diziner verify` says more"
+                )
+            yield from sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
+    for stage, entry in stages.items():
+        _refuse_stale(lock, stage, entry, params)
+
+
+def dependencies(lock: Path) -> Iterator[Path]:
+    """Yield what the stages of a lock file depend on."""
+    for entry in _stages(lock).values():
+        yield from (Path(each["path"]) for each in entry.get("deps", ()))
+
+
+def output_md5(path: Path) -> str:
+    """Return the digest of an output as DVC has it: of a file's bytes; for a folder of the list of its files."""
+    return _file_md5(path) if path.is_file() else _list_md5(path, filter(Path.is_file, path.rglob("*")))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder of code, without what Python and tools leave there."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.suffix not in _PASSED_OVER
+        and not any(part.startswith((".", "__pycache__")) for part in path.parts)
+    )
+
+
+def _refuse_stale(lock: Path, stage: str, entry: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+    ran = f"{lock} has {stage} run on"
+    for key, value in entry.get("params", {}).get(PARAMS.name, {}).items():
+        if (found := _at(params, key)) != value:
+            raise UserError(f"{PARAMS}: {key}: is {_short(found)}, {ran} {_short(value)}; run `diziner repro`")
+    for each in entry.get("deps", ()):
+        path, expected = Path(each["path"]), str(each.get("md5", ""))
+        is_library = path == LIBRARY.parent
+        if not path.exists() or (path.is_dir() and not is_library):
+            continue  # a folder of outputs: each of these is held against its own entry
+        digest = _list_md5(path, files_in(path)) if is_library else output_md5(path)
+        if digest != expected:
+            raise UserError(f"{path}: its MD5 is {digest}, {ran} {expected}; run `diziner repro`")
+
+
+def _at(params: Any, key: str) -> Any:
+    """Return a setting by its dotted name, as DVC has it; None where there is none."""
+    for part in key.split("."):
+        params = params.get(part) if isinstance(params, Mapping) else None
+    return params
+
+
+def _short(value: Any) -> str:
+    words = " ".join(repr(value).split())
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+
+
+def _file_md5(path: Path) -> str:
+    with readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _list_md5(folder: Path, files: Iterable[Path]) -> str:
+    digests = {file.relative_to(folder).as_posix(): _file_md5(file) for file in files}
+    entries = [{"md5": digest, "relpath": name} for name, digest in sorted(digests.items())]
+    return f"{hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def _stages(lock: Path) -> Mapping[str, Any]:
+    if not lock.is_file():
+        raise UserError(f"{lock}: no such file: nothing was run yet; run `diziner repro` first")
+    with readable(lock):
+        data = lock.read_bytes()
+    try:
+        stages: Mapping[str, Any] = parse_yaml_as_dvc(data)["stages"]
+        if all("path" in each for entry in stages.values() for key in ("outs", "deps") for each in entry.get(key, ())):
+            return stages
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass
+    raise UserError(f"{lock}: damaged; put the committed one in its place and run `diziner repro`")
