@@ -106,7 +106,10 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     assert [row["benchmark"] for row in rows] == ["conll2003"]
     assert "conll2003" in (project.folder / "report.html").read_text()
     table = project.diziner_here("summary").stdout
-    assert "not in the table: mit_movie, which the run left out; `diziner plan mit_movie` says what it lacks" in table
+    assert (
+        "not in the table: not run: mit_movie (the last run left it out: mine/mit_movie/pilot.jsonl: no such" in table
+    )
+    assert "`diziner plan mit_movie` says what mit_movie lacks" in table
 
     # Files that are not enough: told by the stage, in the run.
     write_files(project.folder / "mine/mit_movie", 5)
