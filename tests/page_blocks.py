@@ -121,10 +121,13 @@ class Reader(Project):
         }
         place = self._bin / "place"
         program = f"{line}\ncode=$?; pwd > {shlex.quote(str(place))}; exit $code"
-        done = subprocess.run(
-            ["sh", "-c", program], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        # Into a file: what a line leaves running, such as DVC's workers, would hold a pipe open.
+        said = self._bin / "said"
+        with said.open("w") as stream:
+            code = subprocess.run(
+                ["sh", "-c", program], cwd=self.folder, env=environment, stdout=stream, stderr=stream, check=False
+            ).returncode
         self.folder = Path(place.read_text().strip())  # a line may change the folder
-        if done.returncode:
-            pytest.fail(f"{line}\nexited {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
+        if code:
+            pytest.fail(f"{line}\nexited {code}\n{said.read_text()}")
+        return said.read_text()

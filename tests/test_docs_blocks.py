@@ -33,6 +33,7 @@ ELSEWHERE = {
     "method.md": "tests/test_readme.py",
     "models.md": "tests/test_readme.py",
     "own-project.md": "tests/test_installed.py",  # with the wheel
+    "states.md": "tests/test_readme.py",
 }
 HERE = {"nested.md", "people.md", "plug-ins.md", "protocols.md", "own-project.md", "providers.md", "sharing.md"}
 SLOW = {"ablations.md", "batches.md", "experiments.md"}  # pytest -m slow

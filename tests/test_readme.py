@@ -82,7 +82,7 @@ def test_the_readmes_own_texts_go_from_a_file_to_a_refined_guideline(tmp_path: P
         assert (project.folder / "data/letters" / output).stat().st_size
 
 
-@pytest.mark.parametrize("page", ["forms.md", "label-at-scale.md", "method.md", "models.md"])
+@pytest.mark.parametrize("page", ["forms.md", "label-at-scale.md", "method.md", "models.md", "states.md"])
 def test_pages_do_what_they_say_after_the_first_command(
     reproduced: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:

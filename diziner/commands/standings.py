@@ -11,7 +11,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import StageFacts, Standing, State, standing_of
 from diziner.common.words import listed
-from diziner.layout import ROOM_SOURCES, ROOT_PIPELINE, Room, room_names, rooms
+from diziner.layout import ROOM_SOURCES, ROOT_PIPELINE, Room, has_library, room_names, rooms
 from diziner.pipeline.code import CODE, DIGESTS, PACKAGE, digests
 from diziner.repro.failures import FailureRecord, failures_at
 from diziner.repro.lock_facts import LockFacts
@@ -68,7 +68,7 @@ def standings(settings: Settings | None) -> Standings:
     linked = rooms()
     record = failures_at(Path())
     sources = settings.room_sources({*names, *(room.name for room in linked)}) if settings else None
-    facts = LockFacts(_code_changed, {ROOM_SOURCES.as_posix(): sources} if sources else {})
+    facts = LockFacts(cache(_code_changed), {ROOM_SOURCES.as_posix(): sources} if sources else {})
     found = {name: standing_of((), linked=False) for name in names}
     found |= {room.name: _room(room, facts, record) for room in linked}
     return Standings(found, _standing(ROOT_PIPELINE, SUMMARY_STAGE, facts, record))
@@ -92,12 +92,12 @@ def _with_record(stage: StageFacts, pipeline: Path, group: str, record: FailureR
     return replace(stage, failure=record.failed.get(address, ""), left_out=record.left_out.get(group, ""))
 
 
-@cache
 def _code_changed(path: str) -> str:
     """Say that modules behind a stage are others than its file of digests says, if `path` is such a file."""
     if Path(path).parent != DIGESTS:
         return ""
-    places = {PACKAGE.name: CODE, DIGESTS.parent.name: Path.cwd()}
+    here = Path.cwd()
+    places = {PACKAGE.name: here if has_library(here) else CODE, DIGESTS.parent.name: here}
     said = read_json(Path(path))
     behind = {name: places[name.partition("/")[0]] / name for name in said if name.partition("/")[0] in places}
     there = digests(file for file in behind.values() if file.is_file())

@@ -106,9 +106,7 @@ def _words(states: Standings, names: Sequence[str], others: Sequence[str], unrea
     lines = states.shown(name for name in names if states.of(name).state not in SOUND)
     lines += [f"not in the table: {line}" for line in states.shown(name for name in others if name not in unread)]
     lines += [f"not in the table: {name} ({states.of(name).state.value}): {why}" for name, why in unread.items()]
-    away = [name for name in others if Room(name).left_out.is_file()]
-    lines += [f"the run left out {', '.join(away)}: `diziner plan` says what each lacks"] if away else []
-    unrun = [name for name in others if states.of(name).state is State.NOT_RUN and name not in away]
+    unrun = [name for name in others if states.of(name).state is State.NOT_RUN]
     lines += [f"`diziner plan {unrun[0]}` says what {unrun[0]} lacks"] if unrun else []
     return "".join(f"{line}\n" for line in lines)
 

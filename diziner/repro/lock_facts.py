@@ -54,15 +54,22 @@ class Files:
         return self._listed[folder]
 
     def _walk(self, folder: str, below: str) -> Iterator[str]:
-        with os.scandir(Path(folder, below)) as entries:
-            for entry in sorted(entries, key=lambda each: each.name):
-                path = f"{below}/{entry.name}".lstrip("/")
-                if self._ignored.matches(str(Path(folder, below).absolute()), entry.name, entry.is_dir()):
-                    continue
-                if entry.is_dir():
-                    yield from self._walk(folder, path)
-                else:
-                    yield path
+        place = Path(folder, below)
+        try:
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda each: each.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return  # a run that is under way takes it away
+        except OSError as error:
+            raise UserError(f"{place}: {error.strerror}") from None
+        for entry in entries:
+            path = f"{below}/{entry.name}".lstrip("/")
+            if self._ignored.matches(str(place.absolute()), entry.name, entry.is_dir()):
+                continue
+            if entry.is_dir():
+                yield from self._walk(folder, path)
+            else:
+                yield path
 
     @cached_property
     def _ignored(self) -> Any:
@@ -115,8 +122,8 @@ class LockFacts:
         if not stage.frozen:
             if entry.get("cmd") != stage.command:
                 changes.append(f"the command of {stage.name} changed")
-            changes += self._settings_changed(stage, entry.get("params") or {})
-            known = _digests(entry.get("deps"))
+            changes += self._settings_changed(stage, entry.get("params"))
+            known = _digests(entry.get("deps"), stage)
             for path in stage.deps:
                 if outs.makes(path):
                     derived += outs.changed(path, known.get(path))
@@ -125,9 +132,10 @@ class LockFacts:
         changes += outs.edited(stage)
         return StageFacts(stage.name, True, tuple(changes), tuple(derived), missing, absent)
 
-    def _settings_changed(self, stage: Resolved, known: Mapping[str, Any]) -> Iterator[str]:
+    def _settings_changed(self, stage: Resolved, locked: Any) -> Iterator[str]:
+        known = {stage.place(str(file)): own for file, own in _mapping(locked).items()}
         for file, keys in stage.params.items():
-            before = known.get(file) or {}
+            before = _mapping(known.get(file))
             try:
                 now = self._settings.get(file) or self._pipelines.load(file)
             except FileNotFoundError:
@@ -144,7 +152,7 @@ class _Outs:
 
     def __init__(self, files: Files, entries: Mapping[str, Mapping[str, Any]], stages: Sequence[Resolved]) -> None:
         self._files = files
-        self._known = {stage.name: _digests(entries[stage.name].get("outs")) for stage in stages}
+        self._known = {stage.name: _digests(entries[stage.name].get("outs"), stage) for stage in stages}
         self._locked: dict[str, str] = {}
         for stage in stages:
             known = self._known[stage.name]
@@ -215,10 +223,14 @@ def _entries(lock: Path) -> dict[str, Any]:
     return {name: entry for name, entry in (stages or {}).items() if isinstance(entry, Mapping)}
 
 
-def _digests(rows: Any) -> dict[str, str]:
-    """Return path -> digest of the dependencies or outputs in an entry."""
-    found = [row for row in rows or () if isinstance(row, Mapping)]
-    return {Path(str(row.get("path"))).as_posix(): str(row.get("md5", "")) for row in found}
+def _digests(rows: Any, stage: Resolved) -> dict[str, str]:
+    """Return path -> digest of the dependencies or outputs in a stage's entry."""
+    found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    return {stage.place(str(row.get("path"))): str(row.get("md5", "")) for row in found}
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _within(path: str, folder: str) -> bool:

@@ -16,12 +16,15 @@ from typing import Any
 
 from diziner.common.errors import UserError
 
+_ELSEWHERE = "://"
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """One stage. Paths are below the project's root, with `/`.
+    """One stage. Paths are below the project's root, with `/`; those of its entry in the lock are below `folder`.
 
-    `params` is file -> keys (none: the whole file); `outs` is path -> whether DVC caches it.
+    Dependencies and outputs elsewhere than on this machine are left out. `params` is file -> keys (none: the whole
+    file); `outs` is path -> whether DVC caches it.
     """
 
     name: str
@@ -30,6 +33,11 @@ class Resolved:
     deps: tuple[str, ...]
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outs: Mapping[str, bool] = field(default_factory=dict)
+    folder: str = "."
+
+    def place(self, path: str) -> str:
+        """Return a path of the stage's own folder as one below the project's root."""
+        return posixpath.normpath(posixpath.join(self.folder, path))
 
 
 class Pipelines:
@@ -97,11 +105,8 @@ class Pipelines:
 
 
 def _resolved(name: str, entry: Mapping[str, Any], folder: Path) -> Resolved:
-    base = posixpath.join(folder.as_posix(), str(entry.get("wdir") or "."))
-
-    def place(path: str) -> str:
-        return posixpath.normpath(posixpath.join(base, path))
-
+    folder_of = posixpath.normpath(posixpath.join(folder.as_posix(), str(entry.get("wdir") or ".")))
+    place = Resolved(name, "", False, (), folder=folder_of).place
     params: dict[str, tuple[str, ...]] = {}
     for item in entry.get("params", ()):
         for file, keys in item.items() if isinstance(item, Mapping) else [("params.yaml", [item])]:
@@ -109,9 +114,10 @@ def _resolved(name: str, entry: Mapping[str, Any], folder: Path) -> Resolved:
     outs = {}
     for item in (each for kind in ("outs", "metrics", "plots") for each in entry.get(kind, ())):
         for path, options in item.items() if isinstance(item, Mapping) else [(item, None)]:
-            outs[place(path)] = bool((options or {}).get("cache", True))
-    deps = tuple(map(place, _named(entry.get("deps", ()))))
-    return Resolved(name, entry["cmd"], bool(entry.get("frozen")), deps, params, outs)
+            if _ELSEWHERE not in path:
+                outs[place(path)] = bool((options or {}).get("cache", True))
+    deps = tuple(place(path) for path in _named(entry.get("deps", ())) if _ELSEWHERE not in path)
+    return Resolved(name, entry["cmd"], bool(entry.get("frozen")), deps, params, outs, folder_of)
 
 
 @cache

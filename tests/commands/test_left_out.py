@@ -121,7 +121,10 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     assert shown_in_report(project)["conll2003"] == ""
     assert shown_in_report(project)["mit_movie"].startswith("mine/mit_movie/pilot.jsonl: no such file; Clone")
     table = project.diziner_here("summary").stdout
-    assert "not in the table, as the run left them out: mit_movie; `diziner plan` says what each lacks" in table
+    assert (
+        "not in the table: not run: mit_movie (the last run left it out: mine/mit_movie/pilot.jsonl: no such" in table
+    )
+    assert "`diziner plan mit_movie` says what mit_movie lacks" in table
 
     # Files that are not enough: told by the stage, in the run.
     write_files(project.folder / "mine/mit_movie", 5)

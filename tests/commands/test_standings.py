@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metric_project import MetricProject, drawn, two_benchmarks
+from metric_project import MetricProject, drawn
 from projects import ROOT
 
 from diziner.repro.failures import FailureRecord
@@ -100,8 +100,9 @@ TABLE: dict[str, tuple[Callable[[Place], Any], str, str, bool]] = {
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.chdir(tmp_path)
-    made = two_benchmarks(tmp_path, drawn(1, 60), Place)
+    made = Place(tmp_path)
     for name in (ROOM, OTHER):
+        made.score(name, drawn(1, 60))
         (tmp_path / f"data/{name}/benchmark.yaml").write_bytes((ROOT / f"data/{name}/benchmark.yaml").read_bytes())
     made.fetch()
     made.commit()
@@ -155,6 +156,36 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
     (place.folder / "report.html").unlink()
     after = {path: path.read_bytes() for path in before if path.is_file()}
     assert after == before, "no screen changes a file"
+
+
+def test_a_room_that_was_not_run_and_of_which_the_base_has_a_figure_fails(place: Place, command: Run) -> None:
+    place.drop(FINAL, f"data/{ROOM}/dvc.lock")
+    code, said = command("gate", "--allow-stale")
+    assert code == 1 and f"gate failed: {ROOM}" in said and re.search(rf"ok +{ROOM} +state +not run", said)
+    place.gates(retired=[ROOM])
+    assert command("gate", "--allow-stale")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "lock",
+    ["", "[]", "stages: [1]", "stages: {score: }", "stages: {score: {deps: 1, outs: {a: b}, params: [x]}}"],
+)
+def test_rubbish_in_a_lock_is_a_state(place: Place, command: Run, lock: str) -> None:
+    (place.folder / f"data/{ROOM}/dvc.lock").write_text(lock)
+    found = json.loads(command("status", "--json")[1])["rooms"][ROOM]["state"]
+    assert found == ("not run" if lock in {"", "[]", "stages: {score: }"} else "failed" if "[1]" in lock else "stale")
+
+
+def test_paths_in_a_lock_are_those_of_the_stages_own_folder(place: Place, command: Run) -> None:
+    """As in a pipeline of people's own, without `wdir`."""
+    for name in ("dvc.yaml", "dvc.lock"):
+        file = place.folder / f"data/{ROOM}/{name}"
+        text = file.read_text().replace("wdir: ../..\n", "wdir: .\n").replace(f"data/{ROOM}/", "")
+        text = re.sub(r"(?<![\w/])(metrics/|params\.yaml)", r"../../\1", text)
+        file.write_text(text.replace("- answers", "- ../../params.yaml: [answers]"))
+    assert json.loads(command("status", "--json")[1])["rooms"][ROOM] == {"state": "current", "why": []}
+    place.change("params.yaml", "repair_turns: 1", "repair_turns: 2")
+    assert "params.yaml answers.repair_turns: 1 -> 2" in command("status", ROOM)[1]
 
 
 def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run) -> None:

@@ -104,6 +104,27 @@ def test_states_are_those_that_dvc_finds(reproduced: Project, monkeypatch: pytes
         assert bool(change) == bool(ours)
 
 
+def test_a_guideline_whose_rerun_failed_is_told_until_it_is_mended(
+    copy_reproduced: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = copy_reproduced(tmp_path / "project", *BENCHMARKS)
+    guideline = project.folder / "data/conll2003/guideline.yaml"
+    kept = guideline.read_text()
+    guideline.write_text(kept.replace("types:", "kinds:", 1))
+    assert project.diziner("repro", "conll2003", check=False).returncode == 2
+    for words, code in ((("status",), 0), (("summary",), 0), (("diff",), 0), (("gate", "--allow-stale"), 1)):
+        done = project.diziner_here(*words, check=False)
+        assert done.returncode == code
+        [row] = [line for line in done.stdout.splitlines() if re.match(r"(FAIL +)?conll2003 .*failed", line)][:1]
+        assert "mit_movie" in done.stdout, row
+    said = project.diziner_here("status", "conll2003").stdout
+    assert re.search(r"annotate@scripted_\w+-round0: .*guideline\.yaml: ", said)
+    guideline.write_text(kept)
+    assert "conll2003: failed" in project.diziner_here("status", "conll2003").stdout  # its outputs are gone
+    project.diziner("repro", "conll2003")
+    assert project.diziner_here("status", "conll2003").stdout == "conll2003: current\n"
+
+
 def test_in_a_bare_clone_nothing_is_stale_and_the_gate_passes(reproduced: Project, tmp_path: Path) -> None:
     for words in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run"]):
         reproduced.run("git", *words)
