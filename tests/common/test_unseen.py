@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from odd_settings import settings_with
+from projects import ROOT
 
 from diziner.common.errors import UserError
 from diziner.common.unseen import refuse_unseen
+from diziner.corpora.card import load_card
 from diziner.settings import settings_from
 
 
@@ -20,6 +24,17 @@ def test_what_nobody_sees_is_refused_in_settings(odd: str) -> None:
             settings_from(raw, "params.yaml")
         assert str(caught.value).startswith(f"params.yaml: {said}: ") and "which nobody sees" in str(caught.value)
         assert str(caught.value).isprintable()
+
+
+def test_a_card_has_none_and_the_shipped_ones_are_cards(tmp_path: Path) -> None:
+    for card in sorted(ROOT.glob("data/*/benchmark.yaml")):
+        load_card(card.parent)
+    room = tmp_path / "conll2003"
+    room.mkdir()
+    text = (ROOT / "data/conll2003/benchmark.yaml").read_text(encoding="utf-8")
+    (room / "benchmark.yaml").write_text(re.sub(r"^title: .*", r'title: "a\\e[2J"', text, flags=re.MULTILINE))
+    with pytest.raises(UserError, match=r"benchmark.yaml: title: .* which nobody sees"):
+        load_card(room)
 
 
 @pytest.mark.parametrize("text", ["東京", "São Paulo", "a\u00a0b", "👩\u200d🚀", "می\u200cخواهم", "~/data (old)"])
