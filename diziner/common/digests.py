@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import time
 from pathlib import Path
 
+from diziner.common import jsontext
 from diziner.common.files import write_json
 
 _SETTLED_S = 2.0
@@ -22,7 +22,7 @@ def sha256_of(path: Path, stamps: Path) -> str:
     stamp = stamps / f"{path.name}.json"
     before = _mark(path)
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        known = json.loads(stamp.read_text(encoding="utf-8"))
+        known = jsontext.loads(stamp.read_bytes())
         if known["file"] == before:
             return str(known["sha256"])
     with path.open("rb") as file:

@@ -30,7 +30,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 class JsonError(ValueError):
     """A text that is no JSON that can be used. Its message is one line; `line` and `column` count from 1."""
 
-    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
+    def __init__(self, reason: str, line: int = 1, column: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.line = line
@@ -52,7 +52,7 @@ def parse_json(text: str | bytes, where: str) -> Any:
     try:
         return loads(text)
     except JsonError as error:
-        raise UserError(f"{where}{f':{error.line}' if error.line else ''}: not JSON: {error.reason}") from None
+        raise UserError(f"{where}:{error.line}: not JSON: {error.reason}") from None
 
 
 def row_at(text: str, at: int) -> tuple[Any, int]:
@@ -143,8 +143,8 @@ def _told(error: Exception) -> JsonError:
 
 def _located(text: str, error: JsonError, decoder: json.JSONDecoder) -> JsonError:
     """Return an error that has no place with the line where the innermost object around it begins."""
-    if error.line or "\n" not in text or len(text) > _LOCATED:
-        return JsonError(error.reason, error.line or 1, error.column)
+    if error.column or "\n" not in text or len(text) > _LOCATED:
+        return error
     place = 0
 
     def object_at(begin: tuple[str, int], *words: Any) -> Any:
@@ -155,13 +155,13 @@ def _located(text: str, error: JsonError, decoder: json.JSONDecoder) -> JsonErro
             place = place or begin[1]
             raise
 
-    slow = json.JSONDecoder(
+    slow: Any = json.JSONDecoder(
         parse_constant=decoder.parse_constant,
         parse_float=decoder.parse_float,
         object_pairs_hook=decoder.object_pairs_hook,
     )
     slow.parse_object = object_at
-    slow.scan_once = py_make_scanner(slow)  # type: ignore[attr-defined]
+    slow.scan_once = py_make_scanner(slow)
     with contextlib.suppress(ValueError, RecursionError):
         slow.decode(text)
     return JsonError(error.reason, text.count("\n", 0, place) + 1)

@@ -20,7 +20,7 @@ def compiled(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Return a function that raises fastjsonschema.JsonSchemaException for a value that does not fit a schema."""
     from fastjsonschema.ref_resolver import RefResolver
 
-    resolver = RefResolver.from_schema(schema, handlers={}, store={})
+    resolver = RefResolver.from_schema(dict(schema), handlers={}, store={})
     generator = _generator()(schema, resolver=resolver, formats={}, use_default=False)
     state = generator.global_state
     exec(generator.func_code, state)
@@ -51,15 +51,17 @@ def is_number(value: object) -> bool:
 
 @cache
 def _generator() -> type[Any]:
-    from fastjsonschema.draft04 import CodeGeneratorDraft04
-    from fastjsonschema.draft07 import CodeGeneratorDraft07
+    from fastjsonschema import draft04, draft07
 
-    class Strict(CodeGeneratorDraft07):  # type: ignore[misc]
+    usual: Any = draft04.CodeGeneratorDraft04
+    latest: Any = draft07.CodeGeneratorDraft07
+
+    class Strict(latest):  # type: ignore[misc]
         """Writes the checks of the types integer and number anew."""
 
         def generate_type(self) -> None:
             """Write the check of a value's type."""
-            CodeGeneratorDraft04.generate_type(self)  # in later drafts 1.0 is an integer
+            usual.generate_type(self)  # in later drafts 1.0 is an integer
             given = self._definition["type"]
             types = {given} if isinstance(given, str) else set(given)
             if "number" in types:
@@ -79,10 +81,11 @@ def _explaining() -> Any:
     import jsonschema
 
     usual = jsonschema.Draft7Validator
+    extend: Any = jsonschema.validators.extend
     checker = usual.TYPE_CHECKER.redefine_many(
         {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
     )
-    return jsonschema.validators.extend(usual, type_checker=checker)
+    return extend(usual, type_checker=checker)
 
 
 def _most_telling(errors: Iterable[Any]) -> Any:

@@ -53,7 +53,7 @@ def check_text(text: str, loader: Any) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
-                raise YamlLimitError(f"nested too deeply, more than {DEEPEST} deep", event.start_mark.line + 1)
+                raise YamlLimitError(f"nested too deeply, more than {DEEPEST} deep", _line(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -62,7 +62,7 @@ def check_tree(root: Node, text: str) -> None:
     """Raise YamlLimitError for a tree that holds itself, grows beyond bounds by aliases, or has numbers beyond them."""
     for node in _all(root):
         if node.id == "scalar" and (node.tag in _NUMBERS or _is_like_a_number(node)):
-            _check_number(node)
+            _check_number(node, root)
     if "&" in text:
         _check_aliases(root)
 
@@ -96,9 +96,13 @@ def unconstructed(root: Node, constructor: Any) -> YamlError:
                 constructor.construct_object(node, deep=True)
             except CONSTRUCTING:
                 kind = _KINDS.get(node.tag.removeprefix(_TAG), "value of its tag")
-                told = f"{_short(node.value)} is no {kind}; put it in quotes if it is text"
+                told = f"{_named(node, root)} is no {kind}; put it in quotes if it is text"
                 return YamlError(told, node.start_mark.line + 1)
     return YamlError("a value does not fit its tag", root.start_mark.line + 1)
+
+
+def _line(marked: Any) -> int:
+    return int(marked.start_mark.line) + 1
 
 
 def _children(node: Node) -> Iterator[Node]:
@@ -126,17 +130,34 @@ def _is_like_a_number(node: Node) -> bool:
     return len(node.value) > _MOST_DIGITS and not node.style and _LIKE_A_NUMBER.fullmatch(node.value) is not None
 
 
-def _check_number(node: Node) -> None:
-    line = node.start_mark.line + 1
+def _check_number(node: Node, root: Node) -> None:
+    line = _line(node)
     if len(node.value) > _MOST_DIGITS:
-        raise YamlLimitError(f"{_short(node.value)} is a number of {len(node.value)} characters", line)
+        raise YamlLimitError(f"{_named(node, root)} is a number of {len(node.value)} characters", line)
     if node.tag == _NUMBERS[1]:
         try:
             value = float(node.value.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
         except ValueError:
             return  # told when it is made
         if not math.isfinite(value):
-            raise YamlLimitError(f"{_short(node.value)} is not finite", line)
+            raise YamlLimitError(f"{_named(node, root)} is not finite", line)
+
+
+def _named(node: Node, root: Node) -> str:
+    """Return a value, and the keys that lead to it."""
+    seen: set[int] = set()
+    waiting: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
+    while waiting:
+        at, path = waiting.pop()
+        if at is node:
+            return f"{'.'.join(path)}: {_short(node.value)}" if path else _short(node.value)
+        if id(at) not in seen:
+            seen.add(id(at))
+            if at.id == "sequence":
+                waiting += [(each, (*path, str(place))) for place, each in enumerate(at.value)]
+            elif at.id == "mapping":
+                waiting += [(value, (*path, str(key.value)[:40])) for key, value in at.value]
+    return _short(node.value)
 
 
 def _short(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.compare.comparison import Side
@@ -29,9 +29,9 @@ def read_metric(data: bytes | None, schema: str) -> dict[str, Any]:
     if data is None:
         raise FaultError("no such file: run `dvc repro`")
     try:
-        value: dict[str, Any] = json.loads(data, parse_constant=_not_finite)
+        value: dict[str, Any] = jsontext.loads(data)
         check(value, schema, "")
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except jsontext.JsonError as error:
         raise FaultError(f"not JSON: {error}") from None
     except UserError as error:
         raise FaultError(str(error).removeprefix(": ")) from None
@@ -101,10 +101,6 @@ def _equal(ours: float | None, counted: float | None) -> bool:
 
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:g}"
-
-
-def _not_finite(name: str) -> float:
-    raise FaultError(f"a number is {name}")
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.compare.comparison import Side
 from diziner.compare.faults import FaultError, changed_outputs, read_metric, read_side, recorded_outputs
@@ -96,7 +96,7 @@ def _counts(snapshot: Snapshot, name: str) -> DocumentCounts | None:
 def _spans(data: bytes | None) -> dict[str, tuple[Span, ...]] | None:
     """Return spans by document of a file of gold or predictions of any version; None if it is none."""
     try:
-        rows = [json.loads(line) for line in (data or b"").decode().splitlines()]
+        rows = [jsontext.row(line) for line in (data or b"").decode().splitlines()]
         return {row["id"]: tuple(Span(*span) for span in row["spans"]) for row in rows} if data else None
     except (ValueError, TypeError, KeyError):
         return None
@@ -109,8 +109,8 @@ def _figures(snapshot: Snapshot, path: Path) -> dict[str, float | None] | None:
     if data is None:
         return None
     try:
-        value = json.loads(data)
-    except ValueError as error:
+        value = jsontext.row(data)
+    except jsontext.JsonError as error:
         raise UserError(f"{path} ({snapshot.name}): not JSON: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} ({snapshot.name}): not a JSON object")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.load import benchmarks, test_set
 from diziner.compare.revisions import Snapshot, outputs_of, start_at
@@ -132,7 +133,7 @@ def _code(old: Snapshot, new: Snapshot, touched: Iterable[str]) -> list[str]:
 def _digests(side: Snapshot) -> dict[str, dict[str, str]]:
     """Return the digests of the code behind each stage, by stage; empty for a version that has none."""
     paths = [Path(path) for path in side.blobs if Path(path).parent == DIGESTS]
-    return {path.stem: json.loads(side.read(path) or b"{}") for path in sorted(paths)}
+    return {path.stem: jsontext.body(side.read(path) or b"{}") for path in sorted(paths)}
 
 
 def _prompt(path: str, old: Snapshot, new: Snapshot) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.words import counted
 from diziner.corpora.decode import Decoder
@@ -68,9 +68,9 @@ def _own_rows(path: Path) -> Iterator[GivenRow]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}: not JSON: {error.msg}") from None
+            value = jsontext.row(line)
+        except jsontext.JsonError as error:
+            raise UserError(f"{where}: not JSON: {error.reason}") from None
         name = _name(value.get("id"), where) if isinstance(value, Mapping) else None
         if name is None or not _is_own(value):
             raise UserError(f"{where}: {value!r:.80} is no row of an id with spans, unlike the first one")

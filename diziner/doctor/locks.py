@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.words import listed
 from diziner.doctor.dvc import FOLDER
 from diziner.doctor.finding import Finding
@@ -60,12 +60,12 @@ def held(lock: Path) -> bool:
 def _running() -> list[str]:
     """Return the commands that DVC has noted and whose process is alive. Errors: ValueError for no such list."""
     try:
-        entries = json.loads(_ENTRIES.read_bytes())
+        entries = jsontext.body(_ENTRIES.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except ValueError:
         time.sleep(_TWICE_S)
-        entries = json.loads(_ENTRIES.read_bytes())
+        entries = jsontext.body(_ENTRIES.read_bytes())
     try:
         reading = [entry for each in entries.get("read", {}).values() for entry in each]
         noted = [*entries.get("write", {}).values(), *reading]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diziner.common import jsontext
 from diziner.doctor.finding import CANNOT
 from diziner.layout import has_library, rooms
 
@@ -107,7 +107,7 @@ class Subject:
         for room in rooms() if self.root else ():
             try:
                 with room.tape.open(encoding="utf-8") as lines:
-                    head = json.loads(lines.readline(), parse_constant=str)
+                    head = jsontext.body(lines.readline())
             except CANNOT:
                 continue
             if isinstance(head, dict) and "tape" in head and isinstance(head.get("models", {}), dict):

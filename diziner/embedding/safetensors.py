@@ -5,13 +5,13 @@ https://github.com/huggingface/safetensors#format. Read by hand: it is ten lines
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
@@ -25,7 +25,7 @@ def read_tensors(data: bytes, where: str) -> dict[str, NDArray[Any]]:
     """
     try:
         size = int.from_bytes(data[:_LENGTH], "little")
-        header = json.loads(data[_LENGTH : _LENGTH + size].decode())
+        header = jsontext.loads(bytes(data[_LENGTH : _LENGTH + size]))
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         return {name: _tensor(entry, data, _LENGTH + size) for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:

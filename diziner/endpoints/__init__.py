@@ -95,6 +95,7 @@ class Endpoint:
     in batches (`diziner.llm.submitting`). `context` is how many tokens a model can see, prompt and answer together,
     `contexts` by model where those of an endpoint differ; a local model is started with it. `prefix_cache_mib` is how
     much all that local models have read of prompts' beginnings may take on disk (`diziner.endpoints.prefix_files`).
+    A reply of more than `max_reply_mb` MiB is broken off, and counts as none.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Endpoint:
     context: int | None = None
     contexts: Mapping[str, int] = field(default_factory=dict)
     prefix_cache_mib: int = 2048
+    max_reply_mb: float = 16.0
 
     @property
     def backend(self) -> Backend:

@@ -6,13 +6,13 @@ A batch is known by a tag of ours in its metadata, under `name`: the one key tha
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from diziner.common import jsontext
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint, client
@@ -142,7 +142,7 @@ class BatchApi:
         with self._errors():
             response = httpx.request(method, url, headers=headers, timeout=self._endpoint.timeout_s)
             response.raise_for_status()
-            return response.json()
+            return jsontext.body(response.content)
 
     @property
     def _window(self) -> str:
@@ -208,8 +208,8 @@ def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
+            value = jsontext.body(line)
+        except jsontext.JsonError:
             value = {}
         yield value if isinstance(value, dict) else {}
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from diziner.common import jsontext
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.plain import plain_message
 from diziner.endpoints import Endpoint
@@ -70,13 +71,16 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
 
     key = endpoint.key()
     _without_records()
-    exchange = Exchange()
+    exchange = Exchange(most=round(endpoint.max_reply_mb * 2**20))
     # litellm works in copies of this context, which hold the same exchange.
     token = CURRENT.set(exchange)
     try:
         reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
+        if exchange.is_too_large:
+            said = f"the reply is larger than {endpoint.max_reply_mb:g} MB (max_reply_mb of the endpoint)"
+            raise TransientError("unavailable", said, billed=True) from None
         return _typed(error, exchange, request, endpoint, key)
     finally:
         CURRENT.reset(token)
@@ -231,8 +235,8 @@ def _response_format(structured: str, schema: Any) -> dict[str, Any] | None:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return jsontext.body(text)
+    except jsontext.JsonError:
         return text
 
 

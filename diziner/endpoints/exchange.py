@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from diziner.endpoints.bodies import LARGEST, TooLargeError, read_within
+
 _CHAT = "/chat/completions"
 _NOTHING = {
     "id": "read",
@@ -29,7 +31,8 @@ _NOTHING = {
 class Exchange:
     """The last reply of a call: its status, 0 before there is one; its text; whether it is a chat completion's.
 
-    With `only_written` nothing is sent: `written` is the body that would have been.
+    With `only_written` nothing is sent: `written` is the body that would have been. Of a reply `most` bytes are read at
+    most; `is_too_large` says that it was longer.
     """
 
     status: int = 0
@@ -37,6 +40,8 @@ class Exchange:
     is_chat: bool = False
     only_written: bool = False
     written: bytes = b""
+    most: int = LARGEST
+    is_too_large: bool = False
 
 
 CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
@@ -59,7 +64,11 @@ class Listening(httpx.AsyncBaseTransport):
         if exchange is None or response.is_redirect:
             return response
         response.request = request
-        data = await response.aread()
+        try:
+            data = await read_within(response, exchange.most)
+        except TooLargeError:
+            exchange.is_too_large = True
+            raise
         exchange.status, exchange.body = response.status_code, data.decode(response.encoding or "utf-8", "replace")
         exchange.is_chat = response.status_code == 200 and request.url.path.endswith(_CHAT)
         headers = httpx.Headers(response.headers)

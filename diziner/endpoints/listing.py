@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.endpoints import Endpoint
 
 _LIMIT_S = 20.0
@@ -26,13 +27,15 @@ def listed_at(endpoint: Endpoint, api_base: str | None) -> list[str] | None:
     """
     import httpx
 
+    from diziner.endpoints.bodies import fetched
+
     base = api_base or _base(endpoint.provider)
     key = endpoint.key()
     if base is None:
         return None
     try:
-        reply = httpx.get(f"{base.rstrip('/')}/models", headers=_headers(endpoint.provider, key), timeout=_LIMIT_S)
-        rows: Any = reply.json() if reply.status_code == 200 else None
+        status, data = fetched("GET", f"{base.rstrip('/')}/models", _headers(endpoint.provider, key), _LIMIT_S)
+        rows: Any = jsontext.body(data) if status == 200 else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     if isinstance(rows, dict):  # together_ai sends the list alone

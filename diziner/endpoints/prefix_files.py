@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from diziner.common import jsontext
 from diziner.common.files import write_text
 
 # The runtime's batch size. What is read in one batch depends on the whole batch in its last bits, so a state is
@@ -83,7 +84,7 @@ class PrefixFiles:
     def _files(self) -> Iterator[tuple[Path, tuple[int, ...]]]:
         for path in self._folder.glob(f"*{_STATE}"):
             with contextlib.suppress(OSError, ValueError):
-                tokens = json.loads(path.with_suffix(_TOKENS).read_bytes())
+                tokens = jsontext.loads(path.with_suffix(_TOKENS).read_bytes())
                 if isinstance(tokens, list) and all(type(token) is int for token in tokens):
                     yield path, tuple(tokens)
 

@@ -6,11 +6,11 @@ concerns them all. Codes and types are read first, then words. What words are kn
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.plain import plain_message, shortened
 from diziner.prompting.request import Refusal
 
@@ -169,8 +169,8 @@ def message_in(status: int, body: str) -> str:
 def _told(body: str) -> tuple[set[str], str]:
     """Return the names of the error that a body holds, and what it says in words."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = jsontext.body(body)
+    except jsontext.JsonError:
         return set(), shortened(body)
     pairs = list(_pairs(value, 0))
     names = {re.sub(r"[^a-z0-9]", "", str(held)[:200].lower()) for name, held in pairs if name in _NAMED}
@@ -201,6 +201,6 @@ def _pairs(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return jsontext.body(text)
+    except jsontext.JsonError:
         return None

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.plain import plain_line, plain_message
 from diziner.endpoints.failures import TransientError
 from diziner.prompting.request import ONLY_REASONING, Response
@@ -135,8 +136,8 @@ def _reasoning(message: Mapping[str, Any]) -> str:
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(jsontext.body(text), dict)
+    except jsontext.JsonError:
         return False
 
 

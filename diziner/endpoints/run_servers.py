@@ -7,7 +7,6 @@ ends, and the servers end with it. Stages take turns (`diziner.endpoints.machine
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.locks import try_lock
 from diziner.endpoints.local_server import LOCK
@@ -97,7 +97,7 @@ def _end_all(folder: Path) -> None:
 
 
 def _read(place: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    found: dict[str, Any] = jsontext.body(place.read_bytes())
     return found
 
 

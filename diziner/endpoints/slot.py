@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.endpoints.failures import TransientError
 from diziner.endpoints.prefix_files import BLOCK, Prefix, PrefixFiles, common, served
 from diziner.prompting.request import Message, Request
@@ -120,5 +121,5 @@ class Slot:
         """Return what the server answers; None where it will not."""
         reply = await self._http.post(path, json=body)
         with contextlib.suppress(ValueError):
-            return reply.json() if reply.status_code == 200 else None
+            return jsontext.body(reply.content) if reply.status_code == 200 else None
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
+from diziner.common.parquetfile import first_line, parquet_rows, parquet_schema
 from diziner.forms.choices import Choices
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
@@ -26,15 +26,9 @@ def parquet_table(task: Task) -> Table:
 
     Errors: UserError for a file that is not parquet or has not the columns.
     """
-    import pyarrow
-    import pyarrow.parquet
-
-    path = task.path
-    try:
-        schema = pyarrow.parquet.read_schema(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise UserError(f"{path}: not a parquet file: {_first_line(error)}") from None
-    return _table(task, _parquet_values(path), schema)
+    schema = parquet_schema(task.path)
+    values = (Value(f"{task.path}, row {number}", row) for number, row in enumerate(parquet_rows(task.path)))
+    return _table(task, values, schema)
 
 
 def saved_table(task: Task) -> Table:
@@ -51,7 +45,7 @@ def saved_table(task: Task) -> Table:
     try:
         dataset: Any = datasets.Dataset.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {_first_line(error)}") from None
+        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {first_line(error)}") from None
     values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(dataset))
     return _table(task, values, dataset.features.arrow_schema)
 
@@ -81,7 +75,7 @@ def class_names(schema: pyarrow.Schema, choices: Choices) -> tuple[str, ...]:
     Those of the column of tags that is chosen, else of `ner_tags`, else of the only column that has some.
     """
     try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        features = jsontext.body((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return ()
     named = {key: found for key, value in features.items() if (found := _names(value))}
@@ -100,23 +94,3 @@ def _names(feature: object) -> tuple[str, ...]:
         return tuple(feature.get("names") or ())
     inner = feature.get("feature")
     return _names(inner) if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else ()
-
-
-def _parquet_values(path: Path) -> Iterator[Value]:
-    import pyarrow
-    import pyarrow.parquet
-
-    number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS_AT_A_TIME):
-                for row in batch.to_pylist():
-                    yield Value(f"{path}, row {number}", row)
-                    number += 1
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path}: cannot be read as parquet after row {number}: {_first_line(error)}") from None
-
-
-def _first_line(error: BaseException) -> str:
-    lines: Sequence[str] = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
+from diziner.common.jsontext import parse_json
 
 COLUMN_KEYS = ("id", "text", "tokens", "tags", "spans", "split", "annotator")
 _SINGULAR = {"token": "tokens", "tag": "tags", "word": "tokens", "label": "tags"}
@@ -69,10 +69,7 @@ def read_label_names(path: Path) -> tuple[str, ...]:
     text = read_text(path).removeprefix("\ufeff")
     names: object = [line.strip() for line in text.splitlines() if line.strip()]
     if text.lstrip()[:1] in ("[", "{"):
-        try:
-            names = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+        names = parse_json(text, str(path))
     if isinstance(names, Mapping):
         given = names.get("id2label", names)
         numbers = given.values() if isinstance(given, Mapping) else ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
@@ -118,8 +118,8 @@ def _sentences(
 def _list(cell: str) -> Any:
     """Return the list in a cell; the cell itself if it holds none."""
     try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
+        return jsontext.row(cell)
+    except jsontext.JsonError:
         pass
     try:
         return ast.literal_eval(cell)

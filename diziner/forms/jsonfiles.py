@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import readable
 from diziner.forms.lines import text_lines
@@ -42,8 +42,8 @@ def json_values(path: Path) -> Iterator[Value | Unreadable]:
     if first is None:
         return
     try:
-        value = json.loads(first[1])
-    except (ValueError, RecursionError):
+        value = jsontext.row(first[1])
+    except jsontext.JsonError:
         if head[:1] == b"[":
             yield from _array(path)
             return
@@ -63,13 +63,10 @@ def json_values(path: Path) -> Iterator[Value | Unreadable]:
 def parsed(where: str, line: str) -> Value | Unreadable:
     """Return the value of a line."""
     try:
-        return Value(where, json.loads(line))
-    except json.JSONDecodeError as error:
-        return Unreadable(where, f"not JSON: {error.msg} (column {error.colno})", line)
-    except RecursionError:
-        return Unreadable(where, "not JSON that can be read: nested too deeply", line)
-    except ValueError as error:
-        return Unreadable(where, f"not JSON that can be read: {error}", line)
+        return Value(where, jsontext.row(line))
+    except jsontext.JsonError as error:
+        place = f" (column {error.column})" if error.column else ""
+        return Unreadable(where, f"not JSON: {error.reason}{place}", line)
 
 
 def _inside(value: Mapping[str, Any]) -> list[Any] | None:
@@ -93,8 +90,8 @@ def _whole_object(path: Path, first: str) -> list[Value] | None:
     with readable(path):
         text = path.read_text(encoding="utf-8-sig")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = jsontext.row(text)
+    except jsontext.JsonError:
         return None
     inside = _inside(value)
     if inside is None:
@@ -104,7 +101,6 @@ def _whole_object(path: Path, first: str) -> list[Value] | None:
 
 def _array(path: Path) -> Iterator[Value | Unreadable]:
     """Yield the values of an array over many lines, a block of the file in memory at a time."""
-    decoder = json.JSONDecoder()
     with readable(path), path.open(encoding="utf-8-sig") as file:
         text, at, number = file.read(_BLOCK).lstrip(), 1, 0
         while True:
@@ -115,14 +111,12 @@ def _array(path: Path) -> Iterator[Value | Unreadable]:
                     yield Unreadable(f"{path}, row {number}", f"not JSON: {rest[:20]!r} after the array", rest[:80])
                 return
             try:
-                value, at = decoder.raw_decode(text, at)
-            except RecursionError:
-                yield Unreadable(f"{path}, row {number}", "not JSON that can be read: nested too deeply", None)
-                return
-            except ValueError as error:
-                more = file.read(max(_BLOCK, len(text) - at))
+                value, at = jsontext.row_at(text, at)
+            except jsontext.JsonError as error:
+                # Without a column it is nothing that more of the file would mend.
+                more = file.read(max(_BLOCK, len(text) - at)) if error.column else ""
                 if not more:
-                    reason = getattr(error, "msg", str(error)) if text[at:].strip() else "the array is not closed"
+                    reason = error.reason if text[at:].strip() else "the array is not closed"
                     yield Unreadable(f"{path}, row {number}", f"not JSON: {reason}", text[at : at + 80])
                     return
                 text, at = text[at:] + more, 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
+from diziner.common.parquetfile import parquet_rows
 from diziner.labelling.output_folder import MANIFEST, shard_files
 from diziner.layout import Room, rooms
 from diziner.llm.store import ResponseStore
@@ -73,10 +74,8 @@ def used_keys(room: Room, settings: Settings) -> Iterable[str]:
 
 def _keys_in(file: Path) -> Iterator[str]:
     if file.suffix == ".parquet":
-        import pyarrow.parquet
-
-        for keys in pyarrow.parquet.read_table(file, columns=["responses"])["responses"].to_pylist():
-            yield from keys
+        for row in parquet_rows(file, ["responses"]):
+            yield from row["responses"]
     else:
         for row in read_jsonl(file):
             yield from row["responses"]

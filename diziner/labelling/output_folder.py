@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.annotator.outcomes import counts_over
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.records.annotations import Annotation
@@ -144,7 +144,7 @@ class OutFolder:
 
     def _read(self, name: str) -> Report | None:
         try:
-            value: dict[str, Any] = json.loads(self._report(name).read_bytes())
+            value: dict[str, Any] = jsontext.loads(self._report(name).read_bytes())
             report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
             return report if self.shard(name).stat().st_size == report.bytes else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from diziner.common import jsontext
 from diziner.common.exact import as_written
 from diziner.common.files import atomic, dump_line
 from diziner.forms.exported import exported
@@ -68,7 +68,7 @@ def sorted_rows(rows: Iterable[Row], below: float | None = None) -> Iterator[Row
         # SQLite sorts NULL before all else.
         ordered = sorter.execute("SELECT row FROM queue ORDER BY confidence, disagreement DESC, rowid")
         for (row,) in ordered:
-            yield json.loads(row)
+            yield jsontext.line(row)
 
 
 def _doubtful(rows: Iterable[Row], below: float | None) -> Iterator[tuple[float | None, float | None, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.files import atomic, dump_line, read_jsonl
+from diziner.common.parquetfile import parquet_rows
 
 Row = dict[str, Any]
 
@@ -34,11 +35,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     if path.suffix != PARQUET:
         yield from read_jsonl(path)
         return
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield from map(_from_columns, batch.to_pylist())
+    yield from map(_from_columns, parquet_rows(path))
 
 
 def _write_parquet(path: Path, rows: Sequence[Row]) -> None:

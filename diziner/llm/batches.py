@@ -8,7 +8,6 @@ twice, whoever collects and however often. The tables are made with the first ba
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from diziner.common import jsontext
 from diziner.llm.rows import compact
 from diziner.prompting.request import Message, ModelSettings, Request
 
@@ -157,7 +157,7 @@ def forget_batch(connection: sqlite3.Connection, tag: str) -> None:
 def requests_of(connection: sqlite3.Connection, tag: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return what a batch still holds: work and canonical request by key, in the order of its lines."""
     rows = connection.execute("SELECT key, work, request FROM batch_requests WHERE tag = ? ORDER BY place", (tag,))
-    return {key: (work, json.loads(zstd.decompress(blob))) for key, work, blob in rows}
+    return {key: (work, jsontext.body(zstd.decompress(blob))) for key, work, blob in rows}
 
 
 def take(connection: sqlite3.Connection, tag: str, key: str) -> bool:

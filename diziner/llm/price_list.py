@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.endpoints import Endpoint
 from diziner.prices import Price, price_of
 
@@ -113,5 +113,5 @@ def _list() -> dict[str, Mapping[str, Any]]:
     path = Path(found.origin).with_name(_FILE) if found and found.origin else None
     if path is None or not path.is_file():
         return {}
-    entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    entries: dict[str, Any] = jsontext.body(path.read_bytes())
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}

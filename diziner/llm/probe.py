@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.endpoints import Endpoint
 from diziner.endpoints.client import sends_seed
@@ -131,7 +132,7 @@ def _request(endpoint: Endpoint, settings: ModelSettings) -> Request:
 
 def _object(text: str) -> bool:
     try:
-        value = json.loads(text.rpartition("</think>")[2])
-    except (ValueError, RecursionError):
+        value = jsontext.body(text.rpartition("</think>")[2])
+    except jsontext.JsonError:
         return False
     return isinstance(value, dict) and value.keys() == _SAID.keys() and isinstance(value["city"], str)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import sqlite3
 import sys
@@ -22,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.llm.claims import Claimant, claimants_folder
 from diziner.llm.deltas import Unpacker, remove_unused
@@ -116,7 +116,7 @@ class ResponseStore:
 
     def _rows(self, condition: str, ids: Sequence[int]) -> Iterator[Row]:
         for key, text, reply in self._texts(condition, ids):
-            yield key, json.loads(text), reply
+            yield key, jsontext.body(text), reply
 
     def _texts(self, condition: str = "", ids: Sequence[int] = ()) -> Iterator[tuple[str, str, Reply]]:
         if not self.path.exists():

@@ -7,11 +7,11 @@ Layout 2 keeps requests as deltas, replies with usage and provenance, refusals, 
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.llm.claims import CLAIMS
 from diziner.llm.deltas import BASES, pack
 from diziner.llm.ledger import TABLES
@@ -29,7 +29,7 @@ from diziner.prompting.request import Reply, Response, key_of
 
 LAYOUT = 2
 # A third faster than json.loads.
-_decoded: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_decoded: Callable[[str, int], tuple[Any, int]] = jsontext.scan_trusted
 
 _RESPONSES = (
     "CREATE TABLE responses (id INTEGER PRIMARY KEY, key TEXT NOT NULL, rank INTEGER NOT NULL, base INTEGER, "
@@ -124,7 +124,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         if held is not None and held != hashlib.sha256(f"{key} {text}".encode()).hexdigest()[:16]:
             raise DamagedRowError(f"the response to {key} was changed after it was kept")
         try:
-            asked, response = json.loads(request), Response(**json.loads(text))
+            asked, response = jsontext.body(request), Response(**jsontext.body(text))
             if not isinstance(response.text, str):
                 raise TypeError("its text is no text")
         except (TypeError, ValueError) as error:

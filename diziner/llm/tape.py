@@ -10,7 +10,6 @@ An export is a tape without parts; where its name ends in .zst it is compressed.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, dump_line, readable
 from diziner.llm.rows import (
@@ -191,8 +191,8 @@ def _head(path: Path, line: str) -> tuple[int, dict[str, Any]]:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        value = jsontext.body(line)
+    except jsontext.JsonError as error:
         raise DamagedRowError(f"not JSON: {error}" + ("" if line.endswith("\n") else " (the file was cut)")) from None
     if not isinstance(value, dict):
         raise DamagedRowError("not an object")

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from diziner.common.jsontext import LOOSE
+
 TRAILING_COMMA = "trailing_comma"
 RAW_CONTROL = "raw_control"  # a line break, tab or other control character stands raw in a string
 ESCAPE = "escape"  # a backslash stands before a character that JSON does not escape
 SYNTAX = "syntax"  # quotes, constants, tuples, comments or bare keys of Python or JavaScript
 UNCLOSED = "unclosed"  # the last closing brace is missing
 
-_decoder = json.JSONDecoder(parse_constant=lambda _: None)
 _TOKEN = re.compile(
     r"""\s+
     | (?P<double>"[^"\\]*+(?:\\.[^"\\]*+)*+")
@@ -72,7 +73,7 @@ def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None
     if not _LIKE_JSON.match(text, start):
         return None
     try:
-        value, end = _decoder.raw_decode(text, start)
+        value, end = LOOSE.raw_decode(text, start)
     except json.JSONDecodeError as error:
         fault = f"it is not JSON: {error.msg.removesuffix(' at')}{_near(text, error.pos)}"
     except RecursionError:
@@ -136,7 +137,7 @@ def _loose(text: str, start: int, limit: int, fault: str) -> Piece:
     elif cut:
         return _broken(text, start, limit, fault, elided, end - start)
     try:
-        value = None if unread else json.loads(" ".join(out), parse_constant=lambda _: None)
+        value = None if unread else LOOSE.decode(" ".join(out))
     except (ValueError, RecursionError):
         unread = True
     if unread:
@@ -151,7 +152,7 @@ def _without_commas(text: str, start: int, limit: int) -> Piece | None:
         return None
     plain = _COMMA_OR_STRING.sub(lambda found: found[1] or f"{found[2]} ", text[start:limit])
     try:
-        value, end = _decoder.raw_decode(plain)
+        value, end = LOOSE.raw_decode(plain)
     except (ValueError, RecursionError):
         return None
     return Piece(start, start + end, value, (TRAILING_COMMA,))

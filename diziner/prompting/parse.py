@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from diziner.common.jsontext import LOOSE
 from diziner.prompting.loose_json import Piece
 from diziner.prompting.pieces import ENCODED, decoded, pieces
 from diziner.prompting.reasoning import visible
@@ -155,13 +155,10 @@ def _whole(text: str) -> Any:
     if stripped[:1] not in {"{", "["}:
         return None
     try:
-        value, end = _decoder.raw_decode(stripped)
+        value, end = LOOSE.raw_decode(stripped)
     except (ValueError, RecursionError):
         return None
     return value if end == len(stripped) else None
-
-
-_decoder = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Candidate]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
+from diziner.common.jsontext import LOOSE_STRINGS
 from diziner.prompting.loose_json import Piece, piece_at
 
 ENCODED = "encoded"  # JSON inside a JSON string
@@ -28,7 +28,7 @@ def decoded(text: str) -> tuple[Piece, ...]:
     inner = text.strip()
     if _ESCAPED.match(inner):
         try:
-            inner = json.loads(f'"{inner}"', strict=False)
+            inner = LOOSE_STRINGS.decode(f'"{inner}"')
         except ValueError:
             return ()
     return tuple(pieces(inner)) if inner[:1] in {"{", "["} else ()
@@ -79,7 +79,7 @@ def _pieces(text: str) -> Iterator[Piece]:
 def _string_at(text: str, start: int) -> Piece | None:
     """Return the string that starts there, whose text is JSON."""
     try:
-        value, end = json.JSONDecoder(strict=False).raw_decode(text, start)
+        value, end = LOOSE_STRINGS.raw_decode(text, start)
     except ValueError:
         return None
     return Piece(start, end, value)

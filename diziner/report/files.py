@@ -10,6 +10,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_jsonl, validator
+from diziner.common.parquetfile import parquet_rows, parquet_schema
 from diziner.corpora.card import Card, load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import GUIDELINES, Room
@@ -128,22 +129,19 @@ def _record(path: Path) -> Mapping[str, Any]:
 
 
 def _consensus(path: Path) -> dict[str, tuple[Span, ...]]:
-    import polars
-
-    try:
-        table = polars.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (polars.exceptions.PolarsError, OSError) as error:
-        raise UserError(f"{path}: not a token table: {' '.join(str(error).split())}") from None
-    if "end" in table.columns:  # a row a candidate span, which may be nested
+    names = parquet_schema(path).names
+    if missing := {"document", "token", "consensus"} - set(names):
+        raise UserError(f"{path}: not a token table: it has no column {', '.join(sorted(missing))}")
+    if "end" in names:  # a row a candidate span, which may be nested
         spans: dict[str, list[Span]] = {}
-        for document, start, end, tag in table.select("document", "token", "end", "consensus").iter_rows():
-            spans.setdefault(document, []).extend([Span(start, end, tag[2:])] if tag != OUTSIDE else [])
+        for row in parquet_rows(path, ["document", "token", "end", "consensus"]):
+            tag = row["consensus"]
+            own = [Span(row["token"], row["end"], tag[2:])] if tag != OUTSIDE else []
+            spans.setdefault(row["document"], []).extend(own)
         return {document: tuple(sorted(own)) for document, own in spans.items()}
     tags: dict[str, list[str]] = {}
-    for document, tag in table.select("document", "consensus").iter_rows():
-        tags.setdefault(document, []).append(tag)
+    for row in parquet_rows(path, ["document", "consensus"]):
+        tags.setdefault(row["document"], []).append(row["consensus"])
     return {document: tags_to_spans(own) for document, own in tags.items()}
 
 

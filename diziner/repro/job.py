@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from diziner.common import jsontext
 from diziner.repro.preload import WARM
 
 
@@ -118,7 +119,7 @@ def spawn(job: Job) -> int:
 def main() -> None:
     """Run the job written in FILE until the process SERVER is gone: `python -m diziner.repro.job FILE SERVER`."""
     note = Path(sys.argv[1])
-    job = Job(**json.loads(note.read_text(encoding="utf-8")))
+    job = Job(**jsontext.body(note.read_bytes()))
     note.unlink()
     leave(run_job(job, int(sys.argv[2])))
 

@@ -25,6 +25,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.repro.job import Job, die_with_parent, leave, run_job, spawn
 from diziner.repro.preload import load
 from diziner.repro.threads import others
@@ -81,7 +82,7 @@ class Server:
         if not data:
             self._end()
         *lines, self._buffer = (self._buffer + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return [jsontext.body(line) for line in lines]
 
     def _start(self, job: Job) -> Job | None:
         forked = _FORKS and bool(job.module) and source_state() == self._loaded

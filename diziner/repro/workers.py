@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from diziner.common import jsontext
 from diziner.common.errors import DizinerError, UserError
 from diziner.repro.job import Job
 
@@ -95,7 +96,7 @@ class Workers:
             raise DizinerError("the process that runs the stages is gone; run the same command again")
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            news = json.loads(line)
+            news = jsontext.body(line)
             yield Ended(news["name"], news["code"], tuple(news["threads"]))
 
     def signal(self, number: signal.Signals) -> None:

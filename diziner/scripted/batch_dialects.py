@@ -6,10 +6,10 @@ files. What they have in common with OpenAI is in `diziner.scripted.batches`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.scripted.protocol import Reply
 
 _MISTRAL = {
@@ -86,7 +86,7 @@ def xai_batch(batch: Batch) -> dict[str, Any]:
 
 def xai_results(files: Sequence[bytes], query: Mapping[str, str]) -> Reply:
     """Return a page of a batch's results from its lines."""
-    lines = [json.loads(line) for data in files for line in data.splitlines()]
+    lines = [jsontext.body(line) for data in files for line in data.splitlines()]
     start, size = int(query.get("pagination_token", "0")), int(query.get("limit", "1000"))
     results = []
     for line in lines[start : start + size]:

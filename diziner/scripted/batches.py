@@ -17,6 +17,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.scripted.batch_dialects import in_openais_words, mistral_job, mistral_jobs, xai_batch, xai_results
 from diziner.scripted.chance import fraction
@@ -133,7 +134,7 @@ class Shelf:
 
     def _create(self, body: bytes) -> Reply:
         try:
-            given = json.loads(body)
+            given = jsontext.body(body)
             value = in_openais_words(given)
             name, endpoint, window = value["input_file_id"], value["endpoint"], value["completion_window"]
         except (ValueError, KeyError, TypeError):
@@ -250,7 +251,7 @@ class Shelf:
 
 def _lines(data: bytes) -> list[dict[str, Any]]:
     """Return the lines of an input file. Errors: ValueError for a file that no provider would take."""
-    lines = [json.loads(text) for text in data.decode().splitlines()]  # at every line's end that Python knows
+    lines = [jsontext.body(text) for text in data.decode().splitlines()]  # at every line's end that Python knows
     if not lines or len(lines) > MOST_LINES:
         raise ValueError(f"{len(lines)} lines; allowed: 1 to {MOST_LINES}")
     for number, line in enumerate(lines, 1):

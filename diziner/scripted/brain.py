@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.jsontext import LOOSE
 from diziner.scripted.annotator import annotate
 from diziner.scripted.fill import Filler
 from diziner.scripted.findings import Findings, findings_in
@@ -66,14 +67,13 @@ def _annotation(
 
 def _schema_shown(messages: Sequence[Message]) -> Mapping[str, Any] | None:
     """Return the last JSON Schema of an object written out in the messages, starting at the head of a line."""
-    decoder = json.JSONDecoder()
     found = None
     for message in messages:
         content = message["content"]
         for match in _LINE_WITH_BRACE.finditer(content):
             try:
-                value, _ = decoder.raw_decode(content, match.end() - 1)
-            except json.JSONDecodeError:
+                value, _ = LOOSE.raw_decode(content, match.end() - 1)
+            except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict) and isinstance(value.get("properties"), dict):
                 found = value

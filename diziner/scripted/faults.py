@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.scripted.chance import fraction
 
@@ -29,7 +30,8 @@ class Faults:
     text), `moderated` (403, by moderation), `too_large` (413).
     Sound answers in other forms: `parts` (a list, thinking first), `reasoning` (all under reasoning_content),
     `odd_numbers` (usage that cannot be true), `reasoned` (with its reasoning beside it), `reasoned_out` (reasoning that
-    took all tokens allowed, and no answer). Broken off: `broken_off` (finish_reason error), `no_message` (null).
+    took all tokens allowed, and no answer), `flood` (a reply of 20 MB). Broken off: `broken_off` (finish_reason error),
+    `no_message` (null).
     Whoever sends `bad_key` as bearer gets 401, always.
     """
 
@@ -56,6 +58,7 @@ class Faults:
     no_message: float = 0.0
     reasoned: float = 0.0
     reasoned_out: float = 0.0
+    flood: float = 0.0
     hang_s: float = 5.0
     retry_after_s: float = 1.0
     bad_key: str = "scripted-bad-key"
@@ -104,9 +107,9 @@ def spoiled(content: str, fault: str | None) -> Choice:
         case "think":
             return Choice(f'<think>\nA draft: {{"entities": [...]}}. Better look again.\n</think>\n{content}')
         case "wrong_types":
-            return Choice(_compact({key: _wrong(value) for key, value in json.loads(content).items()}))
+            return Choice(_compact({key: _wrong(value) for key, value in jsontext.body(content).items()}))
         case "invented":
-            return Choice(_compact(_with_invention(json.loads(content))))
+            return Choice(_compact(_with_invention(jsontext.body(content))))
         case "refusal":
             return Choice(None, "stop", REFUSAL)
         case "empty":

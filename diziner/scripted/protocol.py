@@ -16,6 +16,7 @@ from diziner.scripted.knowledge import Knowledge
 from diziner.scripted.schema import malformed
 
 CHARACTERS_PER_TOKEN = 4
+_FLOOD = 20 * 2**20  # characters of a reply that is too large
 ONLY_SCRIPTED = Served()
 
 
@@ -98,6 +99,8 @@ def complete(
     if fault == "odd_numbers":
         completion["usage"] = {"prompt_tokens": -7, "completion_tokens": 10**22, "total_tokens": None, "cost": 1e300}
     reply = Reply(200, completion)
+    if fault == "flood":
+        reply = replace(reply, body={**reply.body, "padding": "x" * _FLOOD})
     return replace(reply, delay_s=faults.hang_s if fault == "hang" else 0.0, cut=fault == "reset")
 
 

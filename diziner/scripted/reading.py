@@ -6,11 +6,11 @@ and `no: "c"`, entities in JSON (`"text": ..., "type": ...`), and brackets (`[st
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.scripted.guidance import Names, rulings
 from diziner.scripted.strings import normal, quotations
@@ -157,6 +157,6 @@ def _worked_examples(texts: Iterable[str], names: Names) -> dict[str, tuple[str,
 
 def _unescape(text: str) -> str:
     try:
-        return str(json.loads(f'"{text}"'))
-    except json.JSONDecodeError:
+        return str(jsontext.body(f'"{text}"'))
+    except jsontext.JsonError:
         return text

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 
 Schema = Mapping[str, Any]
@@ -18,7 +18,7 @@ def malformed(schema: str) -> str:
     from jsonschema import Draft202012Validator, SchemaError
 
     try:
-        Draft202012Validator.check_schema(json.loads(schema))
+        Draft202012Validator.check_schema(jsontext.body(schema))
     except SchemaError as error:
         return error.message
     return ""

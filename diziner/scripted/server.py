@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.options import LARGEST_SEED, number, whole
 from diziner.scripted.batches import HABITS, LARGEST_FILE, BatchHabits, Shelf
@@ -91,7 +92,7 @@ class ScriptedServer:
             return self.reply_to(json.dumps(plain).encode(), key)
 
         try:
-            value = json.loads(body)
+            value = jsontext.body(body)
         except ValueError:
             value = None
         return spoken(dialect, path, headers, value, complete)
@@ -99,7 +100,7 @@ class ScriptedServer:
     def reply_to(self, body: bytes, key: str) -> Reply:
         """Return the reply to one chat request, after its latency."""
         try:
-            value = json.loads(body)
+            value = jsontext.body(body)
         except ValueError:
             value = None
         with self._lock:

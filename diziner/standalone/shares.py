@@ -8,6 +8,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
+from diziner.common.parquetfile import parquet_rows
 from diziner.records.annotations import Span
 from diziner.scoring.calibration import Sureness
 
@@ -35,14 +36,8 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.suffix != ".parquet":
         yield from read_jsonl(path)
         return
-    import pyarrow.parquet
-
-    columns = ["id", "spans", "shares", "confidence"]
-    with pyarrow.parquet.ParquetFile(path) as file:
-        named = [name for name in columns if name in file.schema_arrow.names]
-        for batch in file.iter_batches(columns=named):
-            for row in batch.to_pylist():
-                yield {**row, "spans": [(span["start"], span["end"], span["type"]) for span in row["spans"]]}
+    for row in parquet_rows(path, ["id", "spans", "shares", "confidence"]):
+        yield {**row, "spans": [(span["start"], span["end"], span["type"]) for span in row["spans"]]}
 
 
 def _id(row: object) -> object:

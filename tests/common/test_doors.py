@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from projects import ROOT
 
 from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_jsonl
+from diziner.common.parquetfile import parquet_rows
 from diziner.common.yamlfile import parse_yaml, parse_yaml_as_dvc, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -23,7 +26,7 @@ YAML = {
     "date": ("x: 1\nwhen: 2024-99-99\n", 2, "'2024-99-99' is no date"),
     "date as key": ("? 2024-99-99\n: 1\n", 1, "is no date"),
     "binary": ("x:\n  - 0b_\n", 2, "'0b_' is no whole number"),
-    "tag": ("x: 1\ny: !!int 'abc'\n", 2, "'abc' is no whole number"),
+    "tag": ("x: 1\ny: !!int 'abc'\n", 2, "y: 'abc' is no whole number"),
     "tag without value": ("x: !!int ''\n", 1, "'' is no whole number"),
     "bool": ("x: !!bool abc\n", 1, "'abc' is no boolean"),
     "timestamp": ("x: !!timestamp abc\n", 1, "is no date"),
@@ -39,7 +42,7 @@ YAML = {
     "itself": ("x: 1\ny: &a [*a]\n", 2, "an alias stands for something that it is in"),
     "half pair": ('x: "\\ud800"\n', 1, "invalid Unicode"),
     "zero": ("x: 1\ny: \0\n", 2, "U+0000 may not be"),
-    "nan": ("x: 1\ny: .nan\n", 2, "is not finite"),
+    "nan": ("x: 1\ny: {z: [0, .nan]}\n", 2, "y.z.1: '.nan' is not finite"),
     "inf": ("x: 1\ny: [1, -.INF]\n", 2, "is not finite"),
     "too large": ("x: 1.0e+999\n", 1, "is not finite"),
     "long": (f"x: {'a' * 2**24}\n", 1, "longer than"),
@@ -77,11 +80,11 @@ def test_yaml_within_the_limits_is_read() -> None:
 
 JSON = {
     "digits": ('{"a": 1,\n "b": ' + "1" * 5000 + "}", 1, "thousands of digits"),
-    "brackets": ("[" * 100_000, 0, "nested too deeply"),
-    "closed brackets": ("[" * 300 + "]" * 300, 0, "nested too deeply"),
-    "objects": ('{"a": ' * 100_000, 0, "nested too deeply"),
+    "brackets": ("[" * 100_000, 1, "nested too deeply"),
+    "closed brackets": ("[" * 300 + "]" * 300, 1, "nested too deeply"),
+    "objects": ('{"a": ' * 100_000, 1, "nested too deeply"),
     "twice": ('{"a": 1,\n "b": {\n  "c": 1, "c": 2}}', 2, "the key 'c' is given twice"),
-    "half pair": ('{"a": "\\ud83d"}', 0, "half a surrogate pair"),
+    "half pair": ('{"a": "\\ud83d"}', 1, "half a surrogate pair"),
     "zero": ('{"a":\n "\0"}', 2, "Invalid control character"),
     "nan": ('[1,\n{"a": NaN}]', 2, "NaN is no number"),
     "infinity": ("-Infinity", 1, "-Infinity is no number"),
@@ -102,7 +105,7 @@ def test_json_that_cannot_be_used_is_one_line_with_its_place(name: str, tmp_path
     with pytest.raises(UserError) as caught:
         read_json(file)
     said = str(caught.value)
-    assert said.startswith(f"{file}{f':{line}' if line else ''}: not JSON: ") and words in said, said
+    assert said.startswith(f"{file}:{line}: not JSON: ") and words in said, said
     assert "\n" not in said and len(said) < 300
 
 
@@ -147,3 +150,60 @@ def test_what_python_writes_is_read_as_it_was(value: object, ascii_only: bool, i
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     for read in (jsontext.loads, jsontext.line, jsontext.row, jsontext.body):
         assert read(text) == value and read(f" {text}\n") == value
+
+
+# Who may call what reads text or rows from outside: the doors alone.
+DOORS = {
+    "json": ("diziner/common/jsontext.py",),
+    "yaml": ("diziner/common/yamlfile.py", "diziner/common/yamllimits.py", "diziner/common/yamlagree.py"),
+    "parquet": ("diziner/common/parquetfile.py",),
+    "polars": (),
+    "httpx": ("diziner/endpoints/bodies.py",),
+}
+CALLS = {
+    "json": {"json.loads", "json.load", "json.JSONDecoder", "json.decoder.JSONDecoder"},
+    "yaml": {
+        f"yaml.{name}" for name in ("load", "safe_load", "load_all", "safe_load_all", "full_load", "compose", "parse")
+    },
+    "parquet": {f"pyarrow.parquet.{name}" for name in ("read_table", "ParquetFile", "read_schema", "ParquetDataset")},
+    "polars": {f"polars.{name}" for name in ("read_parquet", "scan_parquet", "read_json", "read_ndjson", "read_csv")},
+    "httpx": {"httpx.get", "httpx.post", "httpx.stream", "reply.json", "response.json"},
+}
+
+
+def called(path: Path) -> set[str]:
+    names = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+    return names | ({"json.loads"} if "from json import" in path.read_text() else set())
+
+
+def test_nobody_but_the_doors_reads_text_from_outside() -> None:
+    found = {}
+    for folder in ("diziner", "stages"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            for kind, calls in CALLS.items():
+                if name not in DOORS[kind] and (used := called(path) & calls):
+                    found[name] = used
+    assert found == {}
+
+
+def parquet_file(path: Path) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"id": [str(n) for n in range(3000)], "n": list(range(3000))}), path)
+    return path.read_bytes()
+
+
+def test_a_damaged_parquet_file_is_one_line_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    data = parquet_file(file)
+    assert [row["n"] for row in parquet_rows(file, ["n", "none"])] == list(range(3000))
+    damaged = [b"", b"PAR1", data[:-1], data[: len(data) // 2], b"x" * 100, data[:200] + b"\xff" * 300 + data[500:]]
+    for case in damaged:
+        file.write_bytes(case)
+        with pytest.raises(UserError) as caught:
+            list(parquet_rows(file))
+        assert str(caught.value).startswith(f"{file}: ") and "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="no such file"):
+        list(parquet_rows(tmp_path / "none.parquet"))

@@ -57,7 +57,7 @@ TAKEN = [
     (
         "1.0 1",
         "seconds",
-        "endpoints.*.timeout_s endpoints.*.total_timeout_s",
+        "endpoints.*.timeout_s endpoints.*.total_timeout_s endpoints.*.max_reply_mb",
     ),
     (
         "1.0 1 null",

@@ -12,6 +12,7 @@ from projects import ROOT
 
 from diziner.common.errors import UserError
 from diziner.common.unseen import refuse_unseen
+from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import load_card
 from diziner.settings import settings_from
 
@@ -60,3 +61,13 @@ def test_the_place_is_named(value: Any, said: str) -> None:
     with pytest.raises(UserError) as caught:
         refuse_unseen(value, "a.yaml", but=["stop"])
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("key", ["7", "true", "null", "2024-01-01", "1.5"])
+def test_a_key_that_is_no_text_is_refused_in_every_yaml_file(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"a:\n- {key}: 1\n")
+    with pytest.raises(UserError, match=r"a\.yaml: a\[0\]: the key .* is no text; put it in quotes"):
+        read_yaml(path)
+    path.write_text(f"a:\n- '{key}': 1\n")
+    assert read_yaml(path) == {"a": [{key: 1}]}

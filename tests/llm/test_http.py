@@ -97,6 +97,16 @@ def test_each_broken_exchange_is_tried_again_within_the_budget(tmp_path: Path, p
         assert "litellm" not in annotation.failure.detail
 
 
+@pytest.mark.parametrize("provider", ["openai", "openrouter", "hosted_vllm"])
+def test_a_reply_that_is_too_large_is_broken_off_and_said_so(tmp_path: Path, provider: str) -> None:
+    annotation, calls = one_annotation(tmp_path, Faults(flood=1.0), attempts=2, timeout_s=60.0, provider=provider)
+    assert annotation.failure is not None and calls == 2
+    said = "the reply is larger than 16 MB (max_reply_mb of the endpoint) (2 calls)"
+    assert (annotation.failure.code, annotation.failure.detail) == ("unavailable", said)
+    roomy = one_annotation(tmp_path / "b", Faults(flood=1.0), max_reply_mb=32.0, timeout_s=60.0, provider=provider)
+    assert (roomy[0].failure, roomy[1]) == (None, 1)
+
+
 def test_each_spoiled_answer_is_a_failure_or_is_read(tmp_path: Path) -> None:
     codes = {"truncated": "truncated", "refusal": "refused", "empty": "empty", "wrong_types": "unparsable"}
     codes |= {"too_long": "too_long", "too_large": "too_long", "filtered": "refused", "moderated": "refused"}

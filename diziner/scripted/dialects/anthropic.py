@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.scripted.dialects import Failed, TurnedDownError
 from diziner.scripted.dialects.chat import an_object, message_of, objects, text_of
 from diziner.scripted.dialects.schemas import hold_to_anthropic
@@ -141,7 +141,7 @@ def _forced_tool(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = jsontext.body(text)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
