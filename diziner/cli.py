@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from diziner.common.errors import run_main
+from diziner.common.unseen import refuse_unseen
 from diziner.common.version import VERSION
 from diziner.layout import enter_project
 
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 def _run(words: list[str]) -> None:
+    refuse_unseen(words, "arguments")  # in a name of a file they would break messages, and outputs that name it
     parser = argparse.ArgumentParser(
         prog="diziner",
         description="Data-versioned evaluation of zero-shot named entity recognition.",

@@ -34,7 +34,7 @@ def main() -> None:
         usd[name] = usd_of(models, settings.endpoints)
         found = {number: read_json(room.round(number) / "agreement.json", "agreement") for number in settings.rounds}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
-        scores = read_json(room.scores)
+        scores = read_json(room.scores, "scores")
         validity[name] = scores["validity"]
         pilot = {int(number): own for number, own in scores["pilot"].items()}
         means = {number: own["mean"] for number, own in found.items()}

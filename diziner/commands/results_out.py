@@ -58,7 +58,7 @@ def result_of(room: Room, settings: Settings) -> Result:
         model=model.model if model else annotator.name,
         how=how,
         figures=figures,
-        rounds={number: read_json(room.round_metrics(number)) for number in _ran(room, settings)},
+        rounds={number: read_json(room.round_metrics(number), "round_metrics") for number in _ran(room, settings)},
         source=source,
         repository=str(entry.options.get("id", "")) if source == "hub" and entry else "",
         local=model is not None and settings.endpoints[model.endpoint].backend.runs_here,

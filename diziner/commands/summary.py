@@ -141,7 +141,7 @@ def _left_out(names: Sequence[str]) -> str:
     rounds = Counter[str]()
     for name in names:
         for path in sorted(Room(name).folder.glob("rounds/r*/tallies/*.json")):
-            counts = read_json(path)
+            counts = read_json(path, "tally")
             rounds[path.stem] += counts["failures"].get(LEFT_OUT) == counts["documents"]
     parts = [
         f"{annotator} in {count} round{'s' if count > 1 else ''}" for annotator, count in sorted((+rounds).items())

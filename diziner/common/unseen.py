@@ -12,6 +12,7 @@ from diziner.common.errors import UserError
 
 # Control characters, halves of characters, line separators and what turns the direction of text.
 _HALF = re.compile(r"[\ud800-\udfff]")
+_NOTHING = re.compile(r"(?!)")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -30,6 +31,17 @@ def refuse_unseen(value: object, where: str, but: Collection[str] = ()) -> None:
     diziner.common.errors.UserError: params.yaml: stop[0]: '\\ud800' holds '\\ud800', which nobody sees; leave it out
     """
     if told := _told(value, but, "", _UNSEEN):
+        raise UserError(f"{where}: {told}")
+
+
+def refuse_other_keys(value: object, where: str) -> None:
+    """Refuse data in which a key is no text. Errors: UserError naming `where` and the key.
+
+    >>> refuse_other_keys({"a": [{7: 1}]}, "a.yaml")
+    Traceback (most recent call last):
+    diziner.common.errors.UserError: a.yaml: a[0]: the key 7 is no text; put it in quotes
+    """
+    if told := _told(value, (), "", _NOTHING):
         raise UserError(f"{where}: {told}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_text
+from diziner.common.unseen import refuse_other_keys
 from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, rewritten_by_dvc, surely_alike
 from diziner.common.yamllimits import CONSTRUCTING, YamlError, YamlLimitError, check_text, check_tree, unconstructed
 
@@ -23,8 +24,10 @@ _LINE_BREAKS = "\x85\u2028\u2029"
 
 
 def read_yaml(path: Path, schema: str | None = None) -> Any:
-    """Read one YAML document and check it against a schema by name. Errors: as `parse_yaml` and `check`."""
+    """Read one YAML document and check it against a schema by name. Errors: as `parse_yaml` and `check`, and UserError
+    for a key that is no text: schemas of names that users choose let 7 and true pass, and nobody means them."""
     value = parse_yaml(read_text(path), str(path))
+    refuse_other_keys(value, str(path))
     if schema:
         check(value, schema, str(path))
     return value

@@ -22,7 +22,7 @@ _TAG = "tag:yaml.org,2002:"
 _NUMBERS = (f"{_TAG}int", f"{_TAG}float")
 _KINDS = {"timestamp": "date", "int": "whole number", "float": "number", "bool": "boolean"}
 # What PyYAML's constructors raise for a value that its tag does not fit; their own errors have a place already.
-CONSTRUCTING = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+CONSTRUCTING = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, AssertionError)
 
 Node = Any  # PyYAML's, whose types say neither id nor style
 

@@ -11,6 +11,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import schema_of
 from diziner.common.plugins import SOURCES as PLUG_INS
 from diziner.common.plugins import require
+from diziner.common.unseen import refuse_unseen
 from diziner.common.yamlfile import read_yaml
 
 CARD_FILE = "benchmark.yaml"
@@ -93,6 +94,7 @@ def load_card(room: Path) -> Card:
     """
     path = room / CARD_FILE
     value = read_yaml(path, "benchmark")
+    refuse_unseen(value, str(path), but=("note", "how"))  # of several lines, if need be
     card = _card(value)
     if card.name != room.absolute().name:
         raise UserError(f"{path}: name: {card.name!r}; it must be the folder's name {room.absolute().name!r}")

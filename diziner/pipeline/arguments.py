@@ -38,7 +38,10 @@ def given_path(text: str) -> Path:
     """Return a path as the caller means it: from the folder they stand in, while commands run in the project's root.
 
     Paths inside the project come back relative to its root; outside of one, all stay as they are given.
+    Errors: UserError for an empty word, which would be the folder that they stand in.
     """
+    if not text:
+        raise UserError("an empty word stands where a path is meant; write . for the present folder")
     try:
         path, root = Path(text).absolute(), project_root(Path.cwd())
     except UserError:

@@ -15,7 +15,7 @@ import time
 from projects import kept_folder
 
 from attack import commands, http, inputs, kills, settings, stores, yamlfiles
-from attack.findings import FAILED, WORDS, Counts, Part
+from attack.findings import FAILED, WORDS, Case, Counts, Part
 from attack.workers import tried
 
 PARTS = {module.PART.name: module.PART for module in (settings, yamlfiles, inputs, commands, http, stores, kills)}
@@ -49,7 +49,7 @@ def attacked(part: Part, seed: int, brief: bool = False, alone: int | None = Non
     if alone is not None:
         cases = [case for case in cases if case.number == alone]
     elif brief:
-        cases = [case for case in cases if case.number % part.brief == seed % part.brief]
+        cases = [case for case in cases if in_short(part, case, seed)]
     elif (count := sum(case.count for case in cases)) < part.least:
         sys.stdout.write(f"FAILED {part.name}: {count} cases, must be at least {part.least}\n")
         few = 1
@@ -66,6 +66,11 @@ def attacked(part: Part, seed: int, brief: bool = False, alone: int | None = Non
     sys.stdout.write(f"{part.name}: {counts.in_words()}; {time.monotonic() - started:.0f} s\n")
     sys.stdout.flush()
     return counts.failed + few
+
+
+def in_short(part: Part, case: Case, seed: int) -> bool:
+    """Say whether a case is in the short form."""
+    return case.number % part.brief == seed % part.brief if case.short is None else case.short
 
 
 if __name__ == "__main__":

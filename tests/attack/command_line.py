@@ -129,8 +129,8 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[s
     return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
 
 
-# What commands keep for themselves: locks, caches, answers, and what git and DVC note down.
-_OWN = (".git", ".dvc/tmp", ".dvc/cache", ".responses", "__pycache__")
+# What commands keep for themselves: locks, caches, answers and what they cost, and what git and DVC note down.
+_OWN = ("metrics/cost.json", ".git", ".dvc/tmp", ".dvc/cache", ".responses", "__pycache__")
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:

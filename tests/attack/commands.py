@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import shlex
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -197,6 +198,7 @@ def prepared(folder: Path) -> Attempt:
         if finding.verdict == "refused" and (changed := place.changed()):
             finding = Finding("wrong", f"refused, and changed {', '.join(changed[:3])}: {finding.detail}")
         place.restore()
+        subprocess.run(["rm", "-rf", str(place.folder.with_name("missing.jsonl"))], check=True)  # written upwards
         if (
             finding.verdict == "accepted"
             and where == "line"

@@ -23,12 +23,13 @@ WORDS: dict[Verdict, str] = {
 @dataclass(frozen=True, slots=True)
 class Case:
     """One attack: its number in the list of its part, what is done in words, and what the part needs to do it. `count`
-    is how many faults are in it."""
+    is how many faults are in it, `short` whether it is in the short form, where that is not by turns."""
 
     number: int
     what: str
     given: Any
     count: int = 1
+    short: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ YAML_READERS = (
 RECORD_READERS = (
     Reader(f"{ROOM}/corpus/manifest.json", ("summary", "--paper")),
     Reader(f"{ROOM}/corpus/pilot/r0.jsonl", ("stages.disagree", "conll2003", "--round", "0")),
-    Reader(f"{ROOM}/corpus/test.jsonl", ("stages.score", "conll2003")),
+    Reader(f"{ROOM}/corpus/test.jsonl", ("stages.predict", "conll2003", "--guideline", "initial")),
     Reader(f"{ROOM}/corpus/gold.jsonl", ("stages.score", "conll2003")),
     Reader(f"{ROOM}/rounds/r0/annotations/scripted_eager.jsonl", ("stages.disagree", "conll2003", "--round", "0")),
     Reader(f"{ROOM}/rounds/r0/agreement.json", ("stages.select", "conll2003")),
@@ -80,7 +80,6 @@ RECORD_READERS = (
         "data/conll2003/rounds/r1/annotations/scripted_shy.jsonl",
         ("export", "conll2003", "--to", "csv", "--out", "o.csv"),
     ),
-    Reader("stages/code/summary.json", ("stages.summary",)),
 )
 
 

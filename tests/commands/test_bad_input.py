@@ -52,6 +52,28 @@ def test_unknown_profile(project: Project) -> None:
     assert "'embeded'" in line and "embedded, local, paper" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data", "pilots", "conll2003/"], "no benchmark 'conll2003/' in data/; there are: "),
+        (["plan", "../data/conll2003"], "no benchmark '../data/conll2003' in data/"),
+        (["ablate", "no-goal", "--show", "--benchmark", "CONLL2003"], "no benchmark 'CONLL2003' in data/"),
+        (["refine", "x" * 300], "no benchmark 'xxx"),
+        (["score", "--gold", "a\nb", "--pred", "c"], r"arguments: [2]: 'a\nb' holds '\n', which nobody sees"),
+        (["use", "\x1b[2J"], r"arguments: [1]: '\x1b[2J' holds '\x1b', which nobody sees"),
+        (["score", "--gold", "\udce9.conll", "--pred", "c"], r"arguments: [2]: '\udce9.conll' holds '\udce9'"),
+        (["data", "check", "--local", ""], "an empty word stands where a path is meant"),
+        (["agree", "a", "b", "--consensus", ""], "consensus"),
+    ],
+)
+def test_odd_words_are_refused_in_one_line(project: Project, words: list[str], said: str) -> None:
+    before = project.outputs()
+    done = project.diziner_here(*words, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and said in done.stderr, done.stderr
+    assert project.outputs() == before
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
