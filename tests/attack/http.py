@@ -319,4 +319,4 @@ def _speak(client: socket.socket, speech: Speech) -> None:
         return  # it hung up: its right
 
 
-PART = Part("http", cases, prepared, least=70, brief=9, limit_s=120.0)
+PART = Part("http", cases, prepared, least=70, brief=15, limit_s=120.0)
