@@ -12,7 +12,7 @@ import argparse
 import sys
 import time
 
-from projects import kept_folder
+from projects import compiled_code
 
 from attack import commands, http, inputs, kills, settings, stores, yamlfiles
 from attack.findings import FAILED, WORDS, Case, Counts, Part
@@ -32,7 +32,7 @@ def main() -> None:
     if options.case is not None and len(options.only or ()) != 1:
         parser.error("--case: needs one --only PART")
     started = time.monotonic()
-    kept_folder()  # before workers are forked: theirs, and removed at this process' end
+    compiled_code()  # before workers are forked: in a folder that is theirs, and removed at this process' end
     chosen = [PARTS[name] for name in options.only or PARTS]
     failed = sum(attacked(part, options.seed, options.brief, options.case) for part in chosen)
     sys.stdout.write(

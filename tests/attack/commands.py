@@ -210,4 +210,4 @@ def prepared(folder: Path) -> Attempt:
     return attempt
 
 
-PART = Part("commands", cases, prepared, least=115, brief=13, limit_s=90.0)
+PART = Part("commands", cases, prepared, least=115, brief=20, limit_s=90.0)

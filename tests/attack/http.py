@@ -153,7 +153,7 @@ def faults() -> dict[str, tuple[Speech, bool]]:
         },
         "error with a traceback": reply("500 X", b'{"detail": "Traceback (most recent call last):\\n  File x"}'),
         "error that colours": reply("500 X", b'{"error": {"message": "\\u001b[2J\\u001b[31mred"}}'),
-        "error of 5 MB": reply("500 X", json.dumps({"error": {"message": "x" * 5_000_000}}).encode()),
+        "error of 2 MB": reply("500 X", json.dumps({"error": {"message": "x" * 2_000_000}}).encode()),
         "a stream": reply("200 OK", b"data: " + BODY + b"\n\ndata: [DONE]\n\n", "Content-Type: text/event-stream"),
         "cut": reply("200 OK", BODY[: len(BODY) // 2]),
         "two objects": reply("200 OK", BODY + BODY),
@@ -319,4 +319,4 @@ def _speak(client: socket.socket, speech: Speech) -> None:
         return  # it hung up: its right
 
 
-PART = Part("http", cases, prepared, least=70, brief=9, limit_s=120.0)
+PART = Part("http", cases, prepared, least=70, brief=15, limit_s=120.0)

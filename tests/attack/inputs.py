@@ -274,4 +274,4 @@ def laid(done: Ended, place: Place, one: Path) -> str:
     return ""
 
 
-PART = Part("inputs", cases, prepared, least=1000, brief=14, limit_s=90.0)
+PART = Part("inputs", cases, prepared, least=1000, brief=20, limit_s=90.0)

@@ -20,10 +20,10 @@ from typing import Any
 
 from earlier_stores import answer as earlier_answer
 from earlier_stores import asked, earlier
-from projects import Project, copy_project, copy_tree, use_scripted
+from projects import Project, copy_tree, use_scripted
 
 from attack.findings import Attempt, Case, Finding, Part
-from attack.places import LETTERS
+from attack.places import LETTERS, fresh_project
 
 ROOM = "data/conll2003"
 MODELS = ("scripted-careful", "scripted-eager", "scripted-shy", "scripted-supervisor")
@@ -59,7 +59,7 @@ class Ground:
         """A project in which nothing has run, asking the server."""
         name = f"fresh-{'-'.join(endpoint)}"
         if name not in self._made:
-            project = copy_project(self.folder / name, ("conll2003",))
+            project = copy_tree(fresh_project(), self.folder / name)
             project.edit_params(lambda params: self._ask(params, endpoint))
             self._made[name] = project
         return self.copy(self._made[name])

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from projects import Project, copy_project, kept_folder, use_scripted
+from projects import Project, copy_project, copy_tree, kept_folder, use_scripted
 
 # Names that files may have, and that few programs expect.
 ODD_NAMES = ("ünï 東京.jsonl", "a b'\"$(x).jsonl", "new\nline.jsonl", ".hidden.jsonl", "no ending")
@@ -27,6 +27,11 @@ def once(name: str, make: Callable[[Path], object]) -> Path:
     return made
 
 
+def fresh_project() -> Path:
+    """A project with one room in which nothing has run."""
+    return once("fresh", lambda folder: copy_project(folder, ("conll2003",)))
+
+
 def finished_project() -> Path:
     """A project on scripted models in which everything has run, stage by stage in this process, and some files of
     people's: letters, labels of them, choices."""
@@ -34,9 +39,10 @@ def finished_project() -> Path:
 
 
 def _finish(folder: Path) -> None:
-    from stage_runs import prepared_project, run_predictions, run_rounds, run_stage, stage
+    from stage_runs import run_predictions, run_rounds, run_stage, stage
 
-    project = prepared_project(kept_folder() / "made", use_scripted)
+    project = copy_tree(fresh_project(), kept_folder() / "made")
+    project.edit_params(use_scripted)
     run_rounds(project)
     run_predictions(project)
     stage(project, "score")

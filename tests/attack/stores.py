@@ -32,4 +32,4 @@ def prepared(folder: Path) -> Attempt:
     return attempt
 
 
-PART = Part("stores", cases, prepared, least=300, brief=6)
+PART = Part("stores", cases, prepared, least=300, brief=10)

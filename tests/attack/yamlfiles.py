@@ -160,4 +160,4 @@ def unlike(data: bytes) -> str:
     return "" if repr(ours) == repr(theirs) else "accepted, and DVC reads another value in it"
 
 
-PART = Part("yaml", cases, prepared, least=800, brief=25, limit_s=120.0)
+PART = Part("yaml", cases, prepared, least=800, brief=40, limit_s=120.0)

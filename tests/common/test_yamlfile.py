@@ -149,7 +149,7 @@ TEXTS = st.one_of(
     st.text(alphabet="0123456789-+._eExXob:", max_size=6),
     st.text(alphabet="ab:?,[]{}#&*!|>'\"%@`\\ \n\t-", max_size=8),
 )
-SCALARS = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False))
+SCALARS = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False))
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
