@@ -26,10 +26,10 @@ def main() -> None:
     metrics, usd, agreement, points, validity = {}, {}, {}, {}, {}
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
     for room in filter(Room.has_results, rooms()):  # the others were left out of the run
-        name, gold = room.name, read_gold(room.gold)
-        predictions = read_annotations(room.predictions("selected"))
+        name, gold, documents = room.name, read_gold(room.gold), read_documents(room.test)
+        predictions = read_annotations(room.predictions("selected"), [document.id for document in documents])
         metrics[name] = read_json(room.final_metrics, "final_metrics")
-        check_with_seqeval(name, metrics[name], read_documents(room.test), gold, predictions)
+        check_with_seqeval(name, metrics[name], documents, gold, predictions)
         models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
         usd[name] = usd_of(models, settings.endpoints)
         found = {number: read_json(room.round(number) / "agreement.json", "agreement") for number in settings.rounds}

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,6 +145,23 @@ def summary_schema(written: str) -> str:
     return schema_text(schema)
 
 
+def selection_schema(written: str) -> str:
+    """The schema of final/selection.json, whose settings are entries of params `annotators`."""
+    params = json.loads((ROOT / "diziner/schemas/params.schema.json").read_text(encoding="utf-8"))
+    settings = without_descriptions(params["properties"]["annotators"]["additionalProperties"])
+    schema = json.loads(written)
+    schema["properties"]["settings"] = settings
+    schema["properties"]["voters"]["additionalProperties"]["properties"]["settings"] = settings
+    return schema_text(schema)
+
+
+def without_descriptions(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        own = {key: value for key, value in schema.items() if key != "description" or not isinstance(value, str)}
+        return {key: without_descriptions(value) for key, value in own.items()}
+    return [without_descriptions(part) for part in schema] if isinstance(schema, list) else schema
+
+
 def schema_text(schema: object) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
@@ -157,6 +175,7 @@ DERIVED: dict[str, Callable[[str], str]] = {
     "diziner/schemas/round_metrics.schema.json": round_metrics_schema,
     "diziner/schemas/final_metrics.schema.json": final_metrics_schema,
     "diziner/schemas/summary.schema.json": summary_schema,
+    "diziner/schemas/selection.schema.json": selection_schema,
 }
 
 

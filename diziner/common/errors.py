@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from diziner.common.plain import printable
+from diziner.common.plain import printable, shortened
 from diziner.common.streams import guard_streams
 from diziner.common.system_errors import drop_unwritable, flush_output, in_words, output_is_closed
 
 _CLOSED = 141  # 128 + SIGPIPE
+_LONGEST = 2000  # characters of a line: what was given may be a whole file
 
 
 class DizinerError(Exception):
@@ -63,7 +64,7 @@ def run_main(main: Callable[[], None]) -> None:
 
 def _end(said: str, code: int) -> NoReturn:
     # Of files and servers: nothing in it may move the cursor or colour what follows.
-    lines = [printable(line) for line in said.split("\n")]
+    lines = [printable(shortened(line, _LONGEST)) for line in said.split("\n")]
     drop_unwritable()
     with contextlib.suppress(OSError):  # where nothing can be written, the exit code has to do
         sys.stderr.write(f"{chr(10).join(lines)}\n")

@@ -32,13 +32,13 @@ def plain_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def shortened(text: str) -> str:
-    """Return a message of another program as it is, or of a huge one its beginning and its end.
+def shortened(text: str, longest: int = _READ) -> str:
+    """Return a text as it is, or of a huge one its beginning and its end.
 
     >>> len(shortened("x" * 10_000_000))
     20003
     """
-    return text if len(text) <= _READ else f"{text[: _READ // 2]} … {text[-_READ // 2 :]}"
+    return text if len(text) <= longest else f"{text[: longest // 2]} … {text[-longest // 2 :]}"
 
 
 def plain_message(text: str, longest: int = 300) -> str:

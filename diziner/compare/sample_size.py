@@ -63,7 +63,7 @@ def basis_of(room: Room, published: Mapping[str, Any] | None, correlation: float
     Errors: UserError for a file that is broken.
     """
     assumed = CORRELATION if correlation is None else correlation
-    manifest = read_json(room.manifest) if room.manifest.is_file() else {}
+    manifest = read_json(room.manifest, "manifest") if room.manifest.is_file() else {}
     available = manifest.get("test", {}).get("loaded")
     test = read_documents(room.test) if room.test.is_file() else None
     counts = _last_run(room)

@@ -5,7 +5,7 @@ Positions are token positions, `[start, end)`. BIO2 tags exist only at the edges
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,18 @@ def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
     return tuple(Span(*span) for span in spans)
 
 
-def read_annotations(path: Path) -> list[Annotation]:
-    """Return the rows of an annotation file, checked, in file order."""
-    return [annotation_from_json(row) for row in read_jsonl(path, "annotation")]
+def read_annotations(path: Path, documents: Iterable[str] | None = None) -> list[Annotation]:
+    """Return the rows of an annotation file in file order. `documents`: ids of those that it must be of, each once.
+
+    Errors: UserError for a row that breaks `annotation.schema.json`, an id that occurs twice, a document too few or
+    too many.
+    """
+    rows: dict[str, Annotation] = {}
+    for value in read_jsonl(path, "annotation"):
+        if value["id"] in rows:
+            raise UserError(f"{path}: id {value['id']!r} occurs twice; a document has one row")
+        rows[value["id"]] = annotation_from_json(value)
+    if documents is not None and (differing := sorted(rows.keys() ^ set(documents))):
+        what = "is of no document here" if differing[0] in rows else "is missing"
+        raise UserError(f"{path}: row {differing[0]!r} {what} ({len(differing)} such); run its stage again")
+    return list(rows.values())
