@@ -47,10 +47,10 @@ def test_settings_of_a_choice_are_held_to_the_schema_of_annotators() -> None:
         "mean": {"a": 0.5},
         "voters": {},
     }
-    choice["consensus"] = "io"
+    choice |= {"voters": {}, "consensus": "io"}
     check(choice, "selection", "selection.json")
     for key, value in {"endpo: int": "x", "model": {"a": 1}, "temperature": "warm"}.items():
-        with pytest.raises(UserError, match="selection.json"):
+        with pytest.raises(UserError, match=r"selection\.json"):
             check({**choice, "settings": {**settings, key: value}}, "selection", "selection.json")
 
 
