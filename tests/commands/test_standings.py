@@ -199,8 +199,11 @@ def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run) -> None:
         assert code == 2 and said.startswith(f"error: data/{ROOM}/dvc.lock"), words
 
 
-def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(place: Place, command: Run) -> None:
+def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(
+    place: Place, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The summary's file, written by a run of all rooms, is not asked for a room's figure."""
+    monkeypatch.setenv("COLUMNS", "200")
     old = (place.folder / "metrics/summary.json").read_bytes()
     place.score(ROOM, [(0, 1, 1)] * 60, annotator="b")
     (place.folder / "metrics/summary.json").write_bytes(old)

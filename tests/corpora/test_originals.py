@@ -261,7 +261,7 @@ def test_genia_is_converted_by_tenths_of_its_sentences(project: Project, tmp_pat
     (folder / genia.FILE).write_text(genia_corpus(12), encoding="utf-8")  # 48 sentences: 4 for tests, 4 of 44 before
     words = ("data", "convert", "genia", "--from", str(tmp_path), "--into", str(tmp_path / "mine"))
     done = project.diziner_here(*words, check=False)
-    assert done.returncode == 2 and "4 pilot, 4 test documents are written, and not as the card says" in done.stderr
+    assert done.returncode == 2 and "documents are written (4 pilot, 4 test), and not as the card says" in done.stderr
     rows = {
         split: [json.loads(line) for line in (tmp_path / f"mine/genia/{split}.jsonl").read_text().splitlines()]
         for split in ("pilot", "test")

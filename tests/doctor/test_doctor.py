@@ -130,7 +130,7 @@ def test_settings_that_an_experiment_would_break_are_noted(clinic: Clinic) -> No
     path = clinic.folder / "params.yaml"
     text = path.read_text(encoding="utf-8")
     assert clinic.findings()["DVC settings"]["state"] == "ok"
-    entry = "endpoints:\n  x: {kind: hosted, provider: openai, api_base: 'http://user-sk-1@a'}\n"
+    entry = "endpoints:\n  x: {kind: hosted, provider: openai, api_base: 'http://a/sk-1@b'}\n"
     path.write_text(text.replace("endpoints:\n", entry), encoding="utf-8")
     found = clinic.findings()["DVC settings"]
     assert (found["state"], found["facts"]) == ("note", {"place": "endpoints.x.api_base"})

@@ -362,7 +362,7 @@ def test_gold_that_is_absent_leaves_scores_out_and_nothing_else(project: Project
     ("path", "content", "said"),
     [
         ("rounds/r1/hotspots.jsonl", "{oops\n", "hotspots.jsonl:1: not JSON"),
-        ("rounds/r1/tokens.parquet", "oops", "tokens.parquet: not a token table"),
+        ("rounds/r1/tokens.parquet", "oops", "tokens.parquet: not a parquet file"),
         ("rounds/r1/tokens.parquet", None, "tokens.parquet: no such file"),
         ("rounds/r1/refinement.json", '{"cut": "all"}', "refinement.json: "),
         ("rounds/r0/annotations/scripted_shy.jsonl", None, "scripted_shy.jsonl: no such file"),

@@ -277,7 +277,7 @@ def test_rates_are_checked() -> None:
         Faults(hang=0.6, reset=0.6)
     with pytest.raises(UserError, match="no such fault; allowed: rate_limit"):
         main(["--fault", "earthquake=1"])
-    with pytest.raises(UserError, match="NAME=RATE"):
+    with pytest.raises(UserError, match="hang=RATE: is often"):
         main(["--fault", "hang=often"])
     assert "hang" in KINDS
     assert "hang_s" not in KINDS
