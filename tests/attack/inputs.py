@@ -261,7 +261,7 @@ def agreed(done: Ended, place: Place, one: Path) -> str:
 
 def planned(done: Ended, place: Place, one: Path) -> str:
     """Say what is wrong with the plan of a labelling."""
-    return "" if re.match(r"[\d,]+ documents in [\d,]+ shards", done.out) else f"no plan: {done.out[:200]!r}"
+    return "" if re.match(r"[\d,]+ documents? in [\d,]+ shards?", done.out) else f"no plan: {done.out[:200]!r}"
 
 
 def laid(done: Ended, place: Place, one: Path) -> str:
