@@ -12,6 +12,7 @@ from diziner.ablation.own_entries import own_entries, with_own_entries
 from diziner.ablation.profiles import PLUS, all_profiles, profile_name, profile_of, profile_text
 from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
+from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml, write_yaml
 from diziner.layout import PARAMS, rooms
 from diziner.settings import settings_from
@@ -19,7 +20,7 @@ from diziner.settings import settings_from
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("profile", metavar="NAME", help="embedded, local, paper, or a profile of your own")
+    parser.add_argument("profile", metavar="NAME", nargs="?", help="embedded, local, paper, or a profile of your own")
     parser.add_argument(
         "--with",
         nargs="+",
@@ -28,16 +29,34 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VARIANT",
         help="changes of diziner/ablation/variants.yaml to make in it, such as relaxed",
     )
-    parser.epilog = "examples: diziner use local && dvc repro; diziner use paper --with aggressive coalition"
+    parser.add_argument("--endpoint", metavar="URL", help="a server's base URL, such as http://HOST:8000/v1")
+    parser.add_argument("--models", metavar="A,B,C", default="", help="its models that annotate; all that it lists")
+    parser.add_argument(
+        "--supervisor", metavar="MODEL", default="", help="the one that refines; the first, if not given"
+    )
+    parser.add_argument(
+        "--key-env", metavar="NAME", help="the environment variable that holds its key, if it asks for one"
+    )
+    parser.add_argument("--name", metavar="NAME", default="", help="the endpoint's name in params.yaml; the host's")
+    parser.epilog = (
+        "examples: diziner use local; diziner use paper --with aggressive coalition; "
+        "diziner use --endpoint http://localhost:8000/v1 --models a,b,c --supervisor d"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Check the profile and its variants, then make it params.yaml. Endpoints and annotators of the user's own there
     stay in it, with what these need, the limit on cost and the folder of data; the file as it was is kept beside.
 
-    Errors: UserError for an unknown profile or variant, variants that do not go together, and what is left no
-    valid settings.
+    With `endpoint` the settings stay, and a server's models become annotators and supervisor.
+    Errors: UserError for an unknown profile or variant, variants that do not go together, what is left no valid
+    settings, and a server that does not have the models.
     """
+    if (options.profile is None) is (options.endpoint is None):
+        raise UserError("give either a profile's name or --endpoint URL")
+    if options.endpoint is not None:
+        _use_server(options)
+        return
     variants = list(dict.fromkeys(options.variants))
     text, name = profile_text(options.profile, variants), profile_name(options.profile, variants)
     now = parse_yaml(text, name)
@@ -53,6 +72,28 @@ def run(options: argparse.Namespace) -> None:
     added = f" with {', '.join(own)} of yours" if own else ""
     sys.stdout.write(
         f"{PARAMS} is now the profile {name}{added}; `diziner plan` says what a run asks, `diziner repro` runs it\n"
+    )
+
+
+def _use_server(options: argparse.Namespace) -> None:
+    from diziner.commands.served_models import chosen_models, settings_with, tried, with_server
+
+    before = read_text(PARAMS)
+    budget = settings_from(parse_yaml(before, str(PARAMS)), str(PARAMS)).budget_usd
+    text, endpoint = with_server(before, options.endpoint, options.name, options.key_env)
+    names = list(dict.fromkeys(filter(None, (name.strip() for name in options.models.split(",")))))
+    models, supervisor = chosen_models(endpoint, names, options.supervisor.strip())
+    served = {}
+    for model in dict.fromkeys([*models, supervisor]):
+        served[model] = tried(endpoint, model, budget)
+        sys.stdout.write(served[model].line())
+    text = settings_with(text, [served[model] for model in models], served[supervisor])
+    if text != before:
+        sys.stdout.write(f"{PARAMS} as it was is kept in {_kept(before)}\n")
+        write_yaml(PARAMS, text)
+    sys.stdout.write(
+        f"{PARAMS}: {counted(len(models), 'model')} of {endpoint.name} annotate, {supervisor} refines; "
+        "`diziner plan` says what a run asks, `diziner repro` runs it\n"
     )
 
 

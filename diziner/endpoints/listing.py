@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from diziner.common import jsontext
+from diziner.common.errors import UserError
+from diziner.common.plain import plain_message
 from diziner.common.secret_values import masked
 from diziner.endpoints import Endpoint
 
@@ -19,6 +21,33 @@ _BASES = {
 }
 # The variables by which litellm lets people move a provider's address.
 _MOVED = {"openai": ("OPENAI_BASE_URL", "OPENAI_API_BASE"), "openrouter": ("OPENROUTER_API_BASE",)}
+
+
+def models_listed(endpoint: Endpoint) -> list[str]:
+    """Return the names of models that a server at a base URL lists, sorted.
+
+    Errors: UserError in one line for what is no address, nobody there, a missing or wrong key, and no such list.
+    """
+    import httpx
+
+    from diziner.endpoints.bodies import fetched
+    from diziner.endpoints.causes import cause_of
+
+    url = f"{(endpoint.api_base or '').rstrip('/')}/models"
+    try:
+        status, data = fetched("GET", url, _headers(endpoint.provider, endpoint.key()), _LIMIT_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        cause = cause_of(error, endpoint.api_base)
+        raise UserError(f"{endpoint.api_base}: {cause.words if cause else plain_message(str(error))}") from None
+    if status in (401, 403):
+        how = f"the key in {endpoint.key_env} is refused" if endpoint.key_env else "it asks for a key: --key-env NAME"
+        raise UserError(f"{endpoint.api_base}: {how} (HTTP {status})")
+    if status != 200:
+        raise UserError(f"{url}: HTTP {status}, no list of models; most base URLs end in /v1")
+    names = _names(data)
+    if names is None:
+        raise UserError(f"{url}: no list of models in OpenAI's form; most base URLs end in /v1")
+    return names
 
 
 def listed_at(endpoint: Endpoint, api_base: str | None) -> list[str] | None:
@@ -36,8 +65,16 @@ def listed_at(endpoint: Endpoint, api_base: str | None) -> list[str] | None:
         return None
     try:
         status, data = fetched("GET", f"{base.rstrip('/')}/models", _headers(endpoint.provider, key), _LIMIT_S)
-        rows: Any = jsontext.body(data) if status == 200 else None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+    return _names(data) if status == 200 else None
+
+
+def _names(data: bytes) -> list[str] | None:
+    """Return the names in a reply, sorted; None if it is no list of models."""
+    try:
+        rows: Any = jsontext.body(data)
+    except jsontext.JsonError:
         return None
     if isinstance(rows, dict):  # together_ai sends the list alone
         rows = rows.get("data")

@@ -1,0 +1,68 @@
+"""`diziner use --endpoint`: a server's models become the settings in one line, or one line says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from projects import Project, copy_project
+
+from diziner.scripted.server import ScriptedServer
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return copy_project(tmp_path / "project", ("conll2003",))
+
+
+def test_a_servers_models_annotate_and_refine(project: Project, server: ScriptedServer) -> None:
+    before = (project.folder / "params.yaml").read_text()
+    words = ("--models", "scripted-careful,scripted-eager,scripted-shy", "--supervisor", "scripted-supervisor")
+    said = project.diziner_here("use", "--endpoint", server.base_url, *words, "--name", "lab").stdout
+    assert "3 models of lab annotate, scripted-supervisor refines" in said
+    text = (project.folder / "params.yaml").read_text()
+    value = yaml.safe_load(text)
+    assert value["annotator_pool"] == ["scripted_careful", "scripted_eager", "scripted_shy"]
+    assert value["endpoints"]["lab"]["api_base"] == server.base_url
+    assert (value["supervisor"]["model"]["model"], value["supervisor"]["batch"]) == ("scripted-supervisor", "all")
+    assert value["annotators"]["scripted_shy"]["structured"] == "json_schema"
+    # All else stays, comments too, and the file as it was is beside.
+    assert {line for line in before.splitlines() if "#" in line} - set(text.splitlines()) <= {
+        line for line in before.splitlines() if line.startswith(("  batch:", "    structured: grammar"))
+    }
+    assert "qwen_plain" in value["annotators"] and (project.folder / "params.yaml.bak").read_text() == before
+    project.diziner("repro", "conll2003")
+    assert (project.folder / "metrics/final/conll2003.json").is_file()
+    # Again: nothing changes.
+    again = project.diziner_here("use", "--endpoint", server.base_url, *words)
+    assert "kept in" not in again.stdout and (project.folder / "params.yaml").read_text() == text
+
+
+def test_one_line_says_why_not_and_nothing_is_written(project: Project, server: ScriptedServer) -> None:
+    before = (project.folder / "params.yaml").read_bytes()
+    root = server.base_url.removesuffix("/v1")
+    for words, reason in {
+        (
+            server.base_url,
+            "--models",
+            "scripted-carefull",
+        ): "it has no model scripted-carefull (there are: scripted-careful",
+        (f"{root}/v2",): "/v2/models: HTTP 404, no list of models; most base URLs end in /v1",
+        ("http://127.0.0.1:9/v1",): "nobody listens",
+        ("http://no-such-host.invalid/v1",): "no-such-host.invalid",
+        ("lab",): "is not an address that begins with",
+        ("http://user:pw@127.0.0.1/v1",): "password",
+    }.items():
+        done = project.diziner_here("use", "--endpoint", *words, check=False)
+        assert done.returncode == 2 and reason in done.stderr and done.stderr.count("\n") == 1, (words, done.stderr)
+    for words in ((), ("local", "--endpoint", server.base_url)):
+        assert "either a profile's name or --endpoint" in project.diziner_here("use", *words, check=False).stderr
+    assert (project.folder / "params.yaml").read_bytes() == before and not (project.folder / "params.yaml.bak").exists()
