@@ -127,7 +127,7 @@ def _source(room: Room, settings: Settings) -> str:
     """Return where the documents of the last run came from: what its manifest says, or, where a fresh clone has none,
     what DVC has written down of the run; settings, which may have changed since, come last."""
     if room.manifest.is_file():
-        return str(read_json(room.manifest, "manifest")["source"])
+        return str(read_json(room.manifest, "manifest").get("source", ""))
     lock = room.folder / "dvc.lock"
     stages = read_yaml(lock).get("stages", {}) if lock.is_file() else {}
     recorded = stages.get("corpus", {}).get("params", {}).get(str(ROOM_SOURCES), {}).get(room.name)
