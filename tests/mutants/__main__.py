@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [copied(Path(folder) / str(number)) for number in range(options.jobs)]
         started = time.monotonic()
-        found = judged(drawn(options.rooms, options.count, options.seed), copies, options.rooms)
+        found = judged(drawn(options.rooms, options.count, options.seed), copies)
         sys.exit(report(found, options, time.monotonic() - started))
 
 
@@ -80,7 +80,7 @@ def copied(place: Path) -> Path:
     return place
 
 
-def judged(mutants: Sequence[Mutant], copies: Sequence[Path], rooms: Sequence[str]) -> list[Verdict]:
+def judged(mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[Verdict]:
     """Return a verdict for each mutant, in their order; a copy of the project is used by one at a time."""
     free: SimpleQueue[Path] = SimpleQueue()
     for copy in copies:
@@ -96,7 +96,7 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Path], rooms: Sequence[st
 
     def verdict(mutant: Mutant) -> Verdict:
         key = (mutant.path, mutant.function, mutant.text, mutant.instead)
-        ran = recorded[Path(mutant.path).parts[1]]
+        ran = recorded[Path(mutant.path).parts[1]].result()
         tests = covering(mutant, ran)
         killed = bool(tests) and on_a_copy(fails_with, mutant, tests, sum(ran[test]["seconds"] for test in tests))
         found = Verdict(mutant, killed, len(tests), "" if killed else reasons.get(key, ""))
@@ -105,9 +105,15 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Path], rooms: Sequence[st
         return found
 
     with ThreadPoolExecutor(len(copies)) as pool:
-        wanted = [room for room in rooms if any(Path(m.path).parts[1] == room for m in mutants)]
-        recorded = dict(zip(wanted, pool.map(lambda room: on_a_copy(lines_of, room), wanted), strict=True))
+        # Rooms with most tests begin: a mutant is tried as soon as its room's lines are known.
+        wanted = sorted({Path(m.path).parts[1] for m in mutants}, key=lambda room: -len([*tests_of(room)]))
+        recorded = {room: pool.submit(on_a_copy, lines_of, room) for room in wanted}
         return list(pool.map(verdict, mutants))
+
+
+def tests_of(room: str) -> Iterator[Path]:
+    """Yield the test modules of a room."""
+    return (ROOT / "tests" / room).glob("test_*.py")
 
 
 def known_reasons() -> list[dict[str, str]]:
