@@ -123,11 +123,11 @@ def known_reasons() -> list[dict[str, str]]:
 
 
 def lines_of(copy: Path, room: str) -> dict[str, Any]:
-    """Return what each test of a room runs (`mutants.lines`); the tests must pass as the code is."""
+    """Return what each test of a room runs (`mutants.lines`)."""
     said = copy / f"{room}.lines.json"
     ended = tests_run(copy, [f"tests/{room}"], {lines.LINES: str(said)}, timeout_s=None)
-    if ended.returncode:
-        raise SystemExit(f"tests/{room} fails on the code as it is:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    if ended.returncode > 1 or not said.is_file():
+        raise SystemExit(f"tests/{room} cannot be run:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     ran: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
     return ran
 

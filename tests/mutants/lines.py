@@ -1,7 +1,7 @@
 """Pytest plug-in of mutation testing: which tests run which lines, and a run of chosen tests in a chosen order.
 
 MUTANTS_LINES names a file to write: for each test its seconds and the lines of the rooms that it ran in this process,
-and below "" the lines that imports ran. MUTANTS_CHOSEN names a file of node ids, one a line: only these run, in that
+and below "" the lines that imports ran. Tests that fail while they are watched (those of CPU time do) are left out. MUTANTS_CHOSEN names a file of node ids, one a line: only these run, in that
 order.
 """
 
@@ -31,6 +31,7 @@ class Recorder:
         self.current = ""
         self.ran: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
 
     def begin(self) -> None:
         threading.settrace(self._called)
@@ -53,6 +54,7 @@ class Recorder:
                 "lines": {str(Path(name).relative_to(Path.cwd())): sorted(own) for name, own in sorted(files.items())},
             }
             for test, files in sorted(self.ran.items())
+            if test not in self.failed
         }
 
 
@@ -72,6 +74,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     yield
     _recorder.current = ""
     _recorder.seconds[item.nodeid] = time.perf_counter() - started
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if _recorder is not None and report.failed:
+        _recorder.failed.add(report.nodeid)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
