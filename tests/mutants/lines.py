@@ -1,8 +1,8 @@
 """Pytest plug-in of mutation testing: which tests run which lines, and a run of chosen tests in a chosen order.
 
 MUTANTS_LINES names a file to write: for each test its seconds and the lines of the rooms that it ran in this process,
-and below "" the lines that imports ran. Tests that fail while they are watched (those of CPU time do) are left out. MUTANTS_CHOSEN names a file of node ids, one a line: only these run, in that
-order.
+and below "" the lines that imports ran. Tests that fail while they are watched (those of CPU time do) are left out.
+MUTANTS_CHOSEN names a file of node ids, one a line: only these run, in that order.
 """
 
 from __future__ import annotations
