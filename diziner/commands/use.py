@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
     """
     if (options.profile is None) is (options.endpoint is None):
         raise UserError("give either a profile's name or --endpoint URL")
+    _check_together(options)
     if options.endpoint is not None:
         _use_server(options)
         return
@@ -73,6 +74,19 @@ def run(options: argparse.Namespace) -> None:
     sys.stdout.write(
         f"{PARAMS} is now the profile {name}{added}; `diziner plan` says what a run asks, `diziner repro` runs it\n"
     )
+
+
+def _check_together(options: argparse.Namespace) -> None:
+    """Refuse options of a server beside a profile, and of a profile beside a server."""
+    of_server = {"--models": options.models, "--supervisor": options.supervisor, "--name": options.name}
+    of_server["--key-env"] = options.key_env
+    given = ["--with"] if options.variants else []
+    if options.endpoint is None:
+        given = [option for option, value in of_server.items() if value]
+    if given and (options.endpoint is None or options.variants):
+        raise UserError(
+            f"{', '.join(given)}: only with {'--endpoint URL' if options.endpoint is None else 'a profile'}"
+        )
 
 
 def _use_server(options: argparse.Namespace) -> None:

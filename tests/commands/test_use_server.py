@@ -63,6 +63,12 @@ def test_one_line_says_why_not_and_nothing_is_written(project: Project, server: 
     }.items():
         done = project.diziner_here("use", "--endpoint", *words, check=False)
         assert done.returncode == 2 and reason in done.stderr and done.stderr.count("\n") == 1, (words, done.stderr)
+    for words, reason in {
+        ("local", "--models", "a"): "--models: only with --endpoint URL",
+        ("--endpoint", server.base_url, "--with", "relaxed"): "--with: only with a profile",
+    }.items():
+        done = project.diziner_here("use", *words, check=False)
+        assert done.returncode == 2 and reason in done.stderr
     for words in ((), ("local", "--endpoint", server.base_url)):
         assert "either a profile's name or --endpoint" in project.diziner_here("use", *words, check=False).stderr
     assert (project.folder / "params.yaml").read_bytes() == before and not (project.folder / "params.yaml.bak").exists()
