@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from diziner.ablation.takeover import takeover_command
 from diziner.ablation.variants import Changes, changed, changes_nothing, exp_run_line, joined, load_variants
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text
-from diziner.common.options import whole
+from diziner.common.options import add_jobs
 from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml
 from diziner.layout import PARAMS, room_named, rooms
@@ -49,14 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--read", action="store_true", help="run nothing, read what an earlier run has left")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        type=whole("-j", 1, 1000),
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="stages at once (default: %(default)s)",
-    )
+    add_jobs(parser)
     parser.epilog = (
         "examples: diziner ablate no-goal drop-worst --benchmark conll2003; "
         "diziner ablate stable relaxed aggressive drop-worst --choose --profile paper. "

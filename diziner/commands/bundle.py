@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import readable
 from diziner.common.sealed import read_sealed, unpack, write_sealed
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"left out  {benchmark}: has no results; its card and guideline are in\n")
     size = out.stat().st_size
     sys.stdout.write(
-        f"{options.out}: {counted(len(contents.members), 'file')}, {amount(size)}, SHA-256 {_sha256(out)}\n"
+        f"{options.out}: {counted(len(contents.members), 'file')}, {amount(size)}, SHA-256 {file_sha256(out)}\n"
     )
 
 
@@ -94,7 +94,7 @@ def _day() -> str:
 
 def _verify(path: Path, cited: str | None) -> None:
     with readable(path):
-        digest = _sha256(path)
+        digest = file_sha256(path)
     if cited and digest != cited.lower():
         raise UserError(f"{path}: its SHA-256 is {digest}, cited is {cited}: another file")
     named = read_sealed(path)
@@ -179,8 +179,3 @@ def _resampling(path: Path, params: Path) -> tuple[int, int]:
     if not (type(samples) is int and 0 < samples <= _MOST_SAMPLES and type(seed) is int and seed >= 0):
         raise UserError(f"{path}: {PARAMS}: scoring: {samples!r} resamples from seed {seed!r} are none that were drawn")
     return samples, seed
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,7 @@ from diziner.commands.documents import leaving, write_room_sources
 from diziner.commands.targets import address
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
-from diziner.common.options import whole
+from diziner.common.options import add_jobs
 from diziner.layout import room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
@@ -32,14 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "targets", metavar="TARGET", nargs="*", help="a benchmark, a dvc.yaml or a stage as DVC names it; all, if none"
     )
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        type=whole("-j", 1, 1000),
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="stages at once (default: %(default)s)",
-    )
+    add_jobs(parser)
     parser.add_argument(
         "--dry", action="store_true", help="say what would run and which benchmarks are left out; run nothing"
     )

@@ -15,8 +15,8 @@ from diziner.common.yamledit import with_value
 from diziner.common.yamlfile import parse_yaml
 from diziner.endpoints import Endpoint
 from diziner.endpoints.listing import models_listed
-from diziner.layout import PARAMS, store_path
-from diziner.llm.probe import Probe, probe
+from diziner.layout import PARAMS
+from diziner.llm.probe import probe
 from diziner.llm.roll_call import nearest
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import ModelSettings
@@ -31,22 +31,21 @@ _PROMPT = "annotate.v2"  # for models that are hosted
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One model of a server, in the form in which it answered, and what the trial said."""
+    """One model of a server, in the form in which it answered, and the name by which it did."""
 
     model: ModelSettings
-    found: Probe
+    answered_as: str
 
     def line(self) -> str:
         """Return what a person is told about it."""
-        answered = self.found.response.model if self.found.response else ""
-        other = "" if answered in ("", self.model.model) else f", answers as {answered}"
+        other = "" if self.answered_as in ("", self.model.model) else f", answers as {self.answered_as}"
         kept = "" if self.model.structured != "none" else ": its answers are not held to a form"
         return f"{self.model.model}: {self.model.structured}{kept}{other}\n"
 
 
 def with_server(text: str, url: str, name: str, key_env: str | None) -> tuple[str, Endpoint]:
-    """Return params.yaml with a server as an endpoint, and the endpoint: the one that has its address already, else a
-    new one by that name, or by the host's.
+    """Return params.yaml, whose settings are valid, with a server as an endpoint, and the endpoint: the one that has
+    its address already, else a new one by that name, or by the host's.
 
     Errors: UserError for what is no address, or one that holds a key; for a name that another address has.
     """
@@ -76,21 +75,18 @@ def chosen_models(endpoint: Endpoint, models: Sequence[str], supervisor: str) ->
     return own, supervisor or own[0]
 
 
-def tried(endpoint: Endpoint, model: str, budget_usd: float | None) -> Served:
+def tried(store: ResponseStore, endpoint: Endpoint, model: str, budget_usd: float | None) -> Served:
     """Return a model in the best form in which it answers: each form is one tiny request, until one is kept.
 
     Errors: ProviderError, or UserError for what will not mend itself, if it answers in none.
     """
-    store = ResponseStore(store_path())
-    last: Served | None = None
     for held_by in _HELD_BY:
         settings = ModelSettings(endpoint.name, model, max_tokens=_MOST_TOKENS, structured=held_by)
-        last = Served(settings, probe(store, endpoint, settings, {}, budget_usd))
-        if last.found.response is not None and (last.found.held or held_by == "none"):
-            return last
-    assert last is not None
-    kind = UserError if last.found.stays else ProviderError
-    raise kind(f"{endpoint.api_base}: {model}: {last.found.problem or 'no answer'}; nothing was written")
+        found = probe(store, endpoint, settings, {}, budget_usd)
+        if found.response is not None and (found.held or held_by == "none"):
+            return Served(settings, found.response.model)
+    kind = UserError if found.stays else ProviderError
+    raise kind(f"{endpoint.api_base}: {model}: {found.problem or 'no answer'}; nothing was written")
 
 
 def settings_with(text: str, annotators: Sequence[Served], supervisor: Served) -> str:

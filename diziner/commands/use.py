@@ -14,7 +14,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_text, write_text
 from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml, write_yaml
-from diziner.layout import PARAMS, rooms
+from diziner.layout import PARAMS, rooms, store_path
 from diziner.settings import settings_from
 
 
@@ -78,28 +78,31 @@ def run(options: argparse.Namespace) -> None:
 
 def _check_together(options: argparse.Namespace) -> None:
     """Refuse options of a server beside a profile, and of a profile beside a server."""
-    of_server = {"--models": options.models, "--supervisor": options.supervisor, "--name": options.name}
-    of_server["--key-env"] = options.key_env
-    given = ["--with"] if options.variants else []
-    if options.endpoint is None:
-        given = [option for option, value in of_server.items() if value]
-    if given and (options.endpoint is None or options.variants):
-        raise UserError(
-            f"{', '.join(given)}: only with {'--endpoint URL' if options.endpoint is None else 'a profile'}"
-        )
+    of_server = {
+        "--models": options.models,
+        "--supervisor": options.supervisor,
+        "--name": options.name,
+        "--key-env": options.key_env,
+    }
+    if options.endpoint is not None and options.variants:
+        raise UserError("--with: only with a profile")
+    if options.endpoint is None and (given := [option for option, value in of_server.items() if value]):
+        raise UserError(f"{', '.join(given)}: only with --endpoint URL")
 
 
 def _use_server(options: argparse.Namespace) -> None:
     from diziner.commands.served_models import chosen_models, settings_with, tried, with_server
+    from diziner.llm.store import ResponseStore
 
     before = read_text(PARAMS)
     budget = settings_from(parse_yaml(before, str(PARAMS)), str(PARAMS)).budget_usd
     text, endpoint = with_server(before, options.endpoint, options.name, options.key_env)
+    store = ResponseStore(store_path())
     names = list(dict.fromkeys(filter(None, (name.strip() for name in options.models.split(",")))))
     models, supervisor = chosen_models(endpoint, names, options.supervisor.strip())
     served = {}
     for model in dict.fromkeys([*models, supervisor]):
-        served[model] = tried(endpoint, model, budget)
+        served[model] = tried(store, endpoint, model, budget)
         sys.stdout.write(served[model].line())
     text = settings_with(text, [served[model] for model in models], served[supervisor])
     if text != before:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from diziner.commands.targets import address
+from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.words import counted
 from diziner.doctor.finding import amount
@@ -89,8 +89,7 @@ def _weights(verdict: Verdict) -> None:
                 verdict.missing["file of weights"] += 1
                 continue
             try:
-                with path.open("rb") as file:
-                    found = hashlib.file_digest(file, "sha256").hexdigest()
+                found = file_sha256(path)
             except OSError as error:
                 verdict.faults.append(f"{path}: weights of {model}: cannot be read: {error.strerror}")
                 continue

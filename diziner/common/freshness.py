@@ -28,7 +28,7 @@ _NAMED = 2  # reasons that a line names
 
 @dataclass(frozen=True, slots=True)
 class StageFacts:
-    """What is known of one stage, held against its entry in the lock.
+    """Facts about one stage, held against its entry in the lock.
 
     `recorded`: it has an entry. `changes`: what is other than there, by itself; `derived`: what is so because a stage
     before it is. `missing`: outputs that no cache has and that are not there; `absent`: cached ones. `failure`: why it

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
 from collections.abc import Callable
 
@@ -52,6 +54,18 @@ def number(
         return value
 
     return read
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Declare `-j`, how many stages run at once: as many as there are cores, if nothing is said."""
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=whole("-j", 1, 1000),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="stages at once (default: %(default)s)",
+    )
 
 
 def _short(text: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import atomic, readable
 
@@ -160,8 +161,8 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 def _digest(source: bytes | Path) -> str:
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
-    with readable(source), source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with readable(source):
+        return file_sha256(source)
 
 
 def _compare(path: Path, file: IO[bytes], again: IO[bytes], infos: Mapping[str, zipfile.ZipInfo]) -> None:

@@ -28,7 +28,7 @@ Node = Any  # PyYAML's, whose types say neither id nor style
 
 
 class YamlError(Exception):
-    """What is wrong with a text, in one line, and in which line it stands."""
+    """A fault of a text, in one line, with the number of the line in which it stands."""
 
     def __init__(self, reason: str, line: int = 1) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class YamlError(Exception):
 
 
 class YamlLimitError(YamlError):
-    """What no parser is to be given, or to make values of."""
+    """A fault that keeps a text from parsers, or a tree from becoming values."""
 
 
 def check_text(text: str, loader: Any) -> None:

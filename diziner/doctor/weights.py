@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from diziner.common.digests import file_sha256
 from diziner.common.words import counted
 from diziner.doctor.finding import Finding, amount, reason
 from diziner.doctor.subject import Subject
@@ -85,8 +85,7 @@ def verified(path: Path, sha256: str) -> bool:
 
     Errors: OSError.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return file_sha256(path) == sha256
 
 
 def _size(paths: Iterable[Path]) -> int:

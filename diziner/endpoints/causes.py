@@ -29,7 +29,7 @@ class RedirectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What went wrong in words. `lasting`: no second try will mend it. `unreached`: no connection was made."""
+    """Cause in words. `lasting`: no second try will mend it. `unreached`: no connection was made."""
 
     words: str
     lasting: bool = False

@@ -30,12 +30,11 @@ def models_listed(endpoint: Endpoint) -> list[str]:
     """
     import httpx
 
-    from diziner.endpoints.bodies import fetched
     from diziner.endpoints.causes import cause_of
 
-    url = f"{(endpoint.api_base or '').rstrip('/')}/models"
+    url = _address(endpoint.api_base or "")
     try:
-        status, data = fetched("GET", url, _headers(endpoint.provider, endpoint.key()), _LIMIT_S)
+        status, data = _asked(url, endpoint)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         cause = cause_of(error, endpoint.api_base)
         raise UserError(f"{endpoint.api_base}: {cause.words if cause else plain_message(str(error))}") from None
@@ -57,17 +56,25 @@ def listed_at(endpoint: Endpoint, api_base: str | None) -> list[str] | None:
     """
     import httpx
 
-    from diziner.endpoints.bodies import fetched
-
     base = api_base or _base(endpoint.provider)
-    key = endpoint.key()
     if base is None:
+        endpoint.key()  # a missing key is said all the same
         return None
     try:
-        status, data = fetched("GET", f"{base.rstrip('/')}/models", _headers(endpoint.provider, key), _LIMIT_S)
+        status, data = _asked(_address(base), endpoint)
     except (httpx.HTTPError, httpx.InvalidURL):
         return None
     return _names(data) if status == 200 else None
+
+
+def _address(base: str) -> str:
+    return f"{base.rstrip('/')}/models"
+
+
+def _asked(url: str, endpoint: Endpoint) -> tuple[int, bytes]:
+    from diziner.endpoints.bodies import fetched
+
+    return fetched("GET", url, _headers(endpoint.provider, endpoint.key()), _LIMIT_S)
 
 
 def _names(data: bytes) -> list[str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from diziner.annotator.outcomes import counts_over
 from diziner.common import jsontext
+from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.records.annotations import Annotation
@@ -70,14 +70,12 @@ def report_on(
     for annotation in annotations:
         if annotation.failure is not None:
             first.setdefault(annotation.failure.code, (annotation.id, annotation.failure.detail))
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Report(
         name=name,
         documents=len(annotations),
         repairs=sum(annotation.repairs for annotation in annotations),
         first=first,
-        sha256=digest,
+        sha256=file_sha256(path),
         bytes=path.stat().st_size,
         votes={voter: counts_over(rows, documents) for voter, rows in votes.items()},
         **counts_over(annotations, documents),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import configparser
 import io
-import mmap
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,6 +15,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_jsonl, readable
+from diziner.common.secret_values import key_in, key_in_file
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.corpora.card import Card, load_card
 from diziner.layout import (
@@ -53,7 +52,6 @@ _TEXT_FREE = (
     *("rounds/*/agreement.json", "rounds/*/confusion.json", "rounds/*/hotspots.jsonl", "rounds/*/usage/*.jsonl"),
     *("rounds/*/tallies/*.json", "rounds/*/annotations/*.jsonl", "rounds/*/samples/*/usage.jsonl"),
 )
-_SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def contents_of(settings: Settings, rooms: Sequence[Room]) -> Contents:
             found.members |= {path.as_posix(): path for path in own if path.is_file()}
     for room in rooms:
         _add_room(found, settings, room)
-    refuse_keys(found, settings)
+    refuse_keys(found)
     return found
 
 
@@ -174,20 +172,9 @@ def _without_remotes(path: Path) -> bytes:
     return text.getvalue().encode()
 
 
-def refuse_keys(found: Contents, settings: Settings) -> None:
+def refuse_keys(found: Contents) -> None:
     """Refuse a file that holds the value of a variable that an endpoint's key is in."""
-    names = {endpoint.key_env for endpoint in settings.endpoints.values() if endpoint.key_env}
-    keys = {name: os.environ.get(name, "").strip().encode() for name in sorted(names)}
-    for name, key in keys.items():
-        for member, source in sorted(found.members.items()) if len(key) >= _SHORTEST_KEY else ():
-            if _holds(source, key):
-                raise UserError(f"{member}: holds the value of {name}: take the key out, and change it")
-
-
-def _holds(source: bytes | Path, key: bytes) -> bool:
-    if isinstance(source, bytes):
-        return key in source
-    if not source.stat().st_size:
-        return False
-    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(key) >= 0
+    for member, source in sorted(found.members.items()):
+        variable = key_in_file(source) if isinstance(source, Path) else key_in(source.decode(errors="replace"))
+        if variable is not None:
+            raise UserError(f"{member}: holds the value of {variable}: take the key out, and change it")

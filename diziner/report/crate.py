@@ -57,7 +57,7 @@ _MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """How a bundle is to be cited: its name, day (as 2026-11-26), and who made it, if they say so."""
+    """Citation of a bundle: its name, day (as 2026-11-26), and who made it, if they say so."""
 
     name: str
     date: str

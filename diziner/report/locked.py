@@ -5,12 +5,11 @@ What is bundled must be one run: an output of other settings than those beside i
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from diziner.common.digests import file_md5, folder_md5
 from diziner.common.errors import UserError
 from diziner.common.files import PARTIAL, readable
 from diziner.common.yamlfile import parse_yaml_as_dvc
@@ -52,7 +51,7 @@ def dependencies(lock: Path) -> Iterator[Path]:
 
 def output_md5(path: Path) -> str:
     """Return the digest of an output as DVC has it: of a file's bytes; for a folder of the list of its files."""
-    return _file_md5(path) if path.is_file() else _list_md5(path, filter(Path.is_file, path.rglob("*")))
+    return _md5(path) if path.is_file() else _list_md5(path, filter(Path.is_file, path.rglob("*")))
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -93,15 +92,13 @@ def _short(value: Any) -> str:
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
-def _file_md5(path: Path) -> str:
-    with readable(path), path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _md5(path: Path) -> str:
+    with readable(path):
+        return file_md5(path)
 
 
 def _list_md5(folder: Path, files: Iterable[Path]) -> str:
-    digests = {file.relative_to(folder).as_posix(): _file_md5(file) for file in files}
-    entries = [{"md5": digest, "relpath": name} for name, digest in sorted(digests.items())]
-    return f"{hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest()}.dir"
+    return folder_md5({file.relative_to(folder).as_posix(): _md5(file) for file in files})
 
 
 def _stages(lock: Path) -> Mapping[str, Any]:

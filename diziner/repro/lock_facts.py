@@ -6,7 +6,6 @@ a bare clone is not taken for a changed one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from diziner.common.digests import file_md5, folder_md5
 from diziner.common.errors import UserError
 from diziner.common.freshness import StageFacts
 from diziner.common.yamlfile import parse_yaml_as_dvc
@@ -35,8 +35,7 @@ class Files:
         """Return a file's MD5, None if there is none. Errors: UserError for one that cannot be read."""
         if path not in self._digests:
             try:
-                with Path(path).open("rb") as stream:
-                    self._digests[path] = hashlib.file_digest(stream, _md5).hexdigest()
+                self._digests[path] = file_md5(Path(path))
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 self._digests[path] = None
             except OSError as error:
@@ -73,23 +72,13 @@ class Files:
 
     @cached_property
     def _ignored(self) -> Any:
-        """What the root's .dvcignore has DVC not look at."""
+        """Patterns of the root's .dvcignore."""
         from dvc.fs import localfs
         from dvc.ignore import DvcIgnorePatterns
 
         root = str(Path.cwd())
         lines = Path(".dvcignore").read_text(encoding="utf-8").splitlines() if Path(".dvcignore").is_file() else []
         return DvcIgnorePatterns([*lines, ".git/", ".dvc/"], root, localfs.sep)
-
-
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def folder_digest(listing: Mapping[str, str]) -> str:
-    """Return what DVC names a folder's content by."""
-    rows = [{"md5": digest, "relpath": path} for path, digest in sorted(listing.items())]
-    return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 class LockFacts:
@@ -200,13 +189,13 @@ class _Outs:
             if any(not digest or digest.endswith(".dir") for digest in absent.values()):
                 return ""
             listing = self._files.listing(path) if Path(path).is_dir() else {}
-            return folder_digest(listing | {out[len(path) + 1 :]: digest for out, digest in absent.items()})
+            return folder_md5(listing | {out[len(path) + 1 :]: digest for out, digest in absent.items()})
         if Path(path).is_dir():
             return self._there(path)
         return "" if any(_within(path, out) and not os.path.lexists(out) for out in self._locked) else None
 
     def _there(self, path: str) -> str | None:
-        return self._files.digest(path) or (folder_digest(self._files.listing(path)) if Path(path).is_dir() else None)
+        return self._files.digest(path) or (folder_md5(self._files.listing(path)) if Path(path).is_dir() else None)
 
 
 def _entries(lock: Path) -> dict[str, Any]:

@@ -198,13 +198,13 @@ def test_a_key_in_a_file_is_not_bundled(done: Project, tmp_path: Path, monkeypat
     value = yaml.safe_load((done.folder / "params.yaml").read_text())
     value["endpoints"]["own"] = {"kind": "hosted", "provider": "openai", "key_env": "SOME_KEY"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(value))
-    settings = load_settings(tmp_path / "params.yaml")
+    load_settings(tmp_path / "params.yaml")  # from then on the variable is known to hold a key
     (tmp_path / "README.md").write_text("export SOME_KEY=sk-not-to-be-passed-on\n")
     (tmp_path / "empty").touch()
     members: dict[str, bytes | Path] = {"empty": tmp_path / "empty", "README.md": tmp_path / "README.md", "a": b"short"}
-    refuse_keys(Contents(members), settings)
+    refuse_keys(Contents(members))
     monkeypatch.setenv("SOME_KEY", "short")  # as likely a word as a key
-    refuse_keys(Contents(members), settings)
+    refuse_keys(Contents(members))
     monkeypatch.setenv("SOME_KEY", "sk-not-to-be-passed-on")
     with pytest.raises(UserError, match=r"^README.md: holds the value of SOME_KEY: take the key out, and change it$"):
-        refuse_keys(Contents(members), settings)
+        refuse_keys(Contents(members))
