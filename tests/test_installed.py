@@ -95,7 +95,7 @@ def test_in_an_empty_folder_make_repro_ends_with_a_table(scripts: Path, tmp_path
     lines = run("make", "repro", where=folder, path=scripts).stdout.splitlines()
     [row] = [line for line in lines if line.startswith("conll2003  ")]
     summary = json.loads((folder / "metrics/summary.json").read_text())
-    assert summary["mean"]["scored"] == 1 and f"{summary['f1']['conll2003']:.3f}" in row
+    assert summary["over"][0]["scored"] == 1 and f"{summary['benchmarks'][0]['f1']:.3f}" in row
     for words in (["add", "-A"], ["commit", "-q", "-m", "reproduced"]):
         run(*GIT, *words, where=folder)
     assert "up to date" in run("make", "repro", where=folder, path=scripts).stdout

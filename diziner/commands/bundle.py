@@ -23,6 +23,7 @@ from diziner.llm.tape import provenance_of, tape_rows
 from diziner.report.bundle import LOCK, contents_of
 from diziner.report.crate import METADATA, Citation, metadata
 from diziner.report.locked import output_md5
+from diziner.results.room_metrics import COUNTS_BEFORE
 from diziner.settings import Settings, load_settings
 
 IN_PROJECT = False  # a bundle is verified anywhere; where one is made, the project is entered
@@ -155,10 +156,9 @@ def _figures(path: Path, folder: Path) -> int:
     samples, seed = _resampling(path, folder / PARAMS)
     files = sorted((folder / METRICS / "final").glob("*.json"))
     for file in files:
-        counts = folder / METRICS / "documents" / file.name
-        data = counts.read_bytes() if counts.is_file() else None
+        before = folder / METRICS / COUNTS_BEFORE / file.name
         try:
-            _, wrong = read_side(file.read_bytes(), data, samples, seed)
+            _, wrong = read_side(file.read_bytes(), before.read_bytes() if before.is_file() else None, samples, seed)
         except (ValueError, OverflowError, RecursionError) as error:
             wrong = [" ".join(str(error).split())]
         if wrong:

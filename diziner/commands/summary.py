@@ -20,9 +20,10 @@ from diziner.layout import CORRELATION, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, 
 from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
+from diziner.results.room_metrics import figures_in, read_room_metrics, usage_in
 from diziner.results.summary import summarise
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
-from diziner.results.usage import ModelUsage, usd_of
+from diziner.results.usage import usd_of
 from diziner.settings import Settings, load_settings
 
 _UNBOUNDED = 10_000  # characters of what is no terminal
@@ -91,10 +92,9 @@ def _figures(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
     metrics, usd, unread = {}, {}, {}
     for room in filter(Room.has_results, rooms()):
         try:
-            metrics[room.name] = read_json(room.final_metrics, "final_metrics")
-            if room.model_usage.is_file():
-                models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
-                usd[room.name] = usd_of(models, settings.endpoints)
+            found = read_room_metrics(room.final_metrics)
+            metrics[room.name] = figures_in(found)
+            usd[room.name] = usd_of(usage_in(found), settings.endpoints)
         except UserError as error:
             metrics.pop(room.name, None)
             unread[room.name] = str(error)

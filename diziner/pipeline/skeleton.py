@@ -90,6 +90,5 @@ def _belongs(path: Path, rooms: list[str], own: bool) -> bool:
     if path.parent.parent == DATA:
         return path.parent.name in rooms
     if path.parent.parent == METRICS:
-        named = re.sub(r"-r\d+(\.refinement)?$", "", path.stem) in rooms
-        return named or (path.parent.name == "plots" and not own)
+        return path.stem in rooms or (path.parent.name == "plots" and not own)
     return not (own and (path == _ROOT_LOCK or (path.parent == METRICS and path.suffix == ".json")))

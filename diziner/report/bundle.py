@@ -50,6 +50,7 @@ _TEXT_FREE = (
     *("corpus/manifest.json", "final/selection.json", "final/guideline.yaml", "final/scores.json"),
     *("final/usage.*.jsonl", "rounds/*/guideline.yaml", "rounds/*/refinement.json", "rounds/*/refinement.usage.jsonl"),
     *("rounds/*/agreement.json", "rounds/*/confusion.json", "rounds/*/hotspots.jsonl", "rounds/*/usage/*.jsonl"),
+    *("rounds/*/metrics.json", "rounds/*/refinement.metrics.json"),
     *("rounds/*/tallies/*.json", "rounds/*/annotations/*.jsonl", "rounds/*/samples/*/usage.jsonl"),
 )
 

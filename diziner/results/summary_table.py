@@ -33,7 +33,7 @@ def table(
     shown, mean = rows, summary["mean"]
     cells = [_cells(row, protocols) for row in shown]
     if len(rows) > 1:
-        cells.append(_mean(mean, summary["usd"]))
+        cells.append(_mean(mean, summary["over"][0]["documents"], summary["usd"]))
     heads = (
         ("benchmark", 0),
         ("n", 3),
@@ -113,10 +113,10 @@ def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _mean(mean: Mapping[str, Any], usd: float | None) -> tuple[str, ...]:
+def _mean(mean: Mapping[str, Any], documents: int, usd: float | None) -> tuple[str, ...]:
     gain = "-" if mean["gain"] is None else f"{mean['gain']:+.3f}"
     agreement = f"{_figure(mean['agreement_first'])} -> {_figure(mean['agreement_last'])}"
-    return ("mean", str(mean["documents"]), "", agreement, "", _figure(mean["f1"]), gain, _cost(usd, None), "")
+    return ("mean", str(documents), "", agreement, "", _figure(mean["f1"]), gain, _cost(usd, None), "")
 
 
 def _gain(row: Mapping[str, Any]) -> str:

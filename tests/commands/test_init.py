@@ -57,7 +57,7 @@ def test_a_project_for_own_corpora_has_the_example_alone(diziner: Callable[..., 
     assert not [name for name in laid if any(other in name for other in others)]
     assert not {"dvc.lock", "metrics/summary.json"} & laid.keys()
     assert list(yaml.safe_load(laid["metrics/gates.yaml"])["f1"]["floors"]) == ["conll2003"]
-    assert {"data/conll2003/tape.jsonl", "metrics/rounds/conll2003-r1.json", "data/published.yaml"} <= laid.keys()
+    assert {"data/conll2003/tape.jsonl", "metrics/final/conll2003.json", "data/published.yaml"} <= laid.keys()
 
 
 @pytest.mark.parametrize("kept", [(), (".git",), (".venv", ".git")])

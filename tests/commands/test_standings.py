@@ -51,7 +51,7 @@ class Place(MetricProject):
         FailureRecord(self.folder).fail(f"{PIPELINE}:score", why)
 
     def never_run(self) -> None:
-        self.drop(*(f"metrics/{each}/{ROOM}.json" for each in ("final", "documents", "usage")), f"data/{ROOM}/dvc.lock")
+        self.drop(f"metrics/final/{ROOM}.json", f"data/{ROOM}/dvc.lock")
         self.git("rm", "-rqf", "--cached", f"metrics/final/{ROOM}.json", f"data/{ROOM}")
         self.git("commit", "-qm", "gone")
 

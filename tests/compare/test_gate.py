@@ -160,9 +160,8 @@ def test_a_metric_and_its_counts_lowered_together_fail(project: MetricProject, g
     assert code == 1 and "not what dvc.lock says" in said
 
 
-@pytest.mark.parametrize("path", ["metrics/final/conll2003.json", "metrics/documents/conll2003.json"])
-def test_a_missing_metric_fails(project: MetricProject, gate: Callable[..., Any], path: str) -> None:
-    (project.folder / path).unlink()
+def test_a_missing_metric_fails(project: MetricProject, gate: Callable[..., Any]) -> None:
+    (project.folder / "metrics/final/conll2003.json").unlink()
     code, said = gate()
     assert code == 1 and "no such file" in said
 
@@ -174,7 +173,7 @@ def test_a_missing_summary_fails_because_the_cost_is_unknown(project: MetricProj
 
 
 def test_a_benchmark_that_is_gone_fails_unless_it_is_retired(project: MetricProject, gate: Callable[..., Any]) -> None:
-    for path in ("metrics/final/mit_movie.json", "metrics/documents/mit_movie.json", "data/mit_movie/dvc.yaml"):
+    for path in ("metrics/final/mit_movie.json", "data/mit_movie/dvc.yaml"):
         (project.folder / path).unlink()
     code, said = gate()
     assert code == 1 and "no metrics, although the base has them" in said

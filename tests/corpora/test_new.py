@@ -56,7 +56,7 @@ def test_texts_without_gold_go_from_a_file_to_a_refined_guideline(project: Proje
     assert len(rows) == 6 and any(row["spans"] for row in rows)
     assert load_guideline(room / "rounds/r1/guideline.yaml").round == 1
     metrics = json.loads((project.folder / "metrics/final/mine.json").read_text())
-    assert metrics["f1"] is None and metrics["agreement_first"] is not None
+    assert metrics["f1"] is None and metrics["agreement_selected"] is not None and metrics["counts"] == []
     assert "mine" in project.diziner("summary").stdout
 
 
