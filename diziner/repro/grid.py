@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from diziner.repro.plan import Step
-from diziner.repro.units import ALL, column, column_order, room_of
+from diziner.repro.units import ALL, ROUNDS, column, column_order, room_of
 from diziner.repro.view import View, duration, last_lines
 
 _EVERY_S = 0.2
@@ -26,7 +26,7 @@ _MOST_ROWS = 12  # of stages under way
 _FEWEST_ROWS = 3
 _GONE_WELL = {"unchanged", "cached", "finished"}
 _SPACE = 2  # between columns
-_ROUNDS = "rounds"  # the column of all of them, where there is no place for each
+_NAME = 6  # characters of a room's name that are always shown
 
 Cells = dict[str, dict[str, Counter[str]]]  # room -> column -> stages by state
 
@@ -97,10 +97,10 @@ class Grid(View):
             lines.append(_line(f"  and {len(under_way) - shown} more under way"))
         cells, rest = _within_height(cells, height - len(lines) - 3)
         rows = self._rows(cells)
-        if sum(max(map(len, column)) + _SPACE for column in zip(*rows, strict=True)) > width:
+        if sum(max(map(len, own)) + _SPACE for own in zip(*rows, strict=True)) > width:
             rows = self._rows({name: _together(own) for name, own in cells.items()})
         lines = [*(_line(line, "dim") for line in rest), *lines, _line(self.how_far(), "bold")]
-        return Group(_table(rows), *lines)
+        return Group(_table(rows, width), *lines)
 
     def _rows(self, cells: Cells) -> list[list[Text]]:
         """Return the head and a row for each room."""
@@ -146,10 +146,15 @@ def _under_way(step: Step, began: float, log: Path, now: float) -> str:
     return f"  {step.label}  {duration(now - began)}  {said}"
 
 
-def _table(rows: Sequence[Sequence[Text]]) -> Table:
+def _table(rows: Sequence[Sequence[Text]], width: int) -> Table:
     table = Table(*map(str, rows[0]), box=None, header_style="bold", padding=(0, _SPACE, 0, 0))
-    for own in table.columns:
-        own.no_wrap, own.overflow = True, "ellipsis"
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    for own, needed in zip(table.columns, widths, strict=True):
+        own.no_wrap, own.overflow, own.min_width = True, "ellipsis", needed
+    # Names give way.
+    table.columns[0].min_width = table.columns[0].max_width = max(
+        _NAME, min(widths[0], width - sum(each + _SPACE for each in widths[1:]) - _SPACE)
+    )
     for row in rows[1:]:
         table.add_row(*row)
     return table
@@ -181,5 +186,5 @@ def _together(own: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
     """Return a room's columns with those of all rounds in one."""
     found: dict[str, Counter[str]] = {}
     for name, states in own.items():
-        found.setdefault(name if name in {"start", "end"} else _ROUNDS, Counter()).update(states)
+        found.setdefault(name if name in {"start", "end"} else ROUNDS, Counter()).update(states)
     return found

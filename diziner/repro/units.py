@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from diziner.repro.plan import Step
 
 MOST = 24  # lines that a run has, about, where nobody is watching
+ROUNDS = "rounds"  # the column of all of them, where there is no place for each
 ALL = "all"  # what is of no room, as it is of all
 
 
@@ -31,7 +32,7 @@ def column(step: Step) -> str:
 def column_order(name: str) -> tuple[int, int]:
     """Sort columns from start to end, rounds by number."""
     number = name.removeprefix("r")
-    return (1, int(number)) if number.isdigit() else (0 if name == "start" else 2, 0)
+    return (1, int(number)) if number.isdigit() else ({"start": 0, ROUNDS: 1}.get(name, 2), 0)
 
 
 def room_of(step: Step) -> str:

@@ -159,6 +159,7 @@ def test_a_terminal_of_another_encoding_gets_marks_that_it_has(clock: Clock, mon
     monkeypatch.setenv("TERM", "xterm")
     with terminal("ascii") as (stream, shown), Grid(stream) as grid:
         play(grid, steps_of(["bc2gm", "genia"]), clock, 18)
+        clock.now += 1
         grid.tick()
         text = shown()
     assert "x1" in text and ">" in text
