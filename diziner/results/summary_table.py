@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from diziner.common.tables import Column, fitted_table
@@ -13,6 +14,8 @@ from diziner.results.paper_table import HEADING as PAPER_HEADING
 from diziner.results.published import HEADING, published_columns, published_notes
 
 _NOTE_WIDTH = 120
+_GAIN = 6  # its place among the columns
+_NOISE = ", within noise"
 
 
 def table(
@@ -48,6 +51,7 @@ def table(
     columns = [
         Column(head, tuple(row[number] for row in cells), importance) for number, (head, importance) in enumerate(heads)
     ]
+    columns[_GAIN] = replace(columns[_GAIN], short=tuple(_short_gain(cell) for cell in columns[_GAIN].cells))
     if states:
         said = tuple(states.get(row["benchmark"], "") for row in rows)
         columns.insert(1, Column("state", (*said, "")[: len(cells)]))
@@ -124,8 +128,18 @@ def _gain(row: Mapping[str, Any]) -> str:
         return "-"
     if row["round"] == 0:
         return "round 0 chosen"
-    noise = ", within noise" if row["gain_low"] <= 0 <= row["gain_high"] else ""
+    noise = _NOISE if row["gain_low"] <= 0 <= row["gain_high"] else ""
     return f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]{noise}"
+
+
+def _short_gain(cell: str) -> str:
+    """Return a gain without its interval.
+
+    >>> _short_gain("+0.012 [-0.020, +0.044], within noise"), _short_gain("round 0 chosen")
+    ('+0.012, noise', 'round 0 chosen')
+    """
+    value, bracket, interval = cell.partition(" [")
+    return f"{value}{', noise' if interval.endswith(_NOISE) else ''}" if bracket else cell
 
 
 def _cost(usd: float | None, tokens: int | None) -> str:
