@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 _SPACE = 2  # between columns
+_NOTE_WIDTH = 120
 UNBOUNDED = 10_000  # characters of a line where nobody reads on a terminal
 
 
@@ -81,6 +82,11 @@ def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]
     shown = [kept[place] for place in sorted(kept)]
     text = text_table([column.head for column in shown], list(zip(*(column.cells for column in shown), strict=True)))
     return text, [column.head for place, column in enumerate(columns) if place not in kept]
+
+
+def wrapped(lines: Iterable[str], width: int) -> str:
+    """Return lines of text broken at a terminal's width, or at 120 characters on a wider one."""
+    return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))
 
 
 def _width(columns: Iterable[Column]) -> int:

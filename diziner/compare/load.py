@@ -10,7 +10,7 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.compare.comparison import Side
 from diziner.compare.faults import FaultError, changed_outputs, read_metric, read_side, recorded_outputs
-from diziner.compare.revisions import Snapshot, outputs_of, read_lock
+from diziner.compare.revisions import Snapshot, outputs_known, outputs_of, read_lock
 from diziner.layout import DATA, METRICS, SUMMARY, Room
 from diziner.records.annotations import Span
 from diziner.results.document_counts import counts_from_json
@@ -29,14 +29,21 @@ def benchmarks(snapshot: Snapshot) -> list[str]:
     return sorted(found)
 
 
-def lenient_sides(snapshot: Snapshot) -> dict[str, Side]:
+def lenient_sides(snapshot: Snapshot, unread: dict[str, str] | None = None) -> dict[str, Side]:
     """Return every benchmark that has metrics, as they are: of an earlier version, keys may be missing.
 
-    Counts come from metrics/documents, else from the predictions and gold that DVC's cache still has.
+    Counts come from metrics/documents, else from the predictions and gold that DVC's cache still has. Why metrics
+    cannot be read is put into `unread` by name. Errors: UserError for them without it.
     """
     found = {}
     for name in benchmarks(snapshot):
-        figures = _figures(snapshot, Room(name).final_metrics)
+        try:
+            figures = _figures(snapshot, Room(name).final_metrics)
+        except UserError as error:
+            if unread is None:
+                raise
+            unread[name] = str(error)
+            continue
         if figures is not None:
             found[name] = Side(figures, _counts(snapshot, name), test_set(snapshot, name))
     return found
@@ -54,7 +61,11 @@ def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str
         final, counts = snapshot.read(room.final_metrics), snapshot.read(room.document_counts)
         side, wrong = read_side(final, counts, scoring.bootstrap_samples, scoring.seed, test_set(snapshot, name))
         files = {room.final_metrics.as_posix(): final, room.document_counts.as_posix(): counts}
-        wrong += [f"{path} is {fault}" for path, fault in changed_outputs(outputs_of(snapshot, name), files).items()]
+        try:
+            recorded = outputs_of(snapshot, name)
+            wrong += [f"{path} is {fault}" for path, fault in changed_outputs(recorded, files).items()]
+        except UserError as error:
+            wrong.append(str(error))
         if side is not None and not wrong:
             sides[name] = side
         else:
@@ -65,8 +76,11 @@ def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str
 def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
     """Return metrics/summary.json and what is wrong with it; None if it cannot be used."""
     data = snapshot.read(SUMMARY)
-    recorded = recorded_outputs(read_lock(snapshot, Path("dvc.lock")))
-    wrong = [f"{path} is {fault}" for path, fault in changed_outputs(recorded, {SUMMARY.as_posix(): data}).items()]
+    try:
+        recorded = recorded_outputs(read_lock(snapshot, Path("dvc.lock")))
+        wrong = [f"{path} is {fault}" for path, fault in changed_outputs(recorded, {SUMMARY.as_posix(): data}).items()]
+    except UserError as error:
+        wrong = [str(error)]
     try:
         return read_metric(data, "summary"), wrong
     except FaultError as fault:
@@ -75,7 +89,7 @@ def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
 
 def test_set(snapshot: Snapshot, name: str) -> str | None:
     """Return a name for the test documents and their gold; None if the lock does not say."""
-    room, recorded = Room(name), outputs_of(snapshot, name)
+    room, recorded = Room(name), outputs_known(snapshot, name)
     digests = [recorded.get(path.as_posix()) for path in (room.test, room.gold)]
     return None if None in digests else " ".join(map(str, digests))
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from diziner.common.tables import Column, fitted_table
+from diziner.common.tables import Column, fitted_table, wrapped
 from diziner.results.correlation_report import QUESTION, correlation_columns, correlation_notes, headline
 from diziner.results.paper_table import CLAIM_HEAD, Line, claim_rows, paper_columns, paper_notes
 from diziner.results.paper_table import HEADING as PAPER_HEADING
 from diziner.results.published import HEADING, published_columns, published_notes
 
-_NOTE_WIDTH = 120
 _GAIN = 6  # its place among the columns
 _NOISE = ", within noise"
 
@@ -65,13 +63,13 @@ def table(
     notes += [f"{name}: {what}" for name, what in sorted((others or {}).items()) if name in chosen]
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return text + _wrapped(notes, width)
+    return text + wrapped(notes, width)
 
 
 def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], width: int) -> str:
     """Return published values of these benchmarks, under their own heading."""
     text, _ = fitted_table(published_columns(benchmarks, published), width)
-    return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
+    return f"\n{wrapped([HEADING], width)}\n{text}{wrapped(published_notes(benchmarks, published), width)}"
 
 
 def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int) -> str:
@@ -84,12 +82,12 @@ def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int)
     notes = paper_notes(lines, published)
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return f"{_wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{_wrapped(notes, width)}"
+    return f"{wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{wrapped(notes, width)}"
 
 
 def correlation_line(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
     """Return the answer to whether agreement predicts F1, wrapped."""
-    return _wrapped([headline(report, published)], width)
+    return wrapped([headline(report, published)], width)
 
 
 def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
@@ -98,7 +96,7 @@ def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | 
     notes = correlation_notes(report, published)
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return f"\n{_wrapped([QUESTION], width)}\n{text}{_wrapped(notes, width)}"
+    return f"\n{wrapped([QUESTION], width)}\n{text}{wrapped(notes, width)}"
 
 
 def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:
@@ -149,7 +147,3 @@ def _cost(usd: float | None, tokens: int | None) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _wrapped(lines: Sequence[str], width: int) -> str:
-    return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))
