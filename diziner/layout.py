@@ -11,6 +11,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.version import VERSION
+from diziner.common.words import there_are
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -269,7 +270,7 @@ def room_named(name: str) -> Room:
     found = Room(name)
     # Not whether the file is there: `name/` would be the same room with other files in metrics/.
     if name not in room_names():
-        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {', '.join(room_names()) or 'none'}")
+        raise UserError(f"no benchmark {name!r} in {DATA}/; {there_are(room_names(), name)}")
     return found
 
 

@@ -26,6 +26,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.common.plugins import ANNOTATORS, FUNCTIONS, SOURCES, require
 from diziner.common.unseen import refuse_unseen
+from diziner.common.words import there_are
 from diziner.common.yamlfile import read_yaml
 from diziner.corpora.card import built_in_sources
 from diziner.corpora.settings import CorpusSettings, check_embedder, corpus_settings
@@ -234,14 +235,13 @@ class Settings:
         """Return an annotator by name; UserError with the names there are."""
         entries = self.annotator_entries
         if name not in entries:
-            raise UserError(f"{PARAMS}: annotators: no annotator {name!r}; there are: {', '.join(sorted(entries))}")
+            raise UserError(f"{PARAMS}: annotators: no annotator {name!r}; {there_are(sorted(entries), name)}")
         return annotator_settings(name, entries[name])
 
     def label_file(self, name: str) -> AnnotatorSettings:
         """Return an annotator whose labels are a file, by name; UserError with the names there are."""
         if name not in self.label_files:
-            there = ", ".join(self.label_files) or "none"
-            raise UserError(f"{PARAMS}: annotator_files: no annotator {name!r}; there are: {there}")
+            raise UserError(f"{PARAMS}: annotator_files: no annotator {name!r}; {there_are(self.label_files, name)}")
         return self.annotator(name)
 
     def round(self, number: int) -> int:
@@ -293,8 +293,8 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     annotators, endpoints = raw["annotators"], endpoints_from(raw["endpoints"])
     for position, name in enumerate(raw["annotator_pool"]):
         if name not in annotators:
-            known = ", ".join(sorted(annotators))
-            raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; there are: {known}")
+            known = there_are(sorted(annotators), name)
+            raise UserError(f"{path}: annotator_pool[{position}]: no annotator {name!r}; {known}")
     local = sorted(name for name, entry in raw["weights"].items() if "sha256" in entry)
     for name, entry in annotators.items():
         check_entry(name, entry, path)
@@ -303,12 +303,12 @@ def _names_exist(raw: Mapping[str, Any], path: str) -> None:
     models["supervisor.model"] = raw["supervisor"]["model"]
     for where, entry in models.items():
         if entry["endpoint"] not in endpoints:
-            known = ", ".join(sorted(endpoints)) or "none"
-            raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; there are: {known}")
+            known = there_are(sorted(endpoints), entry["endpoint"])
+            raise UserError(f"{path}: {where}.endpoint: no endpoint {entry['endpoint']!r}; {known}")
         check_fields(entry.get("extra", {}), f"{path}: {where}.extra")
         if endpoints[entry["endpoint"]].backend.runs_here and entry["model"] not in local:
-            known = ", ".join(local) or "none"
-            raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; there are: {known}")
+            known = there_are(local, entry["model"])
+            raise UserError(f"{path}: {where}.model: no weights of {entry['model']!r}; {known}")
     _prompts_exist(annotators, path)
     for source in _sources_in(raw):
         require(SOURCES, source, built_in_sources())
@@ -396,7 +396,7 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
         if prompt is not None and prompt not in known:
             raise UserError(
                 f"{path}: annotators.{name}.prompt: no {prompt}.md in diziner/prompts/annotator; "
-                f"there are: {', '.join(known)}"
+                f"{there_are(known, prompt)}"
             )
 
 

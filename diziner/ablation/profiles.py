@@ -9,6 +9,7 @@ from typing import Any
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
+from diziner.common.words import there_are
 from diziner.common.yamlfile import parse_yaml, read_yaml
 from diziner.layout import PARAMS
 from diziner.settings import settings_from
@@ -24,7 +25,7 @@ def profile_text(profile: str, variants: Sequence[str]) -> str:
     """
     known = _profiles()
     if profile not in known:
-        raise UserError(f"no profile {profile!r}, here or in {PROFILES[0]}/; there are: {', '.join(sorted(known))}")
+        raise UserError(f"no profile {profile!r}, here or in {PROFILES[0]}/; {there_are(sorted(known), profile)}")
     source = known[profile]
     text = read_text(source)
     params = settings_from(read_yaml(source), str(source)).raw

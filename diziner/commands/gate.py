@@ -10,6 +10,7 @@ from diziner.commands.diff import add_forms
 from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError
+from diziner.common.tables import width_of
 from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
@@ -30,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-stale", action="store_true", help="look at figures of an earlier state of the project, too"
     )
+    parser.add_argument("--all", action="store_true", help="a line for every check, not for those that failed alone")
     add_forms(parser)
     parser.epilog = f"example: diziner gate --base origin/main (what is allowed stands in {GATES})"
 
@@ -68,8 +70,11 @@ def run(options: argparse.Namespace) -> None:
             + "\n"
         )
     else:
-        render = checks_markdown if options.md else checks_text
-        sys.stdout.write(render(base.name, checks, verdict, sight_notes(gates, rows)))
+        notes = sight_notes(gates, rows)
+        if options.md:
+            sys.stdout.write(checks_markdown(base.name, checks, verdict, notes, options.all))
+        else:
+            sys.stdout.write(checks_text(base.name, checks, verdict, notes, width_of(sys.stdout), options.all))
     if failing:
         sys.stdout.flush()
         raise DizinerError(f"gate {verdict}")

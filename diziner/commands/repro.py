@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "targets", metavar="TARGET", nargs="*", help="a benchmark, a dvc.yaml or a stage as DVC names it; all, if none"
+        "targets",
+        metavar="TARGET",
+        nargs="*",
+        type=address,
+        help="a benchmark, its folder, a dvc.yaml or a stage as DVC names it, from where you stand; all, if none",
     )
     add_jobs(parser)
     parser.add_argument(
@@ -66,9 +70,8 @@ def run(options: argparse.Namespace) -> None:
         os.environ[NOW] = "1"
     if options.verify:
         verify(options.targets)
-    targets = [address(target) for target in options.targets]
     with contextlib.nullcontext() if options.dry else _batches_collected():
-        _run(targets, options)
+        _run(options.targets, options)
 
 
 def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
@@ -146,13 +149,13 @@ def _batches_collected() -> Iterator[None]:
 
 def _view(stream: TextIO) -> View:
     """Return the live table where `stream` is a terminal, plain lines elsewhere."""
-    if stream.isatty():
+    from diziner.repro.view import View, can_be_redrawn
+
+    if can_be_redrawn(stream):
         # Only where someone is watching: rich costs 0.1 s to import.
         from diziner.repro.grid import Grid
 
         return Grid(stream)
-    from diziner.repro.view import View
-
     return View(stream)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from diziner.commands.standings import Standings, as_json, standings
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import SOUND, State
+from diziner.common.tables import width_of
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import CORRELATION, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
@@ -25,8 +25,6 @@ from diziner.results.summary import summarise
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
 from diziner.results.usage import usd_of
 from diziner.settings import Settings, load_settings
-
-_UNBOUNDED = 10_000  # characters of what is no terminal
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
         shown["states"][""] = as_json(states.summary)
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
-    width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
+    width = width_of(sys.stdout)
     column = {name: states.of(name).state.value for name in names}
     if set(column.values()) <= {State.CURRENT.value}:
         column = {}
@@ -119,7 +117,7 @@ def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: 
     if json_form:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
+        sys.stdout.write(paper_table(lines, published, width_of(sys.stdout)))
         sys.stdout.write(words)
 
 

@@ -88,8 +88,14 @@ def changed_outputs(recorded: Mapping[str, str], files: Mapping[str, bytes | Non
 
 def recorded_outputs(lock: Mapping[str, Any] | None) -> dict[str, str]:
     """Return path -> MD5 of every output in a dvc.lock; empty for none."""
-    stages = ((lock or {}).get("stages") or {}).values()
-    return {Path(out["path"]).as_posix(): str(out.get("md5", "")) for stage in stages for out in stage.get("outs", ())}
+    stages = (lock or {}).get("stages")
+    entries = stages.values() if isinstance(stages, Mapping) else ()
+    outs = [out for entry in entries if isinstance(entry, Mapping) for out in _rows(entry.get("outs"))]
+    return {Path(str(out.get("path"))).as_posix(): str(out.get("md5", "")) for out in outs}
+
+
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def _json(data: bytes | None) -> Any:

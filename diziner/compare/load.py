@@ -12,7 +12,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.compare.comparison import Side
 from diziner.compare.faults import FaultError, changed_outputs, read_metric, read_side, recorded_outputs
-from diziner.compare.revisions import Snapshot, outputs_of, read_lock
+from diziner.compare.revisions import Snapshot, outputs_known, outputs_of, read_lock
 from diziner.layout import DATA, METRICS, SUMMARY, Room
 from diziner.records.annotations import Span
 from diziner.results.document_counts import counts_from_json
@@ -32,16 +32,24 @@ def benchmarks(snapshot: Snapshot) -> list[str]:
     return sorted(found)
 
 
-def lenient_sides(snapshot: Snapshot) -> dict[str, Side]:
+def lenient_sides(snapshot: Snapshot, unread: dict[str, str] | None = None) -> dict[str, Side]:
     """Return every benchmark that has metrics, as they are: of an earlier version, keys may be missing.
 
-    Counts come from the metrics, else from the predictions and gold that DVC's cache still has.
+    Counts come from the metrics, else from the predictions and gold that DVC's cache still has. Why metrics cannot be
+    read is put into `unread` by name. Errors: UserError for them without it.
     """
     found = {}
     for name in benchmarks(snapshot):
-        value = _metrics(snapshot, name)
-        if value is not None:
-            found[name] = Side(_figures(value), _counts(snapshot, name, value), test_set(snapshot, name))
+        try:
+            value = _metrics(snapshot, name)
+            figures = None if value is None else _figures(value)
+        except UserError as error:
+            if unread is None:
+                raise
+            unread[name] = str(error)
+            continue
+        if value is not None and figures is not None:
+            found[name] = Side(figures, _counts(snapshot, name, value), test_set(snapshot, name))
     return found
 
 
@@ -53,13 +61,17 @@ def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str
     sides: dict[str, Side] = {}
     faults: dict[str, list[str]] = {}
     for name in benchmarks(snapshot):
-        paths, recorded = (Room(name).final_metrics, _beside(name, COUNTS_BEFORE)), outputs_of(snapshot, name)
+        paths = (Room(name).final_metrics, _beside(name, COUNTS_BEFORE))
         final, counts = map(snapshot.read, paths)
         side, wrong = read_side(final, counts, scoring.bootstrap_samples, scoring.seed, test_set(snapshot, name))
         files = {paths[0].as_posix(): final}
-        if paths[1].as_posix() in recorded:  # else it is left over from a version before
-            files[paths[1].as_posix()] = counts
-        wrong += [f"{path} is {fault}" for path, fault in changed_outputs(recorded, files).items()]
+        try:
+            recorded = outputs_of(snapshot, name)
+            if paths[1].as_posix() in recorded:  # else it is left over from a version before
+                files[paths[1].as_posix()] = counts
+            wrong += [f"{path} is {fault}" for path, fault in changed_outputs(recorded, files).items()]
+        except UserError as error:
+            wrong.append(str(error))
         if side is not None and not wrong:
             sides[name] = side
         else:
@@ -70,8 +82,11 @@ def strict_sides(snapshot: Snapshot, scoring: ScoringSettings) -> tuple[dict[str
 def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
     """Return metrics/summary.json and what is wrong with it; None if it cannot be used."""
     data = snapshot.read(SUMMARY)
-    recorded = recorded_outputs(read_lock(snapshot, Path("dvc.lock")))
-    wrong = [f"{path} is {fault}" for path, fault in changed_outputs(recorded, {SUMMARY.as_posix(): data}).items()]
+    try:
+        recorded = recorded_outputs(read_lock(snapshot, Path("dvc.lock")))
+        wrong = [f"{path} is {fault}" for path, fault in changed_outputs(recorded, {SUMMARY.as_posix(): data}).items()]
+    except UserError as error:
+        wrong = [str(error)]
     try:
         return read_metric(data, "summary"), wrong
     except FaultError as fault:
@@ -80,7 +95,7 @@ def read_summary(snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
 
 def test_set(snapshot: Snapshot, name: str) -> str | None:
     """Return a name for the test documents and their gold; None if the lock does not say."""
-    room, recorded = Room(name), outputs_of(snapshot, name)
+    room, recorded = Room(name), outputs_known(snapshot, name)
     digests = [recorded.get(path.as_posix()) for path in (room.test, room.gold)]
     return None if None in digests else " ".join(map(str, digests))
 

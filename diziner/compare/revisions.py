@@ -91,7 +91,7 @@ class Revision:
         return None if blob is None else _git("cat-file", "blob", blob)
 
     def output(self, path: Path) -> bytes | None:
-        digest = outputs_of(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
+        digest = outputs_known(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
         return cached_output(digest) if digest else None
 
 
@@ -120,8 +120,16 @@ def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
 
 @cache
 def outputs_of(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
-    """Return path -> MD5 of what a benchmark's dvc.lock records."""
+    """Return path -> MD5 of what a benchmark's dvc.lock records. Errors: UserError if it is damaged."""
     return recorded_outputs(read_lock(snapshot, DATA / benchmark / "dvc.lock"))
+
+
+def outputs_known(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
+    """Return what `outputs_of` does, nothing for a lock that is damaged: it costs no other benchmark its row."""
+    try:
+        return outputs_of(snapshot, benchmark)
+    except UserError:
+        return {}
 
 
 def committed_at(path: Path) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from diziner.common.errors import UserError
+from diziner.common.words import there_are
 from diziner.common.yamledit import with_item, with_value
 from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import Choice
@@ -62,9 +63,7 @@ def choices_from(value: object, conflicts: Sequence[Conflict], where: str) -> li
         raise UserError(f"{where}: must map conflicts to decisions, such as `{names[0] if names else 'a_to_b'}: text`")
     unknown = [name for name in value if name not in names]
     if unknown:
-        raise UserError(
-            f"{where}: {unknown[0]!r} is no conflict of this round; there are: {', '.join(names) or 'none'}"
-        )
+        raise UserError(f"{where}: {unknown[0]!r} is no conflict of this round; {there_are(names, unknown[0])}")
     return [Choice(name, " ".join(text.split())) for name, text in value.items()]
 
 

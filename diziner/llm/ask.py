@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.files import write_json
+from diziner.common.words import there_are
 from diziner.endpoints import Endpoint, Send
 from diziner.endpoints.prompt_cache import is_kept_on_demand
 from diziner.llm.progress import Advance, Progress
@@ -81,8 +82,7 @@ class StoreAsker:
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of that name; UserError if params `endpoints` has none."""
         if name not in self.endpoints:
-            known = ", ".join(sorted(self.endpoints))
-            raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
+            raise UserError(f"params.yaml: endpoints: no endpoint {name}; {there_are(sorted(self.endpoints), name)}")
         return self.endpoints[name]
 
     def address(self, endpoint: str) -> str:

@@ -141,7 +141,7 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
 
     code, said = command("gate")
     assert code == (0 if passes else 1), said
-    assert state == "current" or re.search(rf"(ok|FAIL) +{ROOM} +state +{re.escape(state)}", said)
+    assert state == "current" or re.search(rf"(ok|FAIL) +{ROOM}(, {OTHER})? +state +{re.escape(state)}", said)
     assert (f"gate failed: {ROOM}" in said or case == "setting") != passes
     code, _ = command("gate", "--allow-stale")
     assert code == (0 if passes or (state == "stale" and case != "metrics by hand") else 1)
@@ -188,15 +188,36 @@ def test_paths_in_a_lock_are_those_of_the_stages_own_folder(place: Place, comman
     assert "params.yaml answers.repair_turns: 1 -> 2" in command("status", ROOM)[1]
 
 
-def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run) -> None:
-    """Where all is held against a base, one line says so, as of damaged metrics."""
-    (place.folder / f"data/{ROOM}/dvc.lock").write_text("{")
-    for words in (("status",), ("summary",), ("report",)):
+@pytest.mark.parametrize("lock", ["{", "<<<<<<< ours\nstages:\n=======\nstages:\n>>>>>>> theirs\n", "stages: [1]"])
+def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run, lock: str) -> None:
+    (place.folder / f"data/{ROOM}/dvc.lock").write_text(lock)
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
         code, said = command(*words)
         assert code == 0 and re.search(rf"failed.*data/{ROOM}/dvc.lock: damaged", said), words
-    for words in (("diff",), ("gate",)):
+    row = next(line for line in command("diff")[1].splitlines() if line.startswith(OTHER))
+    assert row.split()[1] == "current"
+    code, said = command("gate")
+    assert code == 1 and re.search(rf"FAIL +{ROOM} +state +failed: data/{ROOM}/dvc.lock: damaged", said), said
+    assert said.endswith(f"error: gate failed: {ROOM}\n")
+
+
+def test_damaged_metrics_cost_their_own_row(place: Place, command: Run) -> None:
+    (place.folder / FINAL).write_text("{")
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
         code, said = command(*words)
-        assert code == 2 and said.startswith(f"error: data/{ROOM}/dvc.lock"), words
+        assert code == 0 and (FINAL in said or words == ("report",)), words
+    assert any(line.startswith(OTHER) for line in command("diff")[1].splitlines())
+    assert FINAL in command("diff", "--md")[1] and FINAL in read(command("diff", "--json")[1])["unread"][ROOM]
+    code, said = command("gate")
+    assert code == 1 and f"error: gate failed: {ROOM}\n" in said
+
+
+def test_a_damaged_lock_of_the_root_costs_the_sum(place: Place, command: Run) -> None:
+    (place.folder / "dvc.lock").write_text("{")
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
+        assert command(*words)[0] == 0, words
+    code, said = command("gate")
+    assert code == 1 and said.endswith("error: gate failed: summary\n"), said
 
 
 def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(

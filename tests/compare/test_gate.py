@@ -108,7 +108,9 @@ def test_other_test_documents_are_compared_unpaired() -> None:
 def test_nothing_changed_passes_and_says_over_what(project: MetricProject, gate: Callable[..., Any]) -> None:
     code, said = gate()
     assert code == 0, said
-    assert "passed: 2 benchmarks" in said and "+0.000, the same counts" in said
+    assert "passed: 2 benchmarks" in said
+    assert "5 checks passed: 2 F1 against the base, 2 failed share, 1 USD, all benchmarks\n" in said
+    assert "+0.000, the same counts" in gate("--all")[1]
 
 
 def test_a_regression_fails_and_names_the_benchmark(project: MetricProject, gate: Callable[..., Any]) -> None:
