@@ -75,7 +75,7 @@ def test_what_is_no_object_around_documents_is_read_as_what_it_is(tmp_path: Path
 @pytest.mark.parametrize("around", [{"data": ROWS, "rows": ROWS}, {"docs": ROWS}, {"data": [*ROWS, "x"]}, {"data": []}])
 def test_an_object_of_which_nothing_says_where_its_documents_are_is_refused(tmp_path: Path, around: Any) -> None:
     assert values(write(tmp_path / "a.json", {**around, "about": LONG})) == [jsonfiles._NOT_AROUND]
-    with pytest.raises(UserError, match="neither tokens nor text|no labels under a usual name"):
+    with pytest.raises(UserError, match=r"neither tokens nor text|no labels under a usual name"):
         read_plain(write(tmp_path / "b.json", around))
 
 
