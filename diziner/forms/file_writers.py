@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic
+from diziner.common.files import atomic, atomic_folder
 from diziner.forms.exported import Exported
 
 _LONGEST_NAME = 200  # bytes of a file's name, without its ending
@@ -40,10 +38,7 @@ def write_brat(path: Path, documents: Iterable[Exported]) -> None:
     Errors: UserError for a folder that is there, and for a label that brat cannot write.
     """
     _refuse_what_is_there(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above:
-        folder = Path(above) / path.name
-        folder.mkdir()
+    with atomic_folder(path) as folder:
         for document in documents:
             name = quote(document.id, safe=" +,=@#()")
             if len(name) > _LONGEST_NAME:
@@ -56,7 +51,6 @@ def write_brat(path: Path, documents: Iterable[Exported]) -> None:
                 surface = document.text[each.first : each.last].replace("\n", " ")
                 lines.append(f"T{number}\t{each.label} {each.first} {each.last}\t{surface}\n")
             (folder / f"{name}.ann").write_text("".join(lines), encoding="utf-8", newline="")
-        folder.rename(path)
 
 
 def write_datasets(path: Path, documents: Iterable[Exported]) -> None:
@@ -80,11 +74,8 @@ def write_datasets(path: Path, documents: Iterable[Exported]) -> None:
     )
     columns = zip(*rows, strict=True) if rows else ((),) * len(features)
     made = datasets.Dataset.from_dict(dict(zip(features, map(list, columns), strict=True)), features=features)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above, _no_progress():
-        folder = Path(above) / path.name
+    with atomic_folder(path) as folder, _no_progress():
         made.save_to_disk(folder)
-        shutil.move(folder, path)
 
 
 @contextmanager

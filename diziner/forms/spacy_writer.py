@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic
+from diziner.common.files import atomic, dump_line, refuse_key_in
+from diziner.common.secret_values import knows_keys
 from diziner.forms.exported import Exported
 
 LANGUAGE = "xx"  # tokens are the documents' own, so that any will do
@@ -26,6 +28,8 @@ def write_docbin(path: Path, documents: Iterable[Exported]) -> None:
     vocabulary = spacy.blank(LANGUAGE).vocab
     made = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], store_user_data=True)
     for document in documents:
+        if knows_keys():
+            refuse_key_in(path, dump_line(asdict(document)))
         doc = Doc(vocabulary, words=list(document.tokens), spaces=_spaces(document), user_data={"id": document.id})
         if document.labels is not None:
             doc.set_ents([Span(doc, each.start, each.end, each.label) for each in document.labels.mentions])

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from labelled_rows import Row, rows
 
+from diziner.common.errors import UserError
+from diziner.common.secret_values import keep_secret
 from diziner.common.version import VERSION
 from diziner.corpora.tokenize import tokenize
 from diziner.forms.choices import Choices
@@ -65,6 +67,19 @@ def test_nothing_gives_an_empty_file_and_the_same_gives_the_same_bytes(form: str
         for name in ("a", "b"):
             writer.write(tmp_path / name, map(exported, ROWS[:50]))
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("form", [*WRITERS, "rows", "parquet rows"])
+def test_no_form_holds_a_key(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY_OF_OURS", "sk-5ecret-1234567890")
+    keep_secret("A_KEY_OF_OURS")
+    text = "Ada has sk-5ecret-1234567890 and others have"
+    row = labelled_row(Document("d", tuple(text.split()), text), Annotation("d", (Span(0, 1, "PER"),)))
+    path = tmp_path / {"rows": "a.jsonl", "parquet rows": "a.parquet"}.get(form, "out")
+    many = [*ROWS[:40], row]
+    with pytest.raises(UserError, match=f"^{path}.*not written: it would hold the value of A_KEY_OF_OURS"):
+        write_rows(path, many) if form.endswith("rows") else writer_of(form).write(path, map(exported, many))
+    assert not list(tmp_path.iterdir())
 
 
 TEXT = "Ada saw Oslo."
