@@ -17,6 +17,7 @@ from diziner.common.errors import ProviderError, UserError
 from diziner.common.plain import plain_message
 from diziner.common.secret_values import masked, masked_message
 from diziner.endpoints import Endpoint, client
+from diziner.endpoints.bodies import fetched
 from diziner.endpoints.refusals import message_in
 
 TAG = "name"
@@ -141,9 +142,10 @@ class BatchApi:
         headers = get_mistral_auth_headers({}, self._endpoint.key() or "none")
         url = f"{get_mistral_api_base(self._endpoint.api_base)}/v1/batch/jobs{path}"
         with self._errors():
-            response = httpx.request(method, url, headers=headers, timeout=self._endpoint.timeout_s)
-            response.raise_for_status()
-            return jsontext.body(response.content)
+            status, body = fetched(method, url, headers, self._endpoint.timeout_s)
+            # Any other status is an error, one that leads elsewhere too: the key stays with the address it is for.
+            httpx.Response(status, content=body, request=httpx.Request(method, url)).raise_for_status()
+            return jsontext.body(body)
 
     @property
     def _window(self) -> str:

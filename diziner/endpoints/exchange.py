@@ -7,7 +7,9 @@ nothing in place of each.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -32,14 +34,15 @@ _NOTHING = {
 class Exchange:
     """The last reply of a call: its status, 0 before there is one; its text; whether it is a chat completion's.
 
-    With `only_written` nothing is sent: `written` is the body that would have been. Of a reply `most` bytes are read at
-    most; `is_too_large` says that it was longer.
+    With `only_written` nothing is sent: `written` is the body that would have been. `begun` says that it has come to
+    sending. Of a reply `most` bytes are read at most; `is_too_large` says that it was longer.
     """
 
     status: int = 0
     body: str = ""
     is_chat: bool = False
     only_written: bool = False
+    begun: bool = False
     written: bytes = b""
     most: int = LARGEST
     is_too_large: bool = False
@@ -57,6 +60,8 @@ class Listening(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
         exchange = CURRENT.get()
+        if exchange is not None:
+            exchange.begun = True
         if exchange is not None and exchange.only_written:
             exchange.is_chat = request.url.path.endswith(_CHAT)
             exchange.written = await request.aread()
@@ -96,6 +101,27 @@ def _stay(url: httpx.URL, location: str) -> None:
         raise RedirectedError("what is no address") from None
     if (to.scheme, to.host, to.port) != (url.scheme, url.host, url.port):
         raise RedirectedError(f"{to.scheme}://{to.netloc.decode('ascii', 'replace')}")
+
+
+_SETTING_OUT_S = 5.0
+
+
+async def whole(call: Coroutine[Any, Any, Any], exchange: Exchange) -> Any:
+    """Return what a call of litellm's returns. One that is cancelled before it has sent anything sends nothing more.
+
+    It is let come to the point of sending all the same: until then litellm makes a coroutine in a thread, which would
+    be lost there, and Python tell of it on standard error.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not exchange.begun:
+            exchange.only_written = True
+            await asyncio.wait([task], timeout=_SETTING_OUT_S)
+        task.cancel()
+        await asyncio.wait([task])
+        raise
 
 
 def listen(handler: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -12,6 +13,7 @@ from diziner.common.files import readable
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
+_LONGEST = 1 << 29  # bytes of a line
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -19,11 +21,14 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
     not a form feed. Read as they are asked for, so that a file may be larger than memory.
-    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, or holds zero bytes.
+    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, holds zero bytes, or has a line of
+    more than 512 MB.
     """
     before = 0
     with readable(path), path.open("rb") as file:
         for number, raw in enumerate(_raw_lines(file), 1):
+            if len(raw) > _LONGEST:
+                raise UserError(f"{path}:{number}: a line of more than {_LONGEST >> 20} MB; is it text?")
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
@@ -39,10 +44,10 @@ def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
     head = source.read(_BLOCK)
     source.seek(0)
     if b"\r" not in head or b"\n" in head:
-        yield from source
+        yield from iter(partial(source.readline, _LONGEST + 1), b"")
         return
     rest = b""
-    while block := source.read(_BLOCK):
+    while len(rest) <= _LONGEST and (block := source.read(max(_BLOCK, len(rest)))):
         *whole, rest = (rest + block).split(b"\r")
         yield from (line + b"\r" for line in whole)
     if rest:

@@ -172,9 +172,11 @@ _LAST = {".tsv": "columns", ".csv": "csv", ".txt": "text", ".text": "text", ".md
 def form_of(look: Look, choices: Choices) -> Form:
     """Return the form of a file: the one that is chosen, that of its ending, else the first that it looks like.
 
-    Errors: UserError for a form that is unknown, a file that is not there, and one of no known form.
+    Errors: UserError for a form that is unknown, a file that is not there, a pipe, and a file of no known form.
     """
     path = look.path
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: no file but a pipe or a device, and files are read more than once: save it as a file")
     if choices.form:
         if choices.form not in FORMS:
             raise UserError(f"--form {choices.form}: unknown; allowed: {', '.join(FORMS)}")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.corpora.decode import Decoder
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
-from diziner.forms.jsonkeys import LABEL_KEYS
+from diziner.forms.others import other_of
 from diziner.forms.rows import Row, Unreadable
 from diziner.forms.table import endings, form_of, is_folder_form, table_of
 from diziner.records.documents import Document, document_row
 
 # Gold is left where it is: an annotator labels what it reads, nothing else.
 _USED = ("id", "tokens", "text")
-_APART = ("split", "failure", "characters")  # keys that readers know, and that are as good as others here
-_LABELLED = {"drops", "repairs", "responses", "failure"}  # keys that together only labelled rows of ours have
 _DECODER = Decoder(None)
 
 
@@ -92,37 +88,7 @@ def document_of(item: Item) -> InputDocument:
     if isinstance(row, Unreadable):
         raise UserError(f"{row.where}: {row.reason}")
     decoded = _DECODER.decode(Row(row.where, {key: row.value[key] for key in _USED if key in row.value}))
-    return InputDocument(decoded.id or item.fallback_id, decoded.tokens, decoded.text, _other(row.value))
-
-
-def _other(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else a row has, as JSON can hold it. Labels are left out, and so is all that a labelled row of this
-    project says: what that one was made from goes on."""
-    others = {**value.get("other", {}), **{key: value[key] for key in _APART if key in value}}
-    if others.keys() >= _LABELLED:
-        before = others.get("other") or {}
-        others = jsontext.row(before) if isinstance(before, str) else before
-    return {
-        str(key): _storable(each)
-        for key, each in others.items()
-        if not (key in LABEL_KEYS and (each is None or isinstance(each, list | Mapping)))
-    }
-
-
-def _storable(value: object) -> Any:
-    """Return a value of a file as JSON holds it: dates and decimal numbers as text, no number as null, half a surrogate
-    pair as its escape, bytes as how many there are."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _storable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(each) for each in value]
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+    return InputDocument(decoded.id or item.fallback_id, decoded.tokens, decoded.text, other_of(row.value))
 
 
 def _rows(path: Path, choices: Choices) -> Iterable[Row | Unreadable]:
