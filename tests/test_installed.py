@@ -91,7 +91,7 @@ def test_a_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path)
 
 def test_in_an_empty_folder_make_repro_ends_with_a_table(scripts: Path, tmp_path: Path) -> None:
     folder = tmp_path / "my corpora"
-    run("diziner", "init", folder, "--own", where=tmp_path, path=scripts)
+    run("diziner", "init", folder, "--example", where=tmp_path, path=scripts)
     lines = run("make", "repro", where=folder, path=scripts).stdout.splitlines()
     [row] = [line for line in lines if line.startswith("conll2003  ")]
     summary = json.loads((folder / "metrics/summary.json").read_text())

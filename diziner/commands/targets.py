@@ -1,8 +1,12 @@
-"""Targets of `repro` and `verify`, as people and DVC name them."""
+"""Targets of commands, as people and DVC name them, and all there are."""
 
 from __future__ import annotations
 
-from diziner.layout import DATA
+from diziner.common.errors import UserError
+from diziner.common.words import listed
+from diziner.layout import DATA, Room, room_names, rooms
+
+_NAMED = 6  # rooms that a line names
 
 
 def address(target: str) -> str:
@@ -16,3 +20,17 @@ def address(target: str) -> str:
         stage = target.partition(":")[2]
         return f"{pipeline}:{stage}" if stage else str(pipeline)
     return target
+
+
+def linked_rooms() -> list[Room]:
+    """Return the rooms in the pipeline.
+
+    Errors: UserError, with the command that brings one, if there is none.
+    """
+    if found := rooms():
+        return found
+    if there := room_names():
+        raise UserError(
+            f"no corpus is in the pipeline: `diziner data link {there[0]}` (here are {listed(there, _NAMED)})"
+        )
+    raise UserError("no corpus is here yet: `diziner new NAME --from FILE --types A,B` makes one of your texts")
