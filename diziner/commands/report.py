@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from diziner.commands.standings import standings
+from diziner.commands.targets import linked_rooms
 from diziner.common.errors import UserError
 from diziner.layout import REPORT
 from diziner.llm.recorded import texts_at_hand
@@ -27,6 +28,7 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: UserError if there is no benchmark, or the file cannot be written.
     """
+    linked_rooms()
     target = options.to or REPORT
     try:
         found = standings(load_settings())

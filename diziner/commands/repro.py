@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from diziner.commands.documents import leaving, write_room_sources
-from diziner.commands.targets import address
+from diziner.commands.targets import address, linked_rooms
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.options import add_jobs
-from diziner.layout import room_names, rooms, store_path
+from diziner.layout import PIPELINE, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
@@ -77,6 +77,8 @@ def run(options: argparse.Namespace) -> None:
 def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro import dvc_graph
 
+    if not targets and PIPELINE.is_file():  # a project of ours, not another's pipeline
+        linked_rooms()
     if not dvc_graph.supported_version():
         _stock(targets, options)
     elif options.dry:

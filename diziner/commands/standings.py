@@ -75,16 +75,25 @@ def standings(settings: Settings | None) -> Standings:
 
 
 def _room(room: Room, facts: LockFacts, record: FailureRecord) -> Standing:
-    return _standing(room.folder / ROOT_PIPELINE.name, "", facts, record)
+    return _standing(room.folder / ROOT_PIPELINE.name, "", facts, record, figures=room.has_results())
 
 
-def _standing(pipeline: Path, only: str, facts: LockFacts, record: FailureRecord) -> Standing:
+def _standing(pipeline: Path, only: str, facts: LockFacts, record: FailureRecord, *, figures: bool = True) -> Standing:
     try:
         found = facts.facts(pipeline, [only] if only else ())
     except UserError as error:
         return Standing(State.FAILED, (str(error),))
     group = pipeline.parent.as_posix().removeprefix(".")
-    return standing_of([_with_record(stage, pipeline, group, record) for stage in found])
+    stages = [_with_record(stage, pipeline, group, record) for stage in found]
+    begun = [stage for stage in stages if stage.recorded]
+    if not figures and begun != stages and all(stage.done for stage in begun) and not any(map(_stopped, stages)):
+        # As after `plan`, which prepares documents: no figure is there that could be out of date.
+        return Standing(State.NOT_RUN, (f"{len(begun)} of {len(stages)} stages have been run",) if begun else ())
+    return standing_of(stages)
+
+
+def _stopped(stage: StageFacts) -> bool:
+    return bool(stage.failure or stage.left_out)
 
 
 def _with_record(stage: StageFacts, pipeline: Path, group: str, record: FailureRecord) -> StageFacts:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from diziner.commands.standings import Standings, as_json, standings
+from diziner.commands.targets import linked_rooms
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import SOUND, State
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> None:
     One room that failed or whose metrics cannot be read costs its own row. Errors: UserError if nothing has been run
     yet.
     """
+    linked_rooms()
     settings = load_settings()
     found, unread = _figures(settings)
     states = standings(settings)

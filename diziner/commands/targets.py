@@ -1,4 +1,4 @@
-"""Targets of `repro` and `verify`, as people and DVC name them."""
+"""Targets of commands, as people and DVC name them, and all there are."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 from diziner.common.errors import UserError
+from diziner.common.words import listed
 from diziner.common.yamlfile import read_yaml
-from diziner.layout import DATA, ROOT_PIPELINE, project_root
+from diziner.layout import DATA, ROOT_PIPELINE, Room, project_root, room_names, rooms
 
 PIPELINE = ROOT_PIPELINE.name
 _DOTS = ("", ".", "..")
+_NAMED = 6  # rooms that a line names
 
 
 def address(target: str) -> str:
@@ -61,3 +63,17 @@ def _has_stage(pipeline: Path, name: str) -> bool:
     value = read_yaml(pipeline)
     stages = value.get("stages") if isinstance(value, dict) else None
     return isinstance(stages, dict) and name.partition("@")[0] in stages
+
+
+def linked_rooms() -> list[Room]:
+    """Return the rooms in the pipeline.
+
+    Errors: UserError, with the command that brings one, if there is none.
+    """
+    if found := rooms():
+        return found
+    if there := room_names():
+        raise UserError(
+            f"no corpus is in the pipeline: `diziner data link {there[0]}` (here are {listed(there, _NAMED)})"
+        )
+    raise UserError("no corpus is here yet: `diziner new NAME --from FILE --types A,B` makes one of your texts")

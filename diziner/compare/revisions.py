@@ -74,6 +74,10 @@ class Revision:
         try:
             found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except UserError:
+            if revision == "HEAD":
+                raise UserError(
+                    "nothing is committed in this repository, so there is no base; `git add -A && git commit` makes one"
+                ) from None
             raise UserError(
                 f"no revision {revision!r} in this repository; give a branch, a tag or a commit "
                 "(a shallow clone lacks some: git fetch --unshallow)"
