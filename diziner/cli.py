@@ -29,6 +29,7 @@ COMMANDS = {
     "label": "label a corpus of any size by a guideline",
     "refine": "show a round's conflicts and take a person's decisions about them",
     "ablate": "run variants of the settings in copies of the project and compare them",
+    "transfer": "say whether a refined guideline carries over to other models and to paraphrased prompts",
     "weights": "fetch the weights of local models, once for all checkouts",
     "responses": "export, import, verify, clean up and record the answers of models",
     "verify": "read outputs, DVC's cache, tapes, store and weights, and hold every byte against the lock files",

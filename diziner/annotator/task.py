@@ -38,8 +38,8 @@ class Worked(NamedTuple):
 
 
 def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: str, with_sentence: bool) -> str:
-    """Return the template filled in; `with_sentence` adds a worked sentence where the template has a place for one: in
-    conversations without earlier turns."""
+    """Return the template filled in, one of `prompts/annotator` unless its name has a folder; `with_sentence` adds a
+    worked sentence where the template has a place for one: in conversations without earlier turns."""
     more: dict[str, Any] = {
         "labels": labels_to_tell(guideline),
         "worked": worked_sentence(guideline) if with_sentence else None,
@@ -47,7 +47,7 @@ def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: 
     own = {name: more[name] for name in _MORE.get(template, ())}
     if template not in _BESIDE:
         own |= _instructions(guideline, annotator)
-    return render(f"annotator/{template}", goal=goal, types=guideline.types, **own)
+    return render(template if "/" in template else f"annotator/{template}", goal=goal, types=guideline.types, **own)
 
 
 def instructions_beside(template: str, guideline: Guideline, annotator: str) -> str:
