@@ -1,28 +1,37 @@
 """Clusters of like cases: what annotators disagree about there is one question, to which one answer can be given.
 
-The rule, in this order; nothing in it depends on the order of documents or annotators:
+The rule; nothing in it depends on the order of documents or annotators:
 
 1. The kind. `missing`: all who mark the place mark the same, others nothing. `type`: all mark the same words, as
    different types. `boundary`: one type, different words; or one mention against several inside it. `mixed`: types
    and words differ.
-2. The types that compete.
-3. What is in dispute. For a boundary, the words that the longer mention has before the shorter one and behind it; for
-   other kinds the words of the place. Where two or more cases share these, they are a cluster; the rest of the same
-   kind and types are parted by how they are written (in capitals, capitalised, in lower case, with digits) or, for a
-   boundary, by the side where the words stand. What then stands alone is a cluster of its own words.
+2. Two or more cases of the same words are a cluster, whichever types compete, where no extent is in dispute.
+3. The others are parted by their kind and the types that compete, and are then gathered from narrow to wide, each step
+   for what the one before left over. Two or more cases are a cluster that have the same words there (for a boundary:
+   the words that the longer mention has before the shorter one or behind it); then the same last word; then the same
+   first word; then words of the same looks: in capitals, in lower case, with digits, and, where the question is not
+   what type they are, capitalised. Where types and words differ, looks make nothing alike.
+4. What then stands alone is a cluster of its own words.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from diziner.agreement.cases import Case, Reading
+from diziner.common.errors import UserError
+from diziner.records.documents import Document, token_offsets
 from diziner.records.type_names import NO_ENTITY
 
+Text = Callable[[int, int], str]  # of tokens [start, end) of one document
+
 MISSING, TYPE, BOUNDARY, MIXED = "missing", "type", "boundary", "mixed"
+_STEPS = 4  # the same words, the last one, the first one, the same looks
 _LIKE = 2  # cases that share what is in dispute, to be a cluster of their own
+_OF_ANY_TYPE = {"capitalised words", "other words"}  # as most names are written, whatever they name
 _LONGEST = 80  # characters of a document's words in a cluster's name
 _LONGER, _SHORTER, _BETWEEN = "the longer mention", "the shorter mention", "a mention in between"
 _FIRST, _LATER = "the mention that begins first", "the mention that begins later"
@@ -49,7 +58,8 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked about one case; `exact` and `shape` are what is in dispute, in its words and by their looks.
+    """What is asked about one case; `types` are those that compete. `likeness` says what else is like it, a text for
+    each of the `_STEPS`, its own words first; "" for a step that makes it like nothing.
 
     `options` are the readings as answers that fit other cases, too, `texts` those with the words of this one.
     """
@@ -57,52 +67,68 @@ class _Question:
     case: Case
     kind: str
     about: str
+    types: tuple[str, ...]
     words: str
-    exact: str
-    shape: str
+    likeness: tuple[str, ...]
     options: Mapping[Reading, str]
     texts: Mapping[Reading, str]
 
 
 def clusters_of(
-    cases: Sequence[Case], tokens: Mapping[str, Sequence[str]], names: Mapping[str, str]
+    cases: Sequence[Case], documents: Mapping[str, Document], names: Mapping[str, str]
 ) -> tuple[Cluster, ...]:
     """Return clusters of like cases: those where most pairs of annotators disagree first, then by name.
 
-    `tokens` are those of each document by its id, `names` the types' names by label.
+    `documents` are theirs by id, `names` the types' names by label.
     """
-    questions = [_question(case, tokens[case.document], names) for case in cases]
-    shared = Counter((question.kind, question.about, question.exact) for question in questions)
-    groups: dict[tuple[str, str, str], list[_Question]] = defaultdict(list)
+    text_of = {name: _text_of(documents[name]) for name in {case.document for case in cases}}
+    questions = [_question(case, text_of[case.document], names) for case in cases]
+    named = [question for question in questions if question.kind in {MISSING, TYPE}]
+    clusters, rest = _gathered(named, lambda question: (question.words,))
+    rest += [question for question in questions if question.kind not in {MISSING, TYPE}]
+    for step in range(_STEPS):
+        found, rest = _gathered(rest, partial(_like, step))
+        clusters += found
+    return _ranked([*clusters, *(_cluster([question], question.likeness[0]) for question in rest)])
+
+
+def _like(step: int, question: _Question) -> tuple[str, ...]:
+    """Return what a question must share with others to be like them; nothing if the step makes it like none."""
+    return (question.likeness[step], question.kind, question.about) if question.likeness[step] else ()
+
+
+def _gathered(
+    questions: Sequence[_Question], key: Callable[[_Question], tuple[str, ...]]
+) -> tuple[list[Cluster], list[_Question]]:
+    """Return clusters of the questions with the same key, named by its first text, and those that have it alone."""
+    groups: dict[tuple[str, ...], list[_Question]] = defaultdict(list)
     for question in questions:
-        alike = shared[question.kind, question.about, question.exact] >= _LIKE
-        groups[question.kind, question.about, question.exact if alike else question.shape].append(question)
-    return _ranked(
-        [
-            # A single case says nothing of others that are written like it.
-            _cluster(f"{what if len(own) >= _LIKE else own[0].exact} ({about})", own, parted=True)
-            for (_, about, what), own in groups.items()
-        ]
-    )
+        groups[key(question)].append(question)
+    alone = [q for what, own in groups.items() for q in own if not what or len(own) < _LIKE]
+    return [_cluster(own, what[0]) for what, own in groups.items() if what and len(own) >= _LIKE], alone
 
 
-def _cluster(name: str, questions: Sequence[_Question], parted: bool = False) -> Cluster:
+def _cluster(questions: Sequence[_Question], what: str) -> Cluster:
+    abouts = sorted({question.about for question in questions})
+    if len(abouts) > 1:  # of the same words alone
+        types = sorted({name for question in questions for name in question.types})
+        none = [NO_ENTITY] if any(question.kind == MISSING for question in questions) else []
+        abouts = [" or ".join([*types, *none])]
     votes: Counter[str] = Counter()
     by_words: dict[str, list[_Question]] = defaultdict(list)
     for question in questions:
-        by_words[f"{question.words} ({question.about})"].append(question)
+        by_words[question.words].append(question)
     for question in questions:
         options = question.options if len(by_words) > 1 else question.texts
         for reading, annotators in question.case.readings:
             votes[options[reading]] += len(annotators)
-    parts = [_cluster(part, own) for part, own in by_words.items()] if parted and len(by_words) > 1 else []
     return Cluster(
-        name=name,
-        kind=questions[0].kind,
+        name=f"{what} ({abouts[0]})",
+        kind=max(question.kind for question in questions),
         options=tuple(sorted(votes.items(), key=lambda item: (-item[1], item[0]))),
         cases=tuple(question.case for question in questions),
         differing=sum(question.case.differing for question in questions),
-        parts=_ranked(parts),
+        parts=_ranked([_cluster(own, words) for words, own in by_words.items()]) if len(by_words) > 1 else (),
     )
 
 
@@ -110,34 +136,44 @@ def _ranked(clusters: Sequence[Cluster]) -> tuple[Cluster, ...]:
     return tuple(sorted(clusters, key=lambda cluster: (-cluster.differing, cluster.name)))
 
 
-def _question(case: Case, tokens: Sequence[str], names: Mapping[str, str]) -> _Question:
+def _question(case: Case, text: Text, names: Mapping[str, str]) -> _Question:
     readings = [reading for reading, _ in case.readings]
     marked = [reading for reading in readings if reading]
     types = {reading: _types(reading, names) for reading in readings}
     several = sorted({types[reading] for reading in marked})
     extents = {reading: tuple((span.start, span.end) for span in reading) for reading in marked}
-    words = _quoted(tokens[case.start : case.end])
-    shape = _shape(" ".join(tokens[case.start : case.end]))
+    first, last = case.start, case.end
+    words, shape = _quoted(text(first, last)), _shape(text(first, last))
+    narrow = (words, "", "")
+    if last - first > 1:
+        ends = _quoted(text(last - 1, last)), _quoted(text(first, first + 1))
+        narrow = (words, f"words ending in {ends[0]}", f"words beginning with {ends[1]}")
+    types_named = tuple(sorted({names.get(span.type, span.type) for reading in marked for span in reading}))
+
+    def asked(
+        kind: str, about: str, like: tuple[str, ...], options: Mapping[Reading, str], texts: Mapping[Reading, str]
+    ) -> _Question:
+        return _Question(case, kind, about, types_named, words, like, options, texts)
+
     if len(marked) == 1:
-        return _Question(case, MISSING, f"{several[0]} or {NO_ENTITY}", words, words, shape, types, types)
+        return asked(MISSING, f"{several[0]} or {NO_ENTITY}", (*narrow, shape), types, types)
     if len(set(extents.values())) == 1:
-        return _Question(case, TYPE, " or ".join(several), words, words, shape, types, types)
-    texts = {r: " and ".join(_quoted(tokens[a:b]) for a, b in extents.get(r, ())) or NO_ENTITY for r in readings}
+        looks = "" if shape in _OF_ANY_TYPE else shape
+        return asked(TYPE, " or ".join(several), (*narrow, looks), types, types)
+    texts = {r: " and ".join(_quoted(text(*place)) for place in extents.get(r, ())) or NO_ENTITY for r in readings}
+    typed = {r: f"{types[r]} {texts[r]}" if r else NO_ENTITY for r in readings}
     if any(len(reading) > 1 for reading in marked):
         about, options = _one_or_more(case, names)
         if set(options.values()) <= {_INSIDE, NO_ENTITY}:  # each crosses those of others: only their words tell them
-            texts = {r: f"{types[r]} {texts[r]}" if r else NO_ENTITY for r in readings}
-            return _Question(case, MIXED, f"extents of {' or '.join(several)}", words, words, words, texts, texts)
-        return _Question(case, BOUNDARY, about, words, words, shape, options, options)
+            return asked(MIXED, f"extents of {' or '.join(several)}", (words, "", "", ""), typed, typed)
+        return asked(BOUNDARY, about, (*narrow, shape), options, options)
     extent = _extents(extents)
     if len(several) > 1:
-        about = f"{' or '.join(several)}, and their extent"
         options = {r: f"{types[r]}, {extent[r]}" if r else NO_ENTITY for r in readings}
-        texts = {r: f"{types[r]} {texts[r]}" if r else NO_ENTITY for r in readings}
-        return _Question(case, MIXED, about, words, words, shape, options, texts)
+        return asked(MIXED, f"{' or '.join(several)}, and their extent", (*narrow, ""), options, typed)
     options = {r: extent.get(r, NO_ENTITY) for r in readings}
-    exact, side = _edges(set(extents.values()), tokens) or (words, shape)
-    return _Question(case, BOUNDARY, f"extent of {several[0]}", words, exact, side, options, texts)
+    exact, looks = _edges(set(extents.values()), text) or (words, shape)
+    return asked(BOUNDARY, f"extent of {several[0]}", (exact, "", "", looks), options, texts)
 
 
 def _one_or_more(case: Case, names: Mapping[str, str]) -> tuple[str, dict[Reading, str]]:
@@ -166,22 +202,32 @@ def _extents(extents: Mapping[Reading, tuple[tuple[int, int], ...]]) -> dict[Rea
     return {reading: ends.get(start - end, _BETWEEN) for reading, ((start, end),) in extents.items()}
 
 
-def _edges(extents: set[tuple[tuple[int, int], ...]], tokens: Sequence[str]) -> tuple[str, str] | None:
-    """Return the words that a mention has and another, inside it, has not, and on which side they stand; None where
-    there are three mentions, or none is inside the other."""
+def _edges(extents: set[tuple[tuple[int, int], ...]], text: Text) -> tuple[str, str] | None:
+    """Return the words that a mention has and another, inside it, has not, with the side where they stand, and their
+    looks; None where there are three mentions, or none is inside the other."""
     if len(extents) > 2:
         return None
     ((long_start, long_end),), ((start, end),) = sorted(extents, key=lambda extent: extent[0][0] - extent[0][1])
     if not long_start <= start <= end <= long_end:
         return None
-    sides = [("start", tokens[long_start:start]), ("end", tokens[end:long_end])]
-    told = [(f"{_quoted(words).casefold()} at the {side}", side) for side, words in sides if words]
-    where = "both sides" if len(told) > 1 else f"the {told[0][1]}"
-    return " and ".join(words for words, _ in told), f"words {'on' if len(told) > 1 else 'at'} {where}"
+    sides = [("start", long_start, start), ("end", end, long_end)]
+    there = [(side, text(first, last)) for side, first, last in sides if first < last]
+    exact = " and ".join(f"{_quoted(words).casefold()} at the {side}" for side, words in there)
+    return exact, " and ".join(f"{_shape(words)} at the {side}" for side, words in there)
 
 
-def _quoted(tokens: Sequence[str]) -> str:
-    text = " ".join(tokens)
+def _text_of(document: Document) -> Text:
+    """Return a function that gives the text of tokens `[start, end)`, on one line."""
+    text = document.text
+    try:
+        places = token_offsets(document.tokens, text)
+    except UserError:  # a text that is not that of the tokens
+        text = " ".join(document.tokens)
+        places = token_offsets(document.tokens, text)
+    return lambda start, end: " ".join(text[places[start][0] : places[end - 1][1]].split())
+
+
+def _quoted(text: str) -> str:
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return f'"{text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"}"'
 

@@ -71,8 +71,9 @@ def read_conflicts(room: Room, number: int, types: Sequence[EntityType], setting
     shown = {document.id: document for document in documents if document.id not in held}
     names = {entry.label: entry.name for entry in types}
     cases = cases_of(tuple(shown.values()), round_annotations(room, number, settings.pool))
-    clusters = clusters_of(cases, {name: document.tokens for name, document in shown.items()}, names)
-    return Conflicts(number, clusters, shown, names, tuple(group["subtype"] for group in groups))
+    return Conflicts(
+        number, clusters_of(cases, shown, names), shown, names, tuple(group["subtype"] for group in groups)
+    )
 
 
 def _evidence(room: Room, number: int) -> Path:
