@@ -166,6 +166,8 @@ FORMS: dict[str, Form] = {
         ),
     )
 }
+FOLDER_FORMS = ("brat", "datasets")
+SAVED = frozenset({"dataset_info.json", "dataset_dict.json"})  # what tells a folder of `Dataset.save_to_disk`
 _LAST = {".tsv": "columns", ".csv": "csv", ".txt": "text", ".text": "text", ".md": "text"}
 
 
@@ -212,9 +214,7 @@ def endings() -> tuple[str, ...]:
 
 def is_folder_form(look: Look, choices: Choices) -> bool:
     """Whether a folder is of a form that folders have, and not one with files of a form."""
-    return choices.form in ("brat", "datasets") or any(
-        (look.path / name).exists() for name in ("dataset_info.json", "dataset_dict.json")
-    )
+    return choices.form in FOLDER_FORMS or any((look.path / name).exists() for name in SAVED)
 
 
 def table_of(task: Task) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,8 +23,8 @@ from diziner.spans.widened import counted
 
 MANIFEST = "manifest.json"
 REJECTED = "rejected.jsonl"
-_REPORTS = ".shards"
-_LOCK = ".lock"
+REPORTS = ".shards"
+LOCK = ".lock"
 _SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
 _LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
 
@@ -95,7 +96,7 @@ class OutFolder:
 
     def keep(self, report: Report) -> None:
         """Keep a report: from now on the shard counts as done."""
-        write_json(self._report(report.name), asdict(report))
+        write_json(self.report_file(report.name), asdict(report))
 
     def kept(self, names: Sequence[str]) -> dict[str, Report]:
         """Return the reports on those of the shards that are done and whose files are as long as they were."""
@@ -104,13 +105,43 @@ class OutFolder:
     def others(self, names: Sequence[str]) -> list[Path]:
         """Return shards that are not among `names`, sorted: of other documents, settings, code or format."""
         mine = {self.shard(name).name for name in names}
-        return [file for file in shard_files(self.path) if file.name not in mine]
+        return [self.path / name for name in self.listing() if name not in mine]
 
     def remove(self, shards: Sequence[Path]) -> None:
         """Remove shards and the reports on them."""
         for path in shards:
             path.unlink(missing_ok=True)
-            self._report(path.stem).unlink(missing_ok=True)
+            self.report_file(path.stem).unlink(missing_ok=True)
+
+    def listing(self) -> list[str]:
+        """Return the names of all shards' files, sorted, of whatever labelling."""
+        return [file.name for file in shard_files(self.path)]
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of that name."""
+        return (self.path / name).is_file()
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """Give the path of a file on this machine, for as long as it is read."""
+        yield self.path / name
+
+    def files(self, shards: Iterable[str]) -> Iterator[Path]:
+        """Yield the files of shards on this machine, each for as long as it is read."""
+        for name in shards:
+            with self.file(self.shard(name).name) as path:
+                yield path
+
+    def publish(self, name: str) -> None:
+        """Have what was written to `path / name`, beside the shards, seen where the folder is; nothing to do here."""
+
+    def withdraw(self, name: str) -> None:
+        """Remove a file or folder beside the shards, if it is there."""
+        path = self.path / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -119,8 +150,8 @@ class OutFolder:
         Errors: UserError if another process has it, or no folder can be there.
         """
         try:
-            (self.path / _REPORTS).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            (self.path / REPORTS).mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise UserError(f"--out {self.path}: {error.strerror}") from None
         try:
@@ -129,7 +160,7 @@ class OutFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"--out {self.path}: another process is labelling into it") from None
-            for folder in (self.path, self.path / _REPORTS):
+            for folder in (self.path, self.path / REPORTS):
                 for file in folder.iterdir():
                     if _LEFT_BEHIND.fullmatch(file.name):
                         file.unlink()
@@ -137,18 +168,33 @@ class OutFolder:
         finally:
             os.close(lock)
 
-    def _report(self, name: str) -> Path:
-        return self.path / _REPORTS / f"{name}.json"
+    def report_file(self, name: str) -> Path:
+        """Return the file of the report on a shard."""
+        return self.path / REPORTS / f"{name}.json"
 
     def _read(self, name: str) -> Report | None:
         try:
-            value: dict[str, Any] = jsontext.loads(self._report(name).read_bytes())
-            report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
-            return report if self.shard(name).stat().st_size == report.bytes else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None  # not there, or not ours: the shard is done again, from answers that are kept
+            return read_report(self.report_file(name).read_bytes(), self.shard(name).stat().st_size)
+        except OSError:
+            return None
+
+
+def read_report(text: bytes, size: int) -> Report | None:
+    """Return a report as it was kept, if its shard has as many bytes as it says; None too if it is not ours: the shard
+    is done again, from answers that are kept."""
+    try:
+        value: dict[str, Any] = jsontext.loads(text)
+        report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
+        return report if size == report.bytes else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def is_shard(name: str) -> bool:
+    """Return whether a file of that name is a shard, of whatever labelling."""
+    return bool(_SHARD.fullmatch(name))
 
 
 def shard_files(folder: Path) -> list[Path]:
     """Return all shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
-    return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
+    return sorted(file for file in folder.iterdir() if is_shard(file.name)) if folder.is_dir() else []

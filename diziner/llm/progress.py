@@ -69,6 +69,11 @@ class Progress:
         self._under_way += 1
         self._told()
 
+    def stands_at(self, under_way: int) -> None:
+        """Set how many are done beyond those that `finished` has counted, where others count them."""
+        self._under_way = under_way
+        self._told()
+
     def finished(self, done: int, failed: int) -> None:
         """Count a part of the work as complete: so many done, in place of all that `advance` counted since the last
         part."""
