@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from diziner.agreement.error_families import FAMILIES
-from diziner.agreement.hotspots import KINDS
 from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
-from diziner.agreement.report import FAMILY_MEANINGS, KIND_NAMES
 from diziner.common.freshness import Standing, State
 from diziner.report.benchmarks import benchmark_view
 from diziner.report.correlation import correlation_view
@@ -17,6 +14,8 @@ from diziner.report.files import RoomFiles
 from diziner.report.limits import STEPS, Limits
 from diziner.report.page import page_of
 from diziner.report.provenance import computed_with, provenance_note
+from diziner.report.run import run_view
+from diziner.report.words import families_view, kinds_view
 from diziner.results.published import HEADING, published_notes, published_of
 from diziner.scoring.strict import STRICT_PROTOCOL
 from diziner.settings import Settings
@@ -32,16 +31,17 @@ def report_page(
     most: int = MOST_BYTES,
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
+    commit: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the page with as much in it as fits into `most` bytes of UTF-8.
 
     `texts` are the supervisor's answers at hand, by key; `states` those of rooms' figures; `unread` has a line for each
-    room that is not on the page.
+    room that is not on the page; `commit` is what a copy says of git.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
     page = ""
     for limits in STEPS:
-        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread))
+        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread, commit))
         if len(page.encode()) <= most:
             break
     return page
@@ -55,22 +55,22 @@ def report_data(
     published: Mapping[str, Any] | None = None,
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
+    commit: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
-    usage = chain.from_iterable(files.all_usage() for files in ordered)
+    usage = list(chain.from_iterable(files.all_usage() for files in ordered))
+    benchmarks = [benchmark_view(files, texts, settings, limits) for files in ordered]
     return {
         "protocol": STRICT_PROTOCOL,
         "profile": settings.profile,
         "hotspot_limit": limits.hotspots,
-        "kinds": [[kind, KIND_NAMES[kind]] for kind in KINDS],
+        "kinds": kinds_view(),
         "pair_measures": [[name, measure.title] for name, measure in PAIR_MEASURES.items()],
         "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],
-        "families": [[family, FAMILY_MEANINGS[family]] for family in FAMILIES],
-        "benchmarks": [
-            benchmark_view(files, texts, settings, limits) | {"state": _state((states or {}).get(files.card.name))}
-            for files in ordered
-        ],
+        "families": families_view(),
+        "benchmarks": [view | {"state": _state((states or {}).get(view["name"]))} for view in benchmarks],
+        "run": run_view(settings, benchmarks, usage, commit),
         "unread": list(unread),
         "correlation": correlation_view(ordered, published),
         "computed": provenance_note(computed_with(usage, settings.local_endpoints)),

@@ -16,8 +16,12 @@ _FOLDER = Path(__file__).parent / "page"
 SCRIPTS = (
     "dom",
     "format",
+    "download",
+    "tables",
     "charts",
+    "plots",
     "correlation",
+    "firstscreen",
     "overview",
     "hotspots",
     "matrices",

@@ -43,7 +43,8 @@ def test_the_overview_says_n_protocol_and_intervals(report: Path, visit: Any) ->
     assert page.locator("#plots svg.plot").count() == 2
     assert "axis" not in page.text_content("#plots")
     labels = page.locator("#plots svg.plot .title").all_text_contents()
-    assert labels[0] == "round" and "agreement (strict span F1)" in labels
+    assert labels[0].startswith("round (left to right); agreement (strict span F1)")
+    assert labels[1:] == ["mean agreement with the others", "pilot strict span F1"]
     page.click("#plots figure:first-of-type summary")
     assert page.locator("#plots figure:first-of-type table tbody tr").count() == 2
 
@@ -64,7 +65,7 @@ def test_the_overview_answers_whether_agreement_predicts_f1(visit: Any, tmp_path
     assert place.locator("h2").text_content() == "Does agreement predict F1?"
     assert re.search(r"mean over 2 benchmarks \(paper, 1 of them: 0\.839\)", place.locator(".lead").text_content())
     heads = place.locator("thead th").all_text_contents()
-    assert heads[:4] == ["benchmark", "points", "Pearson [95 %]", "the paper's"] and len(heads) == 8
+    assert heads[:4] == ["benchmark", "points", "Pearson [95 %]−101", "the paper's"] and len(heads) == 8
     rows = [row.locator("th, td").all_text_contents() for row in place.locator("tbody tr").all()]
     assert [row[0] for row in rows] == ["conll2003", "letters", "unlabelled", "mean"]
     assert [row[3] for row in rows] == ["0.839", "–", "–", "0.839"]
@@ -75,7 +76,7 @@ def test_the_overview_answers_whether_agreement_predicts_f1(visit: Any, tmp_path
     assert rows[0][2].startswith(shown)
     # Dots stand on a line from -1 to 1.
     dot = place.locator("tbody tr").first.locator("svg .dot").first
-    assert float(dot.get_attribute("cx")) == pytest.approx(2 + 43 * (own["value"] + 1))
+    assert float(dot.get_attribute("cx")) == pytest.approx(3 + 42 * (own["value"] + 1))
     place.locator("a:text-is('letters')").click()
     page.wait_for_selector("main h1:text-is('letters')")
 
@@ -95,12 +96,43 @@ def test_a_run_that_was_not_computed_alike_is_warned_of(report: Path, visit: Any
             assert "by xllamacpp 1; A" in text and ("by xllamacpp 1; B" in text) == (style == "warn")
 
 
-def test_a_line_of_the_plot_names_itself_on_focus(report: Path, visit: Any) -> None:
+def test_each_benchmark_has_a_small_chart_of_its_own_with_axes(report: Path, visit: Any) -> None:
     page = visit(report)
-    line = page.locator("#plots svg.plot").first.locator(".series").first
-    line.focus()
-    assert "on" in page.locator("#plots svg.plot").first.locator("[data-name=alpha]").get_attribute("class")
-    assert "alpha: round 0" in page.text_content("#plots .said")
+    charts = page.locator("#plots svg.plot").first.locator(".multiple")
+    assert charts.count() == 2
+    label = charts.first.get_attribute("aria-label")
+    assert re.fullmatch(r"alpha: round 0 0\.\d{3}, round 1 0\.\d{3}, round 2 0\.\d{3}", label)
+    assert float(charts.first.locator("text.value").text_content()) == pytest.approx(float(label[-5:]), abs=0.0051)
+    assert charts.first.locator("line.zero").count() == 1
+    places = charts.evaluate_all("all => all.map(n => n.getAttribute('transform'))")
+    assert len(set(places)) == 2
+
+
+def test_marks_of_f1_by_agreement_have_colours_a_diagonal_and_the_coefficient(report: Path, visit: Any) -> None:
+    page = visit(report)
+    plot = page.locator("#plots svg.plot").nth(1)
+    colours = plot.locator(".series").evaluate_all("all => all.map(n => getComputedStyle(n.firstChild).stroke)")
+    assert len(colours) == len(set(colours)) == 3
+    assert plot.locator(".diagonal").count() == 1
+    assert re.match(r"Pearson's r = −?0\.\d{3} ", plot.locator(".over").first.text_content())
+    button = page.locator("#plots .legend button", has_text="annotator-01")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    assert "on" in plot.locator("[data-name='annotator-01']").get_attribute("class")
+    assert page.text_content("#plots .said").startswith("annotator-01: 3 points")
+    page.keyboard.press("Enter")
+    assert page.text_content("#plots .said") == "" and "faded" not in plot.get_attribute("class")
+
+
+def test_the_first_screen_says_which_run_this_is(report: Path, visit: Any) -> None:
+    page = visit(report)
+    said = page.text_content("#run")
+    assert re.search(r"run[0-9a-f]{12}file written ", said)
+    assert "model-of-annotator-02" in said and "refined by " in said
+    assert "free" in said and re.search(r"\+\d+ ±\d+ −\d+", said)
+    page.click("#run + details summary")
+    assert "model-of-annotator-01" in page.text_content("#run + details tbody")
 
 
 def test_every_round_of_every_benchmark_shows_every_part(report: Path, visit: Any) -> None:
@@ -150,7 +182,7 @@ def test_filters_keep_what_fits_and_say_how_many(report: Path, visit: Any) -> No
     assert 0 < fitting < total
     assert page.locator("#hotspots article").count() == min(fitting, 12)
     for row in page.locator("#hotspots article tr:has(th:text-is('annotator-02')) .why").all_text_contents():
-        assert row.startswith("≠")
+        assert row.startswith("≠ ")
     page.select_option("label:has-text('Annotator who differs') select", "")
     counts = 0
     for value in page.locator("label:has-text('Kind') option").evaluate_all(
@@ -267,7 +299,7 @@ def test_states_and_what_cannot_be_read_are_said_beside_the_figures(visit: Any, 
     first, second = page.locator("#benchmarks table").first.locator("tbody tr").all()
     assert "stale: params.yaml answers.repair_turns: 1 -> 2" in first.text_content()
     assert "not fetched" in second.text_content() and "n = 14 test documents" in second.text_content()
-    assert page.locator("#plots figure:first-of-type table tbody td").all_text_contents()[1] == "–"
+    assert page.locator("#plots figure").first.locator("table tbody td").all_text_contents()[1] == "–"
     page.click("#benchmarks table a:text-is('alpha')")
     page.wait_for_selector("main h1:text-is('alpha')")
     assert page.locator("main > .warn, main .warn").all_text_contents()[:2] == [str(states["alpha"]), broken.faults[0]]

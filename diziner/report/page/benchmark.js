@@ -1,9 +1,10 @@
 // One benchmark: its figures, and everything about the chosen round.
 
-import { el, computedNote, quoted, section, table, warnings } from "./dom.js";
+import { el, computedNote, quoted, section, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toRound, verdict, whole } from "./format.js";
 import { hotspotBrowser } from "./hotspots.js";
 import { agreementMatrix, confusionMatrix, typeScores } from "./matrices.js";
+import { table } from "./tables.js";
 import { guidelineView, refinementView } from "./guideline.js";
 
 /** The page of a benchmark; `show(route)` changes the round in place, so that focus and scroll stay. */

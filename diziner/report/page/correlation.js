@@ -1,8 +1,9 @@
 // Does agreement predict F1? Correlations by benchmark, beside the paper's.
 
-import { el, section, table } from "./dom.js";
+import { el, section } from "./dom.js";
 import { figure, interval, toBenchmark } from "./format.js";
-import { whisker } from "./charts.js";
+import { scale, whisker } from "./charts.js";
+import { table } from "./tables.js";
 
 /** The answer in a sentence and by benchmark; nothing where no benchmark has scores. */
 export function correlation({ correlation: data }) {
@@ -28,7 +29,13 @@ export function correlation({ correlation: data }) {
     "correlation",
     question,
     el("p", { class: "lead" }, answer),
-    table("Correlation of agreement with F1 by benchmark", heads, lines, { class: "stack" }),
+    table("Correlation of agreement with F1 by benchmark", heads.map((head, i) => (i === 2 ? [el("span", null, head, scale(-1, 1)), {}] : head)), lines, {
+      class: "stack",
+      csv: () => [
+        ["benchmark", "points", ...kinds.flatMap(([kind]) => [kind, `${kind}_low`, `${kind}_high`]), ...(paper ? [`paper_${paper.kind}`] : [])],
+        ...Object.entries(rows).map(([name, own]) => [name, own.points, ...kinds.flatMap(([kind]) => [own[kind]?.value, own[kind]?.low, own[kind]?.high]), ...(paper ? [paper.values[name]] : [])]),
+      ],
+    }),
     el("p", { class: "note" }, notes.join(" ")),
   );
 }

@@ -72,28 +72,6 @@ export function choose(label, options, value, change) {
   return el("label", { class: "choose" }, el("span", null, label), select);
 }
 
-/** A table that scrolls by itself where the page is narrow. `head` and rows hold cells: text, a node, or [content, properties]. */
-export function table(caption, head, rows, properties) {
-  const cell = (tag, given, extra) =>
-    Array.isArray(given) ? el(tag, { ...extra, ...given[1] }, given[0]) : el(tag, extra, given);
-  return scroller(
-    caption,
-    el(
-      "table",
-      properties,
-      el("caption", { class: "hidden" }, caption),
-      el("thead", null, el("tr", null, head.map((given) => cell("th", given, { scope: "col" })))),
-      el(
-        "tbody",
-        null,
-        rows.map((row) =>
-          el("tr", null, row.map((given, i) => (i ? cell("td", given) : cell("th", given, { scope: "row" })))),
-        ),
-      ),
-    ),
-  );
-}
-
 /** A box that scrolls sideways, reachable by keyboard. */
 export function scroller(label, ...children) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children);

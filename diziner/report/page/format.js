@@ -29,6 +29,15 @@ export function verdict(gain) {
   return "within noise";
 }
 
+/** A difference from the consensus in plain words: its family and subtype are the terms behind them. */
+export function differs(family, subtype) {
+  if (family === "Span_Error") return `other extent of ${subtype.replace(/_bounds$/, "")}`;
+  if (family === "O_to_Ent") return `marks ${subtype.replace(/^O_to_/, "")}`;
+  if (family === "Ent_to_O") return `misses ${subtype.replace(/_to_O$/, "")}`;
+  const types = subtype.split("_to_");
+  return types.length === 2 ? `${types[1]} instead of ${types[0]}` : subtype;
+}
+
 export const link = (...parts) => "#/" + parts.map(encodeURIComponent).join("/");
 export const toBenchmark = (name) => link("b", name);
 export const toRound = (name, number) => link("b", name, `r${number}`);

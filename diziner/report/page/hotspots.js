@@ -1,15 +1,9 @@
 // The hotspot browser: where annotators disagree most, and how each of them reads the place.
 
 import { choose, details, el, plain, quoted, scroller } from "./dom.js";
-import { counted, figure, toLine, typeClass } from "./format.js";
+import { counted, differs, figure, toLine, typeClass } from "./format.js";
 
 const PAGE = 12;
-const MEANINGS = {
-  elite_split: "the annotators that agree most (the coalition) are split among themselves",
-  systematic_bias: "the coalition reads it one way, the rest another",
-  complex: "both at once: the coalition is split, and the rest reads it otherwise",
-  minor: "much disagreement in all, but neither between the groups nor within the coalition",
-};
 const filters = { kind: "", family: "", annotator: "", type: "", order: "score" };
 
 /** The browser of one round. `view` says what is shown: { benchmark, round, data, focus, causes }. */
@@ -47,8 +41,8 @@ export function hotspotBrowser(view) {
   const controls = el(
     "div",
     { class: "controls", role: "group", "aria-label": "Filter hotspots" },
-    choose("Kind", [["", "all kinds"], ...data.kinds], filters.kind, change("kind")),
-    choose("Error family", [["", "all families"], ...data.families.filter(([f]) => subtypes.has(f)).map(([f]) => [f, f])], filters.family, change("family")),
+    choose("Kind", [["", "all kinds"], ...data.kinds.map((k) => [k.key, k.plain])], filters.kind, change("kind")),
+    choose("Error", [["", "all errors"], ...data.families.filter((f) => subtypes.has(f.key)).map((f) => [f.key, f.plain])], filters.family, change("family")),
     choose("Annotator who differs", [["", "anyone"], ...names.map((n) => [n, n])], filters.annotator, change("annotator")),
     choose("Type involved", [["", "any type"], ...benchmark.labels.map((t) => [t, t])], filters.type, change("type")),
     choose("Order", [["score", "most disputed first"], ["text", "as in the documents"]], filters.order, change("order")),
@@ -64,12 +58,13 @@ const left = (round, data) => {
 };
 
 function explained(data, round) {
-  const totals = round.totals;
+  const { totals } = round;
+  const terms = (rows, count) => el("dl", { class: "terms" }, rows.map((row) => [el("dt", null, `${row.plain} (${count(row.key)})`, el("small", null, `term: ${row.term}`)), el("dd", null, row.meaning)]));
   return details(
-    "What a hotspot is, and what the kinds and families mean",
-    el("p", null, "A hotspot is a block of tokens with the highest disagreement of a round. Its score is the mean over its tokens of U*, from 0 (all annotators agree) to 1: the highest of the disagreement on labels, on types and on bounds. The consensus is a weighted majority vote of the annotators; it is not the truth."),
-    el("dl", { class: "terms" }, data.kinds.map(([kind, name]) => [el("dt", null, `${name} (${totals.hotspots[kind] ?? 0})`), el("dd", null, MEANINGS[kind])])),
-    el("dl", { class: "terms" }, data.families.map(([family, text]) => [el("dt", null, `${family} (${counted(totals.families[family] ?? 0, "token")})`), el("dd", null, text)])),
+    "What a hotspot is, and what the kinds and errors mean",
+    el("p", null, "A hotspot is a run of words with the highest disagreement of a round. Its disagreement is the mean over its words, from 0 (all annotators agree) to 1, of the highest of three: on labels, on types and on bounds (term: U*). The consensus is a weighted majority vote of the annotators; it is not the truth."),
+    terms(data.kinds, (key) => totals.hotspots[key] ?? 0),
+    terms(data.families, (key) => counted(totals.families[key] ?? 0, "word")),
   );
 }
 
@@ -90,12 +85,12 @@ function card(hotspot, view, names) {
   const document = round.documents[hotspot.document];
   const at = (token) => token - document.from;
   const words = document.tokens.slice(at(hotspot.start), at(hotspot.end)).join(" ");
-  const kind = data.kinds.find(([key]) => key === hotspot.kind)[1];
+  const kind = data.kinds.find(({ key }) => key === hotspot.kind);
   const causes = view.causes.get(`${round.number} ${hotspot.id}`) || [];
   return el(
     "article",
     { class: "card", tabindex: "-1", "data-hotspot": hotspot.id, "aria-label": `Hotspot: ${words}` },
-    el("header", null, el("h3", null, quoted(words)), el("span", { class: `kind ${hotspot.kind}` }, kind), el("span", { class: "score", title: "mean U* over the hotspot" }, `U* ${figure(hotspot.score, 2)}`)),
+    el("header", null, el("h3", null, quoted(words)), el("span", { class: `kind ${hotspot.kind}`, title: `${kind.term}: ${kind.meaning}` }, kind.plain), el("span", { class: "score", title: "mean U* over the hotspot, from 0 to 1" }, `disagreement ${figure(hotspot.score, 2)}`)),
     el("p", { class: "context", dir: "auto" }, context(document, hotspot)),
     readings(hotspot, document, benchmark, round, names),
     el(
@@ -129,7 +124,7 @@ function readings(hotspot, document, benchmark, round, names) {
   const start = Math.max(document.from, Math.min(hotspot.start - 2, ...touching.map(([s]) => s)));
   const end = Math.min(document.from + document.tokens.length, Math.max(hotspot.end + 2, ...touching.map(([, e]) => e)));
   const errors = new Map();
-  for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), `${round.subtypes[s][1]}${tokens > 1 ? ` ×${tokens}` : ""}`]);
+  for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), el("span", { title: `${round.subtypes[s].join(": ")}, ${counted(tokens, "word")}` }, differs(...round.subtypes[s]))]);
   const row = (name, spans, properties, note) =>
     layers(spans).map((layer, number) =>
       el("tr", properties, el("th", { scope: "row" }, number ? el("span", { class: "hidden" }, quoted(name), ", nested") : [quoted(name), benchmark.annotators[name]?.other ? el("small", null, " (not a language model)") : null]), spans ? cells(layer, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans && !number ? note : "")),
@@ -154,9 +149,9 @@ function readings(hotspot, document, benchmark, round, names) {
         row("consensus", document.consensus, { class: "consensus" }, ""),
         gold,
         names.map((name, a) => {
-          const differs = errors.get(a);
+          const found = errors.get(a);
           const missing = known.get(name)?.left_out ? `left out ${known.get(name).left_out}` : "no answer: failed";
-          return row(name, document.readings[a], { class: differs ? "differs" : "same" }, document.readings[a] ? (differs ? `≠ ${differs.join(", ")}` : "=") : missing);
+          return row(name, document.readings[a], { class: found ? "differs" : "same" }, document.readings[a] ? (found ? ["≠ ", found.map((node, i) => [i ? ", " : "", node])] : "=") : missing);
         }),
       ),
     ),

@@ -1,12 +1,13 @@
 // Heat maps with their numbers: who agrees with whom, and which types are taken for which.
 
-import { choose, details, el, scroller } from "./dom.js";
+import { choose, details, el } from "./dom.js";
 import { counted, figure, share } from "./format.js";
+import { framed, table } from "./tables.js";
 
 const state = { measure: "strict_span_f1", against: "" };
 
 function heat(caption, head, rows, corner) {
-  return scroller(
+  return framed(
     caption,
     el(
       "table",
@@ -93,18 +94,10 @@ export function typeScores(benchmark) {
   if (!types) return null;
   return details(
     `Scores by type: ${benchmark.scores.protocol}, ${counted(benchmark.scored, "test document")}`,
-    scroller(
+    table(
       "Scores by type",
-      el(
-        "table",
-        null,
-        el("thead", null, el("tr", null, ["type", "F1", "precision", "recall", "correct", "predicted", "gold"].map((name, i) => el("th", { scope: "col", class: i ? "number" : "" }, name)))),
-        el(
-          "tbody",
-          null,
-          Object.entries(types).map(([name, s]) => el("tr", null, el("th", { scope: "row" }, name), [figure(s.f1), share(s.precision), share(s.recall), s.correct, s.predicted, s.gold].map((text) => el("td", { class: "number" }, text)))),
-        ),
-      ),
+      ["type", ...["F1", "precision", "recall", "correct", "predicted", "gold"].map((name) => [name, { class: "number" }])],
+      Object.entries(types).map(([name, s]) => [name, ...[figure(s.f1), share(s.precision), share(s.recall), s.correct, s.predicted, s.gold].map((text) => [String(text), { class: "number" }])]),
     ),
   );
 }

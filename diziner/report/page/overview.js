@@ -1,9 +1,12 @@
 // All benchmarks on one page: the table, agreement by round, F1 by agreement.
 
-import { el, computedNote, details, section, table, warnings } from "./dom.js";
+import { el, computedNote, details, section, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
-import { figureOf, sparkline, whisker } from "./charts.js";
+import { scale, sparkline, whisker } from "./charts.js";
 import { correlation } from "./correlation.js";
+import { firstScreen, settingsTable } from "./firstscreen.js";
+import { agreementPlot, scorePlot } from "./plots.js";
+import { table } from "./tables.js";
 
 export function overview(data) {
   const run = data.benchmarks.filter((b) => b.rounds.length);
@@ -12,9 +15,11 @@ export function overview(data) {
     el("p", { class: "lead" }, headline(data, run)),
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
     ...warnings(data.unread),
+    firstScreen(data, run),
+    settingsTable(data),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
+    run.length ? section("plots", "Agreement and scores", el("div", { class: run.length > 4 ? "stacked" : "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
     correlation(data),
-    run.length ? section("plots", "Agreement and scores", el("div", { class: "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
   ];
 }
 
@@ -38,6 +43,8 @@ function headline(data, run) {
   return text.join(" ");
 }
 
+const GAIN = 0.2; // the ends of the scale of gains; beyond it a whisker stands at the end
+
 const last = (benchmark) => benchmark.rounds[benchmark.rounds.length - 1];
 
 /** The test predictions that the headline is made of, whatever the guideline is called. */
@@ -47,7 +54,7 @@ function failures(benchmark) {
 }
 
 function benchmarkTable(data) {
-  const columns = ["benchmark", "rounds", "agreement, first to last round", "chosen annotator", `${data.protocol} [95 %]`, "gain over round 0 [95 %]", "failed", "cost"];
+  const columns = ["benchmark", "agreement, first to last round", "chosen annotator", `${data.protocol} [95 %]`, "gain over round 0 [95 %]", "failed", "cost"];
   const labelled = (content, i, extra) => [content, { "data-label": columns[i], ...extra }];
   const rows = data.benchmarks.map((b) => {
     const name = el("a", { href: toBenchmark(b.name) }, b.name);
@@ -57,29 +64,28 @@ function benchmarkTable(data) {
     const [failed, asked] = failures(b);
     return [
       [title, {}],
-      labelled(`${b.rounds.length}`, 1, { class: "number" }),
-      labelled(agreementCell(b), 2),
-      labelled(b.selection ? el("span", { class: "whole" }, b.selection.voters.length ? `vote of ${b.selection.voters.length}` : b.selection.annotator, el("small", null, `round ${b.selection.round}`)) : "–", 3),
-      labelled(scoreCell(b, figures), 4),
-      labelled(gainCell(b), 5),
-      labelled(el("span", null, whole(failed), el("small", null, `of ${whole(asked)}`)), 6, { class: "number" }),
-      labelled(el("span", null, money(b.usage), el("small", null, counted(b.usage.answers, "answer"))), 7, { class: "number" }),
+      labelled(agreementCell(b), 1),
+      labelled(b.selection ? el("span", { class: "whole" }, b.selection.voters.length ? `vote of ${b.selection.voters.length}` : b.selection.annotator, el("small", null, `round ${b.selection.round}`)) : "–", 2),
+      labelled(scoreCell(b, figures), 3),
+      labelled(gainCell(b), 4),
+      labelled(el("span", null, whole(failed), el("small", null, `of ${whole(asked)}`)), 5, { class: "number" }),
+      labelled(el("span", null, money(b.usage), el("small", null, counted(b.usage.answers, "answer"))), 6, { class: "number" }),
     ];
   });
-  return table("Benchmarks with agreement, chosen annotator and scores", columns, rows, { class: "stack" });
+  const heads = columns.map((name, i) => (i === 3 ? [el("span", null, name, scale()), {}] : i === 4 ? [el("span", null, name, scale(-GAIN, GAIN)), {}] : name));
+  return table("Benchmarks with agreement, chosen annotator and scores", heads, rows, { class: "stack", csv: () => benchmarkRows(data) });
 }
 
 /** A benchmark of which nothing is here but its metrics: its outputs have not been fetched, or its rounds cannot be read. */
 function metricCells(b, figures, labelled) {
   const none = el("span", { class: "faint" }, "–");
   return [
-    labelled(`${figures.rounds}`, 1, { class: "number" }),
-    labelled(`${figure(figures.agreement_first)} → ${figure(figures.agreement_last)}`, 2),
-    labelled(el("span", { class: "whole" }, figures.annotator, el("small", null, `round ${figures.round}`)), 3),
-    labelled(scoreCell(b, figures), 4),
-    labelled(figures.gain === null || figures.round === 0 ? none : el("span", { class: "whole" }, signed(figures.gain), el("small", null, interval(figures.gain_low, figures.gain_high))), 5),
+    labelled(`${figure(figures.agreement_first)} → ${figure(figures.agreement_last)}`, 1),
+    labelled(el("span", { class: "whole" }, figures.annotator, el("small", null, `round ${figures.round}`)), 2),
+    labelled(scoreCell(b, figures), 3),
+    labelled(figures.gain === null || figures.round === 0 ? none : el("span", { class: "whole" }, signed(figures.gain), el("small", null, interval(figures.gain_low, figures.gain_high))), 4),
+    labelled(none, 5, { class: "number" }),
     labelled(none, 6, { class: "number" }),
-    labelled(none, 7, { class: "number" }),
   ];
 }
 
@@ -87,7 +93,7 @@ function agreementCell(b) {
   const values = b.rounds.map((r) => r.figures.agreement);
   const text = values.length > 1 ? `${figure(values[0])} → ${figure(values[values.length - 1])}` : figure(values[0]);
   const n = [...new Set([b.rounds[0].agreement.documents, last(b).agreement.documents])].join(", then ");
-  return el("span", { class: "with" }, sparkline(values, `Agreement by round: ${values.map((v) => figure(v)).join(", ")}`), el("span", null, text, el("small", null, `n = ${n} documents`)));
+  return el("span", { class: "with" }, sparkline(values, `Agreement by round: ${values.map((v) => figure(v)).join(", ")}`), el("span", null, text, el("small", null, `${counted(b.rounds.length, "round")}, n = ${n}`)));
 }
 
 function scoreCell(b, figures) {
@@ -105,14 +111,32 @@ function gainCell(b) {
   const gain = b.scores && b.scores.gain;
   if (!gain) return el("span", { class: "faint" }, "–");
   if (b.selection.round === 0) return el("span", { class: "faint" }, "–", el("small", null, "round 0 was chosen"));
-  return el("span", { class: "whole" }, signed(gain.difference), el("small", null, interval(gain.low, gain.high)), el("small", null, verdict(gain)));
+  const bounds = interval(gain.low, gain.high);
+  return el(
+    "span",
+    { class: "with" },
+    whisker(gain.difference, gain.low, gain.high, `gain ${signed(gain.difference)} ${bounds}`, -GAIN, GAIN),
+    el("span", { class: "whole" }, signed(gain.difference), el("small", null, bounds), el("small", null, verdict(gain))),
+  );
+}
+
+/** The table's figures by themselves, for a file. */
+function benchmarkRows(data) {
+  const head = ["benchmark", "state", "rounds", "agreement_first", "agreement_last", "annotator", "round", "f1", "f1_low", "f1_high", "test_documents", "gain", "gain_low", "gain_high", "answers", "usd"];
+  return [
+    head,
+    ...data.benchmarks.map((b) => {
+      const f = b.figures || {};
+      return [b.name, b.left_out ? "left out" : b.state ? b.state.state : b.rounds.length || b.figures ? "" : "not run", b.rounds.length || f.rounds, f.agreement_first, f.agreement_last, f.annotator, f.round, f.f1, f.f1_low, f.f1_high, b.scored, f.gain, f.gain_low, f.gain_high, b.usage.answers, b.usage.usd];
+    }),
+  ];
 }
 
 function tableNote(data) {
   return el(
     "p",
     { class: "note" },
-    `Agreement: mean pairwise strict span F1 of the annotators on a round's n pilot documents. ${data.protocol}: the chosen annotator on n test documents; intervals by document bootstrap. Gain: against round 0's guideline on the same documents, paired. Failed: documents without an answer, of all that annotators were asked, pilot and test. Cost: of the answers behind these results, each counted once; calls that failed are not in it.`,
+    `Agreement: mean pairwise strict span F1 of the annotators on a round's n pilot documents, drawn between the lines of 0 and 1. ${data.protocol}: the chosen annotator on n test documents; intervals by document bootstrap. Gain: against round 0's guideline on the same documents, paired. Failed: documents without an answer, of all that annotators were asked, pilot and test. Cost: of the answers behind these results, each counted once; calls that failed are not in it.`,
   );
 }
 
@@ -128,70 +152,3 @@ function published(data) {
     el("p", { class: "note" }, notes.join(". ")),
   );
 }
-
-function agreementPlot(run) {
-  const rounds = 1 + Math.max(...run.map((b) => last(b).number));
-  const series = run.map((b) => {
-    return {
-      name: b.name,
-      joined: true,
-      label: `${b.name}: ${b.rounds.map((r) => `round ${r.number} ${figure(r.figures.agreement)}`).join(", ")}`,
-      points: b.rounds.map((r) => ({ x: r.number, y: r.figures.agreement, text: `${b.name}, round ${r.number}: ${figure(r.figures.agreement)}` })),
-    };
-  });
-  const numbers = Array.from({ length: rounds }, (_, k) => k);
-  const fresh = run.some((b) => b.rounds.length > 1 && !b.same_documents);
-  const note =
-    rounds === 1
-      ? "One round so far: a line needs two."
-      : fresh
-        ? "Each round has documents of its own, so a step up or down is partly the documents."
-        : "All rounds have the same documents.";
-  return figureOf(
-    "Agreement by round",
-    note,
-    { series, xTitle: "round", yTitle: "agreement (strict span F1)", xTicks: numbers.map((k) => [k, `${k}`]), xRange: [0, Math.max(1, rounds - 1)], yRange: [0, 1] },
-    details(
-      "The figures as a table",
-      table("Agreement by round", ["benchmark", ...numbers.map((k) => [`round ${k}`, { class: "number" }])], run.map((b) => [b.name, ...numbers.map((k) => [b.rounds.some((r) => r.number === k) ? figure(b.rounds.find((r) => r.number === k).figures.agreement) : "–", { class: "number" }])])),
-    ),
-  );
-}
-
-/** Every annotator in every round that has gold: what agreement says about F1. */
-function scorePlot(data, run) {
-  const points = run.flatMap((b) =>
-    b.rounds.flatMap((r) => {
-      const scores = (b.scores && b.scores.pilot[r.number]) || {};
-      return r.agreement.annotators
-        .filter((name) => scores[name] !== null && scores[name] !== undefined)
-        .map((name) => ({ benchmark: b.name, round: r.number, name, n: r.gold, agreement: r.agreement.mean[name], f1: scores[name], chosen: Boolean(b.selection) && b.selection.round === r.number && b.selection.annotator === name }));
-    }),
-  );
-  if (!points.length) return el("figure", null, el("figcaption", null, el("h3", null, "F1 by agreement")), el("p", { class: "empty" }, "No pilot document has gold, so what agreement says about F1 cannot be shown."));
-  const series = run
-    .map((b) => ({ b, own: points.filter((p) => p.benchmark === b.name) }))
-    .filter(({ own }) => own.length)
-    .map(({ b, own }) => ({
-      name: b.name,
-      label: `${b.name}: ${place(b)}`,
-      points: own.map((p) => ({ x: p.agreement, y: p.f1, strong: p.chosen, text: `${p.name}, ${b.name}, round ${p.round}: agreement ${figure(p.agreement)}, F1 ${figure(p.f1)}, n = ${p.n}${p.chosen ? "; chosen" : ""}` })),
-    }));
-  const checked = run.filter((b) => b.choice);
-  const best = checked.filter((b) => b.choice.place === 1).length;
-  return figureOf(
-    "F1 by agreement",
-    `Each dot is an annotator in a round; filled: the chosen one. The choice saw no gold, and is the best by pilot F1 on ${best} of ${checked.length}.`,
-    { series, xTitle: "mean agreement with the others", yTitle: `pilot ${data.protocol}`, xTicks: [0, 0.2, 0.4, 0.6, 0.8, 1].map((t) => [t, t.toFixed(1)]), xRange: [0, 1], yRange: [0, 1] },
-    details(
-      "The figures as a table",
-      table(
-        "Agreement and pilot F1 by annotator and round",
-        ["benchmark", ["round", { class: "number" }], "annotator", ["agreement", { class: "number" }], ["F1", { class: "number" }], ["n", { class: "number" }]],
-        points.map((p) => [p.benchmark, [`${p.round}`, { class: "number" }], p.name + (p.chosen ? " (chosen)" : ""), [figure(p.agreement), { class: "number" }], [figure(p.f1), { class: "number" }], [`${p.n}`, { class: "number" }]]),
-      ),
-    ),
-  );
-}
-
-const place = (b) => (b.choice ? `the chosen annotator is number ${b.choice.place} of ${b.choice.of} by pilot F1 (${figure(b.choice.f1)}; best ${figure(b.choice.best)})` : "no choice yet");
