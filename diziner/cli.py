@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": "read outputs, DVC's cache, tapes, store and weights, and hold every byte against the lock files",
     "bundle": "put a run into one file to cite (an RO-Crate), without texts that may not be passed on; verify one",
     "repro": "bring the pipeline up to date like `dvc repro`, with many stages at once",
+    "exp": "run with other settings and keep what came out as an experiment of DVC",
     "score": "score predictions against gold: plain files, anywhere, under one or all of nine protocols",
     "agree": "measure the agreement of annotators without gold: plain files, anywhere",
     "batch": "ask in batches at a lower price: send what all stages lack, see how it stands, collect the answers",

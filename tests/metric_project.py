@@ -17,7 +17,7 @@ from diziner.common.files import write_json, write_text
 from diziner.common.version import VERSION
 from diziner.results.document_counts import PredictionCounts, headline
 from diziner.results.figures import FIGURES
-from diziner.results.room_metrics import room_metrics, room_metrics_text
+from diziner.results.room_metrics import counts_in, figures_in, room_metrics, room_metrics_text
 from diziner.results.summary import summarise
 from diziner.results.usage import ModelUsage
 from diziner.scoring.bootstrap import DocumentCounts
@@ -131,6 +131,19 @@ class MetricProject:
         params = {"params.yaml": {"answers": yaml.safe_load((self.folder / "params.yaml").read_text())["answers"]}}
         entry = {"cmd": stage, "deps": deps, "params": params, "outs": outs}
         (room / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {stage: entry}}))
+
+    def as_before(self, name: str) -> None:
+        """Write a benchmark's metrics as versions before did: all figures bare, counts in a file beside."""
+        path, documents = self.folder / f"metrics/final/{name}.json", f"metrics/documents/{name}.json"
+        value = json.loads(path.read_text())
+        counts = counts_in(value)
+        tables = {key: dict(zip(own.ids, own.counts.tolist(), strict=True)) for key, own in counts._asdict().items()}
+        sums = dict(zip(("correct", "predicted", "gold"), counts.selected.counts.sum(axis=0).tolist(), strict=True))
+        write_json(path, figures_in(value))
+        write_json(self.folder / documents, {"documents": len(counts.selected.ids), **sums, **tables})
+        room, metrics = self.folder / "data" / name, [f"metrics/final/{name}.json", documents]
+        self.pipeline(room, "score", metrics, [f"data/{name}/corpus/{kind}.jsonl" for kind in ("test", "gold")])
+        self.lock(room, "score", metrics, name, "gold")
 
     def edit(self, path: str, change: Mapping[str, Any] | str) -> None:
         """Change a JSON file by hand: some keys, of a room's metrics figures, or the whole text."""

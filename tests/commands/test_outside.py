@@ -27,6 +27,7 @@ ARGUMENTS = {
     "data": ("check",),
     "export": ("conll2003", "--to", "doccano", "--out", "export"),
     "use": ("local",),
+    "exp": ("run",),
     "guideline": ("verify",),
     "refine": ("conll2003",),
     "responses": ("verify",),

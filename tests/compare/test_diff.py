@@ -65,6 +65,24 @@ def test_two_revisions_are_compared_in_the_order_given(project: MetricProject, d
     assert there["mean"]["change"] == pytest.approx(first["change"] / 2, abs=1e-6)
 
 
+def test_a_revision_of_a_version_before_is_compared_document_by_document(
+    project: MetricProject, diff: Callable[..., str]
+) -> None:
+    def row() -> Any:
+        [found] = [row for row in json.loads(diff("--json"))["benchmarks"] if row["benchmark"] == "conll2003"]
+        return found
+
+    project.score("conll2003", BETTER)
+    expected = row()
+    project.score("conll2003", OLD)
+    project.as_before("conll2003")
+    project.commit()
+    project.score("conll2003", BETTER)
+    # What is left over of it in the work tree is not looked at.
+    assert (project.folder / "metrics/documents/conll2003.json").is_file()
+    assert row() == expected and expected["paired"] and expected["verdict"] == "better"
+
+
 def test_a_small_change_is_called_noise(project: MetricProject, diff: Callable[..., str]) -> None:
     correct, predicted, gold = next(row for row in OLD if row[0] < row[2])
     place = OLD.index((correct, predicted, gold))

@@ -162,6 +162,28 @@ def test_a_metric_and_its_counts_lowered_together_fail(project: MetricProject, g
     assert code == 1 and "not what dvc.lock says" in said
 
 
+def test_metrics_of_a_version_before_are_held_to_their_counts_as_the_base_and_here(
+    project: MetricProject, gate: Callable[..., Any]
+) -> None:
+    project.as_before("conll2003")
+    assert gate()[0] == 0
+    project.commit()
+    project.score("conll2003", BAD)
+    code, said = gate()
+    assert code == 1 and "worse" in said and "failed: conll2003\n" in said
+    project.score("conll2003", GOOD)
+    assert gate()[0] == 0
+    project.as_before("conll2003")
+    path = "metrics/documents/conll2003.json"
+    rows = json.loads((project.folder / path).read_text())["selected"]
+    project.edit(path, {"selected": {**rows, "test-0000": [0, 9, rows["test-0000"][2]]}})
+    code, said = gate()
+    assert code == 1 and "with metrics/documents: the sums are not those of the documents" in " ".join(said.split())
+    (project.folder / path).unlink()
+    code, said = gate()
+    assert code == 1 and "with metrics/documents: no such file" in " ".join(said.split())
+
+
 def test_a_missing_metric_fails(project: MetricProject, gate: Callable[..., Any]) -> None:
     (project.folder / "metrics/final/conll2003.json").unlink()
     code, said = gate()
