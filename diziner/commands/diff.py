@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> None:
     new: Snapshot = Revision(options.new) if options.new else WorkTree()
     unread: dict[str, str] = {}
     sides = [lenient_sides(old, unread), lenient_sides(new, unread)]
-    rows = compare_all(*({name: side for name, side in own.items() if name not in unread} for own in sides))
+    before, after = ({name: side for name, side in own.items() if name not in unread} for own in sides)
+    rows = compare_all(before, after)
     # What the work tree depends on may be others than its figures are of; a revision is as it was committed.
     found = None if options.new else standings(_settings())
     names = [row.benchmark for row in rows]
