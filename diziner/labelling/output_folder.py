@@ -1,13 +1,17 @@
-"""Output folder of a labelling: its shards, what is known of each, the manifest; one process at a time."""
+"""Output folder of a labelling: its shards, what is known of each, the manifest; one process at a time.
+
+While a labelling is under way, reports on its shards lie in a hidden folder, beside a lock. A finished one has neither:
+the manifest holds the reports.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from diziner.common import jsontext
 from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
+from diziner.common.locks import try_lock
 from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.spans.widened import counted
@@ -99,7 +104,21 @@ class OutFolder:
 
     def kept(self, names: Sequence[str]) -> dict[str, Report]:
         """Return the reports on those of the shards that are done and whose files are as long as they were."""
-        return {report.name: report for report in map(self._read, names) if report is not None}
+        finished = self._finished()
+        found = (_report(finished.get(name), name) or self._read(name) for name in names)
+        return {report.name: report for report in found if report is not None and self._is_there(report)}
+
+    def begin(self, reports: Iterable[Report]) -> None:
+        """Take the manifest away, which speaks of what is no longer so, and keep what it knew of shards that stay."""
+        if (self.path / MANIFEST).is_file():
+            for report in reports:
+                self.keep(report)
+            (self.path / MANIFEST).unlink()
+
+    def finish(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, which holds the reports from now on."""
+        write_json(self.path / MANIFEST, manifest)
+        shutil.rmtree(self.path / _REPORTS, ignore_errors=True)
 
     def others(self, names: Sequence[str]) -> list[Path]:
         """Return shards that are not among `names`, sorted: of other documents, settings, code or format."""
@@ -118,35 +137,75 @@ class OutFolder:
 
         Errors: UserError if another process has it, or no folder can be there.
         """
-        try:
-            (self.path / _REPORTS).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise UserError(f"--out {self.path}: {error.strerror}") from None
-        try:
+        with self._locked():
             try:
-                # Gives way when the process ends, however it ends.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"--out {self.path}: another process is labelling into it") from None
-            for folder in (self.path, self.path / _REPORTS):
-                for file in folder.iterdir():
-                    if _LEFT_BEHIND.fullmatch(file.name):
-                        file.unlink()
-            yield
-        finally:
-            os.close(lock)
+                (self.path / _REPORTS).mkdir(exist_ok=True)
+                for folder in (self.path, self.path / _REPORTS):
+                    for file in folder.iterdir():
+                        if _LEFT_BEHIND.fullmatch(file.name):
+                            file.unlink()
+            except OSError as error:
+                raise UserError(f"--out {self.path}: {error.strerror}") from None
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # it holds reports, or is gone
+                    (self.path / _REPORTS).rmdir()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock, a file that is taken away in the end: whoever opened it before has to look again."""
+        path = self.path / _LOCK
+        while True:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = path.open("ab")
+            except OSError as error:
+                raise UserError(f"--out {self.path}: {error.strerror}") from None
+            with file:
+                if not try_lock(file):
+                    raise UserError(f"--out {self.path}: another process is labelling into it")
+                if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                    continue  # it was another's, who has just ended
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
     def _report(self, name: str) -> Path:
         return self.path / _REPORTS / f"{name}.json"
 
     def _read(self, name: str) -> Report | None:
         try:
-            value: dict[str, Any] = jsontext.loads(self._report(name).read_bytes())
-            report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
-            return report if self.shard(name).stat().st_size == report.bytes else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return _report(jsontext.loads(self._report(name).read_bytes()), name)
+        except (OSError, ValueError):
             return None  # not there, or not ours: the shard is done again, from answers that are kept
+
+    def _finished(self) -> dict[str, Any]:
+        """Return what the manifest says of each shard, by the shard's name."""
+        try:
+            value = jsontext.loads((self.path / MANIFEST).read_bytes())
+            return {Path(entry["file"]).stem: entry for entry in value["shards"]}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+
+    def _is_there(self, report: Report) -> bool:
+        try:
+            return self.shard(report.name).stat().st_size == report.bytes
+        except OSError:
+            return False
+
+
+def _report(value: Any, name: str) -> Report | None:
+    """Return a report from data; None for what is none."""
+    own = {field.name for field in fields(Report)}
+    try:
+        kept = {key: entry for key, entry in value.items() if key in own}
+        first = {code: tuple(pair) for code, pair in value["first"].items()}
+        return Report(**{**kept, "name": name, "first": first})
+    except (TypeError, KeyError, AttributeError, ValueError):
+        return None
 
 
 def shard_files(folder: Path) -> list[Path]:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic, dump_line, write_json
+from diziner.common.files import atomic, dump_line
 from diziner.common.words import counted
 from diziner.forms.rows import Unreadable
 from diziner.labelling.input_files import Files, InputDocument, Item
 from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.named_answers import remember
-from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
+from diziner.labelling.output_folder import REJECTED, OutFolder, Report
 from diziner.labelling.review import queue_of, queues, remove_queue, write_queue
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
 from diziner.labelling.totals import manifest, refuse_a_shard_without_answers
@@ -85,8 +85,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
         remember(ResponseStore(store_path()), job.out)
         if todo or others:
-            # It speaks of what is no longer so.
-            (job.out / MANIFEST).unlink(missing_ok=True)
+            folder.begin(reports.values())
         cost = _Cost()
         there = cut.documents - sum(shard.documents for shard in todo)
         earlier = "from earlier runs"
@@ -100,7 +99,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         folder.remove(others)
         ordered = tuple(reports[name] for name in names)
         to_review = _review(folder, names, options)
-        write_json(job.out / MANIFEST, manifest(job, ordered, options.shard_documents, cut.rejected))
+        folder.finish(manifest(job, ordered, options.shard_documents, cut.rejected))
     return Done(ordered, found, len(others), cut.rejected, cost(), to_review)
 
 
