@@ -43,6 +43,7 @@ COMMANDS = {
     "export": "write labels in the form of another tool: Label Studio, doccano, Prodigy, spaCy, brat and others",
     "check-endpoint": "list an endpoint's models and send one tiny request to each of yours: key, schema, seed, cost",
     "doctor": "check the installation: versions, weights, keys, answers, DVC, git; say how to mend what is wrong",
+    "completion": "print a script by which bash, zsh or fish complete commands, options and names",
     "fake-server": "serve scripted models over HTTP, to rehearse a run without a model",
 }
 EXIT_CODES = "exit codes: 0 done, 1 our bug or a failed gate, 2 something given is wrong or missing, 3 a model failed"
@@ -53,7 +54,7 @@ def main() -> None:
     run_main(lambda: _run(sys.argv[1:]))
 
 
-class Parser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
     """A parser that asks of a misspelt command, action, option or choice whether a similar one was meant."""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -85,15 +86,16 @@ def _run(words: list[str]) -> None:
     refuse_unseen(words, "arguments")  # in a name of a file they would break messages, and outputs that name it
     named = next((word for word in words if not word.startswith("-")), None)
     options = _parser([named] if named else []).parsed(words)
+    options.whole_parser = lambda: _parser(COMMANDS)
     if options.in_project:
         enter_project(Path.cwd())
     options.run(options)
 
 
-def _parser(loaded: Iterable[str]) -> Parser:
+def _parser(loaded: Iterable[str]) -> _Parser:
     """Return the parser of all commands; those of `loaded` have their options. Only these are imported, so that
     `diziner --help` stays quick."""
-    parser = Parser(
+    parser = _Parser(
         prog="diziner",
         description="Data-versioned evaluation of zero-shot named entity recognition.",
         epilog=f"`diziner COMMAND --help` shows a command's options and an example. {EXIT_CODES}",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import re
+import struct
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+import pytest
 
 SCREENS = Path(__file__).parent / "screens"
 RENEW = "RENEW_SCREENS"  # set it to write the recorded screens anew; then read the difference
@@ -71,9 +77,10 @@ class Screen:
 
 
 @contextlib.contextmanager
-def terminal(encoding: str = "utf-8") -> Iterator[tuple[TextIO, Callable[[], str]]]:
+def terminal(encoding: str = "utf-8", width: int = 80) -> Iterator[tuple[TextIO, Callable[[], str]]]:
     """Give a stream that is a terminal, and a function that returns what was written to it so far."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     data = bytearray()
 
     def read() -> None:
@@ -95,6 +102,23 @@ def terminal(encoding: str = "utf-8") -> Iterator[tuple[TextIO, Callable[[], str
         yield stream, shown
     reader.join(10)
     os.close(master)
+
+
+def shown_on_terminal(width: int, *words: str) -> tuple[int, str]:
+    """Run a command line on a terminal of that width: its exit code, and the screen, without standard error."""
+    from diziner.cli import main
+
+    code, screen = 0, Screen(width)
+    with pytest.MonkeyPatch.context() as patch, terminal(width=width) as (stream, shown):
+        patch.delenv("COLUMNS", raising=False)
+        patch.setattr(sys, "argv", ["diziner", *words])
+        patch.setattr(sys, "stdout", stream)
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(str(stop.code))
+        screen.feed(shown())
+    return code, screen.text()
 
 
 def recorded(name: str, text: str) -> None:

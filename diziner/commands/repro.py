@@ -16,6 +16,7 @@ from diziner.commands.targets import address, linked_rooms
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.options import add_jobs
+from diziner.common.streams import can_be_redrawn
 from diziner.layout import PIPELINE, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
@@ -151,13 +152,13 @@ def _batches_collected() -> Iterator[None]:
 
 def _view(stream: TextIO) -> View:
     """Return the live table where `stream` is a terminal, plain lines elsewhere."""
-    from diziner.repro.view import View, can_be_redrawn
-
     if can_be_redrawn(stream):
         # Only where someone is watching: rich costs 0.1 s to import.
         from diziner.repro.grid import Grid
 
         return Grid(stream)
+    from diziner.repro.view import View
+
     return View(stream)
 
 

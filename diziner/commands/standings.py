@@ -98,7 +98,8 @@ def _stopped(stage: StageFacts) -> bool:
 
 def _with_record(stage: StageFacts, pipeline: Path, group: str, record: FailureRecord) -> StageFacts:
     address = f"{pipeline.as_posix()}:{stage.name}" if group else stage.name
-    return replace(stage, failure=record.failed.get(address, ""), left_out=record.left_out.get(group, ""))
+    failure = record.failed.get(address) or record.noted.get(stage.command, "")
+    return replace(stage, failure=failure, left_out=record.left_out.get(group, ""))
 
 
 def _code_changed(path: str) -> str:

@@ -55,7 +55,7 @@ def named_answers(store: ResponseStore, settings: Settings) -> set[str]:
     named = {key for room in rooms() for key in used_keys(room, settings)}
     for place in map(place_of, folders(store)):
         with out_folder(place, "") as folder:
-            names = folder.listing()
+            names = folder.sizes()
             if not folder.has(MANIFEST):
                 is_there = bool(names) or (isinstance(place, Path) and place.is_dir())
                 state = "it was not labelled to the end" if is_there else "it is not there"

@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.common.remote import Place, Remote
-from diziner.labelling.output_folder import LOCK, REPORTS, OutFolder, Report, is_shard, read_report
+from diziner.labelling.output_folder import LOCK, REPORTS, OutFolder, Report, as_noted, is_shard
 from diziner.llm.claims import here
 
 _BEAT_S = 10.0  # how often a run says that it lives
@@ -46,19 +47,21 @@ class RemoteFolder(OutFolder):
 
     def keep(self, report: Report) -> None:
         """See `OutFolder.keep`."""
-        OutFolder.keep(self, report)
         shard = self.shard(report.name)
         (self.remote / shard.name).send(shard)
-        self._far_report(report.name).send(self.report_file(report.name))
+        self.note(report)
         shard.unlink()
 
-    def kept(self, names: Sequence[str]) -> dict[str, Report]:
-        """See `OutFolder.kept`."""
-        there, reports = self.remote.files(), (self.remote / REPORTS).files()
-        wanted = [name for name in names if self.shard(name).name in there and f"{name}.json" in reports]
-        texts = (self.remote / REPORTS).read_each([f"{name}.json" for name in wanted])
-        read = {name: read_report(texts[f"{name}.json"], there[self.shard(name).name]) for name in wanted}
-        return {name: report for name, report in read.items() if report is not None}
+    def note(self, report: Report) -> None:
+        """See `OutFolder.note`."""
+        OutFolder.note(self, report)
+        self._far_report(report.name).send(self.report_file(report.name))
+
+    def noted(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `OutFolder.noted`."""
+        there = (self.remote / REPORTS).files()
+        texts = (self.remote / REPORTS).read_each([f"{name}.json" for name in names if f"{name}.json" in there])
+        return {name.removesuffix(".json"): as_noted(text) for name, text in texts.items()}
 
     def remove(self, shards: Sequence[Path]) -> None:
         """See `OutFolder.remove`."""
@@ -66,9 +69,9 @@ class RemoteFolder(OutFolder):
             (self.remote / shard.name).remove()
             self._far_report(shard.stem).remove()
 
-    def listing(self) -> list[str]:
-        """See `OutFolder.listing`."""
-        return [name for name in self.remote.files() if is_shard(name)]
+    def sizes(self) -> dict[str, int]:
+        """See `OutFolder.sizes`."""
+        return {name: size for name, size in self.remote.files().items() if is_shard(name)}
 
     def has(self, name: str) -> bool:
         """See `OutFolder.has`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic, dump_line, write_json
+from diziner.common.files import atomic, dump_line
 from diziner.common.words import counted
 from diziner.forms.rows import Unreadable
 from diziner.labelling.answer_server import Counts
@@ -19,7 +19,7 @@ from diziner.labelling.job import Job
 from diziner.labelling.long_documents import LongDocuments
 from diziner.labelling.monitor import Monitor
 from diziner.labelling.named_answers import remember
-from diziner.labelling.output_folder import MANIFEST, REJECTED, OutFolder, Report
+from diziner.labelling.output_folder import REJECTED, OutFolder, Report
 from diziner.labelling.remote_folder import out_folder
 from diziner.labelling.review import queue_name, queue_names, write_queue
 from diziner.labelling.shards import Reject, Shard, documents_of, reading, survey
@@ -92,8 +92,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
         remember(ResponseStore(store_path()), job.out)
         if todo or others:
-            # It speaks of what is no longer so.
-            folder.withdraw(MANIFEST)
+            folder.begin(reports.values())
         cost = _Cost()
         there = cut.documents - sum(shard.documents for shard in todo)
         earlier = "from earlier runs"
@@ -110,8 +109,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
         folder.remove(others)
         ordered = tuple(reports[name] for name in names)
         to_review = _review(folder, names, options)
-        write_json(folder.path / MANIFEST, manifest(job, ordered, options.shard_documents, cut.rejected))
-        folder.publish(MANIFEST)
+        folder.finish(manifest(job, ordered, options.shard_documents, cut.rejected))
         monitor.end()
     return Done(ordered, found, len(others), cut.rejected, cost(), to_review)
 

@@ -94,6 +94,10 @@ class DvcGraph:
         """DVC's own repository."""
         return self._repo
 
+    def commands(self) -> list[str]:
+        """Return the stages' commands."""
+        return [stage.cmd for stage in self._stages.values() if isinstance(stage.cmd, str)]
+
     def stages(self) -> list[tuple[str, Any]]:
         """Return DVC's own stages by address."""
         return list(self._stages.items())

@@ -109,7 +109,7 @@ class _Run:
         self._told = False
         self.outcome = Outcome()
         self._record = failures_at(root)
-        self._record.begin(graph.steps)
+        self._record.begin(graph.steps, graph.commands())
         view.begin(graph.steps, jobs)
 
     def leave_out_known(self) -> None:

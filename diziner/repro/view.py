@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -129,11 +128,6 @@ class View:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close what is open."""
-
-
-def can_be_redrawn(stream: TextIO) -> bool:
-    """Say whether a stream is a terminal whose lines can be written over."""
-    return stream.isatty() and os.environ.get("TERM", "").casefold() not in {"dumb", "unknown"}
 
 
 class DocumentsView(View):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from metric_project import MetricProject, drawn
-from projects import ROOT
+from projects import ROOT, Project
 
 from diziner.repro.failures import FailureRecord
 from diziner.repro.plan import Step
@@ -234,6 +236,38 @@ def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(
     assert "metrics/summary.json, metrics/correlation.json and plots" in command("summary")[1]
     code, said = command("gate", "--allow-stale")
     assert code == 1 and "FAIL  all        summary" in said
+
+
+def test_a_failure_under_stock_dvc_is_one(make_project: Callable[..., Project]) -> None:
+    project = make_project("mit_movie")
+    sample, notes = project.folder / "data/mit_movie/sample.txt", project.folder / ".dvc/tmp/diziner-stages"
+    text = sample.read_text()
+    sample.write_text("[Ada|NOBODY] wrote .\n")
+
+    def said() -> str:
+        return project.diziner_here("status", "mit_movie").stdout
+
+    assert project.dvc("repro", "data/mit_movie/dvc.yaml:corpus", check=False).returncode
+    assert "mit_movie: failed\n  corpus: " in said() and "sample.txt:1" in said()
+    # By hand a stage begins no note, and one that is under way has not failed; one that was killed has.
+    [note] = notes.iterdir()
+    assert note.name == "corpus mit_movie"
+    note.write_text(f"{os.getpid()}\n")
+    assert said() == "mit_movie: not run\n"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    note.write_text(f"{dead.pid}\n")
+    assert "failed\n  corpus: it did not come to its end" in said()
+    # What a run of our own does with the stage is what counts from then on.
+    project.diziner_here("repro", "data/mit_movie/dvc.yaml:corpus", check=False)
+    assert not note.exists() and "failed\n  corpus: " in said()
+    sample.write_text(text)
+    launched = ("sh", "stages/run", "corpus", "mit_movie")
+    project.run(*launched, DVC_STAGE="data/mit_movie/dvc.yaml:corpus")
+    assert not note.exists()
+    project.run(*launched, DVC_STAGE="data/mit_movie/dvc.yaml:corpus", DIZINER_TURNS="x")
+    project.run(*launched)
+    assert not list(notes.iterdir())
 
 
 def test_a_failure_is_forgotten_when_its_stage_begins_anew(tmp_path: Path) -> None:

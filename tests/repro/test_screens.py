@@ -10,10 +10,11 @@ import pytest
 from projects import ROOT
 from terminal import Screen, recorded, terminal
 
+from diziner.common.streams import can_be_redrawn
 from diziner.repro.grid import Grid
 from diziner.repro.outcome import Failure, Outcome
 from diziner.repro.plan import Step
-from diziner.repro.view import View, can_be_redrawn
+from diziner.repro.view import View
 
 ROOMS = sorted(path.parent.name for path in ROOT.glob("data/*/benchmark.yaml"))
 
