@@ -37,7 +37,7 @@ SENTENCES = (
     "The {what} I bought at {firm} is broken!",
     "Hello, {firm} support? My {what} overheats. Regards, {who}",
 )
-REMARK = "#!/bin/sh\nfor file; do echo '# a remark' >> \"$file\"; done\n"
+KNOWN = "#!/bin/sh\nsed -i 's/Every product that is mentioned/Every named product, not a kind of product/' \"$1\"\n"
 
 
 def first_block(page: str) -> Block:
@@ -57,14 +57,14 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def reader(tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """Someone in an empty folder whose server has another port, and whose editor adds a remark."""
+    """Someone in an empty folder whose server has another port, and who knows what a product is."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the stages that a command in this process starts
     editor = tmp_path / "editor"
-    editor.write_text(REMARK)
+    editor.write_text(KNOWN)
     editor.chmod(0o755)
     empty = tmp_path / "empty"
     empty.mkdir()
-    instead = {URL: server.base_url, "report --open": "report", "$EDITOR": str(editor)}
+    instead = {URL: server.base_url, "report --open": "report", "${EDITOR:-nano}": str(editor)}
     return Reader(empty, instead)
 
 
@@ -103,7 +103,7 @@ def test_two_hundred_tickets_become_a_labelled_corpus_and_a_list_of_doubts(reade
     with (reader.folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("id", "text"), *((f"T{n}", text) for n, text in enumerate(texts))])
     above = reader.folder
-    way, after = commands_of("tutorial-annotation.md")
+    way, again, after = commands_of("tutorial-annotation.md")
     said = reader.types(way)
     assert "140 documents for pilot sets, 60 to test on" in said and "conll2003" not in said
     guideline = load_guideline(reader.folder / "data/tickets/final/guideline.yaml")
@@ -112,8 +112,11 @@ def test_two_hundred_tickets_become_a_labelled_corpus_and_a_list_of_doubts(reade
     assert [(row["id"], row["text"]) for row in labelled] == [(f"T{n}", text) for n, text in enumerate(texts)]
     held_out = {row["id"] for row in read_rows(reader.folder / "data/tickets/final/predictions.selected.jsonl")}
     assert len(held_out) == 60 and held_out < {row["id"] for row in labelled}, "the same names in room and labels"
+    assert len(json.loads((above / "corpus.json").read_text())) == 200
+    said = reader.types(again)
+    assert "0 of them there before" in said and "finished  tickets annotate@scripted_careful-round0" in said
     review = json.loads((above / "labels/review.json").read_text())
-    assert 0 < len(review) < 200 and len(json.loads((above / "corpus.json").read_text())) == 200
+    assert 0 < len(review) < 200
     # Nothing shipped is in the way of what the project says of itself.
     for words in (("status",), ("summary",), ("verify",), ("plan",)):
         own = reader.diziner_here(*words).stdout
@@ -154,7 +157,9 @@ def messages() -> list[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
             elif isinstance(node, ast.JoinedStr):
-                found.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))
+                found.append(
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                )
     return found
 
 
