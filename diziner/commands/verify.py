@@ -83,11 +83,13 @@ def _store(verdict: Verdict, store: ResponseStore) -> None:
 
 
 def _weights(verdict: Verdict) -> None:
-    for model, entry in sorted(load_settings().weights.items()):
+    settings = load_settings()
+    in_use = settings.weights_in_use
+    for model, entry in sorted(settings.weights.items()):
         for name, sha256 in files_of(entry).items():
             path = weights_path(name, sha256)
             if not path.exists():
-                verdict.missing["file of weights"] += 1
+                verdict.missing["file of weights"] += model in in_use
                 continue
             try:
                 found = file_sha256(path)
