@@ -54,7 +54,7 @@ def files_of(source: Path, choices: Choices = NO_CHOICES) -> Files:
     A folder that is itself of a form, such as one of brat's, is one input.
     Errors: UserError if there is nothing to read.
     """
-    if source.is_file():
+    if source.exists() and not source.is_dir():
         form_of(Look(source), choices)
         return Files((source,), (), choices)
     if not source.is_dir():
