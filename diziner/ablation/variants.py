@@ -14,7 +14,7 @@ from diziner.common.words import there_are
 from diziner.common.yamledit import with_value
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import guideline_of, record_of
-from diziner.settings import start_in
+from diziner.settings.raw import start_in
 
 VARIANTS = shown(Path(__file__).parent / "variants.yaml")
 _PATHS = frozenset({"rounds", "refinements"})  # both how many rounds there are and how the first begins shape them

@@ -12,15 +12,17 @@ from diziner.commands.results_out import EVERY_EVAL_EVER, RESULTS, write_results
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.options import whole
+from diziner.common.parquetfile import parquet_schema
 from diziner.common.words import counted
 from diziner.corpora.card import CARD_FILE, load_card
 from diziner.forms.exported import Exported, exported
+from diziner.forms.form import Look
 from diziner.forms.lines import peek
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
 from diziner.labelling.output_folder import MANIFEST, shard_files
 from diziner.labelling.review import sorted_rows
-from diziner.labelling.row_files import read_rows
+from diziner.labelling.row_files import PARQUET, read_rows
 from diziner.layout import Room, enter_project, project_root, room_names
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.vote import vote
@@ -167,8 +169,7 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
     if (shards := shard_files(path)) and not (path / MANIFEST).is_file():
         raise UserError(f"{path}: the labelling is not complete: run the same `diziner label` again, or give a shard")
     for shard in shards or [path]:
-        first = next(iter(read_rows(shard)), {}) if shard.suffix in {".jsonl", ".parquet"} else {}
-        if "votes" in first or shard != path:
+        if shard != path or _has_votes(shard):
             yield from read_rows(shard)
             continue
         file = read_plain(shard, chosen(options), others=True)
@@ -177,6 +178,14 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
         for row in file.annotations:
             labelled = labelled_row(file.documents[row.id], row)
             yield labelled | ({"other": file.others[row.id]} if row.id in file.others else {})
+
+
+def _has_votes(path: Path) -> bool:
+    """Say whether a file is one of voted rows that `diziner label` wrote."""
+    if path.suffix == PARQUET and path.is_file():
+        return "votes" in parquet_schema(path).names
+    first = Look(path).value if path.suffix == ".jsonl" and path.is_file() else None
+    return isinstance(first, dict) and "votes" in first
 
 
 def _rows_of_room(room: Room, number: int | None) -> Iterator[Row]:

@@ -67,11 +67,17 @@ def standings(settings: Settings | None) -> Standings:
     names = room_names()
     linked = rooms()
     record = failures_at(Path())
-    sources = settings.room_sources({*names, *(room.name for room in linked)}) if settings else None
-    facts = LockFacts(cache(_code_changed), {ROOM_SOURCES.as_posix(): sources} if sources else {})
+    facts = facts_of(settings)
     found = {name: standing_of((), linked=False) for name in names}
     found |= {room.name: _room(room, facts, record) for room in linked}
     return Standings(found, _standing(ROOT_PIPELINE, SUMMARY_STAGE, facts, record))
+
+
+def facts_of(settings: Settings | None) -> LockFacts:
+    """Return what is known of stages without asking DVC; settings as for `standings`."""
+    names = {*room_names(), *(room.name for room in rooms())}
+    sources = settings.room_sources(names) if settings else None
+    return LockFacts(cache(_code_changed), {ROOM_SOURCES.as_posix(): sources} if sources else {})
 
 
 def _room(room: Room, facts: LockFacts, record: FailureRecord) -> Standing:

@@ -13,7 +13,7 @@ from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.cache import cached_output
 from diziner.compare.faults import recorded_outputs
 from diziner.layout import DATA, PARAMS, RICH
-from diziner.settings import start_in
+from diziner.settings.raw import start_in
 
 
 class Snapshot(Protocol):

@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx
 
-from diziner.endpoints.bodies import LARGEST, TooLargeError, read_within
+from diziner.endpoints import bodies
+from diziner.endpoints.bodies import LARGEST, TooLargeError, Within, read_within
 from diziner.endpoints.causes import RedirectedError
 
 _CHAT = "/chat/completions"
@@ -91,6 +92,19 @@ class Listening(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """See httpx."""
         await self._inner.aclose()
+
+
+def stay_within(response: httpx.Response) -> None:
+    """Hold a reply of a synchronous client to what others are held to, before it is read: no redirect to another place,
+    and no more than `LARGEST_FILE` bytes, which are not compressed, as those of a client that asks for them so are.
+
+    Errors: RedirectedError; httpx.DecodingError.
+    """
+    if response.is_redirect:
+        _stay(response.request.url, response.headers.get("location", ""))
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx.DecodingError("the reply is compressed, and that was not asked for", request=response.request)
+    response.stream = Within(response, bodies.LARGEST_FILE)
 
 
 def _stay(url: httpx.URL, location: str) -> None:

@@ -91,7 +91,8 @@ def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[
     Errors: UserError for quotes that are not closed, or that stand inside a cell in quotes.
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if _has_quoted_cells(task, delimiter, width) else csv.QUOTE_NONE
-    lines = (f"{line}\n" for number, line in text_lines(task.path) if number > begin)
+    # With their ends: those inside cells are part of the text, whose characters spans count.
+    lines = (line for number, line in text_lines(task.path, ends=True) if number > begin)
     reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
     while True:
         try:

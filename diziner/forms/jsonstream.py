@@ -69,13 +69,13 @@ class JsonStream:
     def entries(self) -> Iterator[Any]:
         """Yield the entries of the list that comes next, and go behind it."""
         self.take("[")
+        if self.next() != "]":
+            yield self.value()
         while (character := self.next()) != "]":
-            if character == ",":
-                self._at += 1
-            elif character:
-                yield self.value()
-            else:
+            if not character:
                 raise JsonError("the array is not closed")
+            self.take(",")
+            yield self.value()
         self._at += 1
 
     def members(self) -> Iterator[Member]:

@@ -14,10 +14,12 @@ from diziner.common.files import readable
 T = TypeVar("T")
 _BLOCK = 1 << 16
 _LONGEST = 1 << 29  # bytes of a line
+_MARK = "\ufeff"  # of byte order
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
+def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends (unless these are asked for), and
+    without the byte order marks that they begin with: files that were put behind one another have some within.
 
     Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
     not a form feed. Read as they are asked for, so that a file may be larger than memory.
@@ -30,14 +32,16 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
             if len(raw) > _LONGEST:
                 raise UserError(f"{path}:{number}: a line of more than {_LONGEST >> 20} MB; is it text?")
             try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                line = raw.decode()
             except UnicodeDecodeError as error:
                 error.start += before  # where in the file, not in the line
                 raise
             before += len(raw)
             if b"\0" in raw:
                 raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
-            yield number, line.removesuffix("\n").removesuffix("\r")
+            if line[:1] == _MARK:
+                line = line.lstrip(_MARK)
+            yield number, line if ends else line.removesuffix("\n").removesuffix("\r")
 
 
 def _raw_lines(source: BinaryIO) -> Iterator[bytes]:

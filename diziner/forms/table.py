@@ -169,6 +169,15 @@ FORMS: dict[str, Form] = {
 FOLDER_FORMS = ("brat", "datasets")
 SAVED = frozenset({"dataset_info.json", "dataset_dict.json"})  # what tells a folder of `Dataset.save_to_disk`
 _LAST = {".tsv": "columns", ".csv": "csv", ".txt": "text", ".text": "text", ".md": "text"}
+# What is no form, by its first bytes.
+_PACKED = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ\0": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"PK\x03\x04": "a zip archive, as documents and tables of office programs are",
+    b"%PDF-": "a PDF document",
+}
 
 
 def form_of(look: Look, choices: Choices) -> Form:
@@ -185,6 +194,10 @@ def form_of(look: Look, choices: Choices) -> Form:
         return FORMS[choices.form]
     if not path.exists():
         raise UserError(f"{path}: no such file")
+    if packed := next((what for mark, what in _PACKED.items() if look.head.startswith(mark)), ""):
+        raise UserError(f"{path}: is {packed}; take out the file that is in it")
+    if arrowfiles.looks_like_parquet(look):
+        return FORMS["parquet"]
     by_ending = [form for form in FORMS.values() if look.suffix in form.endings and not path.is_dir()]
     if look.suffix in plaintext.ENDINGS and (choices.scheme or choices.columns.keys() & {"tokens", "tags"}):
         return FORMS["columns"]

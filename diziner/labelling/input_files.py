@@ -56,7 +56,7 @@ def files_of(source: Place, choices: Choices = NO_CHOICES) -> Files:
     """
     if isinstance(source, Remote):
         return _files_elsewhere(source, choices)
-    if source.is_file():
+    if source.exists() and not source.is_dir():
         form_of(Look(source), choices)
         return Files((source,), (), choices)
     if not source.is_dir():
