@@ -19,8 +19,9 @@ from diziner.common.options import number
 from diziner.forms.options import add_form_options, chosen
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
+from diziner.standalone.columnlabels import read_labelled
 from diziner.standalone.common_tokens import widened_of
-from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.files import LabelledFile
 from diziner.standalone.from_python import analysed, annotators_of, measured, texts_of
 from diziner.standalone.scores import json_text
 from diziner.standalone.stand_in import stand_in
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--consensus {consensus}: spans that may be nested are voted for as wholes; leave it out")
     texts = texts_of(options.documents, choices)
     paths = (*options.files, *options.humans, *options.models)
-    files = annotators_of([read_plain(path, choices) for path in paths])
+    files = annotators_of(read_labelled(paths, choices))
     for name, file in files.items():
         if file.read_as:
             sys.stderr.write(f"{name}: read as {file.read_as}\n")

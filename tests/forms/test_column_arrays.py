@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from diziner.forms.columns import Columns
 from diziner.forms.form import Task
 from diziner.forms.jsonarrays import read_json_columns
 from diziner.scoring.protocols import PROTOCOLS
+from diziner.standalone.columnlabels import read_labelled
 from diziner.standalone.columnscores import read_same_columns
-from diziner.standalone.files import read_plain
+from diziner.standalone.files import LabelledFile, read_plain
 
 TOKENS = st.sampled_from(["Ann", "the", "É", "林", "U.S.", "😀", "a|b", "x", "-DOCSTART-x"])
 SCHEMES = {
@@ -87,6 +89,11 @@ def assert_equal(columns: Columns, path: Path) -> None:
         assert found == [(span.start, span.end, span.type) for span in row.spans]
 
 
+def without_characters(file: LabelledFile) -> LabelledFile:
+    """A file as arrays give it: its spans are of tokens, and where these stand in the text is not said again."""
+    return replace(file, annotations=tuple(replace(row, characters=()) for row in file.annotations))
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=files())
 def test_scores_of_arrays_are_those_of_documents(tmp_path: Path, drawn: tuple[list[list[str]], ...]) -> None:
@@ -101,6 +108,7 @@ def test_scores_of_arrays_are_those_of_documents(tmp_path: Path, drawn: tuple[li
         return
     columns = read_same_columns(paths, NO_CHOICES)
     assert columns is not None
+    assert read_labelled(paths) == [without_characters(file) for file in read]
     slow = scored(read, None, tuple(PROTOCOLS), False, 20, 13)
     assert json.dumps(scored_columns(paths, columns, tuple(PROTOCOLS), 20, 13)) == json.dumps(slow)
 
@@ -141,6 +149,7 @@ def test_json_lines_are_read_and_scored_alike(
         return
     columns = read_same_columns(paths, NO_CHOICES)
     assert columns is not None and bool(columns[0].ids) == with_ids
+    assert read_labelled(paths) == [without_characters(file) for file in read]
     slow = scored(read, None, tuple(PROTOCOLS), False, 20, 13)
     assert json.dumps(scored_columns(paths, columns, tuple(PROTOCOLS), 20, 13)) == json.dumps(slow)
 
