@@ -158,7 +158,7 @@ def hotspot_records(corpus: Corpus, blocks: Blocks, measures: TokenMeasures, con
     shift = corpus.offsets[document]
     columns = (document, shift, blocks.start, blocks.end, blocks.kind, _mean_inside(measures.u_star, blocks))
     numbers = zip(*(column.tolist() for column in columns), strict=True)
-    everybody: list[bool] = corpus.answered.all(axis=0).tolist()
+    everybody: list[bool] = np.logical_and.reduce(corpus.answered).tolist()
     ids = [item.id for item in corpus.documents]
     usual, wide = consensus.astype(corpus.codes.dtype).tobytes(), corpus.codes.dtype.itemsize
     found = []
