@@ -158,12 +158,12 @@ def hotspot_records(corpus: Corpus, blocks: Blocks, measures: TokenMeasures, con
     shift = corpus.offsets[document]
     columns = (document, shift, blocks.start, blocks.end, blocks.kind, _mean_inside(measures.u_star, blocks))
     numbers = zip(*(column.tolist() for column in columns), strict=True)
-    everybody = np.asarray(corpus.answered.all(axis=0)).tolist()
+    everybody: list[bool] = np.logical_and.reduce(corpus.answered).tolist()
     ids = [item.id for item in corpus.documents]
     usual, wide = consensus.astype(corpus.codes.dtype).tobytes(), corpus.codes.dtype.itemsize
     found = []
     for own, (number, base, start, end, kind, score) in zip(_readings(corpus, blocks), numbers, strict=True):
-        there = None if everybody[number] else corpus.answered[:, number].tolist()
+        there: list[bool] | None = None if everybody[number] else corpus.answered[:, number].tolist()
         names = corpus.annotators if there is None else compress(corpus.annotators, there)
         codes = own if there is None else compress(own, there)
         found.append(

@@ -49,6 +49,13 @@ class Exchange:
     is_too_large: bool = False
 
 
+_NOTHING_READ = json.dumps(_NOTHING).encode()
+# What httpx does to a reply's headers it does to each of them, twice: a completion's are left out, for litellm is given
+# none of it. Cookies stay: some providers keep a client to one server by them.
+_KEPT = (b"set-cookie",)
+_OF_THE_BODY = (b"content-encoding", b"content-length", b"transfer-encoding")
+
+
 CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
@@ -79,14 +86,14 @@ class Listening(httpx.AsyncBaseTransport):
         except TooLargeError:
             exchange.is_too_large = True
             raise
-        exchange.status, exchange.body = response.status_code, data.decode(response.encoding or "utf-8", "replace")
+        exchange.status, exchange.body = response.status_code, data.decode(_encoding(response), "replace")
         exchange.is_chat = response.status_code == 200 and request.url.path.endswith(_CHAT)
-        headers = httpx.Headers(response.headers)
-        for name in ("content-encoding", "content-length", "transfer-encoding"):
-            headers.pop(name, None)
         if exchange.is_chat:
-            headers["content-type"] = "application/json"
-            data = json.dumps(_NOTHING).encode()
+            headers = [pair for pair in response.headers.raw if pair[0].lower() in _KEPT]
+            headers.append((b"content-type", b"application/json"))
+            data = _NOTHING_READ
+        else:
+            headers = [pair for pair in response.headers.raw if pair[0].lower() not in _OF_THE_BODY]
         return httpx.Response(response.status_code, headers=headers, content=data, request=request)
 
     async def aclose(self) -> None:
@@ -105,6 +112,13 @@ def stay_within(response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx.DecodingError("the reply is compressed, and that was not asked for", request=response.request)
     response.stream = Within(response, bodies.LARGEST_FILE)
+
+
+def _encoding(response: httpx.Response) -> str:
+    """Return the encoding of a reply; httpx parses the header by a parser of e-mail, which is for the few that name
+    one."""
+    named = any(name.lower() == b"content-type" and b"charset" in value.lower() for name, value in response.headers.raw)
+    return (response.encoding if named else None) or "utf-8"
 
 
 def _stay(url: httpx.URL, location: str) -> None:
