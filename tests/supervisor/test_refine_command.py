@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_blocks import blocks_of, commands_of
 from projects import Project, copy_project, use_scripted
 from stage_runs import BENCHMARK, answers, read, rows, run_predictions, run_rounds, standing_in, use_variants
 
 from diziner.common.errors import UserError
-from diziner.common.yamlfile import dump_yaml, read_yaml
+from diziner.common.files import check
+from diziner.common.yamlfile import dump_yaml, parse_yaml, read_yaml
 from diziner.guideline.choices import with_choices
 from diziner.guideline.file import load_guideline
 from diziner.records.guideline import Choice
@@ -251,6 +253,33 @@ def test_a_wrong_file_of_decisions_is_one_line(
         path.write_text(text)
     assert re.match(expected, refused(project, "--round", "0", "--choices", "mine.yaml"))
     assert guideline.read_bytes() == before
+
+
+def test_the_page_s_commands_print_what_it_shows(
+    project: Project, guideline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of docs/refine.md; what runs the pipeline is run by others here."""
+    from diziner.cli import _run
+
+    ran = 0
+    for block in commands_of("refine.md"):
+        for command, shown in re.findall(r"^\$ diziner (.+)\n((?:[^$].*\n)*)", block.text, re.MULTILINE):
+            if command.startswith("refine "):
+                said = run(project, capsys, *command.split()[2:], typed="q\n")
+            elif command.startswith("guideline "):
+                with standing_in(project):
+                    _run(command.split())
+                said = capsys.readouterr().out
+            else:
+                assert command == f"repro {BENCHMARK}"
+                continue
+            ran += 1
+            for line in shown.splitlines():
+                assert re.search(f"^{'.*'.join(map(re.escape, line.split('…')))}$", said, re.MULTILINE), said
+    assert ran == 5
+    for example in blocks_of("refine.md"):
+        if example.language == "yaml":
+            check(parse_yaml(example.text, "the page"), "choices", "the page")
 
 
 def test_what_is_not_there_is_one_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
