@@ -294,7 +294,7 @@ def test_what_is_not_there_is_one_line(project: Project, capsys: pytest.CaptureF
     state.parent.mkdir(exist_ok=True)
     state.write_text('{"made": [')
     assert re.search(
-        r"r0.json:1: not JSON: .*; delete the file: decisions", refused(project, *"--round 0 --interactive".split())
+        r"r0.json:1: not JSON: .*; delete the file: decisions", refused(project, *["--round", "0", "--interactive"])
     )
     state.unlink()
     assert "--again: only with --interactive" in refused(project, "--again")
