@@ -194,7 +194,8 @@ def changed_goal(before: Goal, dialogue: Dialogue) -> Goal:
 
 def _example_line(example: Example) -> str:
     text = f'"{example.text}" -> {example.annotation}' if example.annotation else example.text
-    return text + (f" ({example.explanation})" if example.explanation else "")
+    line = text + (f" ({example.explanation})" if example.explanation else "")
+    return " ".join(line.splitlines())
 
 
 def _schema(name: str, structured: str, question: Question) -> dict[str, Any] | None:
