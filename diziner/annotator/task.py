@@ -81,7 +81,8 @@ def labels_to_tell(guideline: Guideline) -> dict[str, str]:
 
 def shown_example(example: Example) -> str:
     """Return an instruction's example as annotators are shown it: its mentions in brackets, or, where the record says
-    the annotation in a word, the text and that word. Types in brackets are shown as they stand: by name, here.
+    the annotation in a word, the text and that word. Types in brackets are shown as they stand: by name, here. All on
+    one line, so that no line of it is taken for another part of the prompt.
 
     >>> shown_example(Example("said [Amina Muhammad|person]", explanation="a name", error="said"))
     'said [Amina Muhammad|person] (a name). Wrong: said'
@@ -94,7 +95,8 @@ def shown_example(example: Example) -> str:
         plain, marks = parse_marked(example.text)
         line = example.text if marks else f'"{plain}" -> no mention'
     line += f" ({example.explanation})" if example.explanation else ""
-    return f"{line}. Wrong: {example.error}" if example.error else line
+    line += f". Wrong: {example.error}" if example.error else ""
+    return " ".join(line.splitlines())
 
 
 def worked_sentence(guideline: Guideline) -> Worked | None:

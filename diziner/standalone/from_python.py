@@ -19,11 +19,11 @@ from diziner.records.documents import Document
 from diziner.scoring.bootstrap import PairedDifference, document_bootstrap, paired_bootstrap
 from diziner.scoring.protocols import protocol_named
 from diziner.scoring.strict import Score
-from diziner.standalone.columnlabels import read_labelled
 from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
 from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores, require_flat
+from diziner.standalone.together import read_together
 
 File = str | Path | LabelledFile
 
@@ -139,7 +139,7 @@ def agree(
     """
     given = list(files.values()) if isinstance(files, Mapping) else list(files)
     paths = [Path(file) for file in given if not isinstance(file, LabelledFile)]
-    read = read_labelled(paths) if len(paths) == len(given) else [_file(file) for file in given]
+    read = read_together(paths, NO_CHOICES) if len(paths) == len(given) else [_file(file) for file in given]
     named = dict(zip(files, read, strict=True)) if isinstance(files, Mapping) else annotators_of(read)
     return analysed(named, _texts(documents), settings or AnalysisSettings())[0]
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_blocks import blocks_of, commands_of
 from projects import Project, copy_project, use_scripted
 from stage_runs import BENCHMARK, answers, read, rows, run_predictions, run_rounds, standing_in, use_variants
 
 from diziner.common.errors import UserError
-from diziner.common.yamlfile import dump_yaml, read_yaml
+from diziner.common.files import check
+from diziner.common.yamlfile import dump_yaml, parse_yaml, read_yaml
 from diziner.guideline.choices import with_choices
 from diziner.guideline.file import load_guideline
 from diziner.records.guideline import Choice
@@ -216,6 +218,7 @@ def test_an_exported_file_comes_back_as_it_is(
     run(project, capsys, "--round", "0", "--choices", "mine.yaml")
     run(project, capsys, "--round", "0", "--export", "all.yaml")
     path = project.folder / "all.yaml"
+    assert "all.yaml: is there already" in refused(project, "--round", "0", "--export", "all.yaml")
     value = read_yaml(path, "choices")
     assert list(value)[: len(others) + 2] == [first, second, *others]
     assert value[first] is None and value[second] == "S: 'x' # no" and list(value.values())[-1] == "G"
@@ -253,6 +256,33 @@ def test_a_wrong_file_of_decisions_is_one_line(
     assert guideline.read_bytes() == before
 
 
+def test_the_page_s_commands_print_what_it_shows(
+    project: Project, guideline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of docs/refine.md; what runs the pipeline is run by others here."""
+    from diziner.cli import _run
+
+    ran = 0
+    for block in commands_of("refine.md"):
+        for command, shown in re.findall(r"^\$ diziner (.+)\n((?:[^$].*\n)*)", block.text, re.MULTILINE):
+            if command.startswith("refine "):
+                said = run(project, capsys, *command.split()[2:], typed="q\n")
+            elif command.startswith("guideline "):
+                with standing_in(project):
+                    _run(command.split())
+                said = capsys.readouterr().out
+            else:
+                assert command == f"repro {BENCHMARK}"
+                continue
+            ran += 1
+            for line in shown.splitlines():
+                assert re.search(f"^{'.*'.join(map(re.escape, line.split('…')))}$", said, re.MULTILINE), said
+    assert ran == 5
+    for example in blocks_of("refine.md"):
+        if example.language == "yaml":
+            check(parse_yaml(example.text, "the page"), "choices", "the page")
+
+
 def test_what_is_not_there_is_one_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no round 7; there are: 0, 1, 2" in refused(project, "--round", "7")
     place = project.folder / f"data/{BENCHMARK}/rounds/r2/disagreements.json"
@@ -260,6 +290,13 @@ def test_what_is_not_there_is_one_line(project: Project, capsys: pytest.CaptureF
     assert "r2/disagreements.json: not there yet: run `dvc repro" in refused(project, "--round", "2")
     assert "conflicts, round 1;" in run(project, capsys), "the last round that was run"
     away.rename(place)
+    state = project.folder / f".responses/refine/{BENCHMARK}.r0.json"
+    state.parent.mkdir(exist_ok=True)
+    state.write_text('{"made": [')
+    assert re.search(
+        r"r0.json:1: not JSON: .*; delete the file: decisions", refused(project, *["--round", "0", "--interactive"])
+    )
+    state.unlink()
     assert "--again: only with --interactive" in refused(project, "--again")
 
 
