@@ -19,6 +19,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     parser.add_argument("--to", metavar="FILE", type=lambda word: Path(word).absolute(), help="write it there instead")
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument(
+        "--text",
+        dest="text",
+        action="store_true",
+        default=None,
+        help="hold the documents' texts, of benchmarks whose licence forbids to pass them on too",
+    )
+    texts.add_argument("--no-text", dest="text", action="store_false", help="hold no texts of documents at all")
     parser.epilog = "example: diziner report --open"
 
 
@@ -30,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     target = options.to or REPORT
     try:
         found = standings(load_settings())
-        size, faults = build_report(target, texts_at_hand, found.rooms)
+        size, faults = build_report(target, texts_at_hand, found.rooms, show_text=options.text)
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}; give a file with --to FILE") from None
     sys.stdout.write(f"{target}: {size / 1e6:.1f} MB\n")

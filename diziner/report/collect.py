@@ -32,16 +32,18 @@ def report_page(
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
     commit: Mapping[str, Any] | None = None,
+    show_text: bool | None = None,
 ) -> str:
     """Return the page with as much in it as fits into `most` bytes of UTF-8.
 
     `texts` are the supervisor's answers at hand, by key; `states` those of rooms' figures; `unread` has a line for each
-    room that is not on the page; `commit` is what a copy says of git.
+    room that is not on the page; `commit` is what a copy says of git. `show_text`:
+    whether it holds texts of documents; None: those of benchmarks whose licence lets them be passed on, and own ones.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
     page = ""
     for limits in STEPS:
-        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread, commit))
+        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread, commit, show_text))
         if len(page.encode()) <= most:
             break
     return page
@@ -56,15 +58,17 @@ def report_data(
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
     commit: Mapping[str, Any] | None = None,
+    show_text: bool | None = None,
 ) -> dict[str, Any]:
     """Return what the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
     usage = list(chain.from_iterable(files.all_usage() for files in ordered))
-    benchmarks = [benchmark_view(files, texts, settings, limits) for files in ordered]
+    benchmarks = [benchmark_view(files, texts, settings, limits, show_text=show_text) for files in ordered]
     return {
         "protocol": STRICT_PROTOCOL,
         "profile": settings.profile,
         "hotspot_limit": limits.hotspots,
+        "document_limit": limits.documents,
         "kinds": kinds_view(),
         "pair_measures": [[name, measure.title] for name, measure in PAIR_MEASURES.items()],
         "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],

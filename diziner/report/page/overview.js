@@ -5,11 +5,13 @@ import { counted, figure, interval, money, signed, toBenchmark, verdict, whole }
 import { scale, sparkline, whisker } from "./charts.js";
 import { correlation } from "./correlation.js";
 import { firstScreen, settingsTable } from "./firstscreen.js";
+import { topDecisions } from "./decisions.js";
 import { agreementPlot, scorePlot } from "./plots.js";
 import { table } from "./tables.js";
 
 export function overview(data) {
   const run = data.benchmarks.filter((b) => b.rounds.length);
+  const decisions = topDecisions(run);
   return [
     el("h1", { tabindex: "-1" }, "Where annotators disagree, and what refinement made of it"),
     el("p", { class: "lead" }, headline(data, run)),
@@ -18,6 +20,7 @@ export function overview(data) {
     firstScreen(data, run),
     settingsTable(data),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
+    decisions ? section("decide", "Five decisions that would settle most", decisions) : null,
     run.length ? section("plots", "Agreement and scores", el("div", { class: run.length > 4 ? "stacked" : "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
     correlation(data),
   ];
