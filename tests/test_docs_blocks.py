@@ -33,6 +33,7 @@ ELSEWHERE = {
     "label-at-scale.md": "tests/test_readme.py",
     "method.md": "tests/test_readme.py",
     "models.md": "tests/test_readme.py",
+    "refine.md": "tests/supervisor/test_refine_command.py",
     "own-project.md": "tests/test_installed.py",  # with the wheel
     "states.md": "tests/test_readme.py",
 }

@@ -81,7 +81,7 @@ GOLD = {LIBRARY / "records/gold.py", LIBRARY / "results/final_scores.py"}
 LABEL_FREE = [
     *(STAGES / f"{name}.py" for name in ("annotate", "disagree", "refine", "resample", "select", "predict", "take")),
     *(LIBRARY / "pipeline" / name for name in ("glape.py", "selection.py", "prediction.py")),
-    LIBRARY / "commands/refine.py",
+    *sorted((LIBRARY / "commands/refine").glob("*.py")),
     *(path for name in ("annotator", "agreement", "guideline", "supervisor") for path in (LIBRARY / name).glob("*.py")),
 ]
 

@@ -65,6 +65,42 @@ def with_item(text: str, key: str, item: Mapping[str, Any]) -> str:
     return _checked(edited, expected, [key])
 
 
+def without_item(text: str, key: str, position: int) -> str:
+    """Return the text without an item of the list at a top-level key, and without the key if that was all it held.
+
+    Comments on the item's own lines go with it. Errors: as `with_value`.
+
+    >>> without_item("a: 1" + chr(10) + "b:" + chr(10) + "- {c: 1}" + chr(10) + "- {c: 2} # two" + chr(10), "b", 0)
+    'a: 1\\nb:\\n- {c: 2} # two\\n'
+    """
+    path: list[str | int] = [key, position]
+    expected = _unshared(parse_yaml(text, "the text to change"))
+    _item(_item(expected, key, path), position, path)
+    root = composed(text)
+    name, node = _entry(root, key, path)
+    own = node.value[position]
+    expected[key].pop(position)
+    if not expected[key]:
+        del expected[key]
+        edited = _cut(text, name.start_mark.index, _end(text, node), root)
+    else:
+        # In a block the item begins at its dash, which no node has.
+        start = own.start_mark.index if node.flow_style else text.rfind("-", 0, own.start_mark.index)
+        edited = _cut(text, start, _end(text, own), node)
+    return _checked(edited, expected, path)
+
+
+def _cut(text: str, start: int, end: int, around: Any) -> str:
+    """Return the text without an entry of the collection `around`: its whole lines, or within brackets its comma."""
+    if not around.flow_style:
+        start, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+        return text[:start] + (text[stop + 1 :] if stop >= 0 else "")
+    behind = len(text[end:]) - len(text[end:].lstrip(" ,"))
+    if text[end + behind] in "]}":  # the last one: the comma before it goes
+        return text[:start].rstrip(" ,") + text[end + behind :]
+    return text[:start] + text[end + behind :]
+
+
 def _holds(place: Any, step: str | int) -> bool:
     if isinstance(step, int):
         return isinstance(place, list) and step < len(place)

@@ -1,39 +1,29 @@
-"""Choices of a person about conflicts: shown with their evidence, kept in the guideline."""
+"""Choices of a person about conflicts: kept in the guideline, and in files that people write or a tool exports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 from diziner.common.errors import UserError
-from diziner.common.yamledit import with_item, with_value
-from diziner.records.disagreements import ErrorGroup
+from diziner.common.files import check
+from diziner.common.unseen import refuse_unseen
+from diziner.common.yamledit import with_item, with_value, without_item
+from diziner.common.yamlfile import dump_yaml
 from diziner.records.guideline import Choice
 
-_EXTENT = "Span_Error"  # the family of conflicts about the extent of mentions
-_EXTENTS = ("the longer mention", "the shorter mention")
+_NAMED = 8  # conflicts that an error names
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """One kind of disagreement: its name, such as `organization_to_location`, its cases, and the readings that
-    compete: types, most frequent first, or extents where the type is not in question."""
+def decision_for(options: Sequence[str], right: str) -> str:
+    """Return the decision that one of several answers is right, as the supervisor is told it.
 
-    name: str
-    tokens: int
-    group: ErrorGroup
-    readings: tuple[str, ...]
-
-
-def conflicts_of(groups: Sequence[ErrorGroup]) -> list[Conflict]:
-    """Return the conflicts of a round, most tokens first, as the groups are."""
-    return [Conflict(group.subtype, group.tokens, group, _readings(group)) for group in groups]
-
-
-def decision_for(conflict: Conflict, reading: str) -> str:
-    """Return the decision that a reading is right, as the supervisor is told it."""
-    others = [other for other in conflict.readings if other != reading]
-    return f"{reading} is right" + (f", not {' or '.join(others)}" if others else "")
+    >>> decision_for(["person", "location", "no entity"], "person")
+    'person is right, not location or no entity'
+    """
+    others = [other for other in options if other != right]
+    return f"{right} is right" + (f", not {' or '.join(others)}" if others else "")
 
 
 def with_choices(text: str, before: Sequence[Choice], new: Iterable[Choice]) -> str:
@@ -52,29 +42,28 @@ def with_choices(text: str, before: Sequence[Choice], new: Iterable[Choice]) -> 
     return text
 
 
-def choices_from(value: object, conflicts: Sequence[Conflict], where: str) -> list[Choice]:
-    """Return choices of a file: conflict -> decision.
+def without_choice(text: str, before: Sequence[Choice], conflict: str) -> str:
+    """Return a guideline file's text without its choice about a conflict. Errors: as `with_choices`."""
+    return without_item(text, "choices", [choice.conflict for choice in before].index(conflict))
+
+
+def choices_from(value: object, conflicts: Mapping[str, str], where: str) -> list[Choice]:
+    """Return the choices of a file (choices.schema.json): conflict -> decision, in its order; a conflict without one is
+    passed over. `conflicts` are those of the round as a file may spell them, and as they are kept.
 
     Errors: UserError for another form, and for a conflict that the round does not have.
     """
-    names = [conflict.name for conflict in conflicts]
-    if not isinstance(value, dict) or not all(isinstance(v, str) and v.strip() for v in value.values()):
-        raise UserError(f"{where}: must map conflicts to decisions, such as `{names[0] if names else 'a_to_b'}: text`")
-    unknown = [name for name in value if name not in names]
-    if unknown:
-        raise UserError(
-            f"{where}: {unknown[0]!r} is no conflict of this round; there are: {', '.join(names) or 'none'}"
-        )
-    return [Choice(name, " ".join(text.split())) for name, text in value.items()]
-
-
-def _readings(group: ErrorGroup) -> tuple[str, ...]:
-    if group.family == _EXTENT:
-        return _EXTENTS
-    found = dict.fromkeys(group.subtype.split("_to_"), 0)
-    for example in group.examples:
-        for reading, count in [(example.consensus, 1), *((r, len(names)) for r, names in example.alternatives)]:
-            # A reading with the entity's own text belongs to one example; only its type is a reading of the kind.
-            plain = reading.partition(' "')[0]
-            found[plain] = found.get(plain, 0) + count
-    return tuple(sorted(found, key=lambda reading: (-found[reading], reading)))
+    example = next(iter(conflicts.values()), "a_to_b")
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: must map conflicts to decisions, such as `{dump_yaml({example: 'text'}).strip()}`")
+    check(value, "choices", where)
+    on_one_line = {name: text and " ".join(text.split()) for name, text in value.items()}
+    refuse_unseen(on_one_line, where)
+    for name in value:
+        if name not in conflicts:
+            close = difflib.get_close_matches(name, conflicts, _NAMED, 0.5) or list(conflicts)[:_NAMED]
+            more = ", …" if len(conflicts) > len(close) else ""
+            raise UserError(
+                f"{where}: {name!r} is no conflict of this round; there are: {', '.join(close) or 'none'}{more}"
+            )
+    return [Choice(conflicts[name], text) for name, text in on_one_line.items() if text is not None]

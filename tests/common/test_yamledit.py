@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from projects import ROOT
 
 from diziner.common.errors import UserError
-from diziner.common.yamledit import with_item, with_value
+from diziner.common.yamledit import with_item, with_value, without_item
 
 FILES = [*sorted(ROOT.glob("diziner/profiles/*.yaml")), *sorted(ROOT.glob("data/*/guideline.yaml"))]
 GUIDELINE = "# mine\nround: 0 # first\ninstructions: {common: [], specific: {}}\n"
@@ -88,6 +89,50 @@ def test_an_item_is_added_in_any_style_and_nothing_else_changes(text: str) -> No
             assert line in after.splitlines()
     for comment in ("# mine", "# first", "# end", "# none yet", "# one", "# why", "# c"):
         assert (comment in after) == (comment in text)
+
+
+BLOCK = """\
+# mine
+choices: # ours
+  # of a
+  - conflict: a # - no item
+    decision: >
+      long - and
+      folded
+  -
+    conflict: b
+    decision: x # why
+
+  - {conflict: c, decision: y}
+  # the end
+round: 0
+"""
+
+
+def test_an_item_goes_with_its_own_lines_and_nothing_else() -> None:
+    first = without_item(BLOCK, "choices", 0)
+    start, end = BLOCK.index("  - conflict: a"), BLOCK.index("  -\n")
+    assert first == BLOCK[:start] + BLOCK[end:]
+    second = without_item(BLOCK, "choices", 1)
+    assert second == BLOCK[:end] + BLOCK[BLOCK.index("\n  - {") :]
+    assert without_item(first, "choices", 1) == first.replace("  - {conflict: c, decision: y}\n", "")
+    flow = "choices: [{a: 1}, {a: 2} , {a: 3}] # e\nb: 2\n"
+    assert without_item(flow, "choices", 0) == "choices: [{a: 2} , {a: 3}] # e\nb: 2\n"
+    assert without_item(flow, "choices", 2) == "choices: [{a: 1}, {a: 2}] # e\nb: 2\n"
+    with pytest.raises(UserError, match=r"^choices\.3: there is no 3$"):
+        without_item(flow, "choices", 3)
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from(FILES[-18:]), st.lists(st.text(string.printable, min_size=1, max_size=20), min_size=1, max_size=3)
+)
+def test_an_item_that_was_added_and_goes_again_leaves_the_same_bytes(path: Path, texts: list[str]) -> None:
+    steps = [path.read_text()]
+    for text in texts:
+        steps.append(with_item(steps[-1], "choices", {"conflict": text, "decision": text}))
+    for before, after in zip(reversed(steps[:-1]), reversed(steps), strict=False):
+        assert without_item(after, "choices", len(yaml.safe_load(after)["choices"]) - 1) == before
 
 
 @pytest.mark.parametrize(
