@@ -11,7 +11,10 @@ from perf.synthetic import make_corpus
 from projects import ROOT
 
 from diziner.agreement.analysis import analyse
+from diziner.agreement.case_clusters import clusters_of
+from diziner.agreement.cases import cases_of
 from diziner.agreement.files import confusion_to_json, disagreements_to_json
+from diziner.commands.refine.conflicts import Conflicts
 from diziner.corpora.card import Card, Licence
 from diziner.records.agreement import agreement_to_json
 from diziner.records.annotations import Annotation
@@ -119,6 +122,14 @@ def make_round(
         ],
         groups=disagreements_to_json(analysis)["groups"],
     )
+
+
+def conflicts_of(part: RoundFiles) -> Conflicts:
+    """A round's conflicts as `diziner refine` has them."""
+    names = {entry.label: entry.name for entry in part.guideline.types}
+    documents = {document.id: document for document in part.documents}
+    clusters = clusters_of(cases_of(part.documents, part.annotations), documents, names)
+    return Conflicts(part.number, clusters, documents, names, tuple(group["subtype"] for group in part.groups))
 
 
 def _named(texts: Any, rows: Any, prefix: str) -> tuple[list[Document], dict[str, Any]]:

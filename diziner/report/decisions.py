@@ -1,41 +1,44 @@
-"""Decisions that a person can take: what annotators disagree about most, with the answers that compete."""
+"""Decisions that a person can take: the questions that most of a round's disagreement hangs on, with their cases."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from diziner.agreement.case_clusters import Cluster, clusters_of
+from diziner.agreement.cases import Case, cases_of
+from diziner.guideline.choices import decision_for
 from diziner.records.guideline import EntityType
 from diziner.records.type_names import renaming
+from diziner.report.files import RoundFiles
 
 _EXTENT = "Span_Error"  # the family of disagreements about the extent of mentions
 _EXTENTS = ("the longer mention", "the shorter mention")
+_CASES = 5  # of a question that are shown
 
 
-def decisions_view(
-    groups: Sequence[Mapping[str, Any]], types: Sequence[EntityType], limit: int
-) -> list[dict[str, Any]]:
-    """Return the first `limit` kinds of disagreement of a round, most tokens first, and of each its first cases.
+def decisions_view(files: RoundFiles, limit: int, *, text: bool) -> dict[str, Any]:
+    """Return `questions`, the first `limit` of a round: clusters of like cases, those first about which most pairs of
+    annotators disagree, and the `share` of the round's disagreement that they are.
 
-    `name` is what `refine --choices` knows it by: types go by their names there, as in what the supervisor is told.
+    `name` is what `refine --choices` knows a question by. Without `text` the questions are kinds of disagreement, whose
+    names quote nothing.
     """
-    rename = renaming({entry.label: entry.name for entry in types})
-    return [
-        {
-            "name": rename(group["subtype"]),
-            "term": group["subtype"],
-            "family": group["family"],
-            "tokens": group["tokens"],
-            "mentions": group["mentions"],
-            "options": _options(group, rename(group["subtype"]), rename),
-            "cases": [
-                [example["document"], example["start"], example["end"], example["hotspot"]]
-                for example in group["examples"][:5]
-            ],
-        }
-        for group in sorted(groups, key=lambda group: (-group["tokens"], group["subtype"]))[:limit]
-    ]
+    if not text:
+        return _by_kind(files, limit)
+    documents = {document.id: document for document in files.documents if document.id not in files.held_back}
+    annotations = {name: files.annotations[name] for name in files.agreement["annotators"]}
+    cases = cases_of(tuple(documents.values()), annotations)
+    clusters = clusters_of(cases, documents, {entry.label: entry.name for entry in files.guideline.types})
+    return {
+        "share": _share(clusters[:limit], clusters),
+        "questions": [
+            _question(cluster.name, [word for word, _ in cluster.options], len(cluster.cases), cluster.cases)
+            | {"differing": cluster.differing}
+            for cluster in clusters[:limit]
+        ],
+    }
 
 
 def kinds_by_hotspot(
@@ -52,11 +55,43 @@ def kinds_by_hotspot(
     return found
 
 
-def _options(group: Mapping[str, Any], name: str, rename: Any) -> list[str]:
+def _question(name: str, options: Sequence[str], places: int, cases: Sequence[Case]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "options": [[option, decision_for(options, option)] for option in options],
+        "places": places,
+        "cases": [[case.document, case.start, case.end] for case in cases[:_CASES]],
+    }
+
+
+def _share(some: Sequence[Cluster], every: Sequence[Cluster]) -> float | None:
+    total = sum(cluster.differing for cluster in every)
+    return round(sum(cluster.differing for cluster in some) / total, 6) if total else None
+
+
+def _by_kind(files: RoundFiles, limit: int) -> dict[str, Any]:
+    rename = renaming({entry.label: entry.name for entry in files.guideline.types})
+    groups = sorted(files.groups, key=lambda group: (-group["tokens"], group["subtype"]))
+    total = sum(group["tokens"] for group in groups)
+    return {
+        "share": round(sum(group["tokens"] for group in groups[:limit]) / total, 6) if total else None,
+        "questions": [
+            _question(rename(group["subtype"]), _options(group, rename), group["mentions"], _examples(group))
+            | {"differing": group["tokens"]}
+            for group in groups[:limit]
+        ],
+    }
+
+
+def _examples(group: Mapping[str, Any]) -> list[Case]:
+    return [Case(example["document"], example["start"], example["end"], ()) for example in group["examples"]]
+
+
+def _options(group: Mapping[str, Any], rename: Callable[[str], str]) -> list[str]:
     """Return the answers that compete: types, most frequent first, or extents where the type is not in question."""
     if group["family"] == _EXTENT:
         return list(_EXTENTS)
-    votes = Counter(dict.fromkeys(name.split("_to_"), 0))
+    votes = Counter(dict.fromkeys(rename(group["subtype"]).split("_to_"), 0))
     for example in group["examples"]:
         # A reading with the entity's own text belongs to one example; only its type is an answer to the kind.
         votes[rename(example["consensus"]).partition(' "')[0]] += 1

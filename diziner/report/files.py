@@ -31,7 +31,7 @@ Other = TypeVar("Other")
 class RoundFiles:
     """One round's outputs. `consensus` lacks documents that nobody answered; `refinement` is the record of how
     the round's guideline came about, None for round 0. `usage` is what each annotator's answers took; `groups` are the
-    round's disagreements by kind, as disagreements.json has them."""
+    round's disagreements by kind, as disagreements.json has them, `held_back` the documents that are not in these."""
 
     number: int
     documents: tuple[Document, ...]
@@ -46,6 +46,7 @@ class RoundFiles:
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
     refinement_usage: Sequence[Usage] = ()
     groups: Sequence[Mapping[str, Any]] = ()
+    held_back: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def _counted(room: Room) -> int | None:
 def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:
     folder = room.round(number)
     record = folder / "refinement.json"
+    disagreements = _optional(folder / "disagreements.json", "disagreements") or {}
     return RoundFiles(
         number=number,
         documents=read_documents(room.pilot(number)),
@@ -165,7 +167,8 @@ def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFil
         refinement=_record(record) if record.is_file() else None,
         usage={name: read_usage(room.usage(number, name)) for name in pool},
         refinement_usage=read_usage(room.refinement_usage(number)) if record.is_file() else (),
-        groups=(_optional(folder / "disagreements.json", "disagreements") or {"groups": ()})["groups"],
+        groups=disagreements.get("groups", ()),
+        held_back=disagreements.get("held_back", ()),
     )
 
 

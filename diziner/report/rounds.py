@@ -56,7 +56,7 @@ def round_view(
             for name, rows in sorted(files.annotations.items())
         ],
         "types": type_agreement(files.annotations, types),
-        "decisions": decisions_view(files.groups, files.guideline.types, DECISIONS),
+        "decisions": decisions_view(files, DECISIONS, text=text),
         "kinds_of": kinds_by_hotspot(files.groups, files.guideline.types, named),
         **hotspots_view(files, types, gold, named, limits, text=text),
     }

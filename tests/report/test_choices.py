@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from viewer_rooms import conflicts_of, make_room, settings_for
 
+from diziner.common.errors import UserError
 from diziner.guideline.choices import choices_from
+from diziner.report.collect import report_page
 
 
 def saved(page: Any, button: Any) -> tuple[str, str]:
@@ -68,27 +72,19 @@ def test_decisions_and_lines_become_a_file_that_refine_takes(report: Path, visit
     assert cards.nth(1).locator("input").input_value() == ""
 
 
-def test_the_file_is_taken_by_the_command(report: Path, visit: Any, tmp_path: Path) -> None:
-    from viewer_rooms import make_room
-
-    page = visit(report, "#/b/alpha/r2", accept_downloads=True)
-    page.locator("#decide form > button").first.click()
-    _, text = saved(page, page.locator(".chosen button", has_text="Save"))
-    files, _ = make_room("alpha", annotators=3, rounds=3, documents=14)
-    assert taken(yaml.safe_load(text), files) == 1
-    with pytest.raises(Exception, match="is no conflict of this round"):
-        taken({"other_to_thing": "x"}, files)
-
-
-def taken(value: dict[str, str], files: Any) -> int:
-    """How many choices of a file the library takes for the last round."""
-    from diziner.guideline.choices import conflicts_of
-    from diziner.supervisor.evidence import evidence_from_json
-
-    part = files.rounds[-1]
-    value_of = {"groups": part.groups, "annotators": {}, "coalition": [], "leanings": {}}
-    conflicts = conflicts_of(evidence_from_json(value_of, part.guideline.types).groups)
-    return len(choices_from(value, conflicts, "choices.yaml"))
+def test_the_file_is_taken_by_the_command(report: Path, visit: Any) -> None:
+    """Questions that quote words, of the last round; of a benchmark without texts, kinds of disagreement."""
+    kinds = {"documents": 6, "rounds": 1, "seed": 4}
+    for route, made in (("#/b/alpha/r2", {"documents": 14, "rounds": 3}), ("#/b/beta/r0", kinds)):
+        page = visit(report, route, accept_downloads=True)
+        for card in page.locator("#decide article.decision").all():
+            card.locator("form > button").last.click()
+        _, text = saved(page, page.locator(".chosen button", has_text="Save"))
+        files, _ = make_room("alpha", annotators=3, gold=True, **made)
+        value = yaml.safe_load(text)
+        assert len(choices_from(value, conflicts_of(files.rounds[-1]).spellings(), "choices.yaml")) == len(value) > 2
+        with pytest.raises(UserError, match="is no conflict of this round"):
+            choices_from({"other_to_thing": "x"}, conflicts_of(files.rounds[-1]).spellings(), "choices.yaml")
 
 
 def test_documents_are_filtered_searched_and_saved(report: Path, visit: Any) -> None:
@@ -165,12 +161,6 @@ def test_every_table_and_chart_can_be_saved(report: Path, visit: Any) -> None:
 
 
 def test_a_saved_table_runs_nothing_in_a_spreadsheet(visit: Any, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from viewer_rooms import make_room, settings_for
-
-    from diziner.report.collect import report_page
-
     files, said = make_room("alpha", annotators=3, rounds=1, documents=6)
     [part] = files.rounds
     documents = tuple(

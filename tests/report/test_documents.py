@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from viewer_rooms import make_room, settings_for
+from viewer_rooms import conflicts_of, make_room, settings_for
 
 from diziner.corpora.card import Licence
 from diziner.records.annotations import Annotation, Failure, Span
@@ -136,17 +136,32 @@ def test_agreement_by_type_is_that_of_pairs_on_what_both_answered() -> None:
     assert nobody[0]["f1"] is None and set(nobody[0]["mentions"].values()) == {0}
 
 
-def test_decisions_are_the_kinds_that_most_labels_hang_on_by_the_names_that_refine_knows() -> None:
+def test_decisions_are_the_questions_that_most_disagree_about_by_the_names_that_refine_knows() -> None:
     files, said = make_room("made-up", annotators=3, rounds=2, documents=12)
     view = benchmark_view(files, said, settings_for(3, 2), Limits())
     for part, shown in zip(files.rounds, view["rounds"], strict=True):
-        decisions = shown["decisions"]
-        counts = sorted((group["tokens"] for group in part.groups), reverse=True)
-        assert [one["tokens"] for one in decisions] == counts[:5]
-        assert all(
-            one["name"]
-            == one["term"].replace("_O", "_no entity").replace("O_to", "no entity_to").replace("TYPE", "type")
-            for one in decisions
+        known = conflicts_of(part)
+        questions = shown["decisions"]["questions"]
+        assert [one["name"] for one in questions] == [cluster.name for cluster in known.clusters[:5]]
+        assert shown["decisions"]["share"] == pytest.approx(
+            sum(cluster.differing for cluster in known.clusters[:5]) / known.differing, abs=1e-6
         )
         ids = {document["id"] for document in shown["documents"]}
-        assert all(document in ids for one in decisions for document, *_ in one["cases"])
+        assert all(document in ids for one in questions for document, *_ in one["cases"])
+        for one, cluster in zip(questions, known.clusters, strict=False):
+            assert [option for option, _ in one["options"]] == [option for option, _ in cluster.options]
+    # Without texts the questions are kinds of disagreement: names of clusters quote words.
+    closed = benchmark_view(files, said, settings_for(3, 2), Limits(), show_text=False)
+    for part, shown in zip(files.rounds, closed["rounds"], strict=True):
+        names = [one["name"] for one in shown["decisions"]["questions"]]
+        assert names and set(names) <= conflicts_of(part).spellings().keys()
+        assert not any('"' in name for name in names)
+
+
+def test_held_back_documents_are_asked_about_nowhere() -> None:
+    files, said = make_room("made-up", annotators=3, rounds=1, documents=12)
+    [part] = files.rounds
+    held = [document.id for document in part.documents[:6]]
+    view = benchmark_view(replace(files, rounds=(replace(part, held_back=held),)), said, settings_for(3, 1), Limits())
+    asked = {document for one in view["rounds"][0]["decisions"]["questions"] for document, *_ in one["cases"]}
+    assert asked and not asked & set(held)

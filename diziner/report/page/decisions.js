@@ -5,26 +5,22 @@ import { counted, share, toBenchmark, toHotspot, typeClass } from "./format.js";
 import { choicesPanel, decide, decided, watch } from "./choices.js";
 import { goldOf, marked, place, reading } from "./texts.js";
 
-/** What is asked, in plain words. */
-function question(one) {
-  if (one.family === "Span_Error") return `How far does ${one.name.replace(/_bounds$/, "")} reach?`;
-  const [most, others] = one.name.split("_to_");
-  return others === undefined ? `${one.options.join(" or ")}?` : `${most}, as most say, or ${others}?`;
+/** What is asked, in plain words: a cluster's name says it, a kind's is a term. */
+function question({ name }) {
+  const found = /^(.*) \(([^()]*)\)$/.exec(name);
+  if (found) return found[2].startsWith("extent of ") ? `${found[1]}: how far does ${found[2].slice(10)} reach?` : `${found[1]}: ${found[2]}?`;
+  if (name.endsWith("_bounds")) return `How far does ${name.replace(/_bounds$/, "")} reach?`;
+  const [most, other] = name.split("_to_");
+  return other === undefined ? name : `${most}, as most say, or ${other}?`;
 }
-
-const decision = (options, right) => {
-  const others = options.filter((option) => option !== right);
-  return `${right} is right${others.length ? `, not ${others.join(" or ")}` : ""}`;
-};
 
 export function decisionsView(view) {
   const { benchmark, round } = view;
-  const { decisions } = round;
-  if (!decisions.length) return [el("p", { class: "empty" }, "There is nothing to decide: annotators agree."), choicesPanel(benchmark.name)];
-  const settled = decisions.reduce((sum, one) => sum + one.tokens, 0);
+  const { questions, share: part } = round.decisions;
+  if (!questions.length) return [el("p", { class: "empty" }, "There is nothing to decide: annotators agree."), choicesPanel(benchmark.name)];
   return [
-    el("p", { class: "note" }, `These ${counted(decisions.length, "question")} stand behind ${share(round.totals.disagreeing ? settled / round.totals.disagreeing : null)} of all labels that differ from the consensus in round ${round.number}. What you decide here stays in this browser until you save it; the supervisor is told of it once you run the command.`),
-    decisions.map((one) => decisionView(one, view)),
+    el("p", { class: "note" }, `${counted(questions.length, "question")} behind ${share(part)} of all that annotators disagree about in round ${round.number}. What you decide here stays in this browser until you save it; the supervisor is told of it once you run the command.`),
+    questions.map((one) => decisionView(one, view)),
     choicesPanel(benchmark.name),
   ];
 }
@@ -32,7 +28,7 @@ export function decisionsView(view) {
 function decisionView(one, view) {
   const { benchmark, round } = view;
   const own = el("input", { type: "text", "aria-label": `A rule in your own words: ${question(one)}`, placeholder: "a rule in your own words" });
-  const buttons = one.options.map((option) => el("button", { type: "button", onclick: () => set(decided(benchmark.name, round.number, one.name) === decision(one.options, option) ? "" : decision(one.options, option)) }, quoted(option), " is right"));
+  const buttons = one.options.map(([option, text]) => el("button", { type: "button", onclick: () => set(decided(benchmark.name, round.number, one.name) === text ? "" : text) }, quoted(option), " is right"));
   const form = el(
     "form",
     { class: "decide", onsubmit: (event) => { event.preventDefault(); set(own.value); } },
@@ -44,14 +40,14 @@ function decisionView(one, view) {
     const now = decided(benchmark.name, round.number, one.name);
     if (now === last) return; // what is being typed stays
     last = now;
-    one.options.forEach((option, i) => buttons[i].setAttribute("aria-pressed", String(now === decision(one.options, option))));
-    own.value = one.options.some((option) => now === decision(one.options, option)) ? "" : now;
+    one.options.forEach(([, text], i) => buttons[i].setAttribute("aria-pressed", String(now === text)));
+    own.value = one.options.some(([, text]) => now === text) ? "" : now;
   };
   const set = (text) => decide(benchmark.name, round.number, one.name, text);
   const node = el(
     "article",
     { class: "card decision", "data-kind": one.name, tabindex: "-1", "aria-label": question(one) },
-    el("header", null, el("h3", null, quoted(question(one))), el("span", { class: "score", title: `${one.term}, ${one.family}` }, `${counted(one.tokens, "label")} in ${counted(one.mentions, "place")}`)),
+    el("header", null, el("h3", null, quoted(question(one))), el("span", { class: "score" }, `in ${counted(one.places, "place")}`)),
     form,
     cases(one, view),
   );
@@ -63,16 +59,17 @@ function cases(one, view) {
   const { round, benchmark } = view;
   const byId = new Map(round.documents.map((doc) => [doc.id, doc]));
   const shown = one.cases.filter(([id, start, end]) => byId.has(id) && byId.get(id).from <= start && byId.get(id).to >= end);
-  const items = shown.map(([id, start, end, hotspot]) => {
+  const items = shown.map(([id, start, end]) => {
     const doc = byId.get(id);
+    const hotspot = round.hotspots.find((h) => round.documents[h.document] === doc && h.start < end && h.end > start);
     return el(
       "li",
       null,
       el("p", { class: "context", dir: "auto" }, marked(doc, start, end)),
-      el("p", { class: "meta" }, readings(doc, start, end, view), hotspot && round.hotspots.some((h) => h.id === hotspot) ? [" · ", el("a", { href: toHotspot(benchmark.name, round.number, hotspot), title: hotspot }, place(doc, start, end))] : ` · ${place(doc, start, end)}`),
+      el("p", { class: "meta" }, readings(doc, start, end, view), hotspot ? [" · ", el("a", { href: toHotspot(benchmark.name, round.number, hotspot.id), title: hotspot.id }, place(doc, start, end))] : ` · ${place(doc, start, end)}`),
     );
   });
-  const rest = one.mentions - items.length;
+  const rest = one.places - items.length;
   if (!items.length) return el("p", { class: "note" }, "Its cases are not on this page.");
   return [
     el("ul", { class: "cases" }, items.slice(0, 2)),
@@ -100,12 +97,12 @@ function readings(doc, start, end, { benchmark, names }) {
 export function topDecisions(run, count = 5) {
   const all = run.flatMap((b) => {
     const round = b.rounds[b.rounds.length - 1];
-    return round.decisions.map((one) => ({ b, round, one }));
+    return round.decisions.questions.map((one) => ({ b, round, one }));
   });
   if (!all.length) return null;
-  const top = all.sort((x, y) => y.one.tokens - x.one.tokens || (x.b.name < y.b.name ? -1 : 1)).slice(0, count);
+  const top = all.sort((x, y) => y.one.differing - x.one.differing || (x.b.name < y.b.name ? -1 : 1)).slice(0, count);
   return [
-    el("p", { class: "note" }, "The questions that most differing labels of the last rounds hang on. A person's answer goes to the supervisor, who follows it in every round."),
-    el("ol", { class: "top" }, top.map(({ b, round, one }) => el("li", null, el("a", { href: `${toBenchmark(b.name)}/r${round.number}/d/${encodeURIComponent(one.name)}` }, quoted(question(one))), el("small", null, `${b.name}: ${counted(one.tokens, "label")} in ${counted(one.mentions, "place")}`)))),
+    el("p", { class: "note" }, "The questions of the last rounds about which most pairs of annotators disagree. A person's answer goes to the supervisor, who follows it in every round."),
+    el("ol", { class: "top" }, top.map(({ b, round, one }) => el("li", null, el("a", { href: `${toBenchmark(b.name)}/r${round.number}/d/${encodeURIComponent(one.name)}` }, quoted(question(one))), el("small", null, `${b.name}, in ${counted(one.places, "place")}`)))),
   ];
 }
