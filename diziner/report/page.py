@@ -25,6 +25,7 @@ SCRIPTS = (
     "texts",
     "choices",
     "decisions",
+    "compare",
     "overview",
     "hotspots",
     "documents",

@@ -131,8 +131,8 @@ def test_the_first_screen_says_which_run_this_is(report: Path, visit: Any) -> No
     assert re.search(r"run[0-9a-f]{12}file written ", said)
     assert "model-of-annotator-02" in said and "refined by " in said
     assert "free" in said and re.search(r"\+\d+ ±\d+ −\d+", said)
-    page.click("#run + details summary")
-    assert "model-of-annotator-01" in page.text_content("#run + details tbody")
+    page.click("#run ~ details summary")
+    assert "model-of-annotator-01" in page.text_content("#run ~ details tbody")
 
 
 def test_every_round_of_every_benchmark_shows_every_part(report: Path, visit: Any) -> None:

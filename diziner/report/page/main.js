@@ -5,6 +5,7 @@ import { toBenchmark } from "./format.js";
 import { takeUp } from "./choices.js";
 import { overview } from "./overview.js";
 import { benchmarkPage } from "./benchmark.js";
+import { compareView } from "./compare.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 for (const benchmark of data.benchmarks) {
@@ -41,13 +42,14 @@ function render() {
     arrive();
   } else {
     open = null;
-    const unknown = route.view ? el("p", { class: "warn" }, "There is no such page: ", quoted(location.hash), ". This is the overview.") : null;
-    main.replaceChildren(...[unknown, ...overview(data)].filter(Boolean));
+    const other = route.view === "compare";
+    const unknown = route.view && !other ? el("p", { class: "warn" }, "There is no such page: ", quoted(location.hash), ". This is the overview.") : null;
+    main.replaceChildren(...(other ? compareView(data, render) : [unknown, ...overview(data)].filter(Boolean)));
     arrive();
   }
   document.title = `${benchmark ? `${benchmark.name}: ` : ""}where annotators disagree · diziner report`;
   const select = document.querySelector("#nav select");
-  if (select) select.value = benchmark ? benchmark.name : "";
+  if (select) select.value = benchmark ? benchmark.name : route.view === "compare" ? "#/compare" : "";
   target(route);
 }
 
@@ -90,8 +92,8 @@ function theme(name) {
 }
 
 function frame() {
-  const go = (name) => { location.hash = name ? toBenchmark(name) : "#/"; };
-  document.getElementById("nav").append(choose("Benchmark", [["", "Overview"], ...data.benchmarks.map((b) => [b.name, b.name])], "", go));
+  const go = (name) => { location.hash = name.startsWith("#") ? name : name ? toBenchmark(name) : "#/"; };
+  document.getElementById("nav").append(choose("Page", [["", "Overview"], ["#/compare", "Two runs side by side"], ...data.benchmarks.map((b) => [b.name, b.name])], "", go));
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault();
     main.focus();

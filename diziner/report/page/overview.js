@@ -4,7 +4,7 @@ import { el, computedNote, details, section, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
 import { scale, sparkline, whisker } from "./charts.js";
 import { correlation } from "./correlation.js";
-import { firstScreen, settingsTable } from "./firstscreen.js";
+import { comparisonLine, firstScreen, settingsTable } from "./firstscreen.js";
 import { topDecisions } from "./decisions.js";
 import { agreementPlot, scorePlot } from "./plots.js";
 import { table } from "./tables.js";
@@ -18,6 +18,7 @@ export function overview(data) {
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
     ...warnings(data.unread),
     firstScreen(data, run),
+    comparisonLine(data),
     settingsTable(data),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
     decisions ? section("decide", "Five decisions that would settle most", decisions) : null,
