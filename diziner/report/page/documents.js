@@ -1,6 +1,6 @@
 // Documents with their annotations: pilot sets of a round and the test set; filtered, searched, and agreement by type.
 
-import { choose, details, el, quoted } from "./dom.js";
+import { choose, details, el, quoted, reachable, walked } from "./dom.js";
 import { counted, figure, typeClass, whole } from "./format.js";
 import { csv, saveButton } from "./download.js";
 import { annotated, difference, goldOf, hasText, reading, textOf } from "./texts.js";
@@ -78,6 +78,7 @@ export function documentsView(view) {
     found = set.docs.filter((doc) => matches(doc, set));
     if (filters.order === "disputed") found = [...found].sort((a, b) => disputed(b, set) - disputed(a, set));
     list.replaceChildren(...found.slice(0, limit).map((doc) => documentCard(doc, set, benchmark, spansOf(doc), sources(set).find(([key]) => key === filters.as)[1])));
+    reachable(list);
     if (!found.length) list.append(el("p", { class: "empty" }, set.docs.length ? "No document fits these filters." : "No document is on this page."));
     const missing = set.all - set.docs.length;
     count.replaceChildren(`${whole(found.length)} of ${counted(set.docs.length, "document")} shown here${missing > 0 ? `; to keep the page small, it holds the ${data.document_limit} most disputed: ${whole(missing)} more are in ${set.where}` : ""}`);
@@ -92,6 +93,7 @@ export function documentsView(view) {
   });
   frame();
   draw();
+  walked(list);
   const rows = () => [["document", "reading", "start", "end", "type", "text"], ...found.flatMap((doc) => sources(current()).flatMap(([key, name]) => ((key === "gold" ? goldOf(doc) : reading(doc, Number(key))) || []).map(([s, e, t]) => [doc.id, name, s, e, benchmark.labels[t], hasText(doc) ? textOf(doc, s, e) : ""])))];
   return [
     benchmark.text ? null : el("p", { class: "warn" }, "This page holds no texts of this benchmark: its licence forbids to pass them on, or it was built with --no-text. For your own eyes: diziner report --text."),

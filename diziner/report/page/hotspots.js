@@ -1,6 +1,6 @@
 // The hotspot browser: where annotators disagree most, and how each of them reads the place.
 
-import { choose, details, el, plain, quoted, scroller } from "./dom.js";
+import { choose, details, el, plain, quoted, reachable, scroller, walked } from "./dom.js";
 import { csv, saveButton } from "./download.js";
 import { goldOf, marked, place, reading, textOf, word } from "./texts.js";
 import { counted, differs, figure, toLine, typeClass } from "./format.js";
@@ -23,6 +23,7 @@ export function hotspotBrowser(view) {
     const at = focus ? chosen.findIndex((h) => h.id === focus) : -1;
     limit = Math.max(limit, at + 1);
     list.replaceChildren(...chosen.slice(0, limit).map((h) => card(h, view, names)));
+    reachable(list);
     if (!chosen.length) list.append(el("p", { class: "empty" }, "No hotspot fits these filters."));
     count.replaceChildren(`${chosen.length} of ${counted(round.hotspots.length, "hotspot")} shown here${left(round, data)}`);
     more.hidden = chosen.length <= limit;
@@ -50,6 +51,7 @@ export function hotspotBrowser(view) {
     choose("Order", [["score", "most disputed first"], ["text", "as in the documents"]], filters.order, change("order")),
   );
   draw(view.focus);
+  walked(list);
   const saved = saveButton("CSV", "Save as CSV: all hotspots of this round", () => `${benchmark.name}-r${round.number}-hotspots.csv`, "text/csv", () => csv(rows(view)));
   return [controls, explained(data, round), el("p", { class: "saves" }, saved), count, list, more];
 }
@@ -136,7 +138,7 @@ function readings(hotspot, document, benchmark, round, names) {
     return el("th", { scope: "col", class: hot ? "hot" : "" }, quoted(word(document, token)));
   });
   return scroller(
-    "Readings of this hotspot",
+    `Readings of ${place(document, hotspot.start, hotspot.end)}`,
     el(
       "table",
       { class: "readings" },
