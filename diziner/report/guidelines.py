@@ -10,7 +10,7 @@ from diziner.records.guideline import Guideline, Receipt
 from diziner.report.limits import Limits
 
 WRITTEN = "written"  # the status of every line of round 0's guideline
-_QUOTES = {"agreed", "examples"}
+_QUOTES = {"agreed", "examples", "choices"}
 _ALWAYS = {"goal", "agreed", "instructions", "choices", "left_out"}
 
 

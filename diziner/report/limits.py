@@ -29,6 +29,7 @@ STEPS = (
     Limits(documents=30, hotspots=25, context=10, answers=10, characters=500, failures=5, examples=4),
     Limits(documents=12, hotspots=12, context=6, answers=4, characters=300, failures=3, examples=2),
     Limits(documents=4, hotspots=5, context=3, answers=0, failures=1, examples=1),
+    Limits(documents=0, hotspots=5, context=3, answers=0, failures=1, examples=1),
 )
 
 

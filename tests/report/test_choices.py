@@ -35,6 +35,7 @@ def test_decisions_and_lines_become_a_file_that_refine_takes(report: Path, visit
     page = visit(report, "#/b/alpha/r1", accept_downloads=True)
     cards = page.locator("#decide article.decision")
     assert cards.count() == 5
+    assert "gold" not in "".join(cards.locator(".meta").all_text_contents()), "nobody decides by gold"
     names = [card.get_attribute("data-kind") for card in cards.all()]
     first = cards.nth(0).locator("form > button").first
     option = first.text_content().removesuffix(" is right")

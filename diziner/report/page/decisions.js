@@ -3,7 +3,7 @@
 import { details, el, quoted } from "./dom.js";
 import { counted, share, toBenchmark, toHotspot, typeClass } from "./format.js";
 import { choicesPanel, decide, decided, watch } from "./choices.js";
-import { goldOf, marked, place, reading } from "./texts.js";
+import { marked, place, reading } from "./texts.js";
 
 /** What is asked, in plain words: a cluster's name says it, a kind's is a term. */
 function question({ name }) {
@@ -19,7 +19,7 @@ export function decisionsView(view) {
   const { questions, share: part } = round.decisions;
   if (!questions.length) return [el("p", { class: "empty" }, "There is nothing to decide: annotators agree."), choicesPanel(benchmark.name)];
   return [
-    el("p", { class: "note" }, `${counted(questions.length, "question")} behind ${share(part)} of all that annotators disagree about in round ${round.number}. What you decide here stays in this browser until you save it; the supervisor is told of it once you run the command.`),
+    el("p", { class: "note" }, `${counted(questions.length, "question")} behind ${share(part)} of all that annotators disagree about in round ${round.number}. What you decide here stays in this browser until you save it; the supervisor is told of it once you run the command. Gold is not shown here, so that no decision rests on it.`),
     questions.map((one) => decisionView(one, view)),
     choicesPanel(benchmark.name),
   ];
@@ -78,7 +78,7 @@ function cases(one, view) {
   ];
 }
 
-/** Who reads the place how: each reading once, with all who have it. */
+/** Who reads the place how: each reading once, with all who have it. Not gold: who decides has not seen it. */
 function readings(doc, start, end, { benchmark, names }) {
   const groups = new Map();
   const add = (name, spans) => {
@@ -89,7 +89,6 @@ function readings(doc, start, end, { benchmark, names }) {
     groups.get(at).names.push(name);
   };
   names.forEach((name, i) => add(name, reading(doc, i + 1)));
-  add("gold", goldOf(doc));
   return [...groups.values()].map(({ own, names: who }, i) => [i ? " · " : "", own.length ? own.map(([, , type]) => el("span", { class: `chip ${typeClass(type)}` }, benchmark.labels[type])) : el("span", { class: "chip" }, "nothing"), el("span", null, ` ${who.join(", ")}`)]);
 }
 
