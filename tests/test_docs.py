@@ -189,8 +189,9 @@ def test_commands_that_pages_name_are_there(page: Path) -> None:
     assert set(named) <= set(COMMANDS)
 
 
-def test_the_picture_is_a_picture_and_light() -> None:
-    picture = (ROOT / "docs/report.png").read_bytes()
+@pytest.mark.parametrize("name", ["report.png", "report-dark.png", "report-400px.png"])
+def test_a_picture_is_a_picture_and_light(name: str) -> None:
+    picture = (ROOT / "docs" / name).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 200_000
 

@@ -11,7 +11,10 @@ from perf.synthetic import make_corpus
 from projects import ROOT
 
 from diziner.agreement.analysis import analyse
-from diziner.agreement.files import confusion_to_json
+from diziner.agreement.case_clusters import clusters_of
+from diziner.agreement.cases import cases_of
+from diziner.agreement.files import confusion_to_json, disagreements_to_json
+from diziner.commands.refine.conflicts import Conflicts
 from diziner.corpora.card import Card, Licence
 from diziner.records.agreement import agreement_to_json
 from diziner.records.annotations import Annotation
@@ -48,8 +51,10 @@ def make_room(
     gold: bool = True,
     failing: float = 0.02,
     seed: int = 0,
+    tested: int | None = None,
 ) -> tuple[RoomFiles, dict[str, str]]:
-    """A benchmark that was run, and the supervisor's answers by key."""
+    """A benchmark that was run, and the supervisor's answers by key. `tested` documents are in the test set, as many as
+    in a round unless it says otherwise."""
     said: dict[str, str] = {}
     labels = [f"TYPE{number:02d}" for number in range(types)]
     guideline = _guideline(name, labels)
@@ -64,8 +69,9 @@ def make_room(
         parts.append(make_round(number, texts, rows, labels, guideline, record))
         if gold:
             golds |= {document.id: parts[-1].consensus[document.id] for document in texts}
+    documents = tested or documents
     texts, rows, _ = make_corpus(documents, annotators, types, seed=seed * 100 + 99)
-    texts, rows = _named(texts, rows, f"{name}-test")
+    tests, rows = _named(texts, rows, f"{name}-test")
     chosen, other = rows["annotator-00"], rows[f"annotator-{annotators - 1:02d}"]
     if gold:
         golds |= {row.id: row.spans for row in rows["annotator-00"][: documents // 2]}
@@ -85,7 +91,8 @@ def make_room(
     figures = final_metrics(scores, selection, chosen)
     predictions = {"selected": chosen, "initial": other}
     usage = {guideline: _taken("annotator-00", own) for guideline, own in predictions.items()}
-    return RoomFiles(card, tuple(parts), selection, figures, scores, golds, predictions, usage), said
+    room = RoomFiles(card, tuple(parts), selection, figures, scores, golds, predictions, usage, test=tuple(tests))
+    return room, said
 
 
 def make_round(
@@ -113,7 +120,16 @@ def make_round(
         refinement_usage=[
             Usage(key, "scripted", "supervisor", 3000, 90) for key in sorted((refinement or {}).get("responses", ()))
         ],
+        groups=disagreements_to_json(analysis)["groups"],
     )
+
+
+def conflicts_of(part: RoundFiles) -> Conflicts:
+    """A round's conflicts as `diziner refine` has them."""
+    names = {entry.label: entry.name for entry in part.guideline.types}
+    documents = {document.id: document for document in part.documents}
+    clusters = clusters_of(cases_of(part.documents, part.annotations), documents, names)
+    return Conflicts(part.number, clusters, documents, names, tuple(group["subtype"] for group in part.groups))
 
 
 def _named(texts: Any, rows: Any, prefix: str) -> tuple[list[Document], dict[str, Any]]:

@@ -12,7 +12,7 @@ from diziner.common.errors import UserError
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.cache import cached_output
 from diziner.compare.faults import recorded_outputs
-from diziner.layout import DATA, PARAMS, RICH
+from diziner.layout import DATA, METRICS, PARAMS, RICH
 from diziner.settings.raw import start_in
 
 
@@ -146,6 +146,17 @@ def committed_at(path: Path) -> int:
     if changed or not found:
         raise UserError(f"{path}: is not committed as it is: commit it first, for what goes out says when that was")
     return int(found)
+
+
+def commit_here() -> dict[str, Any] | None:
+    """Return the commit that is checked out: its id, date and subject, and whether settings, rooms or metrics have been
+    `changed` since. None outside a repository, and before the first commit."""
+    try:
+        found = _git("log", "-1", "--format=%H%x00%cs%x00%s").decode(errors="replace").strip("\n").split("\0")
+        changed = _git("status", "--porcelain", "--", PARAMS.name, DATA.name, METRICS.name)
+    except UserError:
+        return None
+    return {"id": found[0][:10], "date": found[1], "subject": found[2], "changed": bool(changed)}
 
 
 def _git(*words: str) -> bytes:

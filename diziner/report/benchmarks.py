@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from diziner.common.rounding import rounded
+from diziner.corpora.card import Card
+from diziner.report.bundle import passes
+from diziner.report.documents import test_view
 from diziner.report.files import RoomFiles
 from diziner.report.guidelines import guideline_view, receipts, types_view
 from diziner.report.limits import Limits
@@ -14,15 +17,21 @@ from diziner.report.rounds import annotator_view, refinement_view, round_view
 from diziner.results.usage import usage_totals
 from diziner.settings import Settings
 
+OWN = "own"  # the licence that `diziner new` writes
 
-def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits) -> dict[str, Any]:
+
+def benchmark_view(
+    files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits, *, show_text: bool | None = None
+) -> dict[str, Any]:
     """Return everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
 
-    `texts` are the supervisor's answers at hand, by key. `closed`: the texts shown may not be passed on. `left_out`:
-    why the last run left the benchmark out, "" if it did not.
+    `texts` are the supervisor's answers at hand, by key. `show_text`: whether texts of documents are shown; None: as
+    `shows_text` says. `closed`: its texts may not be passed on. `left_out`: why the last run left the benchmark out, ""
+    if it did not.
     """
     card, types, endpoints = files.card, list(files.card.types), settings.endpoints
-    stand_in = settings.source(card.name) == "sample"
+    source = settings.source(card.name)
+    text = shows_text(card, source) if show_text is None else show_text
     rounds_of: dict[str, list[int]] = {}
     for part in files.rounds:
         for hotspot in part.hotspots:
@@ -31,21 +40,24 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
     for position, part in enumerate(files.rounds):
         earlier = files.rounds[position - 1] if position else None
         before = earlier.guideline if earlier and earlier.number == part.number - 1 else None
-        guidelines.append(guideline_view(part.guideline, before, rounds_of, limits))
+        guidelines.append(guideline_view(part.guideline, before, rounds_of, limits, text=text))
     named = set().union(*map(receipts, guidelines))
     rounds = []
     for part, guideline in zip(files.rounds, guidelines, strict=True):
         here = {name for number, name in named if number == part.number}
-        view = round_view(part, types, files.gold, here, endpoints, limits)
+        view = round_view(part, types, files.gold, here, endpoints, limits, text=text)
         record, taken = part.refinement, part.refinement_usage
-        refinement = None if record is None else refinement_view(record, texts, taken, endpoints, limits)
+        refinement = None
+        if record is not None:
+            refinement = refinement_view(record, texts, taken, endpoints, limits, text=text)
         rounds.append({**view, "guideline": guideline, "refinement": refinement})
     return {
         "name": card.name,
         "title": card.title,
         "domain": card.domain,
         "left_out": files.left_out,
-        "closed": not (card.licence.redistribute or (stand_in and card.sample_is_stand_in)),
+        "closed": not passes(card, source)[0],
+        "text": text,
         "types": types_view(files.rounds[0].guideline) if files.rounds else [],
         "labels": types,
         "annotators": {name: _model(settings, name) for name in sorted(settings.pool)},
@@ -55,9 +67,10 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
         "figures": rounded(files.figures) if files.figures else None,
         "scores": rounded(files.scores) if files.scores else None,
         "test": [
-            {"guideline": name, **annotator_view("", rows, files.usage.get(name, ()), endpoints, limits)}
+            {"guideline": name, **annotator_view("", rows, files.usage.get(name, ()), endpoints, limits, text=text)}
             for name, rows in files.predictions.items()
         ],
+        "test_documents": test_view(files, limits.documents, text=text),
         "scored": _scored(files),
         "faults": list(files.faults),
         "choice": choice_check(files),
@@ -65,6 +78,12 @@ def benchmark_view(files: RoomFiles, texts: Mapping[str, str], settings: Setting
         "computed": provenance_note(computed_with(files.all_usage(), settings.local_endpoints)),
         "rounds": rounds,
     }
+
+
+def shows_text(card: Card, source: str) -> bool:
+    """Say whether the page holds a benchmark's texts unless it is told otherwise: not where its licence forbids to pass
+    them on. An own corpus is its owner's, who reads this page to see it."""
+    return passes(card, source)[0] or card.licence.name == OWN
 
 
 def _scored(files: RoomFiles) -> int:

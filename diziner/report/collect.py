@@ -11,7 +11,7 @@ from diziner.common.freshness import Standing, State
 from diziner.report.benchmarks import benchmark_view
 from diziner.report.correlation import correlation_view
 from diziner.report.files import RoomFiles
-from diziner.report.limits import STEPS, Limits
+from diziner.report.limits import STEPS, Limits, clipped
 from diziner.report.page import page_of
 from diziner.report.provenance import computed_with, provenance_note
 from diziner.report.run import run_view
@@ -20,6 +20,9 @@ from diziner.results.published import HEADING, published_notes, published_of
 from diziner.scoring.strict import STRICT_PROTOCOL
 from diziner.settings import Settings
 
+_WHICH = ("", "selected ")
+_LINES = 200  # of one kind of change
+_LONGEST = 400  # characters of one
 MOST_BYTES = 4_900_000  # of the page; the bound that people are told is 5 MB
 
 
@@ -32,16 +35,22 @@ def report_page(
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
     commit: Mapping[str, Any] | None = None,
+    show_text: bool | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the page with as much in it as fits into `most` bytes of UTF-8.
 
     `texts` are the supervisor's answers at hand, by key; `states` those of rooms' figures; `unread` has a line for each
-    room that is not on the page; `commit` is what a copy says of git.
+    room that is not on the page; `commit` is what a copy says of git. `show_text`:
+    whether it holds texts of documents; None: those of benchmarks whose licence lets them be passed on, and own ones.
+    `comparison` is that with another run, if there is one.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
     page = ""
     for limits in STEPS:
-        page = page_of(report_data(rooms, texts, settings, limits, published, states or {}, unread, commit))
+        page = page_of(
+            report_data(rooms, texts, settings, limits, published, states or {}, unread, commit, show_text, comparison)
+        )
         if len(page.encode()) <= most:
             break
     return page
@@ -56,15 +65,18 @@ def report_data(
     states: Mapping[str, Standing] | None = None,
     unread: Sequence[str] = (),
     commit: Mapping[str, Any] | None = None,
+    show_text: bool | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the page shows, benchmarks by name. The same outputs give the same data."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
     usage = list(chain.from_iterable(files.all_usage() for files in ordered))
-    benchmarks = [benchmark_view(files, texts, settings, limits) for files in ordered]
+    benchmarks = [benchmark_view(files, texts, settings, limits, show_text=show_text) for files in ordered]
     return {
         "protocol": STRICT_PROTOCOL,
         "profile": settings.profile,
         "hotspot_limit": limits.hotspots,
+        "document_limit": limits.documents,
         "kinds": kinds_view(),
         "pair_measures": [[name, measure.title] for name, measure in PAIR_MEASURES.items()],
         "set_measures": [[name, measure.title] for name, measure in SET_MEASURES.items()],
@@ -74,6 +86,7 @@ def report_data(
         "unread": list(unread),
         "correlation": correlation_view(ordered, published),
         "computed": provenance_note(computed_with(usage, settings.local_endpoints)),
+        "comparison": None if comparison is None else _comparison(comparison, benchmarks),
         "published": None if published is None else _published([f.card.name for f in ordered], published),
     }
 
@@ -83,6 +96,18 @@ def _state(standing: Standing | None) -> dict[str, Any] | None:
     if standing is None or standing.state is State.CURRENT:
         return None
     return {"state": standing.state.value, "text": str(standing)}
+
+
+def _comparison(comparison: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a comparison with the first lines of each kind of change, without sentences of benchmarks whose texts are
+    left out."""
+    hidden = [f"{own['name']} {which}guideline: examples." for own in benchmarks if not own["text"] for which in _WHICH]
+    changes = {}
+    for kind, lines in comparison["changes"].items():
+        shown = [line for line in lines if not line[2:].startswith(tuple(hidden))]
+        more = [f"and {len(shown) - _LINES} more: `diziner diff --json` has all"] if len(shown) > _LINES else []
+        changes[kind] = [clipped(line, _LONGEST) for line in shown[:_LINES]] + more
+    return {**comparison, "changes": changes}
 
 
 def _published(names: Sequence[str], published: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ Other = TypeVar("Other")
 @dataclass(frozen=True, slots=True)
 class RoundFiles:
     """One round's outputs. `consensus` lacks documents that nobody answered; `refinement` is the record of how
-    the round's guideline came about, None for round 0. `usage` is what each annotator's answers took."""
+    the round's guideline came about, None for round 0. `usage` is what each annotator's answers took; `groups` are the
+    round's disagreements by kind, as disagreements.json has them, `held_back` the documents that are not in these."""
 
     number: int
     documents: tuple[Document, ...]
@@ -45,6 +46,8 @@ class RoundFiles:
     refinement: Mapping[str, Any] | None = None
     usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
     refinement_usage: Sequence[Usage] = ()
+    groups: Sequence[Mapping[str, Any]] = ()
+    held_back: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ class RoomFiles:
     """One benchmark's outputs; what has not been run yet is empty or None. `left_out` says why, where the last run left
     the benchmark out.
 
-    `predictions` and their `usage` are by the name of the guideline, `selected` or `initial`. `counted` is the number
-    of test documents behind `figures`. `faults`: what could not be read, a line each; it is left out.
+    `test` are the test documents, without gold. `predictions` and their `usage` are by the name of the guideline,
+    `selected` or `initial`. `counted` is the number of test documents behind `figures`. `faults`: what could not be
+    read, a line each; it is left out.
     """
 
     card: Card
@@ -67,6 +71,7 @@ class RoomFiles:
     counted: int | None = None
     faults: tuple[str, ...] = ()
     left_out: str = ""
+    test: tuple[Document, ...] = ()
 
     def all_usage(self) -> Iterator[Usage]:
         """Yield what every request behind these outputs took; one behind several outputs comes several times."""
@@ -122,6 +127,7 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
         predictions=rows,
         usage=used,
         counted=len(whole["counts"]) if whole and "counts" in whole else None,
+        test=part(lambda: read_documents(room.test), ()) if rows and room.test.is_file() else (),
         faults=tuple(faults),
     )
 
@@ -142,6 +148,7 @@ def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:
 def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:
     folder = room.round(number)
     record = folder / "refinement.json"
+    disagreements = _optional(folder / "disagreements.json", "disagreements") or {}
     return RoundFiles(
         number=number,
         documents=read_documents(room.pilot(number)),
@@ -155,6 +162,8 @@ def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFil
         refinement=_record(record) if record.is_file() else None,
         usage={name: read_usage(room.usage(number, name)) for name in pool},
         refinement_usage=read_usage(room.refinement_usage(number)) if record.is_file() else (),
+        groups=disagreements.get("groups", ()),
+        held_back=disagreements.get("held_back", ()),
     )
 
 

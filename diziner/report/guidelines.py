@@ -10,17 +10,24 @@ from diziner.records.guideline import Guideline, Receipt
 from diziner.report.limits import Limits
 
 WRITTEN = "written"  # the status of every line of round 0's guideline
+_QUOTES = {"agreed", "examples", "choices"}
 _ALWAYS = {"goal", "agreed", "instructions", "choices", "left_out"}
 
 
 def guideline_view(
-    guideline: Guideline, before: Guideline | None, rounds: Mapping[str, Sequence[int]], limits: Limits
+    guideline: Guideline,
+    before: Guideline | None,
+    rounds: Mapping[str, Sequence[int]],
+    limits: Limits,
+    *,
+    text: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the guideline's blocks of lines against `before` (None: round 0); types and example sentences, which
     refinement leaves alone, only where they changed.
 
     `rounds` maps a hotspot id to the rounds that have it, so that a receipt can lead there. A line's `status` is
-    written (round 0), retained, modified, new or removed.
+    written (round 0), retained, modified, new or removed. Without `text` what quotes documents is left out: examples of
+    instructions, example sentences.
     """
     change = compare_guidelines(before or guideline, guideline)
     return [
@@ -28,11 +35,12 @@ def guideline_view(
             "part": block.part,
             "annotator": block.annotator,
             "lines": [
-                _line(line, WRITTEN if before is None else line.status, rounds) for line in _shown(block, limits)
+                _line(line, WRITTEN if before is None else line.status, rounds)
+                for line in _shown(block, limits.examples if text else 0)
             ],
         }
         for block in change.blocks
-        if block.part in _ALWAYS or block.changed
+        if (block.part in _ALWAYS or block.changed) and (text or block.part not in _QUOTES)
     ]
 
 
@@ -56,13 +64,13 @@ def receipts(blocks: Sequence[Mapping[str, Any]]) -> set[tuple[int | None, str]]
     return {(number, name) for line in lines for name, number in line["receipt"]["hotspots"]}
 
 
-def _shown(block: Block, limits: Limits) -> list[LineChange]:
+def _shown(block: Block, limit: int) -> list[LineChange]:
     """Return the block's lines without the examples of an instruction that are over the limit."""
     shown: list[LineChange] = []
     examples = 0
     for line in block.lines:
         examples = examples + 1 if line.line.kind == "example" else 0
-        if examples <= limits.examples:
+        if examples <= limit:
             shown.append(line)
     return shown
 

@@ -15,7 +15,7 @@ from diziner.agreement.span_groups import span_disagreements
 from diziner.common.rounding import rounded
 from diziner.records.annotations import Annotation, Span
 from diziner.records.disagreements import Hotspot
-from diziner.records.documents import Document
+from diziner.report.documents import answered, differing, document_view, most_disputed
 from diziner.report.files import RoundFiles
 from diziner.report.limits import Limits
 
@@ -90,30 +90,42 @@ def hotspots_view(
     gold: Mapping[str, Sequence[Span]],
     named: Collection[str],
     limits: Limits,
+    *,
+    text: bool = True,
 ) -> dict[str, Any]:
-    """Return `hotspots` with the `documents` they lie in, and how many there are in `all`.
+    """Return `hotspots`, how many there are in `all`, and `documents`: the most disputed ones whole, others that a
+    hotspot lies in from `context` tokens before its first one to as many past its last.
 
-    A document's tokens go from `from` to at most `context` tokens past its last hotspot, of `of` tokens; spans are
-    `[start, end, index of type]` in the whole document's positions. An annotator that failed has null, and so has
-    gold where there is none.
+    `readings` of a document are those of the consensus, which come first, and of all annotators by name.
     """
     kept = chosen_hotspots(files.hotspots, limits.hotspots, named)
     errors = hotspot_errors(files, types) if kept else {}
     subtypes = sorted({(family, subtype) for hotspot in kept for _, family, subtype, _ in errors[hotspot.id]})
     annotators = sorted(files.annotations)
-    rows = {name: {row.id: row for row in own} for name, own in files.annotations.items()}
+    rows = [{row.id: row for row in files.annotations[name]} for name in annotators]
+    agreed = [files.consensus.get(document.id, ()) for document in files.documents]
+    found = [[answered(own, document.id) for own in rows] for document in files.documents]
+    scores = [
+        sum(differing(own, consensus) for own in readings) for readings, consensus in zip(found, agreed, strict=True)
+    ]
+    whole = most_disputed(scores, limits.documents)
     documents: list[dict[str, Any]] = []
     order: dict[str, int] = {}
-    for document in files.documents:
+    for place, document in enumerate(files.documents):
         own = [hotspot for hotspot in kept if hotspot.document == document.id]
-        if own:
-            order[document.id] = len(documents)
-            span = (min(h.start for h in own) - limits.context, max(h.end for h in own) + limits.context)
-            answers = [rows[name].get(document.id) for name in annotators]
-            readings = [None if row is None or row.failure else row.spans for row in answers]
-            documents.append(
-                _document(document, span, readings, files.consensus.get(document.id, ()), gold.get(document.id), types)
-            )
+        if not own and place not in whole:
+            continue
+        order[document.id] = len(documents)
+        bounds = (min(h.start for h in own) - limits.context, max(h.end for h in own) + limits.context) if own else None
+        shown = document_view(
+            document,
+            [agreed[place], *found[place]],
+            gold.get(document.id),
+            types,
+            bounds=None if place in whole else bounds,
+            text=text,
+        )
+        documents.append(shown | {"number": place + 1})
     return {
         "all": len(files.hotspots),
         "subtypes": [list(subtype) for subtype in subtypes],
@@ -133,34 +145,4 @@ def hotspots_view(
             }
             for hotspot in kept
         ],
-    }
-
-
-def _document(
-    document: Document,
-    span: tuple[int, int],
-    readings: Sequence[Sequence[Span] | None],
-    consensus: Sequence[Span],
-    gold: Sequence[Span] | None,
-    types: Sequence[str],
-) -> dict[str, Any]:
-    spans = [s for reading in (*readings, consensus, gold) for s in reading or ()]
-    start, end = max(0, span[0]), min(len(document.tokens), span[1])
-    # A mention that crosses the edge is shown whole.
-    start = min([start, *(s.start for s in spans if s.start < start < s.end)])
-    end = max([end, *(s.end for s in spans if s.start < end < s.end)])
-
-    def shown(reading: Sequence[Span] | None) -> list[list[int]] | None:
-        if reading is None:
-            return None
-        return [[s.start, s.end, types.index(s.type)] for s in reading if s.start < end and s.end > start]
-
-    return {
-        "id": document.id,
-        "from": start,
-        "of": len(document.tokens),
-        "tokens": list(document.tokens[start:end]),
-        "readings": [shown(reading) for reading in readings],
-        "consensus": shown(consensus),
-        "gold": shown(gold),
     }

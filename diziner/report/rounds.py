@@ -10,12 +10,15 @@ from diziner.common.rounding import rounded
 from diziner.prices import Priced
 from diziner.records.annotations import Annotation, Span, left_out
 from diziner.records.usage import Usage
+from diziner.report.decisions import decisions_view, kinds_by_hotspot
 from diziner.report.files import RoundFiles
 from diziner.report.hotspots import hotspots_view
 from diziner.report.limits import Limits, clipped
+from diziner.report.type_agreement import type_agreement
 from diziner.results.refinement_counts import refinement_metrics
 from diziner.results.usage import usage_totals
 
+DECISIONS = 5  # that the page proposes for a round
 Endpoints = Mapping[str, Priced]  # for their prices
 
 
@@ -26,8 +29,11 @@ def round_view(
     named: Collection[str],
     endpoints: Endpoints,
     limits: Limits,
+    *,
+    text: bool = True,
 ) -> dict[str, Any]:
-    """Return figures, agreement, confusion, hotspots and annotators of a round; `named` are hotspots of receipts."""
+    """Return figures, agreement, confusion, hotspots, documents and annotators of a round; `named` are hotspots of
+    receipts. Without `text` nothing quotes a document."""
     agreement, confusion = files.agreement, files.confusion
     return {
         "number": files.number,
@@ -46,17 +52,27 @@ def round_view(
             "consensus": {name: _sparse(matrix) for name, matrix in sorted(confusion["consensus"].items())},
         },
         "annotators": [
-            annotator_view(name, rows, files.usage.get(name, ()), endpoints, limits)
+            annotator_view(name, rows, files.usage.get(name, ()), endpoints, limits, text=text)
             for name, rows in sorted(files.annotations.items())
         ],
-        **hotspots_view(files, types, gold, named, limits),
+        "types": type_agreement(files.annotations, types),
+        "decisions": decisions_view(files, DECISIONS, text=text),
+        "kinds_of": kinds_by_hotspot(files.groups, files.guideline.types, named),
+        **hotspots_view(files, types, gold, named, limits, text=text),
     }
 
 
 def annotator_view(
-    name: str, rows: Sequence[Annotation], usage: Sequence[Usage], endpoints: Endpoints, limits: Limits
+    name: str,
+    rows: Sequence[Annotation],
+    usage: Sequence[Usage],
+    endpoints: Endpoints,
+    limits: Limits,
+    *,
+    text: bool = True,
 ) -> dict[str, Any]:
-    """Return what became of one annotator's documents and what its answers cost. `left_out`: why it was not asked."""
+    """Return what became of one annotator's documents and what its answers cost. `left_out`: why it was not asked.
+    Without `text` the details of failures, which quote answers, are left out."""
     failed = [row for row in rows if row.failure is not None]
     out = left_out(rows)
     drops: Counter[str] = Counter()
@@ -71,7 +87,7 @@ def annotator_view(
         "drops": dict(sorted(drops.items())),
         "failed": 0 if out else len(failed),
         "failures": [
-            [row.id, row.failure.code, clipped(row.failure.detail, 200)]
+            [row.id, row.failure.code, clipped(row.failure.detail, 200) if text else ""]
             for row in failed[: 0 if out else limits.failures]
             if row.failure
         ],
@@ -85,17 +101,20 @@ def refinement_view(
     usage: Sequence[Usage],
     endpoints: Endpoints,
     limits: Limits,
+    *,
+    text: bool = True,
 ) -> dict[str, Any]:
     """Return the record of a refinement, and the supervisor's answers in its own words, by the start of their key.
 
-    `texts` are the answers at hand, by key.
+    `texts` are the answers at hand, by key. Without `text` what may quote documents is left out: answers, patterns,
+    diagnoses and examples.
     """
     keys = list(record.get("responses", ()))
-    answers = [[key[:12], clipped(texts[key], limits.characters)] for key in keys if key in texts]
+    answers = [[key[:12], clipped(texts[key], limits.characters)] for key in keys if text and key in texts]
     return {
-        "patterns": record.get("patterns", []),
-        "diagnoses": record.get("diagnoses", {}),
-        "cut": record.get("cut", []),
+        "patterns": record.get("patterns", []) if text else [],
+        "diagnoses": record.get("diagnoses", {}) if text else {},
+        "cut": [entry for entry in record.get("cut", []) if text or not entry.get("of")],
         "outcomes": record.get("outcomes", {}),
         "phases": record.get("phases", []),
         "counts": refinement_metrics(record),

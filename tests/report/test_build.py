@@ -93,20 +93,17 @@ def test_every_disagreement_in_a_hotspot_has_its_family(room: Made) -> None:
 
 def test_a_hotspot_is_shown_with_all_mentions_that_touch_it(room: Made) -> None:
     files, said = room
-    narrow = benchmark_view(files, said, SETTINGS, Limits(context=0))
+    narrow = benchmark_view(files, said, SETTINGS, Limits(documents=0, context=0))
     for part, shown in zip(files.rounds, narrow["rounds"], strict=True):
         texts = {document.id: document for document in part.documents}
         for document in shown["documents"]:
-            start, end = document["from"], document["from"] + len(document["tokens"])
-            assert list(texts[document["id"]].tokens[start:end]) == document["tokens"]
+            start, end = document.get("from", 0), document.get("to", document["of"])
+            assert " ".join(texts[document["id"]].tokens[start:end]) == document["tokens"]
             assert document["of"] == len(texts[document["id"]].tokens)
         for hotspot in shown["hotspots"]:
             document = shown["documents"][hotspot["document"]]
-            readings = [document["consensus"], *filter(None, document["readings"])]
-            touching = [s for own in readings for s in own if s[0] < hotspot["end"] and s[1] > hotspot["start"]]
-            assert all(
-                document["from"] <= s and e <= document["from"] + len(document["tokens"]) for s, e, _ in touching
-            )
+            touching = [s for own in document["sets"] for s in own if s[0] < hotspot["end"] and s[1] > hotspot["start"]]
+            assert all(document["from"] <= s and e <= document["to"] for s, e, _ in touching)
 
 
 def test_receipts_lead_to_the_hotspots_of_the_round_before(room: Made) -> None:
@@ -204,13 +201,49 @@ def test_eighteen_benchmarks_stay_below_five_megabytes_and_say_what_was_left_out
         assert len(part["annotators"]) == 8
 
 
+def test_all_documents_of_the_papers_run_fit() -> None:
+    """18 benchmarks, five rounds of 25 pilot documents and 300 test documents: 425 documents each."""
+    settings = settings_for(annotators=8, rounds=5)
+    template, said = make_room("b00", annotators=8, rounds=5, documents=25, types=8, tested=300)
+    rooms = [replace(template, card=replace(template.card, name=f"b{number:02d}")) for number in range(18)]
+    page = report_page(rooms, said, settings)
+    assert len(page.encode()) <= MOST_BYTES
+    data = data_of(page)
+    whole = 0
+    for own in data["benchmarks"]:
+        assert own["test_documents"]["all"] == len(own["test_documents"]["documents"]) == 300
+        whole += 300 + sum("from" not in document for part in own["rounds"] for document in part["documents"])
+    assert whole == 18 * 425
+
+
+def test_documents_over_the_limit_are_the_least_disputed_and_counted(room: Made) -> None:
+    files, said = room
+    view = benchmark_view(files, said, SETTINGS, Limits(documents=3, hotspots=0))
+    test = view["test_documents"]
+    assert (test["all"], len(test["documents"])) == (12, 3)
+
+    def wrong(document: str) -> int:
+        gold = set(files.gold[document])
+        return sum(
+            len(gold ^ set(row.spans)) for own in files.predictions.values() for row in own if row.id == document
+        )
+
+    kept = {document["id"] for document in test["documents"]}
+    counts = {document.id: wrong(document.id) for document in files.test}
+    assert min(counts[name] for name in kept) >= max(counts[name] for name in counts.keys() - kept)
+    ids = [document.id for document in files.test if document.id in kept]
+    assert [document["id"] for document in test["documents"]] == ids
+    first = view["rounds"][0]
+    assert first["documents_total"] == 12 > sum("from" not in document for document in first["documents"]) >= 3
+
+
 def test_limits_get_tighter_step_by_step(room: Made) -> None:
     files, said = room
     sizes = [len(json.dumps(report_data([files], said, SETTINGS, limits))) for limits in STEPS]
     assert sizes == sorted(sizes, reverse=True)
     full = report_page([files], said, SETTINGS)
     less = report_page([files], said, SETTINGS, most=len(full.encode()) - 1)
-    assert data_of(full)["hotspot_limit"] == STEPS[0].hotspots > data_of(less)["hotspot_limit"]
+    assert data_of(full)["document_limit"] == STEPS[0].documents > data_of(less)["document_limit"]
     least = report_page([files], said, SETTINGS, most=1)
     assert data_of(least)["hotspot_limit"] == STEPS[-1].hotspots, "the last step is shown whatever its size"
 

@@ -3,6 +3,8 @@
 import { el, computedNote, quoted, section, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toRound, verdict, whole } from "./format.js";
 import { hotspotBrowser } from "./hotspots.js";
+import { documentsView } from "./documents.js";
+import { decisionsView } from "./decisions.js";
 import { agreementMatrix, confusionMatrix, typeScores } from "./matrices.js";
 import { table } from "./tables.js";
 import { guidelineView, refinementView } from "./guideline.js";
@@ -22,13 +24,14 @@ export function benchmarkPage(benchmark, data, route) {
     return { nodes: head, show: () => {} };
   }
   const causes = causesOf(benchmark);
+  const names = Object.keys(benchmark.annotators).sort();
   const answers = new Map(benchmark.rounds.flatMap((r) => (r.refinement ? r.refinement.answers : [])));
   const body = el("div", { id: "round" });
   const nav = roundNav(benchmark);
   const show = (next) => {
     const round = benchmark.rounds.find((r) => r.number === next.round) || benchmark.rounds[0];
     nav.set(round.number);
-    const view = { benchmark, round, data, causes, answers };
+    const view = { benchmark, round, data, causes, answers, names };
     body.replaceChildren(...roundSections(view, next));
   };
   show(route);
@@ -90,7 +93,7 @@ function roundNav(benchmark) {
   const slider = el("input", { type: "range", id: "slider", min: "0", max: String(last), step: "1", "aria-label": "Round", oninput: (event) => go(Number(event.target.value)) });
   const step = (by, sign, name) => el("button", { type: "button", class: "quiet", "aria-label": name, onclick: () => go(Number(slider.value) + by) }, sign);
   const [back, forth] = [step(-1, "←", "Round before"), step(1, "→", "Next round")];
-  const jumps = [["hotspots", "Hotspots"], ["matrices", "Agreement"], ["guideline", "Guideline"], ["refinement", "Refinement"], ["annotators", "Annotators"]];
+  const jumps = [["decide", "Decide"], ["hotspots", "Hotspots"], ["documents", "Documents"], ["matrices", "Agreement"], ["guideline", "Guideline"], ["refinement", "Refinement"], ["annotators", "Annotators"]];
   const jump = (id) => (event) => {
     event.preventDefault();
     const target = document.getElementById(`${id}-title`);
@@ -118,12 +121,14 @@ function roundNav(benchmark) {
 function roundSections(view, route) {
   const { round, data } = view;
   return [
+    section("decide", "Decisions that would settle most", decisionsView(view)),
     section(
       "hotspots",
       "Where they disagree",
       el("p", { class: "note" }, `${counted(round.all, "hotspot")} on ${whole(round.totals.hot_tokens)} of ${counted(round.totals.tokens, "token")} in ${counted(round.documents_total, "pilot document")}; ${whole(round.totals.disagreeing)} of ${counted(round.totals.labels, "label")} differ from the consensus.${round.gold ? ` Gold is there for ${counted(round.gold, "document")}; no annotator or supervisor saw it.` : " No gold for these documents."}`),
       round.hotspots.length ? hotspotBrowser({ ...view, focus: route.hotspot }) : el("p", { class: "empty" }, "No hotspot: annotators agree on every token."),
     ),
+    section("documents", "Documents and what was marked", documentsView(view)),
     section("matrices", "Who agrees with whom", el("div", { class: matricesFit(round) ? "pair" : "" }, agreementMatrix(round, data, view.benchmark.annotators), confusionMatrix(round))),
     section("guideline", `The guideline of round ${round.number}`, guidelineView({ ...view, focus: route.line })),
     section("refinement", "How this guideline came about", refinementView(view)),

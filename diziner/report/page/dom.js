@@ -77,6 +77,26 @@ export function scroller(label, ...children) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children);
 }
 
+/** Let the Tab key reach the first card of a list; `walked` leads on from there. */
+export function reachable(list) {
+  if (list.children.length) list.children[0].tabIndex = 0;
+}
+
+/** Let the keys j and k go from one card of a list to the next and back, while the focus is in the list. */
+export function walked(list) {
+  list.addEventListener("keydown", (event) => {
+    const step = { j: 1, k: -1 }[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    const cards = [...list.children];
+    const next = cards[cards.findIndex((card) => card.contains(event.target)) + step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  });
+  return list;
+}
+
 /** What computed local models' answers, of all benchmarks or of one; a warning where it was not the same for all. */
 export function computedNote({ computed }) {
   return computed && el("p", { class: computed.mixed ? "warn" : "note" }, computed.text);

@@ -51,6 +51,14 @@ function changed(run) {
   return `+${count.new} ±${count.modified} −${count.removed}`;
 }
 
+/** The way to the comparison, with what it says in a line where there is one. */
+export function comparisonLine({ comparison }) {
+  const verdicts = comparison ? comparison.benchmarks.map((row) => row.verdict) : [];
+  const many = (word) => verdicts.filter((verdict) => verdict === word).length;
+  const said = comparison ? [`Against `, quoted(comparison.old), `: better on ${many("better")}, worse on ${many("worse")}, within noise on ${many("within noise")}, the same on ${many("same")}. `] : [];
+  return el("p", { class: "note" }, said, el("a", { href: "#/compare" }, comparison ? "Both side by side" : "Beside another run"));
+}
+
 /** All models with their settings, and how documents were drawn. */
 export function settingsTable(data) {
   const { pilot, test, rounds, supervisor } = data.run;

@@ -1,6 +1,8 @@
 // The guideline of a round: each line, what became of it, and the hotspots that caused it; the refinement's record.
 
 import { details, el, quoted } from "./dom.js";
+import { judge, judged, watch } from "./choices.js";
+import { textOf } from "./texts.js";
 import { counted, link, money, share, toHotspot, whole } from "./format.js";
 
 const STATUS = { written: ["", "as written"], retained: ["=", "retained"], modified: ["±", "modified"], new: ["+", "new"], removed: ["−", "removed"] };
@@ -98,12 +100,69 @@ function lineView({ line, examples }, view) {
     el("p", { class: "says" }, edited(line)),
     examples.length ? el("ul", { class: "examples" }, examples.map((e) => el("li", null, edited(e), e.status === line.status || e.status === "retained" ? null : [" ", status(e.status)]))) : null,
     line.status === "removed" ? null : receiptView(line.receipt, view),
+    line.status === "removed" || !line.receipt ? null : judgement(line, view),
   );
+}
+
+/** The kind of disagreement that a line is about: the one that most of its hotspots are examples of. */
+function about(line, benchmark) {
+  const votes = new Map();
+  for (const [id, number] of line.receipt.hotspots) {
+    const round = benchmark.rounds.find((r) => r.number === number);
+    const name = round && round.kinds_of[id];
+    if (name === undefined) continue;
+    const at = `${number} ${name}`;
+    votes.set(at, { round: number, name, count: (votes.get(at)?.count || 0) + 1 });
+  }
+  const best = [...votes.values()].sort((a, b) => b.count - a.count || b.round - a.round || (a.name < b.name ? -1 : 1))[0];
+  return best ? { round: best.round, name: best.name } : null;
+}
+
+/** Buttons to accept, reject or edit a line: a decision about the disagreement that led to it. */
+function judgement(line, { benchmark }) {
+  const where = about(line, benchmark);
+  if (!where) return el("p", { class: "receipt faint" }, "No conflict of an earlier round stands behind this line: change it in the guideline itself.");
+  const area = el("textarea", { rows: "3", "aria-label": `New words for line ${line.name}` });
+  const editor = el("div", { class: "editor" }, area, el("button", { type: "button", onclick: () => set("edit", area.value) }, "Use these words"));
+  const words = { accept: "Accept", reject: "Reject", edit: "Edit" };
+  const buttons = Object.entries(words).map(([verdict, word]) => el("button", { type: "button", class: "save", "aria-label": `${word} line ${line.name}`, onclick: () => press(verdict) }, word));
+  const note = el("span", { class: "faint", role: "status" });
+  const show = () => {
+    const now = judged(benchmark.name, line.name);
+    Object.keys(words).forEach((verdict, i) => buttons[i].setAttribute("aria-pressed", String(Boolean(now) && now.verdict === verdict)));
+    note.replaceChildren(...(now ? ["decides ", quoted(where.name), ` in round ${where.round}`] : []));
+    if (now && now.verdict === "edit") area.value = now.text;
+  };
+  const set = (verdict, text) => judge(benchmark.name, line.name, verdict, text, where);
+  const press = (verdict) => {
+    const now = judged(benchmark.name, line.name);
+    if (verdict === "edit") {
+      editor.hidden = !editor.hidden;
+      if (!editor.hidden) {
+        area.value = now && now.verdict === "edit" ? now.text : line.text;
+        area.focus();
+      } else if (now && now.verdict === "edit") set("", "");
+      return;
+    }
+    editor.hidden = true;
+    set(now && now.verdict === verdict ? "" : verdict, line.text);
+  };
+  editor.hidden = true;
+  const node = el("div", { class: "judge" }, el("p", null, buttons, " ", note), editor);
+  watch(node, show);
+  return node;
+}
+
+/** A hotspot by its words, if it is on the page. */
+function named(benchmark, number, id) {
+  const round = benchmark.rounds.find((r) => r.number === number);
+  const hotspot = round && round.hotspots.find((h) => h.id === id);
+  return hotspot ? textOf(round.documents[hotspot.document], hotspot.start, hotspot.end) : id;
 }
 
 function receiptView(receipt, view) {
   if (!receipt) return el("p", { class: "receipt faint" }, "written by a person");
-  const chip = ([id, number]) => (number === null ? el("span", { class: "chip gone", title: "this hotspot is not in the outputs" }, quoted(id)) : el("a", { class: "chip", href: toHotspot(view.benchmark.name, number, id) }, quoted(id)));
+  const chip = ([id, number]) => (number === null ? el("span", { class: "chip gone", title: "this hotspot is not in the outputs" }, quoted(id)) : el("a", { class: "chip", title: id, href: toHotspot(view.benchmark.name, number, id) }, quoted(named(view.benchmark, number, id))));
   const answers = receipt.responses.filter((key) => view.answers.has(key));
   return el(
     "div",
@@ -118,10 +177,12 @@ export function refinementView(view) {
   const { round } = view;
   const record = round.refinement;
   if (!record) return el("p", { class: "empty" }, "No refinement led to round 0.");
+  if (!view.benchmark.text) record.hidden = "What may quote texts is left out: answers of the supervisor, patterns, diagnoses and examples.";
   return [
+    record.hidden ? el("p", { class: "note" }, record.hidden) : null,
     verdicts(record).map((text) => el("p", { class: "warn" }, text)),
     el("p", { class: "note" }, `The supervisor, ${view.benchmark.supervisor}, gave ${counted(record.responses, "answer")} (${whole(record.usage.prompt_tokens)} tokens read, ${whole(record.usage.completion_tokens)} written; cost: ${money(record.usage)}). Of the words that stood, ${share(record.changed_share)} changed.`),
-    record.patterns.length ? el("div", null, el("h3", null, "Patterns it saw"), record.patterns.map(patternView)) : el("p", { class: "empty" }, "It found no pattern."),
+    record.hidden ? null : record.patterns.length ? el("div", null, el("h3", null, "Patterns it saw"), record.patterns.map(patternView)) : el("p", { class: "empty" }, "It found no pattern."),
     diagnosesView(record.diagnoses),
     el("p", null, countsText(record.counts)),
     outcomesView(record, view),
@@ -132,7 +193,7 @@ export function refinementView(view) {
     phasesView(record),
     record.answers.length
       ? details(`The supervisor's answers, word for word (${record.answers.length} of ${record.responses})`, record.answers.map(([key, text]) => el("div", null, el("p", { class: "faint" }, `response ${key}`), el("pre", null, text))))
-      : el("p", { class: "faint" }, "The supervisor's answers are not at hand, or were left out to keep this page small."),
+      : record.hidden ? null : el("p", { class: "faint" }, "The supervisor's answers are not at hand, or were left out to keep this page small."),
   ];
 }
 

@@ -1,6 +1,8 @@
 // The hotspot browser: where annotators disagree most, and how each of them reads the place.
 
-import { choose, details, el, plain, quoted, scroller } from "./dom.js";
+import { choose, details, el, plain, quoted, reachable, scroller, walked } from "./dom.js";
+import { csv, saveButton } from "./download.js";
+import { goldOf, marked, place, reading, textOf, word } from "./texts.js";
 import { counted, differs, figure, toLine, typeClass } from "./format.js";
 
 const PAGE = 12;
@@ -9,7 +11,7 @@ const filters = { kind: "", family: "", annotator: "", type: "", order: "score" 
 /** The browser of one round. `view` says what is shown: { benchmark, round, data, focus, causes }. */
 export function hotspotBrowser(view) {
   const { benchmark, round, data } = view;
-  const names = Object.keys(benchmark.annotators).sort();
+  const { names } = view;
   const found = new Map(round.hotspots.map((h) => [h.id, h]));
   if (view.focus && found.has(view.focus)) Object.assign(filters, { kind: "", family: "", annotator: "", type: "" });
   const list = el("div", { class: "hotspots" });
@@ -21,6 +23,7 @@ export function hotspotBrowser(view) {
     const at = focus ? chosen.findIndex((h) => h.id === focus) : -1;
     limit = Math.max(limit, at + 1);
     list.replaceChildren(...chosen.slice(0, limit).map((h) => card(h, view, names)));
+    reachable(list);
     if (!chosen.length) list.append(el("p", { class: "empty" }, "No hotspot fits these filters."));
     count.replaceChildren(`${chosen.length} of ${counted(round.hotspots.length, "hotspot")} shown here${left(round, data)}`);
     more.hidden = chosen.length <= limit;
@@ -48,7 +51,9 @@ export function hotspotBrowser(view) {
     choose("Order", [["score", "most disputed first"], ["text", "as in the documents"]], filters.order, change("order")),
   );
   draw(view.focus);
-  return [controls, explained(data, round), count, list, more];
+  walked(list);
+  const saved = saveButton("CSV", "Save as CSV: all hotspots of this round", () => `${benchmark.name}-r${round.number}-hotspots.csv`, "text/csv", () => csv(rows(view)));
+  return [controls, explained(data, round), el("p", { class: "saves" }, saved), count, list, more];
 }
 
 /** What was left out of the page, if anything. */
@@ -77,67 +82,63 @@ function matches(hotspot, round, benchmark, names) {
   if (!filters.type) return true;
   const type = benchmark.labels.indexOf(filters.type);
   const document = round.documents[hotspot.document];
-  return [document.consensus, document.gold, ...document.readings].some((spans) => (spans || []).some(([s, e, t]) => t === type && s < hotspot.end && e > hotspot.start));
+  return document.sets.some((spans) => spans.some(([s, e, t]) => t === type && s < hotspot.end && e > hotspot.start));
 }
 
 function card(hotspot, view, names) {
   const { benchmark, round, data } = view;
   const document = round.documents[hotspot.document];
-  const at = (token) => token - document.from;
-  const words = document.tokens.slice(at(hotspot.start), at(hotspot.end)).join(" ");
+  const words = textOf(document, hotspot.start, hotspot.end);
   const kind = data.kinds.find(({ key }) => key === hotspot.kind);
   const causes = view.causes.get(`${round.number} ${hotspot.id}`) || [];
   return el(
     "article",
     { class: "card", tabindex: "-1", "data-hotspot": hotspot.id, "aria-label": `Hotspot: ${words}` },
     el("header", null, el("h3", null, quoted(words)), el("span", { class: `kind ${hotspot.kind}`, title: `${kind.term}: ${kind.meaning}` }, kind.plain), el("span", { class: "score", title: "mean U* over the hotspot, from 0 to 1" }, `disagreement ${figure(hotspot.score, 2)}`)),
-    el("p", { class: "context", dir: "auto" }, context(document, hotspot)),
+    el("p", { class: "context", dir: "auto" }, marked(document, hotspot.start, hotspot.end)),
     readings(hotspot, document, benchmark, round, names),
     el(
       "p",
       { class: "meta" },
-      quoted(hotspot.id),
-      ` of ${counted(document.of, "token")}`,
+      el("span", { title: hotspot.id }, place(document, hotspot.start, hotspot.end)),
+      document.number ? [" · ", quoted(document.id)] : "",
       causes.length ? [" · led to ", causes.map(([number, id], i) => [i ? ", " : "", el("a", { href: toLine(benchmark.name, number, id) }, id)])] : null,
     ),
   );
 }
 
-function context(document, hotspot) {
-  const at = (token) => token - document.from;
-  const part = (start, end) => document.tokens.slice(Math.max(0, start), Math.max(0, end)).join(" ");
-  const before = part(0, at(hotspot.start));
-  const after = part(at(hotspot.end), document.tokens.length);
+/** The hotspots as rows of a file: what each annotator marked in the place. */
+function rows({ benchmark, round, names }) {
+  const said = (doc, spans, h) => (spans ? spans.filter(([s, e]) => s < h.end && e > h.start).map(([s, e, t]) => `${benchmark.labels[t]}: ${textOf(doc, s, e)}`).join("; ") : "no answer");
   return [
-    document.from > 0 ? "… " : "",
-    before ? [quoted(before), " "] : "",
-    el("mark", null, quoted(part(at(hotspot.start), at(hotspot.end)))),
-    after ? [" ", quoted(after)] : "",
-    document.from + document.tokens.length < document.of ? " …" : "",
+    ["hotspot", "document", "start", "end", "text", "kind", "disagreement", "consensus", "gold", ...names],
+    ...round.hotspots.map((h) => {
+      const doc = round.documents[h.document];
+      return [h.id, doc.id, h.start, h.end, textOf(doc, h.start, h.end), h.kind, h.score, said(doc, reading(doc, 0), h), doc.gold === null ? "" : said(doc, goldOf(doc), h), ...names.map((_, i) => said(doc, reading(doc, i + 1), h))];
+    }),
   ];
 }
 
 /** Tokens as columns, readings as rows: what each annotator marked stands below the words it marked. */
 function readings(hotspot, document, benchmark, round, names) {
-  const all = [document.consensus, document.gold, ...document.readings].flatMap((spans) => spans || []);
-  const touching = all.filter(([s, e]) => s < hotspot.end && e > hotspot.start);
+  const touching = document.sets.flat().filter(([s, e]) => s < hotspot.end && e > hotspot.start);
   const start = Math.max(document.from, Math.min(hotspot.start - 2, ...touching.map(([s]) => s)));
-  const end = Math.min(document.from + document.tokens.length, Math.max(hotspot.end + 2, ...touching.map(([, e]) => e)));
+  const end = Math.min(document.to, Math.max(hotspot.end + 2, ...touching.map(([, e]) => e)));
   const errors = new Map();
   for (const [a, s, tokens] of hotspot.errors) errors.set(a, [...(errors.get(a) || []), el("span", { title: `${round.subtypes[s].join(": ")}, ${counted(tokens, "word")}` }, differs(...round.subtypes[s]))]);
   const row = (name, spans, properties, note) =>
     layers(spans).map((layer, number) =>
       el("tr", properties, el("th", { scope: "row" }, number ? el("span", { class: "hidden" }, quoted(name), ", nested") : [quoted(name), benchmark.annotators[name]?.other ? el("small", null, " (not a language model)") : null]), spans ? cells(layer, start, end, benchmark) : el("td", { colspan: end - start, class: "faint" }, note), el("td", { class: "why" }, spans && !number ? note : "")),
     );
-  const gold = document.gold ? row("gold", document.gold, { class: "gold" }, "") : null;
+  const gold = document.gold === null ? null : row("gold", goldOf(document), { class: "gold" }, "");
   const known = new Map(round.annotators.map((a) => [a.name, a]));
   const head = Array.from({ length: end - start }, (_, i) => {
     const token = start + i;
     const hot = token >= hotspot.start && token < hotspot.end;
-    return el("th", { scope: "col", class: hot ? "hot" : "" }, quoted(document.tokens[token - document.from]));
+    return el("th", { scope: "col", class: hot ? "hot" : "" }, quoted(word(document, token)));
   });
   return scroller(
-    "Readings of this hotspot",
+    `Readings of ${place(document, hotspot.start, hotspot.end)}`,
     el(
       "table",
       { class: "readings" },
@@ -146,12 +147,13 @@ function readings(hotspot, document, benchmark, round, names) {
       el(
         "tbody",
         null,
-        row("consensus", document.consensus, { class: "consensus" }, ""),
+        row("consensus", reading(document, 0), { class: "consensus" }, ""),
         gold,
         names.map((name, a) => {
           const found = errors.get(a);
           const missing = known.get(name)?.left_out ? `left out ${known.get(name).left_out}` : "no answer: failed";
-          return row(name, document.readings[a], { class: found ? "differs" : "same" }, document.readings[a] ? (found ? ["≠ ", found.map((node, i) => [i ? ", " : "", node])] : "=") : missing);
+          const own = reading(document, a + 1);
+          return row(name, own, { class: found ? "differs" : "same" }, own ? (found ? ["≠ ", found.map((node, i) => [i ? ", " : "", node])] : "=") : missing);
         }),
       ),
     ),

@@ -2,10 +2,16 @@
 
 import { choose, el, quoted } from "./dom.js";
 import { toBenchmark } from "./format.js";
+import { takeUp } from "./choices.js";
 import { overview } from "./overview.js";
 import { benchmarkPage } from "./benchmark.js";
+import { compareView } from "./compare.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const benchmark of data.benchmarks) {
+  // What is whole goes without saying in the file.
+  for (const doc of [...benchmark.test_documents.documents, ...benchmark.rounds.flatMap((round) => round.documents)]) Object.assign(doc, { from: doc.from ?? 0, to: doc.to ?? doc.of });
+}
 const main = document.getElementById("main");
 const byName = new Map(data.benchmarks.map((b) => [b.name, b]));
 let open = null; // { name, show } of the benchmark on the page
@@ -19,7 +25,7 @@ function parse(hash) {
     parts = [];
   }
   const number = /^r\d+$/.test(parts[2] || "") ? Number(parts[2].slice(1)) : null;
-  return { view: parts[0] || "", name: parts[1], round: number, hotspot: parts[3] === "h" ? parts[4] : null, line: parts[3] === "i" ? parts[4] : null };
+  return { view: parts[0] || "", name: parts[1], round: number, hotspot: parts[3] === "h" ? parts[4] : null, line: parts[3] === "i" ? parts[4] : null, kind: parts[3] === "d" ? parts[4] : null };
 }
 
 function render() {
@@ -36,13 +42,14 @@ function render() {
     arrive();
   } else {
     open = null;
-    const unknown = route.view ? el("p", { class: "warn" }, "There is no such page: ", quoted(location.hash), ". This is the overview.") : null;
-    main.replaceChildren(...[unknown, ...overview(data)].filter(Boolean));
+    const other = route.view === "compare";
+    const unknown = route.view && !other ? el("p", { class: "warn" }, "There is no such page: ", quoted(location.hash), ". This is the overview.") : null;
+    main.replaceChildren(...(other ? compareView(data, render) : [unknown, ...overview(data)].filter(Boolean)));
     arrive();
   }
   document.title = `${benchmark ? `${benchmark.name}: ` : ""}where annotators disagree · diziner report`;
   const select = document.querySelector("#nav select");
-  if (select) select.value = benchmark ? benchmark.name : "";
+  if (select) select.value = benchmark ? benchmark.name : route.view === "compare" ? "#/compare" : "";
   target(route);
 }
 
@@ -65,7 +72,7 @@ function arrive() {
 
 /** Go to the hotspot or line that the address names, and mark it. */
 function target(route) {
-  const key = route.hotspot ? "hotspot" : route.line ? "line" : null;
+  const key = ["hotspot", "line", "kind"].find((each) => route[each]);
   if (!key) return;
   const node = [...main.querySelectorAll(`[data-${key}]`)].find((each) => each.dataset[key] === route[key]);
   if (!node) return;
@@ -85,19 +92,23 @@ function theme(name) {
 }
 
 function frame() {
-  const go = (name) => { location.hash = name ? toBenchmark(name) : "#/"; };
-  document.getElementById("nav").append(choose("Benchmark", [["", "Overview"], ...data.benchmarks.map((b) => [b.name, b.name])], "", go));
+  const go = (name) => { location.hash = name.startsWith("#") ? name : name ? toBenchmark(name) : "#/"; };
+  document.getElementById("nav").append(choose("Page", [["", "Overview"], ["#/compare", "Two runs side by side"], ...data.benchmarks.map((b) => [b.name, b.name])], "", go));
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault();
     main.focus();
   });
-  const closed = data.benchmarks.filter((b) => b.rounds.length && b.closed).map((b) => b.name);
+  const run = data.benchmarks.filter((b) => b.rounds.length);
+  const closed = run.filter((b) => b.closed && b.text).map((b) => b.name);
+  const without = run.filter((b) => !b.text).map((b) => b.name);
   document.getElementById("foot").append(
     el("p", null, `Made from the outputs of the pipeline${data.profile ? `, profile ${data.profile}` : ""}. This file asks for nothing else and can be kept or sent as it is.`),
     closed.length ? el("p", null, `It holds texts that may not be passed on: ${closed.join(", ")}. See the benchmark's licence before you share it.`) : "",
+    without.length ? el("p", null, `Texts of ${without.join(", ")} are left out: they may not be passed on, or the page was built without texts.`) : "",
   );
 }
 
+takeUp(data.run.digest);
 frame();
 theme("system");
 addEventListener("hashchange", render);

@@ -4,20 +4,24 @@ import { el, computedNote, details, section, warnings } from "./dom.js";
 import { counted, figure, interval, money, signed, toBenchmark, verdict, whole } from "./format.js";
 import { scale, sparkline, whisker } from "./charts.js";
 import { correlation } from "./correlation.js";
-import { firstScreen, settingsTable } from "./firstscreen.js";
+import { comparisonLine, firstScreen, settingsTable } from "./firstscreen.js";
+import { topDecisions } from "./decisions.js";
 import { agreementPlot, scorePlot } from "./plots.js";
 import { table } from "./tables.js";
 
 export function overview(data) {
   const run = data.benchmarks.filter((b) => b.rounds.length);
+  const decisions = topDecisions(run);
   return [
     el("h1", { tabindex: "-1" }, "Where annotators disagree, and what refinement made of it"),
     el("p", { class: "lead" }, headline(data, run)),
     run.length ? null : el("p", { class: "empty" }, "Nothing has been run yet. `dvc repro` runs the pipeline; then build this page again."),
     ...warnings(data.unread),
     firstScreen(data, run),
+    comparisonLine(data),
     settingsTable(data),
     section("benchmarks", "Benchmarks", data.benchmarks.length ? benchmarkTable(data) : null, tableNote(data), computedNote(data), published(data)),
+    decisions ? section("decide", "Five decisions that would settle most", decisions) : null,
     run.length ? section("plots", "Agreement and scores", el("div", { class: run.length > 4 ? "stacked" : "pair" }, agreementPlot(run), scorePlot(data, run))) : null,
     correlation(data),
   ];
