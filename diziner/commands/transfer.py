@@ -13,6 +13,7 @@ from pathlib import Path
 from diziner.commands.plan import render
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
+from diziner.common.words import counted
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room, room_named, store_path
 from diziner.llm.access import asker_for
@@ -171,7 +172,7 @@ def _documents(room: Room, count: int | None) -> list[Document]:
         names = {one.id for one in chosen}
         documents = [one for one in documents if one.id in names]
     if len(documents) < 2:
-        raise UserError(f"{room.test}: {len(documents)} documents; intervals need two at least")
+        raise UserError(f"{room.test}: {counted(len(documents), 'test document')}; intervals need two at least")
     return documents
 
 
