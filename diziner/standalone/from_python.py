@@ -23,6 +23,7 @@ from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
 from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores, require_flat
+from diziner.standalone.together import read_together
 
 File = str | Path | LabelledFile
 
@@ -139,7 +140,9 @@ def agree(
     if isinstance(files, Mapping):
         named = {name: _file(file) for name, file in files.items()}
     else:
-        named = annotators_of([_file(file) for file in files])
+        paths = [Path(file) for file in files if not isinstance(file, LabelledFile)]
+        alike = read_together(paths, NO_CHOICES) if len(paths) == len(files) else map(_file, files)
+        named = annotators_of(list(alike))
     return analysed(named, _texts(documents), settings or AnalysisSettings())[0]
 
 
