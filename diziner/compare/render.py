@@ -51,7 +51,7 @@ def comparison_text(
         parts += [text, wrapped([*told, _NOTE, *_without(left_out, width)], width)]
     else:
         parts += ["no metrics in either\n", wrapped(told, width)]
-    for title, lines in _groups(changes):
+    for title, lines in _groups(changes, min(_WIDTH, max(20, width - 2))):
         parts.append(f"\n{title}\n" + "".join(f"  {line}\n" for line in lines))
     return "".join(parts)
 
@@ -225,10 +225,10 @@ def _check_table(rows: Sequence[Sequence[str]], width: int) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _groups(changes: Changes) -> list[tuple[str, list[str]]]:
+def _groups(changes: Changes, width: int = _WIDTH) -> list[tuple[str, list[str]]]:
     found = []
     for field in fields(changes):
-        lines = [line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in getattr(changes, field.name)]
+        lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in getattr(changes, field.name)]
         more = [f"and {len(lines) - _LINES} more (--json has all)"] if len(lines) > _LINES else []
         if lines:
             found.append((field.name, [*lines[:_LINES], *more]))

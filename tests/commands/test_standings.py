@@ -57,6 +57,10 @@ class Place(MetricProject):
         self.git("rm", "-rqf", "--cached", f"metrics/final/{ROOM}.json", f"data/{ROOM}")
         self.git("commit", "-qm", "gone")
 
+    def left_out(self) -> None:
+        self.never_run()
+        FailureRecord(self.folder).leave_out(f"data/{ROOM}", "no  such\nfile")
+
 
 FINAL = f"metrics/final/{ROOM}.json"
 GUIDELINE = f"data/{ROOM}/guideline.yaml"
@@ -94,6 +98,7 @@ TABLE: dict[str, tuple[Callable[[Place], Any], str, str, bool]] = {
     "made good": (lambda place: place.fail("once"), "current", "", True),
     "metrics gone": (lambda place: place.drop(FINAL), "missing", f"{FINAL} is gone", False),
     "never run": (Place.never_run, "not run", "", True),
+    "left out": (Place.left_out, "not run", "the last run left it out: no such file", True),
     "unlinked": (lambda place: place.drop(PIPELINE), "unlinked", "", True),
     "damaged pipeline": (lambda place: (place.folder / PIPELINE).write_text("stages: 1"), "failed", PIPELINE, False),
 }
