@@ -11,6 +11,7 @@ from diziner.commands.gate_files import KINDS, set_up
 from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, UserError
+from diziner.common.freshness import State
 from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
     faults |= {"": wrong} if wrong else {}
     states = {"": found.summary, **{name: found.of(name) for name in {*new, *faults} - {""}}}
     checks = judge(gates, rows, new, faults, (summary or {}).get("usd"), states, options.allow_stale)
+    linked = [row for row in rows if found.of(row.benchmark).state is not State.UNLINKED]
     failing = failed(checks)
     verdict = (
         f"failed: {', '.join(failing)}"
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
         )
     else:
         render = checks_markdown if options.md else checks_text
-        sys.stdout.write(render(base.name, checks, verdict, sight_notes(gates, rows)))
+        sys.stdout.write(render(base.name, checks, verdict, sight_notes(gates, linked)))
     if failing:
         sys.stdout.flush()
         raise DizinerError(f"gate {verdict}")
