@@ -165,6 +165,16 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
     assert after == before, "no screen changes a file"
 
 
+def test_a_room_that_is_not_linked_is_one_line_of_the_gate_unless_it_fails(place: Place, command: Run) -> None:
+    place.drop(PIPELINE)
+    said = command("gate")[1]
+    assert sum(f" {ROOM} " in line for line in said.splitlines() if line.startswith(("ok", "FAIL"))) == 1, said
+    assert not re.search(f"does not see.*{ROOM}", said)
+    place.gates(floors={ROOM: 0.99})
+    code, said = command("gate")
+    assert code == 1 and re.search(rf"FAIL +{ROOM} +F1 ", said)
+
+
 def test_a_room_that_was_not_run_and_of_which_the_base_has_a_figure_fails(place: Place, command: Run) -> None:
     place.drop(FINAL, f"data/{ROOM}/dvc.lock")
     code, said = command("gate", "--allow-stale")
