@@ -44,6 +44,7 @@ ELSEWHERE = {
     "tutorial-student.md": "tests/test_paths.py",
 }
 HERE = {"nested.md", "people.md", "plug-ins.md", "protocols.md", "own-project.md", "providers.md", "sharing.md"}
+SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, which nothing fetches
 SLOW = {"ablations.md", "batches.md", "experiments.md"}  # pytest -m slow
 CONLL = "Ada B-PER\nLovelace I-PER\nsaw O\nLisbon B-LOC\n\nIt O\nrained O\n"
 LABELLED = (
@@ -190,7 +191,12 @@ def test_experiments(tmp_path: Path) -> None:
     reader = Reader(project.folder)
     try:
         for block in commands_of("experiments.md"):
-            assert "exp show" in block.lines[-1] and "scoring.seed" in reader.types(block)
+            said = reader.types(block)
+            if "exp show" in block.lines[-1]:
+                assert "scoring.seed" in said
+            else:  # what to look at: metrics, the graph, plots
+                assert "agreement_selected" in said and "flowchart TD" in said
+                assert "http" not in (project.folder / "dvc_plots/index.html").read_text().replace(SCHEMA, "")
     finally:
         subprocess.run([".venv/bin/dvc", "queue", "stop", "--kill"], cwd=project.folder, check=False)
 
