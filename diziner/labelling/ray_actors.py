@@ -111,14 +111,15 @@ class WorkerActor:
 
     def ready(self) -> tuple[str, str] | DizinerError:
         """Make this worker's store, and deliver what workers before it have left on this machine; return the store's
-        name and the machine's."""
-        if code_digest() != self._code:
-            return UserError(
-                f"a worker on {platform.node()} has other code of diziner ({VERSION}) than the command; install the "
-                "same release on every machine of the cluster"
-            )
+        name and the machine's address."""
         import ray
 
+        node = str(ray.util.get_node_ip_address())
+        if code_digest() != self._code:
+            return UserError(
+                f"a worker on {node} has other code of diziner ({VERSION}) than the command; install the "
+                "same release on every machine of the cluster"
+            )
         try:
             server = FarServer(self._actor)
             folder = _scratch() / ray.get(self._actor.identity.remote())
@@ -130,7 +131,7 @@ class WorkerActor:
         asker = StoreAsker(self._store, settings.endpoints, settings.weights, budget_usd=settings.budget_usd)
         self._folder = OutFolder(self._store.path.parent / "shards", self._job.format)
         self._labeller = Labeller(self._job, asker, self._folder, *self._place, self._answered, self._again)
-        return self._store.name, platform.node()
+        return self._store.name, node
 
     def label(self, name: str, documents: Sequence[InputDocument]) -> tuple[Report, bytes] | DizinerError:
         """Label a shard; return the report on it and its file's bytes."""

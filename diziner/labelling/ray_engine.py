@@ -112,19 +112,26 @@ class _Run:
         for number in range(self._workers):
             self._start(_Place(number, None))
         ahead = self._next(shards)
+        ended: tuple[Report, bytes] | None = None
         while ahead or self._busy or self._again_to_do:
             while self._idle and (self._again_to_do or ahead):
                 task, ahead = (self._again_to_do.popleft(), ahead) if self._again_to_do else (ahead, None)
                 assert task is not None
                 self._give(task)
                 ahead = ahead or self._next(shards)
+            if ended:  # only now: the caller may take its time with it
+                yield ended
+                ended = None
+                continue
             ready, _ = self._ray.wait([*self._busy, *self._starting], num_returns=1, timeout=_LOOK_S)
             if not ready:
                 self._look()
             elif ready[0] in self._starting:
                 self._has_started(ready[0])
             else:
-                yield from self._has_ended(ready[0])
+                ended = self._has_ended(ready[0])
+        if ended:
+            yield ended
 
     def close(self) -> None:
         """Have the workers' stores removed, all of which was delivered, and the report on costs written."""
@@ -169,7 +176,7 @@ class _Run:
         task.tries += 1
         self._busy[place.actor.label.remote(task.shard.name, task.documents)] = place, task
 
-    def _has_ended(self, reference: Any) -> Iterator[tuple[Report, bytes]]:
+    def _has_ended(self, reference: Any) -> tuple[Report, bytes] | None:
         place, task = self._busy.pop(reference)
         try:
             outcome = self._ray.get(reference)
@@ -184,12 +191,13 @@ class _Run:
             self._asked("let_go", place.name)
             self._again_to_do.append(task)
             self._start(place)
-            return
+            return None
         if isinstance(outcome, DizinerError):
             raise outcome
         self._idle.append(place)
         self._look()
-        yield outcome
+        report, rows = outcome
+        return report, rows
 
     def _look(self) -> None:
         """Tell how far the workers are, and if there are none."""
@@ -245,7 +253,7 @@ def _started(processors: int) -> Any:
             ray.init(address, runtime_env=None if in_job else {"py_modules": [package]}, **quiet)
         else:
             ray.init("local", num_cpus=processors, include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         what = f"{ADDRESS}={address}: no cluster can be joined" if address else "--engine ray: Ray did not start"
         raise UserError(f"{what}: {_reason(error)}") from None
     return ray
