@@ -86,7 +86,7 @@ def test_every_block_of_commands_is_run_or_says_why_not(capsys: pytest.CaptureFi
         head = f"\nblocks of commands in docs/: {len(ran)} run ({slow} of them by the slow tests), {len(left)} not:\n"
         sys.stdout.write(head + "".join(lines))
     # Few, and for what no test can have.
-    assert len(left) <= 14 and len(left) < len(blocks) / 3
+    assert len(left) <= 20 and len(left) < len(blocks) / 3
     assert all(block.reason.startswith("needs ") for block in left)
 
 
@@ -103,7 +103,8 @@ def test_what_is_not_run_is_at_least_understood() -> None:
     for name, *words in ours:
         parser = ArgumentParser(prog=name)
         importlib.import_module(f"diziner.commands.{name.replace('-', '_')}").arguments(parser)
-        parser.parse_args(words[: words.index("&&")] if "&&" in words else words)
+        ends = [words.index(mark) for mark in ("&&", ">") if mark in words]
+        parser.parse_args(words[: min(ends, default=len(words))])
 
 
 @pytest.mark.parametrize("page", ["nested.md", "people.md", "protocols.md"])
