@@ -239,7 +239,7 @@ def test_empty_columns_of_a_spreadsheet_are_no_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["state.json", "dataset_info.json"])
-@pytest.mark.parametrize("content", ["null", "[]", "7", "{}", '{"_data_files": 7}', "{"])
+@pytest.mark.parametrize("content", ["null", "[]", "7", "{}", '{"_data_files": 7}', "{", "[" * 100_000])
 def test_a_damaged_folder_of_datasets_is_refused_in_one_line(tmp_path: Path, name: str, content: str) -> None:
     from datasets import Dataset
 
