@@ -11,6 +11,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.version import VERSION
+from diziner.common.words import there_are
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -159,16 +160,8 @@ class Room:
 
     @property
     def final_metrics(self) -> Path:
+        """The room's one file that git holds: figures, usage, counts by document (`diziner.results.room_metrics`)."""
         return METRICS / "final" / f"{self.name}.json"
-
-    @property
-    def document_counts(self) -> Path:
-        return METRICS / "documents" / f"{self.name}.json"
-
-    @property
-    def model_usage(self) -> Path:
-        """File of what the answers behind all outputs took, by model."""
-        return METRICS / "usage" / f"{self.name}.json"
 
     @property
     def selected_guideline(self) -> Path:
@@ -242,10 +235,10 @@ class Room:
         return asked + refined + [self.prediction_usage(name) for name in GUIDELINES]
 
     def refinement_metrics(self, number: int) -> Path:
-        return METRICS / "rounds" / f"{self.name}-r{number}.refinement.json"
+        return self.round(number) / "refinement.metrics.json"
 
     def round_metrics(self, number: int) -> Path:
-        return METRICS / "rounds" / f"{self.name}-r{number}.json"
+        return self.round(number) / "metrics.json"
 
 
 def guideline_of(number: int, start: str) -> str:
@@ -277,7 +270,7 @@ def room_named(name: str) -> Room:
     found = Room(name)
     # Not whether the file is there: `name/` would be the same room with other files in metrics/.
     if name not in room_names():
-        raise UserError(f"no benchmark {name!r} in {DATA}/; there are: {', '.join(room_names()) or 'none'}")
+        raise UserError(f"no benchmark {name!r} in {DATA}/; {there_are(room_names(), name)}")
     return found
 
 

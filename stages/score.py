@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from diziner.common.errors import run_main
 from diziner.common.files import check, read_json, write_json, write_text
+from diziner.common.rounding import rounded
 from diziner.layout import room_named
 from diziner.pipeline.arguments import stage_arguments
 from diziner.records.annotations import read_annotations
 from diziner.records.gold import read_gold
 from diziner.records.usage import read_usage
-from diziner.results.document_counts import counts_to_text
 from diziner.results.final_scores import count_predictions, final_metrics, final_scores
-from diziner.results.usage import by_model, model_usage_to_json, tokens_of
+from diziner.results.room_metrics import SCHEMA, room_metrics, room_metrics_text
+from diziner.results.usage import by_model, tokens_of
 from diziner.settings import load_settings
 
 
@@ -36,12 +37,16 @@ def main() -> None:
     )
     used = room.usage_files(settings.rounds, settings.pool, settings.selection.sampled)
     models = by_model(row for path in used for row in read_usage(path))
-    metrics = final_metrics(scores, read_json(room.selection, "selection"), selected, tokens_of(models))
-    check(metrics, "final_metrics", str(room.final_metrics))
-    write_json(room.model_usage, [model_usage_to_json(own) for own in models])
+    selection = read_json(room.selection, "selection")
+    metrics = room_metrics(
+        final_metrics(scores, selection, selected, tokens_of(models)),
+        rounded([selection["overall"][str(number)] for number in settings.rounds]),
+        models,
+        count_predictions(gold, selected, initial),
+    )
+    check(metrics, SCHEMA, str(room.final_metrics))
     write_json(room.scores, scores)
-    write_json(room.final_metrics, metrics)
-    write_text(room.document_counts, counts_to_text(count_predictions(gold, selected, initial)))
+    write_text(room.final_metrics, room_metrics_text(metrics))
 
 
 if __name__ == "__main__":

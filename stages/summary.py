@@ -15,8 +15,9 @@ from diziner.records.gold import read_gold
 from diziner.results.correlation_report import correlation_report
 from diziner.results.final_scores import points_of
 from diziner.results.plots import Rows, agreement_rows, choice_rows, confusion_rows, cost_rows
+from diziner.results.room_metrics import figures_in, read_room_metrics, usage_in
 from diziner.results.summary import check_with_seqeval, forecast_report, summarise
-from diziner.results.usage import ModelUsage, usd_of
+from diziner.results.usage import usd_of
 from diziner.settings import load_settings
 
 
@@ -28,10 +29,10 @@ def main() -> None:
     for room in filter(Room.has_results, rooms()):  # the others were left out of the run
         name, gold, documents = room.name, read_gold(room.gold), read_documents(room.test)
         predictions = read_annotations(room.predictions("selected"), [document.id for document in documents])
-        metrics[name] = read_json(room.final_metrics, "final_metrics")
+        whole = read_room_metrics(room.final_metrics)
+        metrics[name] = figures_in(whole)
         check_with_seqeval(name, metrics[name], documents, gold, predictions)
-        models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
-        usd[name] = usd_of(models, settings.endpoints)
+        usd[name] = usd_of(usage_in(whole), settings.endpoints)
         found = {number: read_json(room.round(number) / "agreement.json", "agreement") for number in settings.rounds}
         agreement[name] = {number: own["overall"] for number, own in found.items()}
         scores = read_json(room.scores, "scores")

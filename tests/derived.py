@@ -104,7 +104,7 @@ def agreement_schema(written: str) -> str:
 
 
 def round_metrics_schema(written: str) -> str:
-    """The schema of metrics/rounds/*.json, with every measure that is there."""
+    """The schema of the figures of a round, with every measure that is there."""
     from diziner.agreement import chance, pairwise  # noqa: F401 - they declare what is built in
     from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
 
@@ -122,10 +122,30 @@ def round_metrics_schema(written: str) -> str:
 
 def final_metrics_schema(written: str) -> str:
     """The schema of metrics/final/*.json, with every headline figure."""
-    from diziner.results.figures import FIGURES
+    from diziner.results.figures import COUNT, FIGURES, HEADLINE
 
     figures = {figure.name: figure.schema for figure in FIGURES}
-    return schema_text(json.loads(written) | {"required": list(figures), "properties": figures})
+    others = {name: schema for name, schema in figures.items() if name not in HEADLINE}
+    usage = json.loads((ROOT / "diziner/schemas/model_usage.schema.json").read_text(encoding="utf-8"))
+    properties = {
+        **{name: figures[name] for name in HEADLINE},
+        "agreement_by_round": {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}},
+        "figures": {
+            "type": "array",
+            "description": "all other figures: in a list, so that DVC makes no column of each",
+            "items": {"type": "object", "properties": others, "required": list(others), "additionalProperties": False},
+            "minItems": 1,
+            "maxItems": 1,
+        },
+        "usage": {key: usage[key] for key in ("description", "type", "items")},
+        "counts": {
+            "type": "array",
+            "description": "strict span counts of every scored test document: [id, gold, correct, predicted, the last "
+            "two by round 0's guideline]",
+            "items": {"type": "array", "items": [{"type": "string"}, *[COUNT] * 5], "minItems": 6, "maxItems": 6},
+        },
+    }
+    return schema_text(json.loads(written) | {"required": list(properties), "properties": properties})
 
 
 def summary_schema(written: str) -> str:
@@ -138,10 +158,11 @@ def summary_schema(written: str) -> str:
     }
     shown = {figure.name: bare[figure.name] for figure in FIGURES if figure.in_summary}
     row = {"benchmark": {"type": "string"}, **shown, "usd": {**SHARE, "minimum": 0}}
-    averaged = {figure.name: SHARE for figure in FIGURES if figure.averaged}
-    means = {"documents": COUNT, "scored": COUNT, **averaged}
+    means = {figure.name: SHARE for figure in FIGURES if figure.averaged}
+    over = {"documents": COUNT, "scored": COUNT}
     schema["properties"]["benchmarks"]["items"] |= {"properties": row, "required": list(row)}
     schema["properties"]["mean"] |= {"properties": means, "required": list(means)}
+    schema["properties"]["over"]["items"] |= {"properties": over, "required": list(over)}
     return schema_text(schema)
 
 

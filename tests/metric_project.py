@@ -13,11 +13,13 @@ import numpy as np
 import yaml
 from projects import ROOT
 
-from diziner.common.files import write_json
+from diziner.common.files import write_json, write_text
 from diziner.common.version import VERSION
-from diziner.results.document_counts import PredictionCounts, counts_to_text, headline
+from diziner.results.document_counts import PredictionCounts, headline
 from diziner.results.figures import FIGURES
+from diziner.results.room_metrics import counts_in, figures_in, room_metrics, room_metrics_text
 from diziner.results.summary import summarise
+from diziner.results.usage import ModelUsage
 from diziner.scoring.bootstrap import DocumentCounts
 
 Rows = Sequence[tuple[int, int, int]]  # (correct, predicted, gold) of each document
@@ -96,18 +98,13 @@ class MetricProject:
         room = self.folder / "data" / name
         room.mkdir(parents=True, exist_ok=True)
         known = int(usd is not None)
-        counted = {"answers": 1, "known": known, "billed": known, "prompt_tokens": 900, "completion_tokens": 100}
-        unbilled = {"unbilled_prompt_tokens": 0, "unbilled_completion_tokens": 0}
-        usage = {"endpoint": "e", "model": "m", **counted, **unbilled, "billed_usd": usd or 0.0}
-        write_json(self.folder / f"metrics/usage/{name}.json", [usage])
-        metrics = [f"metrics/{folder}/{name}.json" for folder in ("final", "documents", "usage")]
+        usage = ModelUsage("e", "m", 1, known, 900, 100, known, usd or 0.0, 0, 0)
+        metrics = [f"metrics/final/{name}.json"]
         self.pipeline(room, "score", metrics, [f"data/{name}/corpus/{kind}.jsonl" for kind in ("test", "gold")])
         if not (room / "guideline.yaml").exists():
             (room / "guideline.yaml").write_text(yaml.safe_dump(GUIDELINE))
-        write_json(self.folder / f"metrics/final/{name}.json", self.metrics[name])
-        documents = self.folder / f"metrics/documents/{name}.json"
-        documents.parent.mkdir(exist_ok=True)
-        documents.write_text(counts_to_text(counts))
+        value = room_metrics(self.metrics[name], [0.4, 0.5], [usage], counts)
+        write_text(self.folder / metrics[0], room_metrics_text(value))
         self.lock(room, "score", metrics, name, gold)
         write_json(self.folder / "metrics/summary.json", summarise(self.metrics, dict.fromkeys(self.metrics, usd)))
         self.lock(self.folder, "summary", ["metrics/summary.json"])
@@ -135,11 +132,29 @@ class MetricProject:
         entry = {"cmd": stage, "deps": deps, "params": params, "outs": outs}
         (room / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {stage: entry}}))
 
+    def as_before(self, name: str) -> None:
+        """Write a benchmark's metrics as versions before did: all figures bare, counts in a file beside."""
+        path, documents = self.folder / f"metrics/final/{name}.json", f"metrics/documents/{name}.json"
+        value = json.loads(path.read_text())
+        counts = counts_in(value)
+        tables = {key: dict(zip(own.ids, own.counts.tolist(), strict=True)) for key, own in counts._asdict().items()}
+        sums = dict(zip(("correct", "predicted", "gold"), counts.selected.counts.sum(axis=0).tolist(), strict=True))
+        write_json(path, figures_in(value))
+        write_json(self.folder / documents, {"documents": len(counts.selected.ids), **sums, **tables})
+        room, metrics = self.folder / "data" / name, [f"metrics/final/{name}.json", documents]
+        self.pipeline(room, "score", metrics, [f"data/{name}/corpus/{kind}.jsonl" for kind in ("test", "gold")])
+        self.lock(room, "score", metrics, name, "gold")
+
     def edit(self, path: str, change: Mapping[str, Any] | str) -> None:
-        """Change a JSON file by hand: some keys, or the whole text."""
+        """Change a JSON file by hand: some keys, of a room's metrics figures, or the whole text."""
         file = self.folder / path
-        text = change if isinstance(change, str) else json.dumps({**json.loads(file.read_text()), **change})
-        file.write_text(text)
+        if not isinstance(change, str):
+            value = json.loads(file.read_text())
+            others = value["figures"][0] if "figures" in value else {}
+            for key, figure in change.items():
+                (others if key in others else value)[key] = figure
+            change = json.dumps(value)
+        file.write_text(change)
 
 
 def two_benchmarks(folder: Path, rows: Rows) -> MetricProject:

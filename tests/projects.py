@@ -135,7 +135,8 @@ def compiled_code() -> Path:
 @cache
 def _fresh_copy(benchmarks: tuple[str, ...] | None, recordings: bool) -> Path:
     """A project for `copy_project` to copy: made once in this process, used by no test."""
-    folder = kept_folder() / f"{'all' if benchmarks is None else '-'.join(benchmarks)}{'-recorded' * recordings}"
+    named = "all" if benchmarks is None else "-".join(benchmarks)
+    folder = kept_folder() / f"project-{named}{'-recorded' * recordings}"
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout

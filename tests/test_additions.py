@@ -133,7 +133,7 @@ def test_an_added_figure_and_measure_reach_every_file(copy: Project) -> None:
     copy.run(sys.executable, "-m", "diziner", "repro")
     for path, key in (
         ("data/conll2003/rounds/r0/agreement.json", '"full_agreement": 0.'),
-        ("metrics/rounds/conll2003-r0.json", '"full_agreement": 0.'),
+        ("data/conll2003/rounds/r0/metrics.json", '"full_agreement": 0.'),
         ("metrics/final/conll2003.json", '"correct": '),
         ("metrics/summary.json", '"correct": '),
         ("report.html", "full agreement"),

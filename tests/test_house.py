@@ -110,6 +110,14 @@ def test_every_room_has_the_one_pipeline() -> None:
         assert path.read_text() == (STAGES / "benchmark.dvc.yaml").read_text(), "run `diziner data link`"
 
 
+def test_no_output_of_a_room_keeps_its_stage_from_the_run_cache() -> None:
+    """DVC leaves a stage with a plain output that it does not cache out of its run-cache: metrics may be uncached."""
+    for stage in TEMPLATE.values():
+        assert all(isinstance(out, str) for out in stage.get("outs", ()))
+    metrics = [path for stage in TEMPLATE.values() for entry in stage.get("metrics", ()) for path in entry]
+    assert metrics == ["metrics/final/${name}.json"]
+
+
 def test_modules_stay_small() -> None:
     sizes = {path: len(path.read_text().splitlines()) for path in modules()}
     assert max(sizes.values()) <= 450

@@ -12,10 +12,12 @@ import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from page_blocks import commands_of
-from projects import copy_project
+from projects import ROOT, copy_project
 
 from diziner.common.version import VERSION
 
@@ -91,11 +93,11 @@ def test_a_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path)
 
 def test_in_an_empty_folder_make_repro_ends_with_a_table(scripts: Path, tmp_path: Path) -> None:
     folder = tmp_path / "my corpora"
-    run("diziner", "init", folder, "--own", where=tmp_path, path=scripts)
+    run("diziner", "init", folder, "--example", where=tmp_path, path=scripts)
     lines = run("make", "repro", where=folder, path=scripts).stdout.splitlines()
     [row] = [line for line in lines if line.startswith("conll2003  ")]
     summary = json.loads((folder / "metrics/summary.json").read_text())
-    assert summary["mean"]["scored"] == 1 and f"{summary['f1']['conll2003']:.3f}" in row
+    assert summary["over"][0]["scored"] == 1 and f"{summary['benchmarks'][0]['f1']:.3f}" in row
     for words in (["add", "-A"], ["commit", "-q", "-m", "reproduced"]):
         run(*GIT, *words, where=folder)
     assert "up to date" in run("make", "repro", where=folder, path=scripts).stdout
@@ -184,3 +186,97 @@ def test_plain_files_are_scored_in_an_empty_folder(scripts: Path, tmp_path: Path
     assert scores["predictions"][0]["protocols"]["strict"]["precision"] == 1.0
     assert run(scripts / "diziner", "--version", where=tmp_path).stdout == f"diziner {VERSION}\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gold.conll", "mine.conll"]
+
+
+class Job:
+    """A machine of continuous integration: an environment without diziner, and files by which steps speak on."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
+        environment = folder / "venv"
+        run(sys.executable, "-m", "venv", "--without-pip", environment, where=folder)
+        packages = environment / sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/")
+        (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+        self.summary, self._environment = folder / "summary.md", folder / "environment"
+        self.path = environment / "bin"
+        self._kept = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))},
+            **OFFLINE,
+            **{f"PIP_NO_{what}": "1" for what in ("DEPS", "INDEX")},
+            "PATH": f"{self.path}:/usr/local/bin:/usr/bin:/bin",
+            "GITHUB_ACTION_PATH": str(wheel),
+            "GITHUB_BASE_REF": "main",
+            "GITHUB_STEP_SUMMARY": str(self.summary),
+            "GITHUB_ENV": str(self._environment),
+        }
+
+    def runs(self, steps: list[dict[str, Any]], where: Path, **inputs: str) -> tuple[int, str]:
+        """Run the steps that are scripts, as GitHub's machines do, up to the first that fails."""
+        self.summary.write_text("")
+        self._environment.write_text("")
+        said = ""
+        for step in (step for step in steps if "run" in step):
+            chosen = {name: within(value, inputs) for name, value in step.get("env", {}).items()}
+            chosen |= dict(line.split("=", 1) for line in self._environment.read_text().splitlines())
+            assert step["shell"] == "bash" and "${{" not in step["run"]
+            folder = where / within(step.get("working-directory", "."), inputs)
+            words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+            done = subprocess.run(words, cwd=folder, env={**self._kept, **chosen}, capture_output=True, text=True)
+            said += done.stdout + done.stderr
+            if done.returncode:
+                return done.returncode, said
+        return 0, said
+
+
+def within(text: str, inputs: dict[str, str]) -> str:
+    return re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], text)
+
+
+def test_the_gate_is_one_line_anywhere_by_the_wheel_alone(
+    wheel: Path, scripts: Path, project: Path, tmp_path: Path
+) -> None:
+    """An action, a hook and a written workflow, in a bare clone of a pull request: no outputs, no cache, no base."""
+    origin = tmp_path / "origin"
+    run("git", "clone", "-q", project, origin, where=tmp_path)
+    run("git", "branch", "-M", "main", where=origin)
+    source = f"{tmp_path}/my wheels/{wheel.name}"
+    Path(source).parent.mkdir()
+    shutil.copy(wheel, source)
+    run("diziner", "gate", "--set-up", "github", "--from", source, where=origin, path=scripts)
+    run(*GIT, "add", "-A", where=origin)
+    run(*GIT, "commit", "-qm", "gate", where=origin)
+    run("git", "checkout", "-qb", "better", where=origin)
+    guideline = origin / "data/conll2003/guideline.yaml"
+    guideline.write_text(guideline.read_text() + "# remark\n")
+    run(*GIT, "commit", "-qam", "edited and not run", where=origin)
+    clones = {}
+    for branch in ("main", "better"):
+        clones[branch] = tmp_path / branch
+        run("git", "clone", "-q", "--depth=1", "--branch", branch, f"file://{origin}", branch, where=tmp_path)
+
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    inputs = {name: entry["default"] for name, entry in action["inputs"].items()}
+    job = Job(tmp_path, wheel)
+    code, said = job.runs(action["runs"]["steps"], clones["main"], **inputs)
+    assert code == 0, said
+    assert "not fetched" in job.summary.read_text() and "passed: 18 benchmarks" in job.summary.read_text()
+    code, said = job.runs(action["runs"]["steps"], clones["better"], **inputs)
+    assert code == 1 and "error: gate failed: conll2003" in said
+    assert "data/conll2003/guideline.yaml changed" in job.summary.read_text()
+    code, said = job.runs(action["runs"]["steps"], tmp_path, **{**inputs, "folder": "better", "base": "HEAD"})
+    assert code == 1 and "error: gate failed: conll2003" in said
+
+    [written] = clones["main"].glob(".github/workflows/*.yml")
+    steps = yaml.safe_load(written.read_text())["jobs"]["gate"]["steps"]
+    assert {step["uses"] for step in steps + action["runs"]["steps"] if "uses" in step} <= {
+        step["uses"]
+        for job in yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    }
+    code, said = job.runs(steps, clones["main"])
+    assert code == 0 and "passed: 18 benchmarks" in job.summary.read_text(), said
+
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    run("sh", "-c", hook["entry"], where=clones["main"], path=job.path)
+    changed = run("git", "diff", "--name-only", "HEAD^", where=origin).stdout.split()
+    assert all(re.search(hook["files"], path) for path in changed)

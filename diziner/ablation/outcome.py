@@ -20,7 +20,7 @@ from diziner.common.files import read_json
 from diziner.common.rounding import rounded
 from diziner.common.tables import text_table
 from diziner.layout import Room
-from diziner.results.document_counts import counts_from_json
+from diziner.results.room_metrics import counts_in, figures_in, read_room_metrics
 from diziner.scoring.bootstrap import paired_bootstrap
 from diziner.scoring.power import Design, assumed_differences, paired_differences, smallest_change, spread
 from diziner.settings import ScoringSettings, Settings
@@ -84,7 +84,7 @@ def figures(
     name: str, room: Room, pilots: Mapping[str, Mapping[str, PilotRound]], settings: Settings
 ) -> dict[str, Any]:
     folder = folder_of(name)
-    figures: dict[str, Any] = read_json(folder / room.final_metrics, "final_metrics")
+    figures = figures_in(read_room_metrics(folder / room.final_metrics))
     voters = read_json(folder / room.selection, "selection")["voters"]
     changes: dict[str, Any] = {"change": None, "smallest_change": None, "agreement_change": None}
     if name != BASE:
@@ -98,8 +98,7 @@ def _change(folder: Path, room: Room, scoring: ScoringSettings) -> dict[str, Any
     """Return the change of F1 from the settings as they are, paired by document, and the smallest true one that these
     documents show (1.0: none); None if documents or gold differ."""
     before, after = (
-        counts_from_json(read_json(copy / room.document_counts, "document_counts")).selected
-        for copy in (folder_of(BASE), folder)
+        counts_in(read_room_metrics(copy / room.final_metrics)).selected for copy in (folder_of(BASE), folder)
     )
     if not after.ids or before.ids != after.ids or (before.counts[:, 2] != after.counts[:, 2]).any():
         return {"change": None, "smallest_change": None}

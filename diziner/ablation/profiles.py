@@ -9,6 +9,7 @@ from typing import Any
 from diziner.ablation.variants import changed, joined, load_variants
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
+from diziner.common.words import there_are
 from diziner.common.yamlfile import parse_yaml, read_yaml
 from diziner.layout import PARAMS
 from diziner.settings import settings_from
@@ -22,9 +23,9 @@ def profile_text(profile: str, variants: Sequence[str]) -> str:
 
     Errors: UserError for an unknown profile or variant, and variants that do not go together.
     """
-    known = _profiles()
+    known = profile_files()
     if profile not in known:
-        raise UserError(f"no profile {profile!r}, here or in {PROFILES[0]}/; there are: {', '.join(sorted(known))}")
+        raise UserError(f"no profile {profile!r}, here or in {PROFILES[0]}/; {there_are(sorted(known), profile)}")
     source = known[profile]
     text = read_text(source)
     params = settings_from(read_yaml(source), str(source)).raw
@@ -41,7 +42,7 @@ def profile_name(profile: str, variants: Sequence[str]) -> str:
 
 def profile_of(text: str) -> tuple[str, ...] | None:
     """Return the profile and the variants that a params.yaml was made of; None where a person has changed it."""
-    for name, path in sorted(_profiles().items()):
+    for name, path in sorted(profile_files().items()):
         if read_text(path) == text:
             return (name,)
     try:
@@ -53,9 +54,9 @@ def profile_of(text: str) -> tuple[str, ...] | None:
 
 def all_profiles() -> list[Mapping[str, Any]]:
     """Return the settings of every profile there is, as data."""
-    return [parse_yaml(read_text(path), str(path)) for path in _profiles().values()]
+    return [parse_yaml(read_text(path), str(path)) for path in profile_files().values()]
 
 
-def _profiles() -> dict[str, Path]:
+def profile_files() -> dict[str, Path]:
     """Return the profiles there are, by name; one of the project's own takes the place of one of the same name."""
     return {path.stem: path for folder in reversed(PROFILES) for path in sorted(folder.glob("*.yaml"))}

@@ -10,10 +10,11 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line, shown
+from diziner.common.words import there_are
 from diziner.common.yamledit import with_value
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import guideline_of, record_of
-from diziner.settings import start_in
+from diziner.settings.raw import start_in
 
 VARIANTS = shown(Path(__file__).parent / "variants.yaml")
 _PATHS = frozenset({"rounds", "refinements"})  # both how many rounds there are and how the first begins shape them
@@ -35,7 +36,7 @@ def overrides(name: str, variants: Mapping[str, Mapping[str, Any]], params: Mapp
     Errors: UserError for an unknown variant, and where these settings have too few annotators or rounds for it.
     """
     if name not in variants:
-        raise UserError(f"{VARIANTS}: no variant {name!r}; there are: {', '.join(variants)}")
+        raise UserError(f"{VARIANTS}: no variant {name!r}; {there_are(variants, name)}")
     entry = variants[name]
     for key, least in entry.get("needs", {}).items():
         given = len(params[_COUNTED[key]])

@@ -28,6 +28,7 @@ from diziner.agreement.totals import Totals, count_totals
 from diziner.agreement.weights import analysis_weights, annotator_weights, coalition_of, mean_of_others
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
+from diziner.common.garbage import without_search_for_garbage
 from diziner.records.agreement import Agreement
 from diziner.records.annotations import Annotation, Span
 from diziner.records.disagreements import ErrorGroup, Hotspot
@@ -112,7 +113,17 @@ def analyse(
 
     Errors: UserError, see `diziner.agreement.encoding.encode`.
     """
-    settings = settings or AnalysisSettings()
+    with without_search_for_garbage():
+        return _analysed(documents, annotations, types, settings or AnalysisSettings(), reference)
+
+
+def _analysed(
+    documents: Sequence[Document],
+    annotations: Mapping[str, Sequence[Annotation]],
+    types: Sequence[str],
+    settings: AnalysisSettings,
+    reference: Mapping[str, Sequence[Span]] | None,
+) -> Analysis:
     candidates = None
     if settings.consensus == SPANS:
         sources = annotations if reference is None else {**annotations, "the reference": _as_rows(documents, reference)}

@@ -43,10 +43,14 @@ class Confusion:
 def annotator_biases(corpus: Corpus, reference: Codes, coalition: Sequence[str]) -> dict[str, AnnotatorBias]:
     """Return each annotator's bias against BIO codes (T) of a reference."""
     found = {}
-    for name, own in zip(corpus.annotators, corpus.codes, strict=True):
-        labelled = own != corpus.missing
-        tokens = int(labelled.sum())
-        difference = _per_type(own[labelled], corpus) - _per_type(reference[labelled], corpus)
+    usual = _per_type(reference, corpus)
+    for name, own, answered in zip(corpus.annotators, corpus.codes, corpus.answered, strict=True):
+        if answered.all():
+            tokens, difference = len(own), _per_type(own, corpus) - usual
+        else:
+            labelled = own != corpus.missing
+            tokens = int(labelled.sum())
+            difference = _per_type(own[labelled], corpus) - _per_type(reference[labelled], corpus)
         same = int(np.count_nonzero(own == reference))
         found[name] = AnnotatorBias(
             agreement_rate=same / tokens if tokens else 1.0,

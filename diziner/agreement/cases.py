@@ -62,7 +62,10 @@ def _of_document(name: str, spans: Mapping[str, Sequence[Span]]) -> Iterator[Cas
             yield from _case(name, start, end, {who: _within(start, end, own, every) for who, own in spans.items()})
     for start, end in _places(every - wide):
         readings = {who: _within(start, end, own, every - wide) for who, own in spans.items()}
-        hidden = {who for who, own in spans.items() if _within(start, end, own, wide) and not readings[who]}
+        around = {who: set(_within(start, end, own, wide)) for who, own in spans.items()}
+        # Where mentions may stand inside others, one of the same whole mention could have given the part as well.
+        nested = {span for who, whole in around.items() if readings[who] for span in whole}
+        hidden = {who for who, whole in around.items() if whole and not readings[who] and not whole & nested}
         yield from _case(name, start, end, {who: own for who, own in readings.items() if who not in hidden})
 
 

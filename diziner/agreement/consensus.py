@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 
@@ -85,6 +86,8 @@ def spans_of(codes: Codes, corpus: Corpus) -> dict[str, tuple[Span, ...]]:
         (codes[begins] >> 1).tolist(),
         strict=True,
     )
+    span_of = cache(lambda start, end, label: Span(start, end, corpus.types[label]))  # few recur in most documents
+    ids = [item.id for item in corpus.documents]
     for number, start, end, label in rows:
-        found[corpus.documents[number].id].append(Span(start, end, corpus.types[label]))
+        found[ids[number]].append(span_of(start, end, label))
     return {name: tuple(spans) for name, spans in found.items()}

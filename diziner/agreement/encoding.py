@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diziner.agreement.checks import check_common_answers, check_inputs, refuse_span, rows_of
 from diziner.common.errors import UserError
-from diziner.records.annotations import Annotation
+from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document
 
 Codes = NDArray[np.unsignedinteger]
@@ -125,18 +126,26 @@ def _span_table(
     labels: Sequence[str],
     offsets: Ints,
 ) -> SpanTable:
-    flat = [span for own in rows for row in own for span in row.spans]
-    counts = np.array([[len(row.spans) for row in own] for own in rows])
-    row_of = np.repeat(np.arange(counts.size), counts.ravel())
-    annotator, document = np.divmod(row_of, max(len(documents), 1))
+    # One walk over all spans: they lie all over memory, and each look at one is what takes time.
+    counts: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    names_of: list[str] = []
+    for row in chain.from_iterable(rows):
+        counts.append(len(row.spans))
+        for span in row.spans:
+            starts.append(span.start)
+            ends.append(span.end)
+            names_of.append(span.type)
+    annotator, document = np.divmod(np.repeat(np.arange(len(counts)), counts), max(len(documents), 1))
     index = {label: number for number, label in enumerate(labels)}
-    types = np.array([index.get(span.type, -1) for span in flat], np.int64)
-    start = np.array([span.start for span in flat], np.int64)
-    end = np.array([span.end for span in flat], np.int64)
+    types = np.fromiter(map(index.get, names_of, repeat(-1)), np.int64, len(names_of))
+    start, end = np.array(starts, np.int64), np.array(ends, np.int64)
     wrong = (types < 0) | (start < 0) | (start >= end) | (end > np.diff(offsets)[document])
     if wrong.any():
         first = int(wrong.argmax())
-        refuse_span(flat[first], names[annotator[first]], documents[document[first]], labels)
+        span = Span(starts[first], ends[first], names_of[first])
+        refuse_span(span, names[annotator[first]], documents[document[first]], labels)
     start, end = start + offsets[document], end + offsets[document]
     same = annotator[1:] == annotator[:-1]
     if (same & (start[1:] < start[:-1])).any():

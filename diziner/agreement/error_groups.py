@@ -55,10 +55,12 @@ def error_groups(
     """
     if not len(found.token):
         return ()
-    groups, sizes = np.unique(found.group, return_counts=True)
-    position = np.searchsorted(groups, found.group)
+    counts = np.bincount(found.group)
+    groups = np.flatnonzero(counts)
+    sizes = counts[groups]
     tokens = int(readings.corpus.offsets[-1])
-    group, token = np.divmod(np.unique(position * tokens + found.token), tokens)
+    cells = np.sort((np.cumsum(counts > 0) - 1)[found.group] * tokens + found.token)
+    group, token = np.divmod(cells[np.append(True, cells[1:] != cells[:-1])], tokens)
     own = own_type(groups, len(readings.corpus.types))
     starts = _mention_starts(group, token, own[group], readings, annotators)
     ends = np.append(starts[1:], len(token)) - 1

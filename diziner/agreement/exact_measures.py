@@ -33,14 +33,22 @@ class ExactMeasures:
         self._weights = [int(weight * scale) for weight in weights]
         self._elite = [bool(member) for member in elite]
         self._known: dict[tuple[str, tuple[int, ...]], Fraction] = {}
+        self._seen: dict[tuple[str, tuple[int, ...]], Fraction] = {}
 
     def value(self, measure: str, pattern: int) -> Fraction:
         """Return `u_star`, `tv_between` or `elite_internal` of one pattern."""
-        codes = _renamed(self._patterns.codes[:, pattern].tolist(), self._patterns.missing)
-        key = (measure, codes)
-        if key not in self._known:
-            self._known[key] = getattr(self, f"_{measure}")(codes)
-        return self._known[key]
+        given = self._patterns.codes[:, pattern].tolist()
+        if measure == "elite_internal":  # the rest do not count: left out, far fewer patterns differ
+            given = [
+                code if member else self._patterns.missing for code, member in zip(given, self._elite, strict=True)
+            ]
+        same = (measure, tuple(given))
+        if same not in self._seen:
+            key = (measure, _renamed(given, self._patterns.missing))
+            if key not in self._known:
+                self._known[key] = getattr(self, f"_{measure}")(key[1])
+            self._seen[same] = self._known[key]
+        return self._seen[same]
 
     def mass(self, codes: Sequence[int], members: bool | None = None) -> Counter[int]:
         """Return the weight of each label that was given (-1: none), by all, by members or by the rest."""

@@ -17,6 +17,8 @@ def held_back(documents: Sequence[Document], count: int) -> tuple[str, ...]:
 
     So the same set of documents is parted alike in every round, in whatever order it is.
     """
+    if count <= 0:
+        return ()
     digests = sorted((hashlib.sha256(document.id.encode()).digest(), document.id) for document in documents)
     return tuple(sorted(name for _, name in digests[: max(0, min(count, len(documents) - 1))]))
 

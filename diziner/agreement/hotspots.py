@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 import numpy as np
 
@@ -122,30 +123,59 @@ def hotspot_id(document: str, start: int, end: int) -> str:
     return f"{document}:{start}-{end}"
 
 
+class _TagsOf(dict[bytes, tuple[str, ...]]):
+    """Tags of codes as they lie in memory: a few readings recur in nearly all blocks, and each is made once."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        self._tags, self._codes = corpus.tags, corpus.codes.dtype
+
+    def __missing__(self, codes: bytes) -> tuple[str, ...]:
+        found = self[codes] = tuple([self._tags[code] for code in np.frombuffer(codes, self._codes).tolist()])
+        return found
+
+
+def _readings(corpus: Corpus, blocks: Blocks) -> list[list[bytes]]:
+    """Return each annotator's codes in each block, as they lie in memory. Blocks of a length are cut out together."""
+    lengths = blocks.end - blocks.start
+    found: list[list[bytes]] = [[]] * len(lengths)
+    annotators, wide = len(corpus.annotators), corpus.codes.dtype.itemsize
+    for length in np.unique(lengths).tolist():
+        numbers = np.flatnonzero(lengths == length)
+        places = blocks.start[numbers][:, None] + np.arange(length)
+        raw = corpus.codes[:, places].transpose(1, 0, 2).tobytes()
+        size = length * wide
+        pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
+        for position, number in enumerate(numbers.tolist()):
+            found[number] = pieces[position * annotators : (position + 1) * annotators]
+    return found
+
+
 def hotspot_records(corpus: Corpus, blocks: Blocks, measures: TokenMeasures, consensus: Codes) -> tuple[Hotspot, ...]:
     """Return hotspots in order of document id and position; annotators that failed on the document are left out."""
-    tags, missing = corpus.tags, corpus.missing
+    tags_of = _TagsOf(corpus)
     document = np.searchsorted(corpus.offsets, blocks.start, side="right") - 1
     shift = corpus.offsets[document]
     columns = (document, shift, blocks.start, blocks.end, blocks.kind, _mean_inside(measures.u_star, blocks))
+    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    everybody: list[bool] = np.logical_and.reduce(corpus.answered).tolist()
+    ids = [item.id for item in corpus.documents]
+    usual, wide = consensus.astype(corpus.codes.dtype).tobytes(), corpus.codes.dtype.itemsize
     found = []
-    for number, base, start, end, kind, score in zip(*(column.tolist() for column in columns), strict=True):
-        name = corpus.documents[number].id
-        labels = {
-            annotator: tuple([tags[code] for code in row])
-            for annotator, row in zip(corpus.annotators, corpus.codes[:, start:end].tolist(), strict=True)
-            if row[0] != missing
-        }
+    for own, (number, base, start, end, kind, score) in zip(_readings(corpus, blocks), numbers, strict=True):
+        there: list[bool] | None = None if everybody[number] else corpus.answered[:, number].tolist()
+        names = corpus.annotators if there is None else compress(corpus.annotators, there)
+        codes = own if there is None else compress(own, there)
         found.append(
             Hotspot(
-                id=hotspot_id(name, start - base, end - base),
-                document=name,
-                start=start - base,
-                end=end - base,
-                kind=KINDS[kind],
-                score=score,
-                consensus=tuple([tags[code] for code in consensus[start:end].tolist()]),
-                labels=labels,
+                hotspot_id(ids[number], start - base, end - base),
+                ids[number],
+                start - base,
+                end - base,
+                KINDS[kind],
+                score,
+                tags_of[usual[start * wide : end * wide]],
+                dict(zip(names, map(tags_of.__getitem__, codes), strict=True)),
             )
         )
     return tuple(found)

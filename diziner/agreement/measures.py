@@ -32,7 +32,7 @@ SetFunction = Callable[[Ints, Ints], float]
 class PairMeasure:
     """Agreement of each pair, from span matches and label tables (P x L x L), as a symmetric A x A matrix.
 
-    Values are from `low` to 1. `mean_as` is what the mean over pairs is called in metrics/rounds; None: not there.
+    Values are from `low` to 1. `mean_as` is what the mean over pairs is called in a round's metrics; None: not there.
     """
 
     name: str

@@ -48,12 +48,16 @@ def reach(
     near = np.flatnonzero((np.abs(values - above) <= 2 * BOUND) & (counts > 0)).tolist()
     known = {pattern: exact(pattern) for pattern in near}
     left = rank - int(counts[values < above - 2 * BOUND].sum())
+    # Many patterns share a value, and fractions are slow to compare: each value once.
+    tokens: dict[Fraction, int] = {}
+    for pattern, value in known.items():
+        tokens[value] = tokens.get(value, 0) + int(counts[pattern])
     limit = Fraction(0)
-    for pattern in sorted(near, key=lambda pattern: known[pattern]):
-        limit = known[pattern]
-        left -= int(counts[pattern])
+    for limit in sorted(tokens):
+        left -= tokens[limit]
         if left < 0:
             break
+    high = {value for value in tokens if value >= limit and (zeros or value > 0)}
     reached: Mask = values > above + 2 * BOUND
-    reached[near] = [known[pattern] >= limit and (zeros or known[pattern] > 0) for pattern in near]
+    reached[near] = [known[pattern] in high for pattern in near]
     return Reached(below + float(place - int(place)) * (above - below), reached)

@@ -17,12 +17,14 @@ from diziner.guideline.file import all_instructions, worked_examples
 from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.templates import render
 from diziner.records.annotations import Span
-from diziner.records.guideline import EntityType, Example, Goal, Guideline
+from diziner.records.guideline import EntityType, Example, Goal, Guideline, Instruction
 from diziner.spans.marked import parse_marked
 
 PARTED = ("annotate.v1.1", "annotate.v2")  # are a system message; others are one user message with the document
 
 _BESIDE = {"annotate.v1.1": "annotator/instructions.v1.1"}  # instructions that stand beside the document
+
+_ON_ONE_LEVEL = ("annotate.v1", "annotate.v1.1")  # show what is for one annotator alone so
 
 _MORE = {"annotate.v1.1": ("labels",), "annotate.v2": ("labels", "worked")}
 _REMARK = re.compile(r"\s\(\S[^()]*\)$")  # "hepatic (adjective)"; brackets that are tokens belong to the example
@@ -38,31 +40,34 @@ class Worked(NamedTuple):
 
 
 def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: str, with_sentence: bool) -> str:
-    """Return the template filled in; `with_sentence` adds a worked sentence where the template has a place for one: in
-    conversations without earlier turns."""
+    """Return the template filled in, one of `prompts/annotator` unless its name has a folder; `with_sentence` adds a
+    worked sentence where the template has a place for one: in conversations without earlier turns."""
     more: dict[str, Any] = {
         "labels": labels_to_tell(guideline),
         "worked": worked_sentence(guideline) if with_sentence else None,
     }
     own = {name: more[name] for name in _MORE.get(template, ())}
     if template not in _BESIDE:
-        own |= _instructions(guideline, annotator)
-    return render(f"annotator/{template}", goal=goal, types=guideline.types, **own)
+        own |= _instructions(template, guideline, annotator)
+    return render(template if "/" in template else f"annotator/{template}", goal=goal, types=guideline.types, **own)
 
 
 def instructions_beside(template: str, guideline: Guideline, annotator: str) -> str:
     """Return the instructions as they stand beside the document; empty where there are none, or the task has them."""
-    told = _instructions(guideline, annotator)
+    told = _instructions(template, guideline, annotator)
     if template not in _BESIDE or not (told["common"] or told["specific"]):
         return ""
     return render(_BESIDE[template], **told)
 
 
-def _instructions(guideline: Guideline, annotator: str) -> dict[str, Any]:
+def _instructions(template: str, guideline: Guideline, annotator: str) -> dict[str, Any]:
     """Return a template's variables for the instructions that bind one annotator."""
+    specific: Sequence[Instruction] = guideline.specific.get(annotator, ())
+    if template in _ON_ONE_LEVEL:
+        specific = [line for top in specific for line in (top, *top.children)]
     return {
         "common": with_names(guideline.common, guideline.types),
-        "specific": with_names(guideline.specific.get(annotator, ()), guideline.types),
+        "specific": with_names(specific, guideline.types),
         "shown_example": shown_example,
     }
 
@@ -81,7 +86,8 @@ def labels_to_tell(guideline: Guideline) -> dict[str, str]:
 
 def shown_example(example: Example) -> str:
     """Return an instruction's example as annotators are shown it: its mentions in brackets, or, where the record says
-    the annotation in a word, the text and that word. Types in brackets are shown as they stand: by name, here.
+    the annotation in a word, the text and that word. Types in brackets are shown as they stand: by name, here. All on
+    one line, so that no line of it is taken for another part of the prompt.
 
     >>> shown_example(Example("said [Amina Muhammad|person]", explanation="a name", error="said"))
     'said [Amina Muhammad|person] (a name). Wrong: said'
@@ -94,7 +100,8 @@ def shown_example(example: Example) -> str:
         plain, marks = parse_marked(example.text)
         line = example.text if marks else f'"{plain}" -> no mention'
     line += f" ({example.explanation})" if example.explanation else ""
-    return f"{line}. Wrong: {example.error}" if example.error else line
+    line += f". Wrong: {example.error}" if example.error else ""
+    return " ".join(line.splitlines())
 
 
 def worked_sentence(guideline: Guideline) -> Worked | None:

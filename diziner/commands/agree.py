@@ -16,14 +16,17 @@ from diziner.agreement.settings import CONSENSUS, SPANS, WEIGHTINGS, AnalysisSet
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
 from diziner.common.options import number
+from diziner.common.tables import width_of
 from diziner.forms.options import add_form_options, chosen
 from diziner.records.agreement import agreement_to_json
 from diziner.records.disagreements import hotspot_to_json
 from diziner.standalone.common_tokens import widened_of
-from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.files import LabelledFile
+from diziner.standalone.for_people import agreement_text
 from diziner.standalone.from_python import analysed, annotators_of, measured, texts_of
 from diziner.standalone.scores import json_text
 from diziner.standalone.stand_in import stand_in
+from diziner.standalone.together import read_together
 
 IN_PROJECT = False
 
@@ -60,12 +63,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--measure", action="append", default=[], metavar="NAME", help="also print a plug-in's measure; may be repeated"
     )
     add("--report", type=Path, metavar="FILE.md", help="also write the disagreements with examples, as Markdown")
+    add("--json", action="store_true", help="JSON, with everything; so too where the output is no terminal")
     add_form_options(parser)
     parser.epilog = "example: diziner agree anna.conll ben.conll carla.conll --report disagreements.md"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the agreement as JSON, and write the report.
+    """Print the agreement, tables on a terminal and JSON elsewhere, and write the report.
 
     Errors: UserError for files that cannot be read, annotators that cannot be told apart, labels that are not
     of the same documents.
@@ -80,7 +84,8 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--consensus {consensus}: spans that may be nested are voted for as wholes; leave it out")
     texts = texts_of(options.documents, choices)
     paths = (*options.files, *options.humans, *options.models)
-    files = annotators_of([read_plain(path, choices) for path in paths])
+    files = annotators_of(read_together(paths, choices))
+    for_people = sys.stdout.isatty() and not options.json
     for name, file in files.items():
         if file.read_as:
             sys.stderr.write(f"{name}: read as {file.read_as}\n")
@@ -91,7 +96,9 @@ def run(options: argparse.Namespace) -> None:
     if options.alt_test:
         people, models = ([path.stem for path in paths] for paths in (options.humans, options.models))
         further["alt_test"] = stand_in(files, people, models, analysis.agreement, options.epsilon)
-    sys.stdout.write(json_text(agreement_of(analysis, files) | further))
+    found = agreement_of(analysis, files) | further
+    report = str(options.report or "")
+    sys.stdout.write(agreement_text(found, width_of(sys.stdout), report) if for_people else json_text(found))
 
 
 def _write(path: Path, text: str) -> None:

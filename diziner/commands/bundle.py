@@ -6,9 +6,11 @@ import argparse
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from diziner.commands.standings import SUMMARY_STAGE, facts_of
 from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import readable
@@ -18,15 +20,17 @@ from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.faults import read_side, recorded_outputs
 from diziner.compare.revisions import committed_at
 from diziner.doctor.finding import amount
-from diziner.layout import DATA, GATES, METRICS, PARAMS, SUMMARY, enter_project, rooms
+from diziner.layout import DATA, GATES, METRICS, PARAMS, ROOT_PIPELINE, SUMMARY, Room, enter_project, rooms
 from diziner.llm.tape import provenance_of, tape_rows
 from diziner.report.bundle import LOCK, contents_of
 from diziner.report.crate import METADATA, Citation, metadata
 from diziner.report.locked import output_md5
+from diziner.results.room_metrics import COUNTS_BEFORE
 from diziner.settings import Settings, load_settings
 
 IN_PROJECT = False  # a bundle is verified anywhere; where one is made, the project is entered
 _MOST_SAMPLES = 1_000_000
+_OF_ALL = ("code_digests", SUMMARY_STAGE)  # the stages beside those of rooms whose outputs go in
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -56,6 +60,7 @@ def run(options: argparse.Namespace) -> None:
     if not rooms():
         raise UserError("no benchmark is in the pipeline; put one in with `diziner data link BENCHMARK`")
     contents = contents_of(settings, rooms())
+    _require_one_run(settings, [room for room in rooms() if room.name not in contents.unfinished])
     date = options.date or _day()
     if not _DAY.fullmatch(date):
         raise UserError(f"--date: is {date!r}; must be a day such as 2026-11-26")
@@ -72,6 +77,21 @@ def run(options: argparse.Namespace) -> None:
     sys.stdout.write(
         f"{options.out}: {counted(len(contents.members), 'file')}, {amount(size)}, SHA-256 {file_sha256(out)}\n"
     )
+
+
+def _require_one_run(settings: Settings, finished: Sequence[Room]) -> None:
+    """Refuse to bundle what is not of one run: outputs of other files, code or settings than those beside them."""
+    facts = facts_of(settings)
+    pipelines: dict[Path, tuple[str, ...]] = {
+        ROOT_PIPELINE: _OF_ALL,
+        **{room.folder / ROOT_PIPELINE.name: () for room in finished},
+    }
+    for pipeline, only in pipelines.items():
+        for stage in facts.facts(pipeline, only):
+            if not stage.recorded:
+                raise UserError(f"{pipeline.with_name(LOCK)}: {stage.name} has not been run; run `diziner repro`")
+            if stage.changes:
+                raise UserError(f"{stage.changes[0]}, since {stage.name} was run; run `diziner repro`")
 
 
 def _models(settings: Settings) -> dict[str, str]:
@@ -155,10 +175,9 @@ def _figures(path: Path, folder: Path) -> int:
     samples, seed = _resampling(path, folder / PARAMS)
     files = sorted((folder / METRICS / "final").glob("*.json"))
     for file in files:
-        counts = folder / METRICS / "documents" / file.name
-        data = counts.read_bytes() if counts.is_file() else None
+        before = folder / METRICS / COUNTS_BEFORE / file.name
         try:
-            _, wrong = read_side(file.read_bytes(), data, samples, seed)
+            _, wrong = read_side(file.read_bytes(), before.read_bytes() if before.is_file() else None, samples, seed)
         except (ValueError, OverflowError, RecursionError) as error:
             wrong = [" ".join(str(error).split())]
         if wrong:

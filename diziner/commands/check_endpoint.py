@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.plain import plain_line
 from diziner.common.tables import text_table
-from diziner.common.words import counted
+from diziner.common.words import counted, there_are
 from diziner.endpoints import Endpoint
 from diziner.layout import store_path
 from diziner.llm.price_list import deprecated_on
@@ -60,8 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(settings: Settings, name: str, everyone: bool, only_list: bool) -> None:
     if name not in settings.endpoints:
-        known = ", ".join(sorted(settings.endpoints))
-        raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
+        raise UserError(f"params.yaml: endpoints: no endpoint {name}; {there_are(sorted(settings.endpoints), name)}")
     endpoint = settings.endpoints[name]
     endpoint.key()
     listed = endpoint.backend.models(endpoint)

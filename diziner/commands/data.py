@@ -43,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "link", help=f"put benchmarks into the pipeline; without names, renew it from {PIPELINE}"
     )
     linking.add_argument("benchmarks", metavar="BENCHMARK", nargs="*")
+    linking.add_argument("--only", action="store_true", help="these alone: take all others out of the pipeline")
     unlinking = actions.add_parser("unlink", help="take benchmarks out of the pipeline")
     unlinking.add_argument("benchmarks", metavar="BENCHMARK", nargs="+")
     originals.arguments(actions.add_parser("convert", help="make local files of a benchmark's original ones"))
@@ -62,7 +63,12 @@ def run(options: argparse.Namespace) -> None:
         pilots(room_named(options.benchmark), options.write)
     else:
         chosen_rooms = [room_named(name) for name in options.benchmarks] or rooms()
-        link(chosen_rooms, linked=options.action == "link")
+        linked = options.action == "link"
+        if linked and options.only:
+            if not options.benchmarks:
+                raise UserError("--only: which? `diziner data link --only NAME…`")
+            link([room for room in rooms() if room not in chosen_rooms], linked=False)
+        link(chosen_rooms, linked=linked)
         write_room_sources(load_settings())
         follow_plug_ins()
 

@@ -8,6 +8,8 @@ import sys
 
 from diziner.commands.standings import as_json, standings
 from diziner.common.errors import UserError
+from diziner.common.freshness import SOUND
+from diziner.common.tables import width_of
 from diziner.compare.comparison import compare_all
 from diziner.compare.load import lenient_sides
 from diziner.compare.render import comparison_json, comparison_markdown, comparison_text
@@ -38,7 +40,10 @@ def run(options: argparse.Namespace) -> None:
     """
     old = Revision(options.old)
     new: Snapshot = Revision(options.new) if options.new else WorkTree()
-    rows = compare_all(lenient_sides(old), lenient_sides(new))
+    unread: dict[str, str] = {}
+    sides = [lenient_sides(old, unread), lenient_sides(new, unread)]
+    before, after = ({name: side for name, side in own.items() if name not in unread} for own in sides)
+    rows = compare_all(before, after)
     # What the work tree depends on may be others than its figures are of; a revision is as it was committed.
     found = None if options.new else standings(_settings())
     names = [row.benchmark for row in rows]
@@ -46,14 +51,19 @@ def run(options: argparse.Namespace) -> None:
     changes = changes_between(old, new)
     if options.json:
         shown = comparison_json(old.name, new.name, rows, changes)
-        shown |= {"states": {name: as_json(own) for name, own in states.items()}}
+        shown |= {"states": {name: as_json(own) for name, own in states.items()}, "unread": unread}
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, sort_keys=True, indent=2) + "\n")
     else:
-        render = comparison_markdown if options.md else comparison_text
-        sys.stdout.write(render(old.name, new.name, rows, changes, states))
+        told = [f"not compared: {why}" for _, why in sorted(unread.items())]
         if found:
-            lines = found.shown(found.beside(names))
-            sys.stdout.write("".join(f"no metrics in either: {line}\n" for line in lines))
+            told += [f"no metrics in either: {line}" for line in found.shown({*found.beside(names)} - unread.keys())]
+        if options.md:
+            sys.stdout.write(comparison_markdown(old.name, new.name, rows, changes, states))
+            sys.stdout.write("".join(f"\n{line}\n" for line in told))
+        else:
+            own = found.shown(name for name in names if found.of(name).state not in SOUND) if found else []
+            width = width_of(sys.stdout)
+            sys.stdout.write(comparison_text(old.name, new.name, rows, changes, states, [*own, *told], width))
 
 
 def _settings() -> Settings | None:

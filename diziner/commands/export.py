@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ from diziner.commands.results_out import EVERY_EVAL_EVER, RESULTS, write_results
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.options import whole
+from diziner.common.parquetfile import parquet_schema
 from diziner.common.words import counted
 from diziner.corpora.card import CARD_FILE, load_card
 from diziner.forms.exported import Exported, exported
+from diziner.forms.form import Look
 from diziner.forms.lines import peek
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
 from diziner.labelling.output_folder import MANIFEST, shard_files
 from diziner.labelling.review import sorted_rows
-from diziner.labelling.row_files import read_rows
+from diziner.labelling.row_files import PARQUET, read_rows
 from diziner.layout import Room, enter_project, project_root, room_names
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.vote import vote
@@ -38,6 +40,7 @@ IN_PROJECT = False
 
 Row = Mapping[str, Any]
 
+_NAMED = 5  # names of columns that are told
 _BY_SPAN = ("spans", "characters", "surfaces", "shares")  # lists of a row with an entry for each span
 
 
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"{write_results(room, options)}\n")
         return
     writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
+    not_held: dict[str, None] = {}  # names, in the order in which they come
     corrections = None
     if options.corrected:
         ids = {row["id"] for row in _rows(path, room, options)}
@@ -94,6 +98,7 @@ def run(options: argparse.Namespace) -> None:
             count += 1
             failed += row["failure"] is not None
             widened += writer.tokens and _inside_tokens(row)
+            not_held.update({} if writer.others else dict.fromkeys(row.get("other") or ()))
             yield exported(row)
 
     try:
@@ -104,7 +109,16 @@ def run(options: argparse.Namespace) -> None:
     left = f"; {counted(dropped, 'overlapping mention')} left out" if dropped else ""
     by_people = f"; {counted(corrections.used, 'document')} as corrected" if corrections else ""
     none = f"; {counted(failed, 'document')} that nobody could label, without labels" if failed else ""
-    sys.stdout.write(f"{options.out}: {counted(count, 'document')} as {options.to}{by_people}{inside}{left}{none}\n")
+    also = f"; not in this form: {_listed(not_held)}" if not_held else ""
+    sys.stdout.write(
+        f"{options.out}: {counted(count, 'document')} as {options.to}{by_people}{inside}{left}{none}{also}\n"
+    )
+
+
+def _listed(names: Collection[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    first = ", ".join(repr(name) for name in list(names)[:_NAMED])
+    return first + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def least_sure_first(rows: Iterator[Row]) -> Iterator[Row]:
@@ -155,15 +169,23 @@ def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
     if (shards := shard_files(path)) and not (path / MANIFEST).is_file():
         raise UserError(f"{path}: the labelling is not complete: run the same `diziner label` again, or give a shard")
     for shard in shards or [path]:
-        first = next(iter(read_rows(shard)), {}) if shard.suffix in {".jsonl", ".parquet"} else {}
-        if "votes" in first or shard != path:
+        if shard != path or _has_votes(shard):
             yield from read_rows(shard)
             continue
-        file = read_plain(shard, chosen(options))
+        file = read_plain(shard, chosen(options), others=True)
         if file.documents is None:
             raise UserError(f"{path}: it has neither text nor tokens, so there is nothing to show labels in")
         for row in file.annotations:
-            yield labelled_row(file.documents[row.id], row)
+            labelled = labelled_row(file.documents[row.id], row)
+            yield labelled | ({"other": file.others[row.id]} if row.id in file.others else {})
+
+
+def _has_votes(path: Path) -> bool:
+    """Say whether a file is one of voted rows that `diziner label` wrote."""
+    if path.suffix == PARQUET and path.is_file():
+        return "votes" in parquet_schema(path).names
+    first = Look(path).value if path.suffix == ".jsonl" and path.is_file() else None
+    return isinstance(first, dict) and "votes" in first
 
 
 def _rows_of_room(room: Room, number: int | None) -> Iterator[Row]:

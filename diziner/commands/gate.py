@@ -7,9 +7,12 @@ import json
 import sys
 
 from diziner.commands.diff import add_forms
+from diziner.commands.gate_files import KINDS, set_up
 from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
-from diziner.common.errors import DizinerError
+from diziner.common.errors import DizinerError, UserError
+from diziner.common.freshness import State
+from diziner.common.tables import width_of
 from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
@@ -30,6 +33,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-stale", action="store_true", help="look at figures of an earlier state of the project, too"
     )
+    parser.add_argument("--all", action="store_true", help="a line for every check, not for those that failed alone")
+    parser.add_argument(
+        "--set-up", choices=sorted(KINDS), help="instead: write what asks the gate for each pull request, or commit"
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="SOURCE", help="with --set-up: what pip installs diziner from, there"
+    )
     add_forms(parser)
     parser.epilog = f"example: diziner gate --base origin/main (what is allowed stands in {GATES})"
 
@@ -39,6 +49,9 @@ def run(options: argparse.Namespace) -> None:
 
     Errors: DizinerError (exit 1) if one fails; UserError for what is no revision and broken settings.
     """
+    if options.set_up or options.source:
+        sys.stdout.write(_set_up(options.set_up, options.source))
+        return
     if options.verify:
         verify([], sys.stderr)  # what goes to standard output may be JSON
     gates = gates_from(read_yaml(GATES, "gates"))
@@ -51,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
     faults |= {"": wrong} if wrong else {}
     states = {"": found.summary, **{name: found.of(name) for name in {*new, *faults} - {""}}}
     checks = judge(gates, rows, new, faults, (summary or {}).get("usd"), states, options.allow_stale)
+    linked = [row for row in rows if found.of(row.benchmark).state is not State.UNLINKED]
     failing = failed(checks)
     verdict = (
         f"failed: {', '.join(failing)}"
@@ -68,8 +82,20 @@ def run(options: argparse.Namespace) -> None:
             + "\n"
         )
     else:
-        render = checks_markdown if options.md else checks_text
-        sys.stdout.write(render(base.name, checks, verdict, sight_notes(gates, rows)))
+        notes = sight_notes(gates, linked)
+        if options.md:
+            sys.stdout.write(checks_markdown(base.name, checks, verdict, notes, options.all))
+        else:
+            sys.stdout.write(checks_text(base.name, checks, verdict, notes, width_of(sys.stdout), options.all))
     if failing:
         sys.stdout.flush()
         raise DizinerError(f"gate {verdict}")
+
+
+def _set_up(kind: str | None, source: str | None) -> str:
+    if not (kind and source):
+        raise UserError(
+            "--set-up and --from go together: --from says what pip installs diziner from, such as a wheel's file or "
+            "address, or git+https://HOST/diziner@COMMIT"
+        )
+    return f"{set_up(kind, source)}: written; commit it\n"

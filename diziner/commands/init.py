@@ -10,8 +10,10 @@ from pathlib import Path
 
 from diziner.common.errors import UserError
 from diziner.common.version import VERSION
+from diziner.common.words import counted
 from diziner.layout import project_root
 from diziner.pipeline.laying import lay, upgrade
+from diziner.pipeline.skeleton import Laid
 
 IN_PROJECT = False
 
@@ -20,7 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
     add("folder", type=_folder, metavar="DIR", nargs="?", help="a new or an empty folder; with --upgrade, a project")
-    add("--own", action="store_true", help="for corpora of your own: one example benchmark in place of all 18")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--own", action="store_true", help="for corpora of your own: without the 18 benchmarks")
+    which.add_argument("--example", action="store_true", help="one benchmark in place of all 18, as an example")
     add(
         "--upgrade",
         action="store_true",
@@ -35,21 +39,32 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for a folder that cannot become a project or is none.
     """
     if options.upgrade:
-        if options.own:
-            raise UserError("--own: not with --upgrade, which leaves the benchmarks of a project alone")
+        if options.own or options.example:
+            which = "--own" if options.own else "--example"
+            raise UserError(f"{which}: not with --upgrade, which leaves the benchmarks of a project alone")
         _upgrade(options.folder or Path())
     elif options.folder is None:
         raise UserError("init: in which folder? `diziner init DIR` makes it, `diziner init .` takes this one if empty")
     else:
-        benchmarks = lay(options.folder, options.own)
-        name = shlex.quote(str(options.folder))
-        way = "" if options.folder.resolve() == Path.cwd() else f"cd {name} && "
-        sys.stdout.write(
-            f"{options.folder}: a project with {benchmarks} benchmark{'s' if benchmarks > 1 else ''} and the answers "
-            f"recorded for {'them' if benchmarks > 1 else 'it'}, laid by diziner {VERSION}\n"
-            f"Run it: {way}make repro\n"
-            "Texts of your own: diziner new NAME --from FILE\n"
+        what = Laid.OWN if options.own else Laid.EXAMPLE if options.example else Laid.ALL
+        sys.stdout.write(_said(options.folder, lay(options.folder, what)))
+
+
+def _said(folder: Path, benchmarks: int) -> str:
+    """Return what was laid, and what to do next."""
+    way = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    if not benchmarks:
+        return (
+            f"{folder}: a project for corpora of your own, laid by diziner {VERSION}\n"
+            f"Begin: {way}diziner new NAME --from FILE --types A,B\n"
+            "Models: `diziner use --endpoint URL` takes a server's, `diziner weights fetch` brings small ones here\n"
         )
+    return (
+        f"{folder}: a project with {counted(benchmarks, 'benchmark')} and the answers recorded for "
+        f"{'them' if benchmarks > 1 else 'it'}, laid by diziner {VERSION}\n"
+        f"Run it: {way}make repro\n"
+        "Texts of your own: diziner new NAME --from FILE\n"
+    )
 
 
 def _folder(text: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diziner.commands.documents import write_room_sources
 from diziner.commands.starts import without_terse_start
+from diziner.commands.weights import not_here
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_jsonl, write_text
 from diziner.common.options import number
@@ -20,7 +21,7 @@ from diziner.corpora.newroom import TEXTS_FILE, OwnTexts, document_rows, new_car
 from diziner.corpora.pins import pins_text
 from diziner.forms.options import add_form_options, chosen
 from diziner.guideline.file import dump_guideline
-from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room
+from diziner.layout import DATA, PIPELINE, RICH, STARTS, TERSE, Room, rooms
 from diziner.pipeline.arguments import given_path
 from diziner.records.guideline import Goal
 from diziner.settings import EVERY_OTHER, Settings, load_settings
@@ -54,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--goal", default="", help="what the documents are, in a sentence")
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in data/NAME/rejected.jsonl")
     add_form_options(parser, given_path)
-    parser.epilog = "example: diziner new letters --from letters.txt --types PER,LOC && dvc repro"
+    parser.epilog = "example: diziner new letters --from letters.txt --types PER,LOC && diziner repro"
 
 
 def run(options: argparse.Namespace) -> None:
@@ -75,7 +76,8 @@ def run(options: argparse.Namespace) -> None:
     texts = read_own_texts(
         options.name, options.texts, options.test, types, options.test_share, seed, options.skip_bad, chosen(options)
     )
-    _enough(texts, settings, options.texts)
+    pool = _enough(texts, settings, options.texts)
+    DATA.mkdir(exist_ok=True)  # none in a project without benchmarks
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".new-") as above:
         # One folder further down than rooms are: nothing takes it for a room until it is renamed, whole.
         folder = Path(above) / options.name
@@ -83,10 +85,22 @@ def run(options: argparse.Namespace) -> None:
         folder.rename(room.folder)
     write_room_sources(settings)
     _say(room, texts, settings)
+    lacking = without_terse_start(room.folder)
+    sys.stdout.write(
+        _drawn(pool, len(texts.test), settings)
+        + (f"{room.folder}: {lacking}\n" if lacking else "")
+        + _to_fill_in(room, settings)
+        + _next(room, settings)
+    )
 
 
-def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
-    sets = settings.corpus.rounds if settings.corpus.pilot_mode == "fresh" else 1
+def _sets(settings: Settings) -> int:
+    return settings.corpus.rounds if settings.corpus.pilot_mode == "fresh" else 1
+
+
+def _enough(texts: OwnTexts, settings: Settings, path: Path) -> int:
+    """Return how many documents pilot sets are drawn from: those that differ, and are not in the test split."""
+    sets = _sets(settings)
     held_out = {each.document.tokens for each in texts.test}
     usable = len({each.document.tokens for each in texts.pilot} - held_out)
     wanted = settings.corpus.pilot_size
@@ -95,6 +109,7 @@ def _enough(texts: OwnTexts, settings: Settings, path: Path) -> None:
             f"{path}: {counted(usable, 'different document')} left for pilot sets, the settings ask for {sets} x "
             f"{wanted}; give more, or lower corpus.pilot.documents or set corpus.pilot.mode to fixed in params.yaml"
         )
+    return usable
 
 
 def _fill(folder: Path, name: str, texts: OwnTexts, goal: str, start: str) -> None:
@@ -134,11 +149,36 @@ def _say(room: Room, texts: OwnTexts, settings: Settings) -> None:
     sys.stdout.write(
         f"{room.folder}: {counted(len(texts.pilot), 'document')} for pilot sets, {len(texts.test)} to test on, {gold} "
         f"with gold{repairs}{widened}{left_out}; types: {', '.join(texts.types)}\n"
+    )
+
+
+def _drawn(pool: int, test: int, settings: Settings) -> str:
+    """Return how many documents a run draws of how many."""
+    sets, size = _sets(settings), settings.corpus.pilot_size
+    how = f"{sets} rounds x {size}" if sets > 1 else "one set for all rounds"
+    most = settings.corpus.test_size
+    return (
+        f"A run draws {sets * size} of {counted(pool, 'different document')} for pilot sets ({how}), and tests on "
+        f"{test if most is None else min(most, test)} of {test}; corpus.pilot and corpus.test in params.yaml say so.\n"
+    )
+
+
+def _to_fill_in(room: Room, settings: Settings) -> str:
+    return (
         f"Fill in {room.guideline(0, settings.start)}, since models know no more than it says:\n"
         "  goal: what the documents are, what the annotation is for, what counts as a mention\n"
         "  types: of each its definition, what is one (positive) and what is not (negative)\n"
         "  examples: a few sentences in brackets, best your own, never from the test documents\n"
-        f"Then run: dvc repro {room.folder}/dvc.yaml\n"
     )
-    if lacking := without_terse_start(room.folder):
-        sys.stdout.write(f"{room.folder}: {lacking}\n")
+
+
+def _next(room: Room, settings: Settings) -> str:
+    """Return the next three commands."""
+    target = "" if [each.name for each in rooms()] == [room.name] else f" {room.name}"
+    steps = [(f"diziner plan{target}", "what a run asks of models, and what that costs")]
+    steps += [(f"diziner repro{target}", "the run"), ("diziner report --open", "what came of it, as a page")]
+    if lacking := not_here(settings.weights_in_use, settings):
+        fetch = f"weights of {', '.join(lacking)}; or a server's models: `diziner use --endpoint URL`"
+        steps = [("diziner weights fetch", fetch), *steps[:2]]
+    width = max(len(command) for command, _ in steps)
+    return "Then:\n" + "".join(f"  {command:{width}}  # {what}\n" for command, what in steps)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from diziner.commands.documents import left_out_lines, prepare
+from diziner.commands.targets import linked_rooms
+from diziner.commands.weights import not_here
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
 from diziner.common.tables import text_table
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import SIGNIFICANCE
 from diziner.compare.sample_size import basis_of, sample_sizes, sizes_text
-from diziner.layout import PUBLISHED, room_named, rooms, store_path
+from diziner.layout import PUBLISHED, room_named, store_path
 from diziner.llm import ledger
 from diziner.llm.access import asker_for
 from diziner.llm.batch_prices import batch_modes, share_in_batches
@@ -68,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     change, power or correlation that cannot be.
     """
     settings = load_settings()
-    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in rooms()]
+    names = [room.name for room in map(room_named, options.benchmarks)] or [room.name for room in linked_rooms()]
     if options.detect is not None or options.power is not None or options.correlation is not None:
         sys.stdout.write(_sample_sizes(names, options.detect, options.power, options.correlation))
         return
@@ -136,6 +138,9 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"
     )
     text += "".join(f"{sentence}\n" for sentence in modes)
+    local = {line.model for line in calling if line.endpoint in settings.local_endpoints}
+    if lacking := not_here(local, settings):
+        text += f"weights that are not on this machine: `diziner weights fetch {' '.join(lacking)}` before the run\n"
     text += _waiting(len(calling)) + _prices(calling) + _unseen(calling)
     for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
         text += f"{line}\n"

@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from diziner.commands.standings import standings
+from diziner.commands.targets import linked_rooms
 from diziner.common.errors import UserError
 from diziner.compare.revisions import commit_here
 from diziner.compare.side_by_side import side_by_side, snapshot_named
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError if there is no benchmark, or the file cannot be written; and for a page of another content without
     a file of its own, for report.html is what the pipeline makes.
     """
+    linked_rooms()
     for word, given in (("--against", options.against), ("--text and --no-text", options.text)):
         if given is not None and options.to is None:
             raise UserError(f"{word}: say with --to FILE where to; {REPORT} stays what the pipeline makes")

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from diziner.commands.documents import leaving, write_room_sources
-from diziner.commands.targets import address
+from diziner.commands.targets import address, linked_rooms
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.options import add_jobs
-from diziner.layout import room_names, rooms, store_path
+from diziner.common.streams import can_be_redrawn
+from diziner.layout import PIPELINE, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "targets", metavar="TARGET", nargs="*", help="a benchmark, a dvc.yaml or a stage as DVC names it; all, if none"
+        "targets",
+        metavar="TARGET",
+        nargs="*",
+        type=address,
+        help="a benchmark, its folder, a dvc.yaml or a stage as DVC names it, from where you stand; all, if none",
     )
     add_jobs(parser)
     parser.add_argument(
@@ -66,14 +71,15 @@ def run(options: argparse.Namespace) -> None:
         os.environ[NOW] = "1"
     if options.verify:
         verify(options.targets)
-    targets = [address(target) for target in options.targets]
     with contextlib.nullcontext() if options.dry else _batches_collected():
-        _run(targets, options)
+        _run(options.targets, options)
 
 
 def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro import dvc_graph
 
+    if not targets and PIPELINE.is_file():  # a project of ours, not another's pipeline
+        linked_rooms()
     if not dvc_graph.supported_version():
         _stock(targets, options)
     elif options.dry:
@@ -146,7 +152,7 @@ def _batches_collected() -> Iterator[None]:
 
 def _view(stream: TextIO) -> View:
     """Return the live table where `stream` is a terminal, plain lines elsewhere."""
-    if stream.isatty():
+    if can_be_redrawn(stream):
         # Only where someone is watching: rich costs 0.1 s to import.
         from diziner.repro.grid import Grid
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import readable
+from diziner.common.remote import Place, Remote, is_url
 from diziner.common.words import counted
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
@@ -43,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     clean = actions.add_parser("gc", help="find responses that no output of the active settings names")
     clean.add_argument("--delete", action="store_true", help="and remove them from the store")
     clean.add_argument("--yes", action="store_true", help="those too that were paid for")
-    clean.add_argument("--forget", type=_path, metavar="FOLDER", help="first take a label folder out of account")
+    clean.add_argument("--forget", type=_place, metavar="FOLDER", help="first take a label folder out of account")
     record = actions.add_parser("record", help="write the responses behind a benchmark's outputs to its tape")
     record.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all, if none is given")
     change = actions.add_parser("convert", help="bring tapes of an earlier format to the present one, asking no model")
@@ -138,6 +139,10 @@ def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:
         if "sha256" in weights.get(model, {}):
             named[f"{address}:{model}"]["sha256"] = weights[model]["sha256"]
     return {"models": named, "runtime": _runtime(), "recorded": datetime.now(UTC).date().isoformat()}
+
+
+def _place(word: str) -> Place:
+    return Remote(word) if is_url(word) else _path(word)
 
 
 def _path(word: str) -> Path:

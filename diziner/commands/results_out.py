@@ -12,6 +12,7 @@ from diziner.compare.revisions import committed_at
 from diziner.corpora.card import load_card
 from diziner.layout import Room
 from diziner.results.exchange import Result, every_eval_ever, log_to_mlflow
+from diziner.results.room_metrics import figures_in, read_room_metrics
 from diziner.settings import Settings, load_settings
 
 EVERY_EVAL_EVER, MLFLOW = "every-eval-ever", "mlflow"
@@ -42,7 +43,7 @@ def result_of(room: Room, settings: Settings) -> Result:
     """Return what a run of a room came to, as it is committed."""
     if not room.has_results():
         raise UserError(f"{room.name}: {room.final_metrics} is not there; run `dvc repro {room.folder}/dvc.yaml`")
-    figures = read_json(room.final_metrics, "final_metrics")
+    figures = figures_in(read_room_metrics(room.final_metrics))
     card, source = load_card(room.folder), settings.source(room.name)
     annotator = settings.annotator(figures["annotator"])
     model = annotator.model

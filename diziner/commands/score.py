@@ -10,6 +10,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.options import LARGEST_SEED, whole
+from diziner.common.tables import width_of
 from diziner.forms.columns import Columns
 from diziner.forms.options import add_form_options, chosen
 from diziner.scoring.calibration import Sureness, calibration
@@ -19,6 +20,7 @@ from diziner.spans.widened import counted
 from diziner.standalone.columnscores import ColumnScores, read_same_columns
 from diziner.standalone.common_tokens import Texts, widened_of
 from diziner.standalone.files import LabelledFile, read_plain
+from diziner.standalone.for_people import scores_text
 from diziner.standalone.from_python import align, texts_of
 from diziner.standalone.scores import (
     ProtocolScores,
@@ -59,6 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--calibration", action="store_true", help="of a vote: F1 by how sure it is, to choose --review-below by")
     add("--samples", type=whole("--samples", 1, 1_000_000), default=1000, metavar="N", help="bootstrap resamples; 1000")
     add("--seed", type=whole("--seed", 0, LARGEST_SEED), default=13, metavar="N", help="of the bootstrap; 13")
+    add("--json", action="store_true", help="JSON, with everything; so too where the output is no terminal")
     add_form_options(parser)
     parser.epilog = (
         "example: diziner score --gold gold.conll --pred mine.conll --protocol all "
@@ -67,7 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the scores as JSON.
+    """Print the scores: tables on a terminal, JSON elsewhere.
 
     Errors: UserError for files that cannot be read or are not of the same documents, unknown protocols.
     """
@@ -84,7 +87,8 @@ def run(options: argparse.Namespace) -> None:
         result = scored(files, texts, names, options.common, options.samples, options.seed, sure)
     else:
         result = scored_columns(paths, columns, names, options.samples, options.seed)
-    sys.stdout.write(json_text(result))
+    for_people = sys.stdout.isatty() and not options.json
+    sys.stdout.write(scores_text(result, width_of(sys.stdout)) if for_people else json_text(result))
 
 
 def scored(

@@ -67,29 +67,45 @@ def standings(settings: Settings | None) -> Standings:
     names = room_names()
     linked = rooms()
     record = failures_at(Path())
-    sources = settings.room_sources({*names, *(room.name for room in linked)}) if settings else None
-    facts = LockFacts(cache(_code_changed), {ROOM_SOURCES.as_posix(): sources} if sources else {})
+    facts = facts_of(settings)
     found = {name: standing_of((), linked=False) for name in names}
     found |= {room.name: _room(room, facts, record) for room in linked}
     return Standings(found, _standing(ROOT_PIPELINE, SUMMARY_STAGE, facts, record))
 
 
+def facts_of(settings: Settings | None) -> LockFacts:
+    """Return what is known of stages without asking DVC; settings as for `standings`."""
+    names = {*room_names(), *(room.name for room in rooms())}
+    sources = settings.room_sources(names) if settings else None
+    return LockFacts(cache(_code_changed), {ROOM_SOURCES.as_posix(): sources} if sources else {})
+
+
 def _room(room: Room, facts: LockFacts, record: FailureRecord) -> Standing:
-    return _standing(room.folder / ROOT_PIPELINE.name, "", facts, record)
+    return _standing(room.folder / ROOT_PIPELINE.name, "", facts, record, figures=room.has_results())
 
 
-def _standing(pipeline: Path, only: str, facts: LockFacts, record: FailureRecord) -> Standing:
+def _standing(pipeline: Path, only: str, facts: LockFacts, record: FailureRecord, *, figures: bool = True) -> Standing:
     try:
         found = facts.facts(pipeline, [only] if only else ())
     except UserError as error:
         return Standing(State.FAILED, (str(error),))
     group = pipeline.parent.as_posix().removeprefix(".")
-    return standing_of([_with_record(stage, pipeline, group, record) for stage in found])
+    stages = [_with_record(stage, pipeline, group, record) for stage in found]
+    begun = [stage for stage in stages if stage.recorded]
+    if not figures and begun != stages and all(stage.done for stage in begun) and not any(map(_stopped, stages)):
+        # As after `plan`, which prepares documents: no figure is there that could be out of date.
+        return Standing(State.NOT_RUN, (f"{len(begun)} of {len(stages)} stages have been run",) if begun else ())
+    return standing_of(stages)
+
+
+def _stopped(stage: StageFacts) -> bool:
+    return bool(stage.failure or stage.left_out)
 
 
 def _with_record(stage: StageFacts, pipeline: Path, group: str, record: FailureRecord) -> StageFacts:
     address = f"{pipeline.as_posix()}:{stage.name}" if group else stage.name
-    return replace(stage, failure=record.failed.get(address, ""), left_out=record.left_out.get(group, ""))
+    failure = record.failed.get(address) or record.noted.get(stage.command, "")
+    return replace(stage, failure=failure, left_out=record.left_out.get(group, ""))
 
 
 def _code_changed(path: str) -> str:

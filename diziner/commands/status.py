@@ -9,7 +9,7 @@ from collections import Counter
 
 from diziner.commands.standings import Standings, as_json, standings
 from diziner.common.freshness import Standing, State
-from diziner.common.tables import text_table
+from diziner.common.tables import text_table, width_of, wrapped
 from diziner.layout import room_named
 from diziner.settings import load_settings
 
@@ -48,6 +48,11 @@ def _table(found: Standings) -> str:
         for name, standing in found.rooms.items()
         if standing.state is not State.UNLINKED
     ]
-    table = text_table(("room", "state", "why"), rows) if rows else ""
+    width = width_of(sys.stdout)
+    table, why = text_table(("room", "state", "why"), rows) if rows else "", []
+    if max(map(len, table.splitlines()), default=0) > width:
+        # No place for reasons beside the rooms: below, once for all that have them.
+        table, why = text_table(("room", "state"), [row[:2] for row in rows]), found.shown(row[0] for row in rows)
     said = ", ".join(f"{count} {state.value}" for state, count in sorted(counts.items(), key=lambda one: one[0].value))
-    return f"{table}{said or 'no room'}; metrics/summary.json, plots and correlations: {found.summary}\n"
+    last = f"{said or 'no room'}; metrics/summary.json, plots and correlations: {found.summary}"
+    return table + wrapped([*why, last], width)

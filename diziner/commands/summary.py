@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,20 +11,21 @@ from dataclasses import asdict
 from typing import Any
 
 from diziner.commands.standings import Standings, as_json, standings
+from diziner.commands.targets import linked_rooms
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import SOUND, State
+from diziner.common.tables import width_of
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import CORRELATION, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
 from diziner.results.paper_table import paper_json, paper_lines
 from diziner.results.published import published_of
+from diziner.results.room_metrics import figures_in, read_room_metrics, usage_in
 from diziner.results.summary import summarise
 from diziner.results.summary_table import correlation_line, correlation_table, paper_table, published_table, table
-from diziner.results.usage import ModelUsage, usd_of
+from diziner.results.usage import usd_of
 from diziner.settings import Settings, load_settings
-
-_UNBOUNDED = 10_000  # characters of what is no terminal
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> None:
     One room that failed or whose metrics cannot be read costs its own row. Errors: UserError if nothing has been run
     yet.
     """
+    linked_rooms()
     settings = load_settings()
     found, unread = _figures(settings)
     states = standings(settings)
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         shown["states"][""] = as_json(states.summary)
         sys.stdout.write(json.dumps(shown, indent=2, sort_keys=True) + "\n")
         return
-    width = shutil.get_terminal_size((_UNBOUNDED, 24)).columns
+    width = width_of(sys.stdout)
     column = {name: states.of(name).state.value for name in names}
     if set(column.values()) <= {State.CURRENT.value}:
         column = {}
@@ -91,10 +92,9 @@ def _figures(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
     metrics, usd, unread = {}, {}, {}
     for room in filter(Room.has_results, rooms()):
         try:
-            metrics[room.name] = read_json(room.final_metrics, "final_metrics")
-            if room.model_usage.is_file():
-                models = [ModelUsage(**row) for row in read_json(room.model_usage, "model_usage")]
-                usd[room.name] = usd_of(models, settings.endpoints)
+            found = read_room_metrics(room.final_metrics)
+            metrics[room.name] = figures_in(found)
+            usd[room.name] = usd_of(usage_in(found), settings.endpoints)
         except UserError as error:
             metrics.pop(room.name, None)
             unread[room.name] = str(error)
@@ -119,7 +119,7 @@ def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: 
     if json_form:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(paper_table(lines, published, shutil.get_terminal_size((_UNBOUNDED, 24)).columns))
+        sys.stdout.write(paper_table(lines, published, width_of(sys.stdout)))
         sys.stdout.write(words)
 
 

@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "targets",
         metavar="TARGET",
         nargs="*",
+        type=address,
         help="what `diziner repro TARGET` stands on; without one, all outputs and all of DVC's cache",
     )
     parser.epilog = "example: diziner verify conll2003. Changes nothing; each fault comes with what mends it."
@@ -40,10 +41,10 @@ def run(options: argparse.Namespace) -> None:
     verify(options.targets)
 
 
-def verify(targets: Sequence[str], stream: TextIO | None = None) -> None:
-    """Read outputs, cache, tapes, response store and weights; print what was found. Errors: UserError for faults."""
+def verify(addresses: Sequence[str], stream: TextIO | None = None) -> None:
+    """Read outputs, cache, tapes, response store and weights behind targets as DVC names them; print what was found.
+    Errors: UserError for faults."""
     began, say = time.monotonic(), (stream or sys.stdout).write
-    addresses = [address(target) for target in targets]
     verdict = verify_outputs(Path.cwd(), addresses)
     for room in rooms():
         if room.tape.exists() and _concerns(addresses, room):
@@ -82,11 +83,13 @@ def _store(verdict: Verdict, store: ResponseStore) -> None:
 
 
 def _weights(verdict: Verdict) -> None:
-    for model, entry in sorted(load_settings().weights.items()):
+    settings = load_settings()
+    in_use = settings.weights_in_use
+    for model, entry in sorted(settings.weights.items()):
         for name, sha256 in files_of(entry).items():
             path = weights_path(name, sha256)
             if not path.exists():
-                verdict.missing["file of weights"] += 1
+                verdict.missing["file of weights"] += model in in_use
                 continue
             try:
                 found = file_sha256(path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from diziner.common.errors import UserError
-from diziner.layout import enter_project, project_root
+from diziner.layout import enter_project, files_of, project_root, weights_path
 from diziner.llm.weights import fetch
 from diziner.settings import Settings, load_settings
 
@@ -34,6 +35,14 @@ def run(options: argparse.Namespace) -> None:
         paths = fetch(model, weights, lambda line: void(sys.stderr.write(f"{line}\n")))
         size = sum(path.stat().st_size for path in paths)
         sys.stdout.write(f"{model}: {size / 1e6:.0f} MB, verified, ready\n")
+
+
+def not_here(models: Iterable[str], settings: Settings) -> list[str]:
+    """Return those models whose weights the settings name and this machine has not got, sorted."""
+    files = {model: files_of(settings.weights[model]) for model in models if model in settings.weights}
+    return sorted(
+        model for model, own in files.items() if not all(weights_path(*file).exists() for file in own.items())
+    )
 
 
 def _settings() -> Settings:

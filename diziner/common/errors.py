@@ -8,10 +8,13 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from diziner.common.plain import printable, shortened
+from diziner.common.stage_note import end_note
 from diziner.common.streams import guard_streams
 from diziner.common.system_errors import drop_unwritable, flush_output, in_words, output_is_closed
 
 _CLOSED = 141  # 128 + SIGPIPE
+_INTERRUPTED = 130  # 128 + SIGINT
+_WAITS = "error: waiting: "  # how a stage ends that waits for a batch (diziner.llm.waiting)
 _LONGEST = 2000  # characters of a line: what was given may be a whole file
 
 
@@ -51,10 +54,11 @@ def run_main(main: Callable[[], None]) -> None:
             flush_output()
             raise
         flush_output()
+        end_note()
     except DizinerError as error:
         _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        _end("interrupted: every answer received so far is kept; run the same command again", 130)
+        _end("interrupted: every answer received so far is kept; run the same command again", _INTERRUPTED)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and output_is_closed():
             drop_unwritable()
@@ -65,6 +69,8 @@ def run_main(main: Callable[[], None]) -> None:
 def _end(said: str, code: int) -> NoReturn:
     # Of files and servers: nothing in it may move the cursor or colour what follows.
     lines = [printable(shortened(line, _LONGEST)) for line in said.split("\n")]
+    failed = code != _INTERRUPTED and not said.startswith(_WAITS)
+    end_note(lines[0].removeprefix("error: ") if failed else "")
     drop_unwritable()
     with contextlib.suppress(OSError):  # where nothing can be written, the exit code has to do
         sys.stderr.write(f"{chr(10).join(lines)}\n")

@@ -15,7 +15,7 @@ from typing import Any
 from diziner.common import jsontext, strictschema
 from diziner.common.errors import UserError
 from diziner.common.jsontext import parse_json
-from diziner.common.secret_values import key_in_file
+from diziner.common.secret_values import key_in, key_in_file
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
@@ -41,15 +41,40 @@ def atomic(path: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
-            if variable := key_in_file(temporary):
-                raise UserError(
-                    f"{path}: not written: it would hold the value of {variable}, which is a key; take it out of what "
-                    "the file is made of, or, if it is an everyday word, change the key"
-                )
+            _refuse(path, key_in_file(temporary))
             temporary.chmod(0o644)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder of the same name; on success it is moved to `path`, where nothing is, else removed.
+
+    Errors: UserError for a key in one of its files.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as above:
+        folder = Path(above) / path.name
+        folder.mkdir()
+        yield folder
+        for file in sorted(filter(Path.is_file, folder.rglob("*"))):
+            _refuse(path / file.relative_to(folder), key_in_file(file))
+        folder.rename(path)
+
+
+def refuse_key_in(path: Path, text: str) -> None:
+    """Refuse to write a text with a key in it into a file that has it compressed, where a search would not see it."""
+    _refuse(path, key_in(text))
+
+
+def _refuse(path: Path, variable: str | None) -> None:
+    if variable:
+        raise UserError(
+            f"{path}: not written: it would hold the value of {variable}, which is a key; take it out of what the file "
+            "is made of, or, if it is an everyday word, change the key"
+        )
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ class StageFacts:
 
     `recorded`: it has an entry. `changes`: what is other than there, by itself; `derived`: what is so because a stage
     before it is. `missing`: outputs that no cache has and that are not there; `absent`: cached ones. `failure`: why it
-    failed in the last run that had to do with it; `left_out`: why that run did without it.
+    failed in the last run that had to do with it; `left_out`: why that run did without it. `command`: what runs it.
     """
 
     name: str
@@ -43,6 +43,7 @@ class StageFacts:
     absent: tuple[str, ...] = ()
     failure: str = ""
     left_out: str = ""
+    command: str = ""
 
     @property
     def done(self) -> bool:

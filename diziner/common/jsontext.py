@@ -28,13 +28,15 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
-    """A text that is no JSON that can be used. Its message is one line; `line` and `column` count from 1."""
+    """A text that is no JSON that can be used. Its message is one line; `line` and `column` count from 1, `at` is the
+    place in the text, from 0."""
 
-    def __init__(self, reason: str, line: int = 1, column: int = 0) -> None:
+    def __init__(self, reason: str, line: int = 1, column: int = 0, at: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.line = line
         self.column = column
+        self.at = at
 
 
 # Answers of models, which are searched for what looks like JSON: the errors of these are Python's own.
@@ -135,7 +137,7 @@ def _told(error: Exception) -> JsonError:
     if isinstance(error, JsonError):
         return error
     if isinstance(error, json.JSONDecodeError):
-        return JsonError(error.msg, error.lineno, error.colno)
+        return JsonError(error.msg, error.lineno, error.colno, error.pos)
     if isinstance(error, RecursionError):
         return JsonError(f"nested too deeply, more than {DEEPEST} deep")
     return JsonError("a number has thousands of digits")

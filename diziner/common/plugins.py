@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from diziner.common.errors import UserError
+from diziner.common.words import meant
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -110,11 +111,12 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 def _entry(group: Group, name: str, built_in: Iterable[str]) -> EntryPoint:
     known = _entries(group)
-    found = known.get(name, [])
+    built_in, found = list(built_in), known.get(name, [])
     if not found:
         added = ", ".join(f"{key} ({_who(own[0])})" for key, own in sorted(known.items())) or "none"
         raise UserError(
             f"{group.where}: unknown {group.noun} {name!r}; there are {', '.join(built_in)}; from plug-ins: {added}"
+            f"{meant(name, (*built_in, *known))}"
         )
     if len(found) > 1:
         both = " and ".join(sorted(map(_who, found)))

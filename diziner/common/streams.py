@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
 from diziner.common.secret_values import masked
+
+
+def can_be_redrawn(stream: TextIO) -> bool:
+    """Say whether a stream is a terminal whose lines can be written over."""
+    return stream.isatty() and os.environ.get("TERM", "").casefold() not in {"dumb", "unknown"}
+
+
+def in_encoding_of(stream: TextIO, text: str) -> str:
+    """Return a text with a question mark for each character that a stream's encoding does not have."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 class Guarded:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from diziner.common.words import meant
+
 _LARGEST = sys.float_info.max
 _INTEGERS = 2**63  # as many on either side of 0 as files, numpy and databases can hold
 
@@ -114,7 +116,7 @@ def _said(error: Any) -> str:
     if error.validator != "type":
         if error.validator == "pattern" and "title" in error.schema:
             return f"{_short(repr(value), 100)} is not {error.schema['title']}"
-        return message
+        return message + _meant_key(error)
     types = [allowed] if isinstance(allowed, str) else allowed
     if isinstance(value, float) and value.is_integer() and abs(value) < _INTEGERS and "integer" in types:
         return f"{message}; write {int(value)}"
@@ -124,6 +126,17 @@ def _said(error: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and {"integer", "number"} & set(types):
         return f"{_short(repr(value), 100)} is no number that can be used; it must be finite, an integer within 64 bits"
     return message
+
+
+def _meant_key(error: Any) -> str:
+    """Return which key was probably meant by one that a schema does not have, or which value by one of a list."""
+    value, schema = error.instance, error.schema
+    if error.validator == "enum" and isinstance(value, str):
+        return meant(value, [name for name in error.validator_value if isinstance(name, str)])
+    if error.validator != "additionalProperties" or not isinstance(value, Mapping):
+        return ""
+    known = schema.get("properties", {})
+    return next((said for key in value if key not in known and (said := meant(str(key), known))), "")
 
 
 def _short(text: str, most: int) -> str:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TextIO
+
+_SPACE = 2  # between columns
+_NOTE_WIDTH = 120
+UNBOUNDED = 10_000  # characters of a line where nobody reads on a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table that fits itself to the terminal: the highest `importance` is left out first, 0 never."""
+    """A column of a table that fits itself to the terminal: the highest `importance` is left out first, 0 never.
+    `short` are narrower cells, for where the others have no place."""
 
     head: str
     cells: tuple[str, ...]
     importance: int = 0
+    short: tuple[str, ...] = ()
+
+
+def width_of(stream: TextIO) -> int:
+    """Return the characters of a line of a stream: those of the terminal that it is, $COLUMNS if that is set, else as
+    many as one likes."""
+    if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or UNBOUNDED
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return UNBOUNDED
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -32,12 +51,14 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
     """Return a table no wider than `width` characters, and the heads of the columns left out for it.
 
-    Columns are left out by importance; where even those of importance 0 are too wide, every row becomes a
-    block of its own, with all columns.
+    As many columns are taken as there is place for, by importance, with the long cells of those that leave place for
+    them; where even those of importance 0 are too wide, every row becomes a block of its own, with all columns.
 
     >>> columns = [Column("name", ("a",)), Column("F1", ("0.5",)), Column("remark", ("long enough",), 1)]
     >>> fitted_table(columns, 80)[1], fitted_table(columns, 12)[1]
     ([], ['remark'])
+    >>> fitted_table([*columns, Column("n", ("1",), 2)], 14)[1]
+    ['remark']
     >>> print(fitted_table(columns, 8)[0], end="")
     a
       F1
@@ -46,12 +67,31 @@ def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]
       long
       enough
     """
-    for most in sorted({column.importance for column in columns}, reverse=True):
-        kept = [column for column in columns if column.importance <= most]
-        text = text_table([column.head for column in kept], list(zip(*(column.cells for column in kept), strict=True)))
-        if max(map(len, text.splitlines())) <= width:
-            return text, [column.head for column in columns if column.importance > most]
-    return _stacked(columns, width), []
+    by_importance = sorted(range(len(columns)), key=lambda place: (columns[place].importance, place))
+    kept: dict[int, Column] = {}
+    for place in by_importance:
+        column = columns[place]
+        taken = kept | {place: Column(column.head, column.short or column.cells)}
+        if _width(taken.values()) <= width:
+            kept = taken
+        elif not column.importance:
+            return _stacked(columns, width), []
+    for place in filter(kept.__contains__, by_importance):
+        widened = kept | {place: columns[place]}
+        kept = widened if _width(widened.values()) <= width else kept
+    shown = [kept[place] for place in sorted(kept)]
+    text = text_table([column.head for column in shown], list(zip(*(column.cells for column in shown), strict=True)))
+    return text, [column.head for place, column in enumerate(columns) if place not in kept]
+
+
+def wrapped(lines: Iterable[str], width: int) -> str:
+    """Return lines of text broken at a terminal's width, or at 120 characters on a wider one."""
+    return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))
+
+
+def _width(columns: Iterable[Column]) -> int:
+    widths = [max(map(len, (column.head, *column.cells))) for column in columns]
+    return sum(widths) + _SPACE * (len(widths) - 1)
 
 
 def _stacked(columns: Sequence[Column], width: int) -> str:

@@ -12,7 +12,16 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import check
 from diziner.compare.comparison import Side
-from diziner.results.document_counts import PredictionCounts, counts_from_json, headline
+from diziner.results.document_counts import PredictionCounts, headline
+from diziner.results.room_metrics import (
+    COUNTS_BEFORE,
+    SCHEMA,
+    USAGE_BEFORE,
+    as_now,
+    counts_in,
+    figures_in,
+    is_of_before,
+)
 
 _TOLERANCE = 1.5e-6  # both sides are rounded to 6 places
 
@@ -26,35 +35,32 @@ def read_metric(data: bytes | None, schema: str) -> dict[str, Any]:
 
     Errors: FaultError if it is missing, not JSON, not as its schema says, or not finite.
     """
-    if data is None:
-        raise FaultError("no such file: run `dvc repro`")
-    try:
-        value: dict[str, Any] = jsontext.loads(data)
-        check(value, schema, "")
-    except jsontext.JsonError as error:
-        raise FaultError(f"not JSON: {error}") from None
-    except UserError as error:
-        raise FaultError(str(error).removeprefix(": ")) from None
-    if not all(map(math.isfinite, _numbers(value))):
-        raise FaultError("a number is not finite")
+    value: dict[str, Any] = _json(data)
+    _check(value, schema)
     return value
 
 
 def read_side(
-    data: bytes | None, counts: bytes | None, samples: int, seed: int, test_set: str | None = None
+    data: bytes | None,
+    counts: bytes | None,
+    samples: int,
+    seed: int,
+    test_set: str | None = None,
 ) -> tuple[Side | None, list[str]]:
-    """Return one benchmark from metrics/final and metrics/documents, and what is wrong with it; None if anything is.
+    """Return one benchmark from its metrics file, and what is wrong with it; None if anything is.
 
+    `counts` is the other file of a version before (metrics/documents); beside a file of this one it is not looked at.
     The headline figures must be those of the counts, intervals of `samples` resamples and this seed included.
     """
     try:
-        metrics = read_metric(data, "final_metrics")
+        value = _json(data)
+        if is_of_before(value):
+            value = _as_now(value, counts)
+        _check(value, SCHEMA)
+        table = _counts(value)
     except FaultError as fault:
         return None, [f"metrics/final: {fault}"]
-    try:
-        table = _counts(read_metric(counts, "document_counts"))
-    except FaultError as fault:
-        return None, [f"metrics/documents: {fault}"]
+    metrics = figures_in(value)
     expected = headline(table, samples, seed)
     wrong = [
         f"{key} is {_shown(metrics[key])}, the counts of its documents say {_shown(value)}"
@@ -82,13 +88,46 @@ def changed_outputs(recorded: Mapping[str, str], files: Mapping[str, bytes | Non
 
 def recorded_outputs(lock: Mapping[str, Any] | None) -> dict[str, str]:
     """Return path -> MD5 of every output in a dvc.lock; empty for none."""
-    stages = ((lock or {}).get("stages") or {}).values()
-    return {Path(out["path"]).as_posix(): str(out.get("md5", "")) for stage in stages for out in stage.get("outs", ())}
+    stages = (lock or {}).get("stages")
+    entries = stages.values() if isinstance(stages, Mapping) else ()
+    outs = [out for entry in entries if isinstance(entry, Mapping) for out in _rows(entry.get("outs"))]
+    return {Path(str(out.get("path"))).as_posix(): str(out.get("md5", "")) for out in outs}
+
+
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _json(data: bytes | None) -> Any:
+    if data is None:
+        raise FaultError("no such file: run `dvc repro`")
+    try:
+        return jsontext.loads(data)
+    except jsontext.JsonError as error:
+        raise FaultError(f"not JSON: {error}") from None
+
+
+def _check(value: Any, schema: str) -> None:
+    try:
+        check(value, schema, "")
+    except UserError as error:
+        raise FaultError(str(error).removeprefix(": ")) from None
+    if not all(map(math.isfinite, _numbers(value))):
+        raise FaultError("a number is not finite")
+
+
+def _as_now(value: Any, counts: bytes | None) -> Any:
+    """Return a metric file of a version before as it is now, with the counts of its other file."""
+    try:
+        table = read_metric(counts, "document_counts")
+        return as_now(value, {COUNTS_BEFORE: table, USAGE_BEFORE: []}.get)
+    except (FaultError, ValueError) as fault:
+        raise FaultError(f"of an earlier version, with metrics/{COUNTS_BEFORE}: {fault}") from None
 
 
 def _counts(value: dict[str, Any]) -> PredictionCounts:
     try:
-        return counts_from_json(value)
+        return counts_in(value)
     except ValueError as error:
         raise FaultError(str(error)) from None
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from diziner.common.freshness import Standing, State
 from diziner.common.rounding import rounded
-from diziner.common.tables import text_table
+from diziner.common.tables import UNBOUNDED, Column, fitted_table, wrapped
+from diziner.common.words import counted, listed
 from diziner.compare.comparison import Comparison, mean_change, shown_p, shown_smallest
 from diziner.compare.gates import Check
 from diziner.compare.whatchanged import Changes
 
 _HEAD = ("benchmark", "n", "old", "new", "change [95 %]", "p", "smallest seen", "verdict")
+_IMPORTANCE = {"n": 5, "old": 3, "new": 2, "p": 4, "smallest seen": 6, "verdict": 1}  # of columns that may be left out
 _CHECK_HEAD = ("", "benchmark", "rule", "found", "allowed")
+_STATES = ("state", "summary")  # rules that say of figures what they are of
+_FAILED = "FAIL"
+_NAMED = 3  # benchmarks that a line names
 _LINES = 20  # of one kind of change; JSON has all
 _WIDTH = 160
 _NOTE = (
@@ -27,13 +34,24 @@ _NOTE = (
 
 
 def comparison_text(
-    old: str, new: str, rows: Sequence[Comparison], changes: Changes, states: Mapping[str, Standing] | None = None
+    old: str,
+    new: str,
+    rows: Sequence[Comparison],
+    changes: Changes,
+    states: Mapping[str, Standing] | None = None,
+    told: Sequence[str] = (),
+    width: int = UNBOUNDED,
 ) -> str:
-    """Render for a terminal. `states` are those of benchmarks in the new run, where it is known."""
+    """Render for a terminal of that width. `states` are those of benchmarks in the new run, where it is known; `told`
+    are lines about them."""
     parts = [f"{old} -> {new}\n"]
-    head, cells = _with_states(rows, states or {})
-    parts.append(text_table(head, cells) + f"{_NOTE}\n" if rows else "no metrics in either\n")
-    for title, lines in _groups(changes):
+    if rows:
+        head, cells = _with_states(rows, {name: str(own.state.value) for name, own in (states or {}).items()})
+        text, left_out = fitted_table(_columns(head, cells), width)
+        parts += [text, wrapped([*told, _NOTE, *_without(left_out, width)], width)]
+    else:
+        parts += ["no metrics in either\n", wrapped(told, width)]
+    for title, lines in _groups(changes, min(_WIDTH, max(20, width - 2))):
         parts.append(f"\n{title}\n" + "".join(f"  {line}\n" for line in lines))
     return "".join(parts)
 
@@ -46,7 +64,7 @@ def comparison_markdown(
     What people and models wrote is fenced: it can neither format, link nor mention.
     """
     parts = [f"### Scores: {_cell(old)} → {_cell(new)}\n\n"]
-    head, cells = _with_states(rows, states or {})
+    head, cells = _with_states(rows, {name: str(own) for name, own in (states or {}).items()})
     parts.append(_markdown_table(head, cells) + f"\n{_NOTE}\n" if rows else "No metrics in either.\n")
     groups = _groups(changes)
     if groups:
@@ -68,17 +86,30 @@ def comparison_json(old: str, new: str, rows: Sequence[Comparison], changes: Cha
     }
 
 
-def checks_text(base: str, checks: Sequence[Check], summary: str, notes: Sequence[str] = ()) -> str:
-    """Render for a terminal."""
-    rows = _check_rows(checks)
-    lines = "".join(f"{line}\n" for line in (*notes, summary))
-    return f"gate against {base}\n" + (text_table(_CHECK_HEAD, rows) if rows else "") + lines
+def checks_text(
+    base: str,
+    checks: Sequence[Check],
+    summary: str,
+    notes: Sequence[str] = (),
+    width: int = UNBOUNDED,
+    everything: bool = False,
+) -> str:
+    """Render for a terminal of that width: what failed, what is to be known of states, and the rest as counts, or, with
+    `everything`, whole."""
+    rows, rest = (_check_rows(checks), "") if everything else _telling(checks)
+    text = _check_table(rows, width) if rows else ""
+    return f"gate against {base}\n{text}{wrapped([*filter(None, [rest]), *notes, summary], width)}"
 
 
-def checks_markdown(base: str, checks: Sequence[Check], summary: str, notes: Sequence[str] = ()) -> str:
-    """Render for a pull request."""
-    rows = _check_rows(checks)
+def checks_markdown(
+    base: str, checks: Sequence[Check], summary: str, notes: Sequence[str] = (), everything: bool = False
+) -> str:
+    """Render for a pull request, as `checks_text`; the rest is there folded up."""
+    rows, rest = (_check_rows(checks), "") if everything else _telling(checks)
     table = _markdown_table(_CHECK_HEAD, rows) if rows else ""
+    if rest:
+        shown = _markdown_table(_CHECK_HEAD, _check_rows([check for check in checks if _is_plain(check)]))
+        table += f"\n<details><summary>{rest}</summary>\n\n{shown}\n</details>\n"
     return f"### Gate against {_cell(base)}: {_cell(summary)}\n\n{table}" + "".join(f"\n{_cell(n)}\n" for n in notes)
 
 
@@ -114,13 +145,13 @@ def _rows(rows: Sequence[Comparison]) -> list[tuple[str, ...]]:
 
 
 def _with_states(
-    rows: Sequence[Comparison], states: Mapping[str, Standing]
+    rows: Sequence[Comparison], states: Mapping[str, str]
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return head and rows of the table, with a column of states if one is other than current."""
     cells = _rows(rows)
-    if all(own.state is State.CURRENT for own in states.values()):
+    if {*states.values()} <= {State.CURRENT.value}:
         return _HEAD, cells
-    said = [str(states[row.benchmark]) if row.benchmark in states else "" for row in rows]
+    said = [states.get(row.benchmark, "") for row in rows]
     return (_HEAD[0], "state", *_HEAD[1:]), [
         (own[0], state, *own[1:]) for own, state in zip(cells, [*said, ""], strict=False)
     ]
@@ -135,15 +166,69 @@ def _change(row: Comparison) -> str:
 
 def _check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
     return [
-        ("ok" if check.passed else "FAIL", check.benchmark or "all", check.rule, check.found, check.allowed)
+        ("ok" if check.passed else _FAILED, check.benchmark or "all", check.rule, check.found, check.allowed)
         for check in checks
     ]
 
 
-def _groups(changes: Changes) -> list[tuple[str, list[str]]]:
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """Return the columns of a comparison; that of changes has short cells, without intervals."""
+    columns = []
+    for place, name in enumerate(head):
+        cells = tuple(row[place] for row in rows)
+        short = tuple(cell.partition(" [")[0] for cell in cells) if name.startswith("change") else ()
+        columns.append(Column(name, cells, _IMPORTANCE.get(name, 0), short))
+    return columns
+
+
+def _without(left_out: Sequence[str], width: int) -> list[str]:
+    names = ", ".join(left_out)
+    return [f"left out in {width} characters: {names} (widen the terminal, or --json)"] if names else []
+
+
+def _is_plain(check: Check) -> bool:
+    """Say whether a check needs no line of its own: it passed, and does not speak of a state."""
+    return check.passed and check.rule not in _STATES
+
+
+def _telling(checks: Sequence[Check]) -> tuple[list[tuple[str, ...]], str]:
+    """Return the rows of checks that need a line, those that failed first and like ones together, and a line that
+    counts the others."""
+    alike: dict[tuple[str, str, str, str], list[str]] = {}
+    for sign, name, *what in sorted(
+        _check_rows([check for check in checks if not _is_plain(check)]), key=_failed_first
+    ):
+        alike.setdefault((sign, what[0], what[1], what[2]), []).append(name)
+    rows = [(sign, listed(names, _NAMED), *what) for (sign, *what), names in alike.items()]
+    plain = Counter(check.rule for check in checks if _is_plain(check))
+    counts = ", ".join(f"{count} {rule}" for rule, count in plain.items())
+    return rows, f"{counted(plain.total(), 'check')} passed: {counts}" if plain else ""
+
+
+def _failed_first(row: Sequence[str]) -> bool:
+    return row[0] != _FAILED
+
+
+def _check_table(rows: Sequence[Sequence[str]], width: int) -> str:
+    """Return the rows as a table, or each as a paragraph where that is too wide."""
+    columns = [Column(head, tuple(row[place] for row in rows)) for place, head in enumerate(_CHECK_HEAD)]
+    columns[-1] = replace(columns[-1], importance=1)
+    text, _ = fitted_table(columns, width)
+    if text.startswith(columns[0].head.ljust(max(map(len, columns[0].cells)) + 2) + columns[1].head):
+        return text
+    lines = []
+    for passed, name, rule, found, allowed in rows:
+        lines.append(f"{passed:<4}  {name}  {rule}")
+        lines += textwrap.wrap(
+            f"{found} (allowed: {allowed})", max(20, width), initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _groups(changes: Changes, width: int = _WIDTH) -> list[tuple[str, list[str]]]:
     found = []
     for field in fields(changes):
-        lines = [line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in getattr(changes, field.name)]
+        lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in getattr(changes, field.name)]
         more = [f"and {len(lines) - _LINES} more (--json has all)"] if len(lines) > _LINES else []
         if lines:
             found.append((field.name, [*lines[:_LINES], *more]))

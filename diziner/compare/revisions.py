@@ -13,7 +13,7 @@ from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.cache import cached_output
 from diziner.compare.faults import recorded_outputs
 from diziner.layout import DATA, METRICS, PARAMS, RICH
-from diziner.settings import start_in
+from diziner.settings.raw import start_in
 
 
 class Snapshot(Protocol):
@@ -74,6 +74,10 @@ class Revision:
         try:
             found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except UserError:
+            if revision == "HEAD":
+                raise UserError(
+                    "nothing is committed in this repository, so there is no base; `git add -A && git commit` makes one"
+                ) from None
             raise UserError(
                 f"no revision {revision!r} in this repository; give a branch, a tag or a commit "
                 "(a shallow clone lacks some: git fetch --unshallow)"
@@ -91,7 +95,7 @@ class Revision:
         return None if blob is None else _git("cat-file", "blob", blob)
 
     def output(self, path: Path) -> bytes | None:
-        digest = outputs_of(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
+        digest = outputs_known(self, path.parts[1]).get(path.as_posix()) if path.parts[0] == DATA.name else None
         return cached_output(digest) if digest else None
 
 
@@ -120,8 +124,16 @@ def read_lock(snapshot: Snapshot, path: Path) -> dict[str, Any] | None:
 
 @cache
 def outputs_of(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
-    """Return path -> MD5 of what a benchmark's dvc.lock records."""
+    """Return path -> MD5 of what a benchmark's dvc.lock records. Errors: UserError if it is damaged."""
     return recorded_outputs(read_lock(snapshot, DATA / benchmark / "dvc.lock"))
+
+
+def outputs_known(snapshot: Snapshot, benchmark: str) -> dict[str, str]:
+    """Return what `outputs_of` does, nothing for a lock that is damaged: it costs no other benchmark its row."""
+    try:
+        return outputs_of(snapshot, benchmark)
+    except UserError:
+        return {}
 
 
 def committed_at(path: Path) -> int:

@@ -12,8 +12,9 @@ from diziner.common.tables import text_table
 from diziner.layout import Room
 from diziner.records.documents import read_documents
 from diziner.records.gold import read_gold
-from diziner.results.document_counts import PredictionCounts, counts_from_json
+from diziner.results.document_counts import PredictionCounts
 from diziner.results.published import published_of
+from diziner.results.room_metrics import counts_in, read_room_metrics
 from diziner.scoring.power import (
     CLUSTERING,
     CORRELATION,
@@ -145,12 +146,12 @@ def _needed(number: int | None, basis: Basis) -> str:
 
 
 def _last_run(room: Room) -> PredictionCounts | None:
-    if not room.document_counts.is_file():
+    if not room.has_results():
         return None
     try:
-        return counts_from_json(read_json(room.document_counts, "document_counts"))
+        return counts_in(read_room_metrics(room.final_metrics))
     except ValueError as error:
-        raise UserError(f"{room.document_counts}: {error}; write it anew with `diziner repro`") from None
+        raise UserError(f"{room.final_metrics}: {error}; write it anew with `diziner repro`") from None
 
 
 def _expected(benchmark: str, published: Mapping[str, Any] | None) -> float:

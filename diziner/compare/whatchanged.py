@@ -12,7 +12,7 @@ from typing import Any
 from diziner.common import jsontext
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.compare.load import benchmarks, test_set
-from diziner.compare.revisions import Snapshot, outputs_of, start_at
+from diziner.compare.revisions import Snapshot, outputs_known, start_at
 from diziner.layout import DATA, PARAMS, Room
 from diziner.pipeline.code import DIGESTS
 
@@ -92,7 +92,7 @@ def _guidelines(name: str, old: Snapshot, new: Snapshot) -> list[str]:
     written = [guideline_leaves(_yaml(side.read(room.guideline(0, start_at(side))))) for side in (old, new)]
     lines = changed_lines(written[0], written[1], f"{name} guideline: ")
     path = room.selected_guideline
-    before, after = (outputs_of(side, name).get(path.as_posix()) for side in (old, new))
+    before, after = (outputs_known(side, name).get(path.as_posix()) for side in (old, new))
     if before and after and before != after:
         texts = old.output(path), new.output(path)
         if None in texts:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
+from diziner.common.xmlfile import xml_root
 from diziner.common.yamlfile import read_yaml
 from diziner.forms.rows import Row, Table
 
@@ -106,10 +106,7 @@ def _untagged(sgm: str) -> tuple[str, list[int], tuple[int, int]]:
 
 
 def _mentions(path: Path, raw: str) -> list[Mention]:
-    try:
-        root = ElementTree.fromstring(read_text(path))
-    except ElementTree.ParseError as error:
-        raise UserError(f"{path}: not XML: {error}") from None
+    root = xml_root(path)
     found = []
     for entity in root.iter("entity"):
         for mention in entity.iter("entity_mention"):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from diziner.common.errors import UserError
-from diziner.common.files import read_text
+from diziner.common.xmlfile import xml_root
 from diziner.forms.rows import Row, Table
 
 FILE = "GENIAcorpus3.02.xml"
@@ -48,10 +48,7 @@ def sentences(path: Path, types: Sequence[str]) -> Iterator[Row]:
 
     Errors: UserError for a file that is no XML.
     """
-    try:
-        root = ElementTree.fromstring(read_text(path))
-    except ElementTree.ParseError as error:
-        raise UserError(f"{path}: not XML: {error}") from None
+    root = xml_root(path)
     for article in root.iter("article"):
         name = " ".join((article.findtext("articleinfo/bibliomisc") or "?").split())
         for number, sentence in enumerate(article.iter("sentence")):
@@ -71,7 +68,7 @@ def _begins(sentences: int) -> tuple[int, int]:
     return tests - tests // _TENTH, tests
 
 
-def _marked(sentence: ElementTree.Element, types: Sequence[str]) -> tuple[str, list[list[object]]]:
+def _marked(sentence: Element, types: Sequence[str]) -> tuple[str, list[list[object]]]:
     """Return a sentence's text, with white space as one blank and none at the ends, and its mentions in order."""
     parts: list[str] = []
     spans: list[list[object]] = []
@@ -86,7 +83,7 @@ def _marked(sentence: ElementTree.Element, types: Sequence[str]) -> tuple[str, l
             parts.append(plain)
             length += len(plain)
 
-    def walk(element: ElementTree.Element, inside: bool) -> None:
+    def walk(element: Element, inside: bool) -> None:
         label = None if inside else _type_of(element, types)
         begin = length
         add(element.text)
@@ -103,10 +100,10 @@ def _marked(sentence: ElementTree.Element, types: Sequence[str]) -> tuple[str, l
     return "".join(parts).rstrip(), spans
 
 
-def _type_of(element: ElementTree.Element, types: Sequence[str]) -> str | None:
+def _type_of(element: Element, types: Sequence[str]) -> str | None:
     """Return the type that a term's class belongs to; None of a class that is not wanted, and of what is no term.
 
-    >>> term = ElementTree.Element("cons", sem="G#DNA_domain_or_region")
+    >>> term = Element("cons", sem="G#DNA_domain_or_region")
     >>> _type_of(term, ["protein", "DNA"])
     'DNA'
     """

@@ -14,9 +14,9 @@ from diziner.corpora.decode import Decoder, unfit_label
 from diziner.corpora.reader import Reader, require_flat
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.forms.choices import NO_CHOICES, Choices
-from diziner.forms.form import Task
-from diziner.forms.rows import Table
-from diziner.forms.table import table_of
+from diziner.forms.form import Look, Task
+from diziner.forms.rows import Row, Table, Unreadable
+from diziner.forms.table import is_folder_form, table_of
 from diziner.records.guideline import EntityType, Goal, Guideline
 
 TEXTS_FILE = "texts.jsonl"
@@ -60,9 +60,12 @@ def read_own_texts(
     reader = Reader(name, skip_bad)
     remedy = "add it there, or leave it out of the gold"
     decoder = Decoder(tuple(types) or None, nested=choices.nested, origin="--types", remedy=remedy)
-    tables = [own_table(path, split, choices) for path, split in ((texts, "text"), (test, "test")) if path]
+    files = [path for path in (texts, test) if path]
+    # Two files of a data set of a hub are numbered from 0 each, so that their ids are not unique.
+    tables = [own_table(path, choices, numbered=len(files) > 1) for path in files]
+    tables = [replace(table, rows=_with_ids(table, path, texts)) for table, path in zip(tables, files, strict=True)]
     decoders = [replace(decoder, names=table.names) for table in tables]
-    pilot, held_out = ([reader.read(*each) for each in zip(tables, decoders, strict=True)] + [[]])[:2]
+    pilot, held_out = ([*map(reader.read, tables, decoders), []])[:2]
     require_flat(reader, texts, choices)
     last = f"; {reader.rejected[-1]['where']}: {reader.rejected[-1]['reason']}" if reader.rejected else ""
     if test is not None and not held_out:
@@ -86,11 +89,32 @@ def read_own_texts(
     )
 
 
-def own_table(path: Path, split: str, choices: Choices) -> Table:
-    """Return the rows of a file of one's own."""
-    # Datasets of a hub number every split from 0, so that their ids are not unique.
-    numbered = path.is_dir() or path.suffix == ".parquet"
-    return table_of(Task(path, replace(choices, usual_id=not numbered), split=split))
+def own_table(path: Path, choices: Choices, numbered: bool) -> Table:
+    """Return the rows of a file of one's own. With `numbered`, ids of a data set of a hub are passed over."""
+    if path.is_dir() and not (choices.form or _is_corpus(path, choices)):
+        raise UserError(
+            f"{path}: a folder of no form that is known (docs/forms.md); of a folder of texts make one file: a text a "
+            "line, or a row of CSV or JSON Lines for each"
+        )
+    of_hub = path.is_dir() or path.suffix == ".parquet"
+    return table_of(Task(path, replace(choices, usual_id=not (numbered and of_hub)), split=path.name))
+
+
+def _is_corpus(folder: Path, choices: Choices) -> bool:
+    """Say whether a folder is of a form that folders have."""
+    saved = (folder / "state.json").exists()  # of a data set, though half of one
+    return saved or any(folder.glob("*.ann")) or is_folder_form(Look(folder), choices)
+
+
+def _with_ids(table: Table, path: Path, first: Path) -> Iterator[Row | Unreadable]:
+    """Yield the rows of a table; those without an id of their own get the one that a labelling of the file gives them:
+    the file's name and the number of the row from 1. A second file of the same name has it otherwise."""
+    origin = path.name if path == first or path.name != first.name else f"test/{path.name}"
+    for number, row in enumerate(table.rows, 1):
+        if isinstance(row, Unreadable) or row.value.get("id") not in (None, ""):
+            yield row
+        else:
+            yield Row(row.where, {**row.value, "id": f"{origin}:{number}"})
 
 
 def check_labels(labels: Sequence[str], where: str) -> None:

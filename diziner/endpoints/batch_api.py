@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from diziner.common import jsontext
@@ -17,6 +17,8 @@ from diziner.common.errors import ProviderError, UserError
 from diziner.common.plain import plain_message
 from diziner.common.secret_values import masked, masked_message
 from diziner.endpoints import Endpoint, client
+from diziner.endpoints.bodies import fetched
+from diziner.endpoints.causes import RedirectedError, cause_of
 from diziner.endpoints.refusals import message_in
 
 TAG = "name"
@@ -67,6 +69,7 @@ class BatchApi:
         self._endpoint = endpoint
         self._model = model
         self._litellm = client.litellm_module()
+        self._litellm.client_session = _session()  # of Azure's client
 
     def send(self, tag: str, data: bytes) -> Job:
         """Upload the lines and have them answered. Errors: UnsureError too, where the batch may have been accepted."""
@@ -141,9 +144,10 @@ class BatchApi:
         headers = get_mistral_auth_headers({}, self._endpoint.key() or "none")
         url = f"{get_mistral_api_base(self._endpoint.api_base)}/v1/batch/jobs{path}"
         with self._errors():
-            response = httpx.request(method, url, headers=headers, timeout=self._endpoint.timeout_s)
-            response.raise_for_status()
-            return jsontext.body(response.content)
+            status, body = fetched(method, url, headers, self._endpoint.timeout_s)
+            # Any other status is an error, one that leads elsewhere too: the key stays with the address it is for.
+            httpx.Response(status, content=body, request=httpx.Request(method, url)).raise_for_status()
+            return jsontext.body(body)
 
     @property
     def _window(self) -> str:
@@ -168,7 +172,17 @@ class BatchApi:
             "api_key": self._endpoint.key() or "none",
             "timeout": self._endpoint.timeout_s,
             "max_retries": 0,
+            **self._own_client(),
         }
+
+    def _own_client(self) -> dict[str, Any]:
+        """Return our client where litellm takes one for each call. For xAI, and OpenAI and what speaks as it does, it
+        has clients of its own: these follow redirects, without the key, and read files of any size."""
+        if self._endpoint.provider != "mistral":
+            return {}
+        from litellm.llms.custom_httpx.http_handler import HTTPHandler
+
+        return {"client": HTTPHandler(client=_session())}
 
     def _named_model(self) -> dict[str, Any]:
         """Return the model where the batch has it, not each line; litellm reads it from nothing else."""
@@ -185,7 +199,10 @@ class BatchApi:
         where = f"endpoint {self._endpoint.name}, batches of {self._model}"
         try:
             yield
-        except (APIError, BaseLLMException, httpx.HTTPError) as error:
+        except (APIError, BaseLLMException, httpx.HTTPError, RedirectedError) as error:
+            cause = cause_of(error, self._endpoint.api_base)
+            if cause is not None and cause.lasting:
+                raise UserError(f"{where}: {cause.words}") from None
             response = getattr(error, "response", None)
             status = getattr(error, "status_code", None) or getattr(response, "status_code", None) or 0
             said = plain_message(masked_message(_said(error, response), self._endpoint.key()))
@@ -199,6 +216,23 @@ class BatchApi:
             kind = UnsureError if unsure else ProviderError
             first = str(error).splitlines()[0]
             raise kind(f"{where}: the reply is none that litellm reads ({plain_message(masked(first))})") from None
+
+
+@cache
+def _session() -> Any:
+    """Return an HTTP client for what goes through no event loop: as chat's, it sends nothing to another place than it
+    was told, and what it reads has an end."""
+    import httpx
+    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+
+    from diziner.endpoints.exchange import stay_within
+
+    return httpx.Client(
+        verify=get_ssl_configuration(),
+        follow_redirects=True,
+        headers={"accept-encoding": "identity"},
+        event_hooks={"response": [stay_within]},
+    )
 
 
 def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import httpx
 
 LARGEST = 16 * 2**20  # bytes, decompressed, of what is asked for beside completions
+LARGEST_FILE = 2**30  # bytes of a file of answers
 
 
 class TooLargeError(httpx.ReadError):
     """A reply that is larger than what is read of one."""
+
+
+class Within(httpx.SyncByteStream):
+    """The bytes of a reply as they come, up to a limit. Errors: TooLargeError, in their midst."""
+
+    def __init__(self, response: httpx.Response, most: int) -> None:
+        self._response = response
+        self._inner = response.stream
+        self._most = most
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        assert isinstance(self._inner, httpx.SyncByteStream)
+        for part in self._inner:
+            size += len(part)
+            if size > self._most:
+                raise TooLargeError(
+                    f"the reply is larger than {self._most / 2**20:g} MB", request=self._response.request
+                )
+            yield part
+
+    def close(self) -> None:
+        """See httpx."""
+        assert isinstance(self._inner, httpx.SyncByteStream)
+        self._inner.close()
 
 
 async def read_within(response: httpx.Response, most: int) -> bytes:

@@ -64,7 +64,7 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     litellm = _litellm()
     from openai import APIError
 
-    from diziner.endpoints.exchange import CURRENT, Exchange
+    from diziner.endpoints.exchange import CURRENT, Exchange, whole
 
     key = endpoint.key()
     _without_records()
@@ -72,7 +72,8 @@ async def complete(request: Request, endpoint: Endpoint, api_base: str | None) -
     # litellm works in copies of this context, which hold the same exchange.
     token = CURRENT.set(exchange)
     try:
-        reply = await litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
+        call = litellm.acompletion(**_arguments(request, endpoint, api_base), api_key=key or "none")
+        reply = await whole(call, exchange)
     except APIError as error:
         # The class of all errors of litellm; what it wraps is not ours to show.
         if exchange.is_too_large:

@@ -42,6 +42,8 @@ def saved_table(task: Task) -> Table:
     if (folder / "dataset_dict.json").is_file():
         splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
         raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
+    if not (folder / "dataset_info.json").is_file():
+        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's")
     try:
         dataset: Any = datasets.Dataset.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from diziner.common.errors import UserError
-from diziner.common.files import readable
+from diziner.common.xmlfile import xml_elements
 from diziner.forms.form import Gold, Look, Task
 from diziner.forms.jsonfiles import Value, json_values, listed_objects
 from diziner.forms.jsonrows import rows_of_values
@@ -97,23 +97,15 @@ def _whole(value: object, what: str) -> int:
 
 
 def _xml_documents(task: Task) -> Iterator[Value | Unreadable]:
-    number = 0
-    with readable(task.path), task.path.open("rb") as file:
+    for number, element in enumerate(xml_elements(task.path, "document")):
+        where = f"{task.path}, row {number}"
         try:
-            for _, element in ElementTree.iterparse(file):
-                if element.tag == "document":
-                    where = f"{task.path}, row {number}"
-                    try:
-                        yield Value(where, _xml_document(element, task.gold))
-                    except UserError as error:
-                        yield Unreadable(where, str(error), None)
-                    number += 1
-                    element.clear()
-        except ElementTree.ParseError as error:
-            raise UserError(f"{task.path}: not XML: {error}") from None
+            yield Value(where, _xml_document(element, task.gold))
+        except UserError as error:
+            yield Unreadable(where, str(error), None)
 
 
-def _xml_document(element: ElementTree.Element, gold: Gold) -> dict[str, Any]:
+def _xml_document(element: Element, gold: Gold) -> dict[str, Any]:
     texts, entities = [], []
     for passage in element.iter("passage"):
         for part in [passage, *passage.findall("sentence")]:

@@ -13,7 +13,10 @@ from diziner.common.jsontext import parse_json
 COLUMN_KEYS = ("id", "text", "tokens", "tags", "spans", "split", "annotator")
 _SINGULAR = {"token": "tokens", "tag": "tags", "word": "tokens", "label": "tags"}
 # What spans count, and whether their ends are included.
-SPAN_UNITS = ("tokens", "characters", "tokens-inclusive", "characters-inclusive", "utf16", "utf16-inclusive")
+SPAN_UNITS = (
+    *("tokens", "characters", "tokens-inclusive", "characters-inclusive"),
+    *("utf16", "utf16-inclusive", "utf8", "utf8-inclusive"),
+)
 
 
 @dataclass(frozen=True, slots=True)

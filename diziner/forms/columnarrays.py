@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LF, _CR, _BLANK, _HASH, _DASH = 10, 13, 32, 35, 45
 # White space of Unicode but ASCII's, as UTF-8: a token of nothing else is a blank one, which others mend.
 _WIDE = re.compile(rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
+_MARK = b"\xef\xbb\xbf"  # of byte order
 _OTHER_BLANKS = (b"\t", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _UNFIT = re.compile(r"[\s|\[\]]")
 _LETTERS = "OBIES"
@@ -68,11 +69,11 @@ def read_columns(task: Task) -> Columns | None:
         return None
     with readable(task.path):
         raw = task.path.read_bytes()
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    raw = raw.removeprefix(_MARK)
     if is_header(cells_of(raw[:_HEADER].lstrip().split(b"\n", 1)[0].decode(errors="replace").rstrip("\r"))):
         return None
     found = _lines(raw, layout.width)
-    if found is None or (not raw.isascii() and _WIDE.search(raw)):
+    if found is None or (not raw.isascii() and (_MARK in raw or _WIDE.search(raw))):
         return None
     tagged = _tags(raw, found, layout)
     text = _text(raw, found)

@@ -18,6 +18,7 @@ DOCUMENT_START = "-DOCSTART-"
 TOKEN_NAMES = ("word", "token", "words", "tokens")
 TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
 _BLANKS = re.compile(r"[ \t]+")
+_WIDE_BLANK = re.compile(r"\S[^\S \t]+\S")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
 _INDEX = re.compile(r"\d+(?:[-.]\d+)?")
@@ -83,6 +84,8 @@ def find_layout(
     width = max(widths, key=lambda each: (widths[each], each), default=1)
     kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]
     columns = list(zip(*(cells for sentence in kept for cells in sentence), strict=True)) or [()] * width
+    if width == 1 and sum(_WIDE_BLANK.search(cells[0]) is not None for cells in lines) * 2 > len(lines):
+        raise UserError(f"{where}: columns are apart by white space that is no blank and no tab; put tabs in its place")
     index = _has_index(kept, width)
     first = index or (not known and _has_sentences(kept, width))  # is a column that holds no tokens, it seems
     named = choices.columns

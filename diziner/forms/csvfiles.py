@@ -44,7 +44,16 @@ def looks_like_table(look: Look) -> bool:
 
 def _cells(look: Look) -> list[str]:
     first = next((line for line in look.lines if line.strip()), "")
-    return next(csv.reader([first], delimiter=_delimiter(first)), [])
+    return _split(first, _delimiter(first))
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line by itself; none where it has none that can be read."""
+    csv.field_size_limit(_LONGEST)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _delimiter(header: str) -> str:
@@ -52,7 +61,6 @@ def _delimiter(header: str) -> str:
 
 
 def _values(task: Task) -> Iterator[Value | Unreadable]:
-    csv.field_size_limit(_LONGEST)
     lines = text_lines(task.path)
     begin, first = next(((number, line) for number, line in lines if line.strip()), (0, ""))
     if not begin:
@@ -83,7 +91,8 @@ def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[
     Errors: UserError for quotes that are not closed, or that stand inside a cell in quotes.
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if _has_quoted_cells(task, delimiter, width) else csv.QUOTE_NONE
-    lines = (f"{line}\n" for number, line in text_lines(task.path) if number > begin)
+    # With their ends: those inside cells are part of the text, whose characters spans count.
+    lines = (line for number, line in text_lines(task.path, ends=True) if number > begin)
     reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
     while True:
         try:
@@ -119,7 +128,7 @@ def _has_quoted_cells(task: Task, delimiter: str, width: int) -> bool:
 
 def _header(line: str, delimiter: str) -> list[str]:
     """Return the names of a header, without empty ones at its end, as spreadsheets write them."""
-    cells = next(csv.reader([line], delimiter=delimiter), [])
+    cells = _split(line, delimiter)
     while len(cells) > 1 and not cells[-1].strip():
         cells.pop()
     return cells

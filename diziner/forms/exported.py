@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from diziner.common.files import dump_line
 from diziner.common.rounding import rounded
 
 CONSENSUS = "consensus"
@@ -41,7 +42,8 @@ class Labels:
 @dataclass(frozen=True, slots=True)
 class Exported:
     """One document. `labels` is what it is said to hold, None where nobody could say; `voted`: that is a vote, and so
-    an offer to whoever reviews it, not a decision. `predictions` are the annotators' own."""
+    an offer to whoever reviews it, not a decision. `predictions` are the annotators' own. `other`: what else its file
+    says about it, by name."""
 
     id: str
     text: str
@@ -51,6 +53,23 @@ class Exported:
     predictions: tuple[Labels, ...] = ()
     confidence: float | None = None
     disagreement: float | None = None
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+    def beside(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a form says of the document itself, and all else beside it, under other names where those are
+        taken."""
+        return {**{_free(name, own): value for name, value in self.other.items()}, **own}
+
+
+def plain_value(value: Any) -> str | int | float | None:
+    """Return a value as forms of plain columns hold it: lists, objects, true and false as JSON."""
+    return value if isinstance(value, str | float | None) or type(value) is int else dump_line(value)
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    while name in taken:
+        name = f"other_{name}"
+    return name
 
 
 def exported(row: Mapping[str, Any]) -> Exported:
@@ -72,6 +91,7 @@ def exported(row: Mapping[str, Any]) -> Exported:
         predictions=tuple(own),
         confidence=row.get("confidence"),
         disagreement=row.get("disagreement"),
+        other=row.get("other") or {},
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from diziner.common.errors import UserError
-from diziner.common.files import atomic
+from diziner.common.files import atomic, atomic_folder, dump_line
 from diziner.forms.exported import Exported
 
+_HALF = 2**63  # of what a whole number of 64 bits can be
 _LONGEST_NAME = 200  # bytes of a file's name, without its ending
 
 
@@ -40,10 +40,7 @@ def write_brat(path: Path, documents: Iterable[Exported]) -> None:
     Errors: UserError for a folder that is there, and for a label that brat cannot write.
     """
     _refuse_what_is_there(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above:
-        folder = Path(above) / path.name
-        folder.mkdir()
+    with atomic_folder(path) as folder:
         for document in documents:
             name = quote(document.id, safe=" +,=@#()")
             if len(name) > _LONGEST_NAME:
@@ -56,19 +53,22 @@ def write_brat(path: Path, documents: Iterable[Exported]) -> None:
                 surface = document.text[each.first : each.last].replace("\n", " ")
                 lines.append(f"T{number}\t{each.label} {each.first} {each.last}\t{surface}\n")
             (folder / f"{name}.ann").write_text("".join(lines), encoding="utf-8", newline="")
-        folder.rename(path)
 
 
 def write_datasets(path: Path, documents: Iterable[Exported]) -> None:
-    """Write a folder of `Dataset.save_to_disk`: id, text, tokens, and ner_tags as class labels.
+    """Write a folder of `Dataset.save_to_disk`: id, text, tokens, ner_tags as class labels, and a column for whatever
+    else the documents have.
 
     Errors: UserError for a folder that is there.
     """
     import datasets
 
     _refuse_what_is_there(path)
-    rows = [(each.id, each.text, list(each.tokens), tags_of(each)) for each in documents]
-    labels = sorted({tag[2:] for *_, tags in rows for tag in tags if tag != "O"})
+    rows = []
+    for each in documents:
+        own = {"id": each.id, "text": each.text, "tokens": list(each.tokens), "ner_tags": tags_of(each)}
+        rows.append(each.beside(own))
+    labels = sorted({tag[2:] for row in rows for tag in row["ner_tags"] if tag != "O"})
     names = ["O", *(f"{mark}-{label}" for label in labels for mark in "BI")]
     features = datasets.Features(
         {
@@ -78,13 +78,25 @@ def write_datasets(path: Path, documents: Iterable[Exported]) -> None:
             "ner_tags": datasets.List(datasets.ClassLabel(names=names)),
         }
     )
-    columns = zip(*rows, strict=True) if rows else ((),) * len(features)
-    made = datasets.Dataset.from_dict(dict(zip(features, map(list, columns), strict=True)), features=features)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as above, _no_progress():
-        folder = Path(above) / path.name
+    columns = {name: [row[name] for row in rows] for name in features}
+    for name in sorted({name for row in rows for name in row} - {*features}):
+        kind, columns[name] = _column([row.get(name) for row in rows])
+        features[name] = datasets.Value(kind)
+    made = datasets.Dataset.from_dict(columns, features=features)
+    with atomic_folder(path) as folder, _no_progress():
         made.save_to_disk(folder)
-        shutil.move(folder, path)
+
+
+def _column(values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """Return the type of a column and its values: numbers, or true and false, if all are, else texts."""
+    kinds = {type(each) for each in values if each is not None}
+    if kinds == {bool}:
+        return "bool", [*values]
+    if kinds == {int} and all(each is None or -_HALF <= each < _HALF for each in values):
+        return "int64", [*values]
+    if kinds == {float}:
+        return "float64", [*values]
+    return "string", [each if isinstance(each, str | None) else dump_line(each) for each in values]
 
 
 @contextmanager

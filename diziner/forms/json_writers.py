@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.files import atomic, dump_line
-from diziner.forms.exported import Exported, Labels
+from diziner.forms.exported import Exported, Labels, plain_value
 
 _FIELD, _QUESTION = "text", "label"  # names of the text and of the labels in Label Studio and Argilla
 
@@ -20,7 +20,8 @@ def write_label_studio(path: Path, documents: Iterable[Exported]) -> None:
 
 def write_doccano(path: Path, documents: Iterable[Exported]) -> None:
     """Write doccano's JSON Lines: text with labels by characters; what the annotators of a vote say is its metadata."""
-    _write_lines(path, (_with_meta(each, {"label": _triples(each.labels)} | _said(each)) for each in documents))
+    rows = (each.beside(_with_meta(each, {"label": _triples(each.labels)} | _said(each))) for each in documents)
+    _write_lines(path, rows)
 
 
 def write_prodigy(path: Path, documents: Iterable[Exported]) -> None:
@@ -47,7 +48,7 @@ def write_gliner(path: Path, documents: Iterable[Exported]) -> None:
 
 def _task(number: int, document: Exported) -> dict[str, Any]:
     """Return a task. Label Studio gives it a number of its own when it is imported; its converter needs one before."""
-    task: dict[str, Any] = {"id": number, "data": _with_meta(document, {})}
+    task: dict[str, Any] = {"id": number, "data": document.beside(_with_meta(document, {}))}
     if document.voted:
         offered = [document.labels] if document.labels else []
         task["predictions"] = [_prediction(labels) for labels in (*offered, *document.predictions)]
@@ -94,7 +95,7 @@ def _example(document: Exported) -> dict[str, Any]:
             {"start": m.first, "end": m.last, "token_start": m.start, "token_end": m.end - 1, "label": m.label}
             for m in mentions
         ],
-        "meta": meta | _said(document),
+        "meta": document.beside(meta | _said(document)),
     }
     return example if document.voted else {**example, "answer": "accept"}
 
@@ -109,11 +110,13 @@ def _offsets(document: Exported) -> list[tuple[int, int]]:
 
 
 def _record(document: Exported) -> dict[str, Any]:
-    metadata = {"confidence": document.confidence, "disagreement": document.disagreement}
+    own = {"confidence": document.confidence, "disagreement": document.disagreement}
+    metadata = document.beside({key: value for key, value in own.items() if value is not None} | _said(document))
     record: dict[str, Any] = {
         "id": document.id,
         "fields": {_FIELD: document.text},
-        "metadata": {key: value for key, value in metadata.items() if value is not None} | _said(document),
+        # Argilla takes texts and numbers there.
+        "metadata": {name: plain_value(value) for name, value in metadata.items() if value is not None},
         "suggestions": {},
     }
     if document.labels is not None:
@@ -128,11 +131,13 @@ def _record(document: Exported) -> dict[str, Any]:
 
 def _gliner(document: Exported) -> dict[str, Any]:
     mentions = document.labels.mentions if document.labels else ()
-    return {
-        "id": document.id,
-        "tokenized_text": list(document.tokens),
-        "ner": [[m.start, m.end - 1, m.label] for m in mentions],
-    }
+    return document.beside(
+        {
+            "id": document.id,
+            "tokenized_text": list(document.tokens),
+            "ner": [[m.start, m.end - 1, m.label] for m in mentions],
+        }
+    )
 
 
 def _with_meta(document: Exported, more: dict[str, Any]) -> dict[str, Any]:

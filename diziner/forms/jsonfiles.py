@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +14,20 @@ from typing import Any, NamedTuple
 from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import readable
+from diziner.forms.jsonstream import JsonStream
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import Unreadable
 
-_BLOCK = 1 << 20
 _HEAD = 1 << 12
+_WHOLE = 1 << 20  # bytes of a file that is read whole, if need be
+_SHOWN = 80  # characters of what cannot be read
 # Keys under which one object has all documents; what else it has is about the file.
 _AROUND = ("annotations", "documents", "data", "rows", "examples", "instances", "items", "sentences")
+_TEXTS = ("text", "content", "sentence")  # an object with one of them is a document itself
+_NOT_AROUND = (
+    f"one object, no document, and not one list of objects under one of {', '.join(_AROUND)}; put each document on a "
+    "line of its own, or all into one of these"
+)
 
 
 class Value(NamedTuple):
@@ -36,6 +46,9 @@ def json_values(path: Path) -> Iterator[Value | Unreadable]:
         head = file.read(_HEAD).removeprefix(codecs.BOM_UTF8).translate(None, b" \t\r\n")
     if head[:2] in (b"[{", b"[[", b"[]"):
         yield from _array(path)
+        return
+    if head[:1] == b"{" and (key := _key_around(path)) is not None:
+        yield from _array_under(path, key) if key else [Unreadable(str(path), _NOT_AROUND, None)]
         return
     lines = ((number, line) for number, line in text_lines(path) if line.strip())
     first = next(lines, None)
@@ -71,7 +84,7 @@ def parsed(where: str, line: str) -> Value | Unreadable:
 
 def _inside(value: Mapping[str, Any]) -> list[Any] | None:
     """Return the documents of an object around them all; None if it is a document itself."""
-    if any(isinstance(value.get(key), str) for key in ("text", "content", "sentence")) or "tokens" in value:
+    if any(isinstance(value.get(key), str) for key in _TEXTS) or "tokens" in value:
         return None
     lists = [[each for each in value[key] if each is not None] for key in _AROUND if isinstance(value.get(key), list)]
     found = [each for each in lists if each and all(isinstance(item, Mapping) or _is_pair(item) for item in each)]
@@ -101,28 +114,66 @@ def _whole_object(path: Path, first: str) -> list[Value] | None:
 
 def _array(path: Path) -> Iterator[Value | Unreadable]:
     """Yield the values of an array over many lines, a block of the file in memory at a time."""
-    with readable(path), path.open(encoding="utf-8-sig") as file:
-        text, at, number = file.read(_BLOCK).lstrip(), 1, 0
-        while True:
-            while at < len(text) and text[at] in " \t\r\n,":
-                at += 1
-            if at < len(text) and text[at] == "]":
-                if rest := (text[at + 1 :] + file.read(_HEAD)).strip():
-                    yield Unreadable(f"{path}, row {number}", f"not JSON: {rest[:20]!r} after the array", rest[:80])
-                return
-            try:
-                value, at = jsontext.row_at(text, at)
-            except jsontext.JsonError as error:
-                # Without a column it is nothing that more of the file would mend.
-                more = file.read(max(_BLOCK, len(text) - at)) if error.column else ""
-                if not more:
-                    reason = error.reason if text[at:].strip() else "the array is not closed"
-                    yield Unreadable(f"{path}, row {number}", f"not JSON: {reason}", text[at : at + 80])
-                    return
-                text, at = text[at:] + more, 0
-                continue
-            yield Value(f"{path}, row {number}", value)
-            number += 1
+    number = 0
+    with readable(path), path.open("rb") as file:
+        stream = JsonStream(file)
+        try:
+            for value in stream.entries():
+                yield Value(f"{path}, row {number}", value)
+                number += 1
+            if rest := stream.rest(_SHOWN):
+                yield Unreadable(f"{path}, row {number}", f"not JSON: {rest[:20]!r} after the array", rest)
+        except jsontext.JsonError as error:
+            yield Unreadable(f"{path}, row {number}", f"not JSON: {error.reason}", stream.rest(_SHOWN))
+
+
+def _key_around(path: Path) -> str | None:
+    """Return the key of the documents in a file that is one object around them, and too large to be read whole.
+
+    "" for an object that has no documents and is none; None for any other file.
+    """
+    with readable(path), path.open("rb") as file:
+        status, first = os.fstat(file.fileno()), file.readline(_WHOLE)
+    if status.st_size <= _WHOLE:
+        return None
+    if first.endswith(b"\n"):
+        with contextlib.suppress(jsontext.JsonError):
+            jsontext.row(first)
+            return None  # a document a line
+    return _found_around(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _found_around(path: Path, _size: int, _changed: int) -> str | None:
+    """See `_key_around`: a file is looked through once while it stays as it is."""
+    fits: dict[str, bool] = {}
+    try:
+        with readable(path), path.open("rb") as file:
+            stream = JsonStream(file)
+            for key, number, value in stream.members():
+                if key == "tokens" or (key in _TEXTS and isinstance(value, str)):
+                    return None
+                if key in _AROUND and number is not None and value is not None:
+                    fits[key] = fits.get(key, True) and (isinstance(value, Mapping) or _is_pair(value))
+            if stream.next():
+                return None
+    except jsontext.JsonError:
+        return None
+    found = [key for key, all_fit in fits.items() if all_fit]
+    return found[0] if len(found) == 1 else ""
+
+
+def _array_under(path: Path, key: str) -> Iterator[Value | Unreadable]:
+    """Yield the documents under a key of a file's one object."""
+    number = 0
+    with readable(path), path.open("rb") as file:
+        try:
+            for name, _, value in JsonStream(file).members():
+                if name == key and value is not None:
+                    yield Value(f"{path}, row {number}", value)
+                    number += 1
+        except jsontext.JsonError as error:  # written to since it was looked through
+            yield Unreadable(f"{path}, row {number}", f"not JSON: {error.reason}", None)
 
 
 def objects(path: Path) -> Iterator[Value | Unreadable]:

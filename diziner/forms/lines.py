@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -12,37 +13,46 @@ from diziner.common.files import readable
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
+_LONGEST = 1 << 29  # bytes of a line
+_MARK = "\ufeff"  # of byte order
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends or a byte order mark.
+def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends and the byte order marks that they
+    begin with: files that were put behind one another have some within. With `ends` all is as it stands, but for a mark
+    at the very beginning.
 
     Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
     not a form feed. Read as they are asked for, so that a file may be larger than memory.
-    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, or holds zero bytes.
+    Errors: UserError for a file that is missing, cannot be read, is not UTF-8, holds zero bytes, or has a line of
+    more than 512 MB.
     """
     before = 0
     with readable(path), path.open("rb") as file:
         for number, raw in enumerate(_raw_lines(file), 1):
+            if len(raw) > _LONGEST:
+                raise UserError(f"{path}:{number}: a line of more than {_LONGEST >> 20} MB; is it text?")
             try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                line = raw.decode()
             except UnicodeDecodeError as error:
                 error.start += before  # where in the file, not in the line
                 raise
             before += len(raw)
             if b"\0" in raw:
                 raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
-            yield number, line.removesuffix("\n").removesuffix("\r")
+            if line[:1] == _MARK and (number == 1 or not ends):
+                line = line.lstrip(_MARK)
+            yield number, line if ends else line.removesuffix("\n").removesuffix("\r")
 
 
 def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
     head = source.read(_BLOCK)
     source.seek(0)
     if b"\r" not in head or b"\n" in head:
-        yield from source
+        yield from iter(partial(source.readline, _LONGEST + 1), b"")
         return
     rest = b""
-    while block := source.read(_BLOCK):
+    while len(rest) <= _LONGEST and (block := source.read(max(_BLOCK, len(rest)))):
         *whole, rest = (rest + block).split(b"\r")
         yield from (line + b"\r" for line in whole)
     if rest:

@@ -24,7 +24,7 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 _LETTERS = "BIESLUMW"
 _MOST = 0.5  # of all tags that name a mention
-_LIKE_MARKED = re.compile(f"[{_LETTERS}{_LETTERS.lower()}][^\\w\\s].+|.+[^\\w\\s][{_LETTERS}]")
+_LIKE_MARKED = re.compile(f"[{_LETTERS}{_LETTERS.lower()}][^\\w\\s].*|.+[^\\w\\s][{_LETTERS}]")
 _MOST_LABELS = 200  # that a corpus has; a column with more holds something else
 # How letter and label are joined, most usual first: B-PER, B_PER, B:PER, PER-B, PER_B, B alone.
 _JOINTS: dict[str, re.Pattern[str]] = {

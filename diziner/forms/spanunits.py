@@ -1,4 +1,4 @@
-"""Units of spans, found from the spans themselves: tokens, characters or UTF-16 units, ends included or not."""
+"""Units of spans, found from the spans themselves: tokens, characters, UTF-16 units or bytes, ends included or not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from diziner.forms.choices import SPAN_UNITS
 from diziner.forms.spanlists import Given
 
 TOKEN_UNITS = ("tokens", "tokens-inclusive")
+CHARACTER_UNITS = ("characters", "characters-inclusive", "utf16", "utf16-inclusive", "utf8", "utf8-inclusive")
 _WHOLE_WORDS = 0.5  # of all spans must end inside a word before their ends are doubted
 
 
@@ -29,8 +30,8 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
 
     It is the one that most spans fit: not empty or outside their document, of the text that they say they have, and, in
     characters, neither beginning nor ending inside a token of the row's own. `documented` is what a form says; of a
-    form that says nothing, spans of characters exclude their ends unless most would end inside a word. `key` names
-    them in messages.
+    form that says nothing, spans of characters exclude their ends unless most would end inside a word, and are not of
+    UTF-16 units or bytes unless more of them would be whole words. `key` names them in messages.
 
     Errors: UserError if two units are left between which nothing decides, with the option that does.
     """
@@ -48,12 +49,14 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
         return "tokens" if all(row.tokens is not None for row in rows) else "characters"
     units = [unit for unit, number in fitting.items() if number == most]
     told = [span for row in rows for span in row.spans if span.text is not None]
+    if not told and not fitting.keys() & {*TOKEN_UNITS} and _are_whole_words(rows, key):
+        return "characters"
     if told and any(unit.startswith("characters") for unit in units):
         units = [unit for unit in units if unit.startswith("characters")] or units
     if len(units) == 1:
         return units[0]
     where = rows[0].where
-    if set(units) <= {"characters", "characters-inclusive", "utf16", "utf16-inclusive"}:
+    if set(units) <= {*CHARACTER_UNITS}:
         if told or not _cut_words(rows):
             return units[0]
         raise UserError(
@@ -70,7 +73,7 @@ def _possible(rows: Sequence[Sample], key: str) -> list[str]:
     has_text = all(row.text is not None for row in rows)
     has_tokens = all(row.tokens is not None for row in rows)
     told = any(span.text is not None for row in rows for span in row.spans)
-    characters = ["characters", "characters-inclusive", *(["utf16", "utf16-inclusive"] if told else [])]
+    characters = CHARACTER_UNITS if told else CHARACTER_UNITS[:2]
     # What is called spans is as this project writes it: ends are excluded.
     tokens = TOKEN_UNITS[:1] if key == "spans" else TOKEN_UNITS
     return [*(tokens if has_tokens else ()), *(characters if has_text else ())]
@@ -95,19 +98,57 @@ def _fits(row: Sample, span: Given, unit: str) -> bool:
     return all(start in starts and end in ends for start, end in found)
 
 
+def _are_whole_words(rows: Sequence[Sample], key: str) -> bool:
+    """Whether no unit makes more of the spans whole words than characters do, ends excluded.
+
+    Errors: UserError if UTF-16 units or bytes make more of them so.
+    """
+    whole = {unit: sum(_is_whole(row, span, unit) for row in rows for span in row.spans) for unit in CHARACTER_UNITS}
+    best = max(whole.values())
+    if best > max(whole["characters"], whole["characters-inclusive"]):
+        other = next(unit for unit in CHARACTER_UNITS if whole[unit] == best)
+        raise UserError(
+            f"{rows[0].where}: {key}: counted in characters, {whole['characters']} of "
+            f"{sum(len(row.spans) for row in rows)} spans are whole words, in {other} {best}; say which: "
+            f"--spans {other}, or --spans characters"
+        )
+    return whole["characters"] == best
+
+
+def _is_whole(row: Sample, span: Given, unit: str) -> bool:
+    """Whether a span is whole words, as far as that can be told from letters and blanks."""
+    text = row.text or ""
+    for piece in span.pieces:
+        start, end = as_characters(text, piece, unit)
+        if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
+            return False
+        if (start and _inside_word(text, start)) or _inside_word(text, end):
+            return False
+    return True
+
+
 def has_text(text: str, pieces: Sequence[tuple[int, int]], own: str) -> bool:
     """Whether pieces of a text are what a span says it has, but for white space."""
     return "".join("".join(text[start:end] for start, end in pieces).split()) == "".join(own.split())
 
 
 def as_characters(text: str, place: tuple[int, int], unit: str) -> tuple[int, int]:
-    """Return a place of UTF-16 units or characters, whose end may be included, as characters, end excluded."""
+    """Return a place of UTF-16 units, bytes or characters, whose end may be included, as characters, end excluded."""
     start, end = place[0], place[1] + unit.endswith("inclusive")
-    if not unit.startswith("utf16") or text.isascii():
+    if not unit.startswith("utf") or text.isascii():
         return start, end
-    units = [0, *accumulate(1 + (ord(character) > 0xFFFF) for character in text)]
+    width = _utf16 if unit.startswith("utf16") else _utf8
+    units = [0, *accumulate(map(width, map(ord, text)))]
     where = {unit: number for number, unit in enumerate(units)}
     return where.get(start, -1), where.get(end, -1)
+
+
+def _utf16(character: int) -> int:
+    return 1 + (character > 0xFFFF)
+
+
+def _utf8(character: int) -> int:
+    return 1 + (character > 0x7F) + (character > 0x7FF) + (character > 0xFFFF)
 
 
 def _cut_words(rows: Sequence[Sample]) -> bool:

@@ -166,21 +166,38 @@ FORMS: dict[str, Form] = {
         ),
     )
 }
+FOLDER_FORMS = ("brat", "datasets")
+SAVED = frozenset({"dataset_info.json", "dataset_dict.json"})  # what tells a folder of `Dataset.save_to_disk`
 _LAST = {".tsv": "columns", ".csv": "csv", ".txt": "text", ".text": "text", ".md": "text"}
+# What is no form, by its first bytes.
+_PACKED = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ\0": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"PK\x03\x04": "a zip archive, as documents and tables of office programs are",
+    b"%PDF-": "a PDF document",
+}
 
 
 def form_of(look: Look, choices: Choices) -> Form:
     """Return the form of a file: the one that is chosen, that of its ending, else the first that it looks like.
 
-    Errors: UserError for a form that is unknown, a file that is not there, and one of no known form.
+    Errors: UserError for a form that is unknown, a file that is not there, a pipe, and a file of no known form.
     """
     path = look.path
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: no file but a pipe or a device, and files are read more than once: save it as a file")
     if choices.form:
         if choices.form not in FORMS:
             raise UserError(f"--form {choices.form}: unknown; allowed: {', '.join(FORMS)}")
         return FORMS[choices.form]
     if not path.exists():
         raise UserError(f"{path}: no such file")
+    if packed := next((what for mark, what in _PACKED.items() if look.head.startswith(mark)), ""):
+        raise UserError(f"{path}: is {packed}; take out the file that is in it")
+    if arrowfiles.looks_like_parquet(look):
+        return FORMS["parquet"]
     by_ending = [form for form in FORMS.values() if look.suffix in form.endings and not path.is_dir()]
     if look.suffix in plaintext.ENDINGS and (choices.scheme or choices.columns.keys() & {"tokens", "tags"}):
         return FORMS["columns"]
@@ -210,9 +227,7 @@ def endings() -> tuple[str, ...]:
 
 def is_folder_form(look: Look, choices: Choices) -> bool:
     """Whether a folder is of a form that folders have, and not one with files of a form."""
-    return choices.form in ("brat", "datasets") or any(
-        (look.path / name).exists() for name in ("dataset_info.json", "dataset_dict.json")
-    )
+    return choices.form in FOLDER_FORMS or any((look.path / name).exists() for name in SAVED)
 
 
 def table_of(task: Task) -> Table:

@@ -21,6 +21,7 @@ class Writer:
     tokens, so that what is inside a token takes the whole of it. `flat`: of mentions that overlap it holds one. `ids`:
     those that are read back are the documents' own. `review`: people correct labels there, so that of a vote it gets
     every annotator's own, and the least sure documents first.
+    `others`: what else a document's file says about it goes along.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Writer:
     flat: bool = False
     ids: bool = True
     review: bool = False
+    others: bool = False
 
 
 WRITERS: dict[str, Writer] = {
@@ -40,6 +42,7 @@ WRITERS: dict[str, Writer] = {
         ".json",
         "label-studio",
         review=True,
+        others=True,
     ),
     "doccano": Writer(
         "JSON Lines with `text` and `label`; annotators' own as metadata",
@@ -47,6 +50,7 @@ WRITERS: dict[str, Writer] = {
         ".jsonl",
         "json",
         review=True,
+        others=True,
     ),
     "prodigy": Writer(
         "JSON Lines with tokens and spans; annotators' own in `meta`",
@@ -54,6 +58,7 @@ WRITERS: dict[str, Writer] = {
         ".jsonl",
         "prodigy",
         review=True,
+        others=True,
     ),
     "argilla": Writer(
         "records of Argilla 2 for `Dataset.records.from_json`, the labels as the suggestion to `label`; "
@@ -61,6 +66,7 @@ WRITERS: dict[str, Writer] = {
         json_writers.write_argilla,
         ".json",
         review=True,
+        others=True,
     ),
     "spacy": Writer("pairs of a text and its entities", json_writers.write_spacy, ".json", "spacy"),
     "docbin": Writer(
@@ -71,8 +77,11 @@ WRITERS: dict[str, Writer] = {
         tokens=True,
         flat=True,
         ids=False,
+        others=True,
     ),
-    "gliner": Writer("training data of GLiNER, by tokens", json_writers.write_gliner, ".json", "gliner", tokens=True),
+    "gliner": Writer(
+        "training data of GLiNER, by tokens", json_writers.write_gliner, ".json", "gliner", tokens=True, others=True
+    ),
     "conll": Writer(
         "a token a line with its BIO2 tag behind a tab",
         file_writers.write_conll,
@@ -87,6 +96,12 @@ WRITERS: dict[str, Writer] = {
         "a new folder with a text and its annotations for each document", file_writers.write_brat, "", "brat"
     ),
     "hf": Writer(
-        "a new folder of `datasets`, tags as class labels", file_writers.write_datasets, "", "datasets", True, True
+        "a new folder of `datasets`, tags as class labels",
+        file_writers.write_datasets,
+        "",
+        "datasets",
+        True,
+        True,
+        others=True,
     ),
 }

@@ -13,7 +13,7 @@ from diziner.annotator.settings import MODEL, AnnotatorSettings
 from diziner.common.errors import UserError
 from diziner.labelling.input_files import Files
 from diziner.labelling.job import Job
-from diziner.labelling.output_folder import OutFolder
+from diziner.labelling.remote_folder import out_folder
 from diziner.labelling.shards import documents_of, reading, survey
 from diziner.layout import Room, store_path
 from diziner.llm.access import asker_for
@@ -75,7 +75,8 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
             raise UserError(f"--dry: {annotator.name} is of the kind {annotator.kind}: what it asks is not known")
     left_out = (lambda *_: None) if skip_bad else None
     cut = survey(files, shard_documents, job.recipe, left_out, reading(sys.stderr))
-    kept = OutFolder(job.out, job.format).kept([shard.name for shard in cut.shards])
+    with out_folder(job.out, job.format) as folder:
+        kept = folder.kept([shard.name for shard in cut.shards])
     done = {name for name, report in kept.items() if report.is_whole}
     answered = sum(shard.documents for shard in cut.shards if shard.name in done)
     room = Room(job.guideline.benchmark)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from diziner.common import jsontext
 from diziner.common.errors import UserError
+from diziner.common.remote import Place, Remote
 from diziner.corpora.decode import Decoder
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
-from diziner.forms.jsonkeys import LABEL_KEYS
+from diziner.forms.others import other_of
 from diziner.forms.rows import Row, Unreadable
-from diziner.forms.table import endings, form_of, is_folder_form, table_of
+from diziner.forms.table import FOLDER_FORMS, SAVED, endings, form_of, is_folder_form, table_of
 from diziner.records.documents import Document, document_row
 
 # Gold is left where it is: an annotator labels what it reads, nothing else.
 _USED = ("id", "tokens", "text")
-_APART = ("split", "failure", "characters")  # keys that readers know, and that are as good as others here
-_LABELLED = {"drops", "repairs", "responses", "failure"}  # keys that together only labelled rows of ours have
 _DECODER = Decoder(None)
 
 
@@ -47,18 +43,20 @@ class Files(NamedTuple):
     """The files of an input, in the order in which they are read, the names of those that are not read, and the choices
     about how they are read."""
 
-    read: tuple[Path, ...]
+    read: tuple[Place, ...]
     ignored: tuple[str, ...]
     choices: Choices = NO_CHOICES
 
 
-def files_of(source: Path, choices: Choices = NO_CHOICES) -> Files:
+def files_of(source: Place, choices: Choices = NO_CHOICES) -> Files:
     """Return a file, or the files of a folder by name; those of folders below it and hidden ones are not looked at.
 
     A folder that is itself of a form, such as one of brat's, is one input.
     Errors: UserError if there is nothing to read.
     """
-    if source.is_file():
+    if isinstance(source, Remote):
+        return _files_elsewhere(source, choices)
+    if source.exists() and not source.is_dir():
         form_of(Look(source), choices)
         return Files((source,), (), choices)
     if not source.is_dir():
@@ -66,6 +64,21 @@ def files_of(source: Path, choices: Choices = NO_CHOICES) -> Files:
     if is_folder_form(Look(source), choices):
         return Files((source,), (), choices)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
+    return _chosen(source, files, choices)
+
+
+def _files_elsewhere(source: Remote, choices: Choices) -> Files:
+    if source.is_file():
+        return Files((source,), (), choices)
+    names = [name for name in source.files() if not name.startswith(".")]
+    if not names and not source.is_folder():
+        raise UserError(f"{source}: no such file or folder")
+    if choices.form in FOLDER_FORMS or not SAVED.isdisjoint(names):
+        return Files((source,), (), choices)
+    return _chosen(source, [source / name for name in names], choices)
+
+
+def _chosen(source: Place, files: Sequence[Place], choices: Choices) -> Files:
     known = tuple(ending for ending in endings() if ending != ".md")  # more often about a corpus than one
     found = tuple(path for path in files if path.suffix.lower() in known)
     if not found:
@@ -92,38 +105,20 @@ def document_of(item: Item) -> InputDocument:
     if isinstance(row, Unreadable):
         raise UserError(f"{row.where}: {row.reason}")
     decoded = _DECODER.decode(Row(row.where, {key: row.value[key] for key in _USED if key in row.value}))
-    return InputDocument(decoded.id or item.fallback_id, decoded.tokens, decoded.text, _other(row.value))
+    return InputDocument(decoded.id or item.fallback_id, decoded.tokens, decoded.text, other_of(row.value))
 
 
-def _other(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else a row has, as JSON can hold it. Labels are left out, and so is all that a labelled row of this
-    project says: what that one was made from goes on."""
-    others = {**value.get("other", {}), **{key: value[key] for key in _APART if key in value}}
-    if others.keys() >= _LABELLED:
-        before = others.get("other") or {}
-        others = jsontext.row(before) if isinstance(before, str) else before
-    return {
-        str(key): _storable(each)
-        for key, each in others.items()
-        if not (key in LABEL_KEYS and (each is None or isinstance(each, list | Mapping)))
-    }
+def _rows(place: Place, choices: Choices) -> Iterable[Row | Unreadable]:
+    if isinstance(place, Remote):
+        return _rows_elsewhere(place, choices)
+    return table_of(Task(place, choices, "ignored")).rows
 
 
-def _storable(value: object) -> Any:
-    """Return a value of a file as JSON holds it: dates and decimal numbers as text, no number as null, half a surrogate
-    pair as its escape, bytes as how many there are."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _storable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(each) for each in value]
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
-
-
-def _rows(path: Path, choices: Choices) -> Iterable[Row | Unreadable]:
-    return table_of(Task(path, choices, "ignored")).rows
+def _rows_elsewhere(place: Remote, choices: Choices) -> Iterator[Row | Unreadable]:
+    """Yield the rows of a file elsewhere; while they are read, a copy of it is on the disk. Messages have its URL."""
+    with place.here() as copy:
+        try:
+            for row in table_of(Task(copy, choices, "ignored")).rows:
+                yield row._replace(where=row.where.replace(str(copy), str(place), 1))
+        except UserError as error:
+            raise UserError(str(error).replace(str(copy), str(place))) from None

@@ -14,6 +14,7 @@ from diziner.annotator.settings import FILE, MODEL, PYTHON, AnnotatorSettings, A
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.common.plugins import ANNOTATORS, FUNCTIONS, digest_of, versions_of
+from diziner.common.remote import Place
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.guideline.file import guideline_to_json
 from diziner.labelling.ballot import Ballot
@@ -42,7 +43,7 @@ class Job:
     guideline: Guideline
     annotators: tuple[AnnotatorSettings, ...]
     settings: Settings
-    out: Path
+    out: Place
     format: Format
     recipe: str
     ballot: Ballot | None = None
@@ -86,7 +87,7 @@ def recipe_digest(
         "repair_turns": answers.repair_turns,
         "chunks": [answers.chunk_tokens, answers.overlap],
         "format": form,
-        "code": _code_digest(),
+        "code": code_digest(),
     }
     if answers.nested:
         shaping["nested"] = True
@@ -151,7 +152,8 @@ def _described(annotator: AnnotatorSettings) -> dict[str, Any]:
 
 
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Return SHA-256 of the code that reads documents and writes their rows."""
     folder = Path(__file__).parent
     found = digests(code_behind(*(folder / name for name in _CODE)))
     return hashlib.sha256(dump_line(found).encode()).hexdigest()

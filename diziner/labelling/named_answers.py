@@ -13,23 +13,25 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
 from diziner.common.parquetfile import parquet_rows
-from diziner.labelling.output_folder import MANIFEST, shard_files
+from diziner.common.remote import Place, place_of
+from diziner.labelling.output_folder import MANIFEST
+from diziner.labelling.remote_folder import out_folder
 from diziner.layout import Room, rooms
 from diziner.llm.store import ResponseStore
 from diziner.records.usage import read_usage
 from diziner.settings import Settings
 
 
-def remember(store: ResponseStore, folder: Path) -> None:
+def remember(store: ResponseStore, folder: Place) -> None:
     """Write down that rows of a folder name answers of the store; nothing where the store cannot be written to."""
-    place = str(folder.absolute())
+    place = _name_of(folder)
     if place not in folders(store) and (os.access(store.path, os.W_OK) or not store.path.exists()):
         store.apply([lambda c: c.execute("INSERT OR IGNORE INTO label_folders VALUES (?)", (place,))])
 
 
-def forget(store: ResponseStore, folder: Path) -> None:
+def forget(store: ResponseStore, folder: Place) -> None:
     """Take a folder out of account: its answers may go. Errors: UserError for one that is not known."""
-    place = str(folder.absolute())
+    place = _name_of(folder)
     if place not in folders(store):
         known = ", ".join(folders(store)) or "none"
         raise UserError(f"{place}: no folder that was labelled into; known are: {known}")
@@ -51,16 +53,24 @@ def named_answers(store: ResponseStore, settings: Settings) -> set[str]:
     behind it cannot be told from waste.
     """
     named = {key for room in rooms() for key in used_keys(room, settings)}
-    for place in map(Path, folders(store)):
-        if not (place / MANIFEST).is_file():
-            state = "it was not labelled to the end" if place.is_dir() else "it is not there"
-            raise UserError(
-                f"{place}: {state}, and its rows name answers; finish it or bring it back, or, if its answers may go, "
-                f"`diziner responses gc --forget {place}`"
-            )
-        for file in shard_files(place):
-            named.update(_keys_in(file))
+    for place in map(place_of, folders(store)):
+        with out_folder(place, "") as folder:
+            names = folder.sizes()
+            if not folder.has(MANIFEST):
+                is_there = bool(names) or (isinstance(place, Path) and place.is_dir())
+                state = "it was not labelled to the end" if is_there else "it is not there"
+                raise UserError(
+                    f"{place}: {state}, and its rows name answers; finish it or bring it back, or, if its answers may "
+                    f"go, `diziner responses gc --forget {place}`"
+                )
+            for name in names:
+                with folder.file(name) as file:
+                    named.update(_keys_in(file))
     return named
+
+
+def _name_of(folder: Place) -> str:
+    return str(folder.absolute() if isinstance(folder, Path) else folder)
 
 
 def used_keys(room: Room, settings: Settings) -> Iterable[str]:

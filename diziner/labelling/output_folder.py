@@ -1,13 +1,17 @@
-"""Output folder of a labelling: its shards, what is known of each, the manifest; one process at a time."""
+"""Output folder of a labelling: its shards, what is known of each, the manifest; one process at a time.
+
+While a labelling is under way, reports on its shards lie in a hidden folder, beside a lock. A finished one has neither:
+the manifest holds the reports.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +20,15 @@ from diziner.common import jsontext
 from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
+from diziner.common.locks import try_lock
 from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.spans.widened import counted
 
 MANIFEST = "manifest.json"
 REJECTED = "rejected.jsonl"
-_REPORTS = ".shards"
-_LOCK = ".lock"
+REPORTS = ".shards"
+LOCK = ".lock"
 _SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
 _LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
 
@@ -95,22 +100,83 @@ class OutFolder:
 
     def keep(self, report: Report) -> None:
         """Keep a report: from now on the shard counts as done."""
-        write_json(self._report(report.name), asdict(report))
+        self.note(report)
+
+    def note(self, report: Report) -> None:
+        """Write a report where those of a labelling under way are."""
+        write_json(self.report_file(report.name), asdict(report))
 
     def kept(self, names: Sequence[str]) -> dict[str, Report]:
-        """Return the reports on those of the shards that are done and whose files are as long as they were."""
-        return {report.name: report for report in map(self._read, names) if report is not None}
+        """Return the reports on those of the shards that are done and whose files are as long as they were.
+
+        A shard without one that is ours is done again, from answers that are kept.
+        """
+        sizes, finished = self.sizes(), self._finished()
+        wanted = [name for name in names if self.shard(name).name in sizes]
+        found = {name: report_from(finished.get(name), name) for name in wanted}
+        noted = self.noted([name for name in wanted if found[name] is None])
+        found |= {name: report_from(value, name) for name, value in noted.items()}
+        reports = {name: report for name, report in found.items() if report is not None}
+        return {name: each for name, each in reports.items() if each.bytes == sizes[self.shard(name).name]}
+
+    def noted(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what is noted of shards of a labelling under way, by name; of some there may be nothing."""
+        files = {name: self.report_file(name) for name in names}
+        return {name: as_noted(file.read_bytes()) for name, file in files.items() if file.is_file()}
+
+    def begin(self, reports: Iterable[Report]) -> None:
+        """Take the manifest away, which speaks of what is no longer so, and keep what it knew of shards that stay."""
+        if self.has(MANIFEST):
+            for report in reports:
+                self.note(report)
+            self.withdraw(MANIFEST)
+
+    def finish(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, which holds the reports from now on."""
+        write_json(self.path / MANIFEST, manifest)
+        self.publish(MANIFEST)
+        self.withdraw(REPORTS)
 
     def others(self, names: Sequence[str]) -> list[Path]:
         """Return shards that are not among `names`, sorted: of other documents, settings, code or format."""
         mine = {self.shard(name).name for name in names}
-        return [file for file in shard_files(self.path) if file.name not in mine]
+        return [self.path / name for name in self.sizes() if name not in mine]
 
     def remove(self, shards: Sequence[Path]) -> None:
         """Remove shards and the reports on them."""
         for path in shards:
             path.unlink(missing_ok=True)
-            self._report(path.stem).unlink(missing_ok=True)
+            self.report_file(path.stem).unlink(missing_ok=True)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of all shards' files by name, sorted, of whatever labelling."""
+        return {file.name: file.stat().st_size for file in shard_files(self.path)}
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of that name."""
+        return (self.path / name).is_file()
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """Give the path of a file on this machine, for as long as it is read."""
+        yield self.path / name
+
+    def files(self, shards: Iterable[str]) -> Iterator[Path]:
+        """Yield the files of shards on this machine, each for as long as it is read."""
+        for name in shards:
+            with self.file(self.shard(name).name) as path:
+                yield path
+
+    def publish(self, name: str) -> None:
+        """Have what was written to `path / name`, beside the shards, seen where the folder is; nothing to do here."""
+
+    def withdraw(self, name: str) -> None:
+        """Remove a file or folder beside the shards, if it is there."""
+        path = self.path / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -118,37 +184,82 @@ class OutFolder:
 
         Errors: UserError if another process has it, or no folder can be there.
         """
-        try:
-            (self.path / _REPORTS).mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise UserError(f"--out {self.path}: {error.strerror}") from None
-        try:
+        with self._locked():
             try:
-                # Gives way when the process ends, however it ends.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"--out {self.path}: another process is labelling into it") from None
-            for folder in (self.path, self.path / _REPORTS):
-                for file in folder.iterdir():
-                    if _LEFT_BEHIND.fullmatch(file.name):
-                        file.unlink()
-            yield
-        finally:
-            os.close(lock)
+                (self.path / REPORTS).mkdir(exist_ok=True)
+                for folder in (self.path, self.path / REPORTS):
+                    for file in folder.iterdir():
+                        if _LEFT_BEHIND.fullmatch(file.name):
+                            file.unlink()
+            except OSError as error:
+                raise UserError(f"--out {self.path}: {error.strerror}") from None
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # it holds reports, or is gone
+                    (self.path / REPORTS).rmdir()
 
-    def _report(self, name: str) -> Path:
-        return self.path / _REPORTS / f"{name}.json"
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock, a file that is taken away in the end: whoever opened it before has to look again."""
+        path = self.path / LOCK
+        while True:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = path.open("ab")
+            except OSError as error:
+                raise UserError(f"--out {self.path}: {error.strerror}") from None
+            with file:
+                if not try_lock(file):
+                    raise UserError(f"--out {self.path}: another process is labelling into it")
+                if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                    continue  # it was another's, who has just ended
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
-    def _read(self, name: str) -> Report | None:
+    def report_file(self, name: str) -> Path:
+        """Return the file of the report on a shard."""
+        return self.path / REPORTS / f"{name}.json"
+
+    def _finished(self) -> dict[str, Any]:
+        """Return what the manifest says of each shard, by the shard's name."""
+        if not self.has(MANIFEST):
+            return {}
+        with self.file(MANIFEST) as path:
+            value = as_noted(path.read_bytes())
         try:
-            value: dict[str, Any] = jsontext.loads(self._report(name).read_bytes())
-            report = Report(**{**value, "first": {code: tuple(pair) for code, pair in value["first"].items()}})
-            return report if self.shard(name).stat().st_size == report.bytes else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None  # not there, or not ours: the shard is done again, from answers that are kept
+            return {Path(entry["file"]).stem: entry for entry in value["shards"]}
+        except (TypeError, KeyError):
+            return {}
+
+
+def as_noted(text: bytes) -> Any:
+    """Return the value of a report or a manifest; None if it is not JSON."""
+    try:
+        return jsontext.loads(text)
+    except ValueError:
+        return None
+
+
+def report_from(value: Any, name: str) -> Report | None:
+    """Return a report from data; None for what is none."""
+    own = {field.name for field in fields(Report)}
+    try:
+        kept = {key: entry for key, entry in value.items() if key in own}
+        first = {code: tuple(pair) for code, pair in value["first"].items()}
+        return Report(**{**kept, "name": name, "first": first})
+    except (TypeError, KeyError, AttributeError, ValueError):
+        return None
+
+
+def is_shard(name: str) -> bool:
+    """Return whether a file of that name is a shard, of whatever labelling."""
+    return bool(_SHARD.fullmatch(name))
 
 
 def shard_files(folder: Path) -> list[Path]:
     """Return all shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
-    return sorted(file for file in folder.iterdir() if _SHARD.fullmatch(file.name)) if folder.is_dir() else []
+    return sorted(file for file in folder.iterdir() if is_shard(file.name)) if folder.is_dir() else []

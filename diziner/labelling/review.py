@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,26 +17,17 @@ from diziner.labelling.row_files import Row, read_rows
 _QUEUE = "review"
 
 
-def queue_of(folder: Path, form: str) -> Path:
-    """Return the file of a folder's queue in a form of `WRITERS`, or, if that is empty, as rows."""
-    return folder / f"{_QUEUE}{WRITERS[form].ending if form else '.jsonl'}"
+def queue_name(form: str) -> str:
+    """Return the name of a folder's queue in a form of `WRITERS`, or, if that is empty, as rows."""
+    return f"{_QUEUE}{WRITERS[form].ending if form else '.jsonl'}"
 
 
-def queues(folder: Path) -> list[Path]:
-    """Return the queues that are in a folder, in whatever form."""
-    endings = {".jsonl", *(writer.ending for writer in WRITERS.values())}
-    return [path for ending in sorted(endings) if (path := folder / f"{_QUEUE}{ending}").exists()]
+def queue_names() -> list[str]:
+    """Return the names that a folder's queue can have, in whatever form it is."""
+    return sorted({f"{_QUEUE}.jsonl", *(f"{_QUEUE}{writer.ending}" for writer in WRITERS.values())})
 
 
-def remove_queue(queue: Path) -> None:
-    """Remove a queue, a file or a folder."""
-    if queue.is_dir():
-        shutil.rmtree(queue)
-    else:
-        queue.unlink()
-
-
-def write_queue(queue: Path, shards: Sequence[Path], below: float, form: str = "") -> int:
+def write_queue(queue: Path, shards: Iterable[Path], below: float, form: str = "") -> int:
     """Write the rows of voted shards whose confidence is less than `below`, and return how many there are.
 
     A document on which fewer than two voted comes first, since nobody knows how sure its annotation is; then those of

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common import jsontext
-from diziner.common.files import atomic, dump_line, read_jsonl
+from diziner.common.files import atomic, dump_line, read_jsonl, refuse_key_in
 from diziner.common.parquetfile import parquet_rows
+from diziner.common.secret_values import knows_keys
 
 Row = dict[str, Any]
 
@@ -26,6 +27,9 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     bytes."""
     with atomic(path) as temporary:
         if path.suffix == PARQUET:
+            if knows_keys():
+                for row in rows:
+                    refuse_key_in(path, dump_line(row))
             _write_parquet(temporary, rows)
         else:
             with temporary.open("w", encoding="utf-8", newline="\n") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from diziner.annotator.outcomes import allowed_in_words, may_fail, ways_on
@@ -45,9 +46,8 @@ def manifest(job: Job, reports: Sequence[Report], shard_documents: int, rejected
         "shards": [
             {
                 "file": f"{report.name}.{job.format}",
-                "documents": report.documents,
                 "failed": report.failed,
-                "sha256": report.sha256,
+                **{key: value for key, value in asdict(report).items() if key != "name"},
             }
             for report in reports
         ],

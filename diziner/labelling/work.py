@@ -12,8 +12,7 @@ from diziner.labelling.input_files import InputDocument
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import OutFolder, Report, report_on
 from diziner.labelling.row_files import Row, write_rows
-from diziner.layout import Room
-from diziner.llm.access import asker_for
+from diziner.llm.ask import StoreAsker
 from diziner.llm.progress import Advance, counted_by
 from diziner.pipeline.vote import vote
 from diziner.prompting.request import REPAIR
@@ -24,20 +23,27 @@ from diziner.records.votes import voted_row
 
 
 class Labeller:
-    """Labels shards for a job: one of `workers`, the `worker`-th, which divide the endpoints' limits among them.
+    """Labels shards of a job into a folder: one of `workers`, the `worker`-th, which divide the endpoints' limits among
+    them.
 
     `answered` is called for each document whose first answer has come back from a model.
     """
 
     def __init__(
-        self, job: Job, worker: int = 0, workers: int = 1, answered: Advance | None = None, again: bool = False
+        self,
+        job: Job,
+        asker: StoreAsker,
+        folder: OutFolder,
+        worker: int = 0,
+        workers: int = 1,
+        answered: Advance | None = None,
+        again: bool = False,
     ) -> None:
         self._job = job
-        self._folder = OutFolder(job.out, job.format)
-        # The answers of the benchmark that the guideline is of are at hand, as they are for its stages.
-        self._asker = asker_for(job.settings, Room(job.guideline.benchmark), at_once=True)
+        self._folder = folder
+        self._asker = asker
         self._asker.again = again
-        # But it is not meant to have these documents'.
+        # The answers of the benchmark that the guideline is of are at hand, but are not meant to have these documents'.
         self._asker.replays = False
         self._asker.endpoints = {
             name: share_of(endpoint, worker, workers) for name, endpoint in self._asker.endpoints.items()

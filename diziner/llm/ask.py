@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from diziner.common.errors import ModelGoneError, UserError
 from diziner.common.files import write_json
+from diziner.common.words import there_are
 from diziner.endpoints import Endpoint, Send
 from diziner.endpoints.prompt_cache import is_kept_on_demand
 from diziner.llm.progress import Advance, Progress
@@ -81,8 +82,7 @@ class StoreAsker:
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of that name; UserError if params `endpoints` has none."""
         if name not in self.endpoints:
-            known = ", ".join(sorted(self.endpoints))
-            raise UserError(f"params.yaml: endpoints: no endpoint {name}; there are: {known}")
+            raise UserError(f"params.yaml: endpoints: no endpoint {name}; {there_are(sorted(self.endpoints), name)}")
         return self.endpoints[name]
 
     def address(self, endpoint: str) -> str:
@@ -123,26 +123,41 @@ class StoreAsker:
             found.update((key, recorded[key]) for key in keys if key not in found and key in recorded)
         return found
 
+    def at_hand(self, keys: Sequence[str], label: str) -> dict[str, Reply]:
+        """Return the replies among `keys` that need no call, with what open batches have brought.
+
+        Errors: WaitingError for what is to come from a batch.
+        """
+        found = self._found(keys)
+        missing = [key for key in keys if key not in found]
+        return found | self._of_batches(missing, label)[0] if missing else found
+
+    def _of_batches(self, keys: Sequence[str], label: str) -> tuple[dict[str, Reply], list[BatchRow]]:
+        """Return what open batches have brought, and all batches; raises WaitingError if more is to come from them."""
+        from diziner.llm.waiting import in_batches
+
+        if not self.store.path.exists():
+            return {}, []
+        from diziner.llm import batches
+
+        found: dict[str, Reply] = {}
+        held = self.store.read(lambda c: batches.holding(c, keys))
+        if held and not os.environ.get(COLLECTED):
+            from diziner.llm.collecting import collect
+
+            collect(self.store, self.endpoints, self.report, held.values())
+            found = self._found(keys)
+            held = self.store.read(lambda c: batches.holding(c, keys))
+        rows = self.store.read(batches.all_batches)
+        if held:
+            raise in_batches(label, len(held), [row for row in rows if row.tag in held.values()])
+        return found, rows
+
     def _from_batches(self, requests: list[Request], label: str) -> dict[str, Reply]:
         """Return what open batches have brought; raises WaitingError if more is to come from them, or can go out."""
-        from diziner.llm.waiting import goes_out, in_batches, in_none, is_gone, last_words
+        from diziner.llm.waiting import goes_out, in_none, is_gone, last_words
 
-        keys = [request.key for request in requests]
-        found: dict[str, Reply] = {}
-        rows: list[BatchRow] = []
-        if self.store.path.exists():
-            from diziner.llm import batches
-
-            held = self.store.read(lambda c: batches.holding(c, keys))
-            if held and not os.environ.get(COLLECTED):
-                from diziner.llm.collecting import collect
-
-                collect(self.store, self.endpoints, self.report, held.values())
-                found = self._found(keys)
-                held = self.store.read(lambda c: batches.holding(c, keys))
-            rows = self.store.read(batches.all_batches)
-            if held:
-                raise in_batches(label, len(held), [row for row in rows if row.tag in held.values()])
+        found, rows = self._of_batches([request.key for request in requests], label)
         for name in sorted({request.settings.endpoint for request in requests}) if self.batches else ():
             if not goes_out(self.endpoint(name), label):
                 continue
@@ -166,7 +181,7 @@ class StoreAsker:
                 # Answers that were found are this model's where it is the only one: as in every stage.
                 self._call(mine, label, found if len(models) == 1 else [], outcomes, advance)
         finally:
-            self._write_report()
+            self.write_report()
 
     def _call(
         self,
@@ -260,7 +275,8 @@ class StoreAsker:
         found = difference(first.canonical(), rows, label.endswith(REPAIR))
         return UserError(without_answer(self.tape, label, first, len(others), found, error))
 
-    def _write_report(self) -> None:
+    def write_report(self) -> None:
+        """Write the report on what calls cost, if there is to be one."""
         if self.report is not None:
             from diziner.llm.cost_report import cost_report
             from diziner.llm.ledger import entries, reserved

@@ -105,7 +105,7 @@ class Budget:
         limit = ledger.nano(self._budget_usd)
         while True:
             self._settled.clear()
-            reservation = await self._writer.run(lambda c: ledger.reserve(c, most, limit))
+            reservation = await self._writer.run(lambda c: self._store.reserve(c, most, limit))
             if reservation is not None:
                 self._open.add(reservation)
                 return reservation
@@ -184,7 +184,7 @@ class Budget:
             self._settled.set()
 
     def _over_budget(self, connection: sqlite3.Connection, most: int) -> BudgetError:
-        spent, aside = ledger.spent(connection) / ledger.NANO, ledger.reserved(connection) / ledger.NANO
+        spent, aside = (nano / ledger.NANO for nano in self._store.standing(connection))
         return BudgetError(
             f"params.yaml: budget.usd: is {self._budget_usd:g}; {spent:.6f} is spent, {aside:.6f} set aside for calls "
             f"whose cost is not known, and the next call to {self._model} can cost {most / ledger.NANO:.6f}; "

@@ -58,8 +58,8 @@ class Spending:
 
 
 _COLUMNS = tuple(field.name for field in fields(Spending))
-_KEYS, _SUMS = _COLUMNS[:8], _COLUMNS[8:]
-_ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
+_KEYS, SUMS = _COLUMNS[:8], _COLUMNS[8:]
+_ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
 _BOOK = (
     f"INSERT INTO spending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {_ADDED}"

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TextIO
 
+from diziner.common.streams import can_be_redrawn
+
 Advance = Callable[[], None]  # one more is done
 
 _PLAIN_LINE_EVERY_S = 10.0
 _REDRAW_EVERY_S = 0.5
+_BAR = 24  # characters of the bar, where the terminal has so many that the words have their place
+_WITH_BAR = 100
 
 
 def _nothing() -> float:
@@ -51,7 +55,7 @@ class Progress:
         self._first: tuple[float, int] | None = None  # when the first were done, and how many
 
     def __enter__(self) -> Progress:
-        if self._total > self._found and self._stream.isatty():
+        if self._total > self._found and can_be_redrawn(self._stream):
             self._open_bar()
         return self
 
@@ -67,6 +71,11 @@ class Progress:
     def advance(self) -> None:
         """Count one more as done, as far as it is known before `finished` counts it."""
         self._under_way += 1
+        self._told()
+
+    def stands_at(self, under_way: int) -> None:
+        """Set how many are done beyond those that `finished` has counted, where others count them."""
+        self._under_way = under_way
         self._told()
 
     def finished(self, done: int, failed: int) -> None:
@@ -124,9 +133,12 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
-        columns = (BarColumn(bar_width=24), TextColumn("{task.fields[label]}: {task.description}", markup=False))
-        self._bar = Bar(*columns, console=Console(file=self._stream))
+        console = Console(file=self._stream)
+        words = TextColumn("{task.fields[label]}: {task.description}", markup=False, table_column=Column(no_wrap=False))
+        bar = [BarColumn(bar_width=_BAR)] if console.width >= _WITH_BAR else []
+        self._bar = Bar(*bar, words, console=console)
         self._task = self._bar.add_task(self.line(), total=self._total, completed=self._found, label=self._label)
         self._bar.start()
 

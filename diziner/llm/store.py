@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from diziner.common import jsontext
 from diziner.common.errors import UserError
+from diziner.llm import ledger
 from diziner.llm.claims import Claimant, claimants_folder
 from diziner.llm.deltas import Unpacker, remove_unused
 from diziner.llm.keys import refuse_keys_in_row
@@ -95,6 +96,14 @@ class ResponseStore:
     def read(self, step: Callable[[sqlite3.Connection], T]) -> T:
         """Return the result of a step that writes nothing; it is tried again where another process holds the file."""
         return self._patiently(step)
+
+    def reserve(self, connection: sqlite3.Connection, most: int, limit: int) -> int | None:
+        """Set money aside within a transaction, as `ledger.reserve`."""
+        return ledger.reserve(connection, most, limit)
+
+    def standing(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """Return what is spent and what is set aside, in billionths of a US dollar."""
+        return ledger.spent(connection), ledger.reserved(connection)
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows, sorted by key, each held against its key and digest."""

@@ -28,7 +28,7 @@ DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model or a plug-in is reached, what is refused or
 # how an error reads: never what an output holds. What shapes an output may not import `llm` (tests/test_house.py).
 NEUTRAL = (
-    "llm", "scripted", "endpoints", "layout.py", "settings.py", "pipeline/arguments.py",
+    "llm", "scripted", "endpoints", "layout.py", "settings", "pipeline/arguments.py",
     "common/errors.py",
     "common/plugins.py",  # finds plug-ins, whose own digests stand beside those of modules
     "common/yamlagree.py",  # refuses files that DVC reads otherwise

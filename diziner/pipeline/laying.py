@@ -28,13 +28,13 @@ from diziner.layout import (
     rooms,
 )
 from diziner.pipeline.code import ALWAYS, DIGESTS, with_always
-from diziner.pipeline.skeleton import managed, mark, project_files
+from diziner.pipeline.skeleton import Laid, managed, mark, project_files
 
 # What may be in a folder that counts as empty: a fresh repository, and an environment made before.
 _NO_MATTER = frozenset({".git", ".venv"})
 
 
-def lay(folder: Path, own: bool) -> int:
+def lay(folder: Path, what: Laid) -> int:
     """Make a project in a folder that is not there yet or empty, and return how many benchmarks it has.
 
     It is written beside its place and then renamed; into a folder that is there, its parts are moved, the mark last.
@@ -52,7 +52,7 @@ def lay(folder: Path, own: bool) -> int:
         staging.mkdir(parents=True, exist_ok=True)
         with _held(staging):
             if not (within and _is_whole(staging)):
-                _fill(staging, target, project_files(own))
+                _fill(staging, target, project_files(what))
             _move(staging, target, within)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made a project: {error.strerror or error}") from None

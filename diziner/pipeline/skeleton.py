@@ -9,14 +9,26 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from enum import Enum
 from pathlib import Path
 
 from diziner.common.version import VERSION
-from diziner.layout import DATA, GATES, MARK, METRICS, PARAMS, PIPELINE, ROOT_PIPELINE, has_library
+from diziner.layout import (
+    DATA,
+    GATES,
+    MARK,
+    METRICS,
+    PARAMS,
+    PIPELINE,
+    PUBLISHED,
+    ROOM_SOURCES,
+    ROOT_PIPELINE,
+    has_library,
+)
 from diziner.pipeline.code import CODE, PACKAGE
 
 SKELETON = PACKAGE / "skeleton"
-EXAMPLE = "conll2003"  # the benchmark of a project for own corpora
+_EXAMPLE = "conll2003"
 _PROFILE = PACKAGE / "profiles" / "embedded.yaml"
 _ROOT_LOCK = Path("dvc.lock")
 _LIBRARY_DEP = "      - diziner\n"
@@ -26,16 +38,24 @@ _LIBRARY_LOCKED = re.compile(
 _FLOOR = re.compile(r"^    (\w+): [\d.]+\n", re.MULTILINE)
 
 
-def project_files(own: bool = False) -> dict[Path, bytes]:
-    """Return the files of a project with all benchmarks, or with `own` with the example alone; the mark comes last.
+class Laid(Enum):
+    """What a project begins with: all benchmarks, one as an example, or none, for corpora of one's own."""
 
-    With all benchmarks, metrics and locks are those of the recorded run, so that a replay leaves them as they are.
+    ALL = "all"
+    EXAMPLE = "example"
+    OWN = "own"
+
+
+def project_files(laid: Laid = Laid.ALL) -> dict[Path, bytes]:
+    """Return the files of a project; the mark comes last.
+
+    With all benchmarks, metrics and locks are those of the recorded run, so that a replay leaves them as they are. With
+    none there are no floors and no limit on cost either: a server of one's own has no prices.
     """
     sources = _sources()
-    rooms = sorted(path.parent.name for path in sources if path.name == "sample.txt")
-    if own:
-        rooms = [name for name in rooms if name == EXAMPLE]
-    files = {path: source.read_bytes() for path, source in sources.items() if _belongs(path, rooms, own)}
+    every = sorted(path.parent.name for path in sources if path.name == "sample.txt")
+    rooms = {Laid.ALL: every, Laid.EXAMPLE: [_EXAMPLE], Laid.OWN: []}[laid]
+    files = {path: source.read_bytes() for path, source in sources.items() if _belongs(path, rooms, laid)}
     template = files[PIPELINE]
     for name in rooms:
         files[DATA / name / "dvc.yaml"] = template
@@ -44,6 +64,10 @@ def project_files(own: bool = False) -> dict[Path, bytes]:
     if _ROOT_LOCK in files:
         files[_ROOT_LOCK] = _root_lock(files[_ROOT_LOCK].decode()).encode()
     gates = _FLOOR.sub(lambda line: line[0] if line[1] in rooms else "", files[GATES].decode())
+    if laid is Laid.OWN:
+        files[ROOM_SOURCES] = b"{}\n"
+        gates = gates.replace("floors: #", "floors: {} #", 1)
+        gates = re.sub("^max_usd: [0-9.]+", "max_usd: null", gates, flags=re.MULTILINE)
     files[GATES] = gates.encode()
     return dict(sorted(files.items())) | {MARK: mark()}
 
@@ -85,11 +109,12 @@ def _sources() -> dict[Path, Path]:
     return found
 
 
-def _belongs(path: Path, rooms: list[str], own: bool) -> bool:
-    """Return whether a file is of these rooms or of none; an own project has no outputs that span all benchmarks."""
+def _belongs(path: Path, rooms: list[str], laid: Laid) -> bool:
+    """Return whether a file is of these rooms or of none; only a project of all has outputs that span all."""
+    if path == PUBLISHED:
+        return bool(rooms)
     if path.parent.parent == DATA:
         return path.parent.name in rooms
     if path.parent.parent == METRICS:
-        named = re.sub(r"-r\d+(\.refinement)?$", "", path.stem) in rooms
-        return named or (path.parent.name == "plots" and not own)
-    return not (own and (path == _ROOT_LOCK or (path.parent == METRICS and path.suffix == ".json")))
+        return path.stem in rooms or (path.parent.name == "plots" and laid is Laid.ALL)
+    return not (laid is not Laid.ALL and (path == _ROOT_LOCK or (path.parent == METRICS and path.suffix == ".json")))

@@ -50,6 +50,7 @@ _TEXT_FREE = (
     *("corpus/manifest.json", "final/selection.json", "final/guideline.yaml", "final/scores.json"),
     *("final/usage.*.jsonl", "rounds/*/guideline.yaml", "rounds/*/refinement.json", "rounds/*/refinement.usage.jsonl"),
     *("rounds/*/agreement.json", "rounds/*/confusion.json", "rounds/*/hotspots.jsonl", "rounds/*/usage/*.jsonl"),
+    *("rounds/*/metrics.json", "rounds/*/refinement.metrics.json"),
     *("rounds/*/tallies/*.json", "rounds/*/annotations/*.jsonl", "rounds/*/samples/*/usage.jsonl"),
 )
 
@@ -87,9 +88,7 @@ def contents_of(settings: Settings, rooms: Sequence[Room]) -> Contents:
         found.members[_CONFIG.as_posix()] = _without_remotes(_CONFIG)
     for folder in CODE if has_library(Path()) else CODE[:1]:
         found.members |= {path.as_posix(): path for path in files_in(folder)}
-    found.members |= {
-        path.as_posix(): path for path in recorded_files(Path(LOCK), settings.raw) if path.parts[0] == METRICS.name
-    }
+    found.members |= {path.as_posix(): path for path in recorded_files(Path(LOCK)) if path.parts[0] == METRICS.name}
     for room in map(Room, room_names()):  # also those that are not in the pipeline: settings and digests name them
         if room not in rooms:
             own = [room.folder / "benchmark.yaml", room.pins, *(room.folder / name for name in STARTS.values())]
@@ -117,7 +116,7 @@ def _add_room(found: Contents, settings: Settings, room: Room) -> None:
     paths = {room.folder / name for name in names}
     if room.has_results():
         lock = room.folder / LOCK
-        recorded = set(recorded_files(lock, settings.raw))
+        recorded = set(recorded_files(lock))
         _add_metrics(found, recorded)
         paths |= {path for path in recorded | set(dependencies(lock)) if path.is_relative_to(room.folder)}
     else:

@@ -21,6 +21,7 @@ from diziner.records.documents import Document, read_documents
 from diziner.records.gold import read_gold
 from diziner.records.guideline import Guideline
 from diziner.records.usage import Usage, read_usage
+from diziner.results.room_metrics import figures_in, read_room_metrics
 from diziner.spans.tags import OUTSIDE, tags_to_spans
 
 Part = TypeVar("Part")
@@ -115,17 +116,17 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
         own = part(partial(_predicted, room, name), None) if room.predictions(name).is_file() else None
         if own is not None:
             rows[name], used[name] = own
-    figures = part(lambda: _optional(room.final_metrics, "final_metrics"), None)
+    whole = part(lambda: read_room_metrics(room.final_metrics) if room.has_results() else None, None)
     return RoomFiles(
         card=card,
         rounds=tuple(done),
         selection=part(lambda: _optional(room.selection, "selection"), None),
-        figures=figures,
+        figures=None if whole is None else figures_in(whole),
         scores=part(lambda: _optional(room.scores, "scores"), None),
         gold=part(partial(_gold, room, card), dict[str, Sequence[Span]]()),
         predictions=rows,
         usage=used,
-        counted=None if figures is None else part(partial(_counted, room), None),
+        counted=len(whole["counts"]) if whole and "counts" in whole else None,
         test=part(lambda: read_documents(room.test), ()) if rows and room.test.is_file() else (),
         faults=tuple(faults),
     )
@@ -142,12 +143,6 @@ def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:
             if span.type not in card.types:
                 raise UserError(f"{room.gold}: {document}: {span.type!r} is not one of {', '.join(card.types)}")
     return gold
-
-
-def _counted(room: Room) -> int | None:
-    """Return how many documents the headline figures are of; None where an earlier version did not say."""
-    counts = _optional(room.document_counts, "document_counts")
-    return None if counts is None else int(counts["documents"])
 
 
 def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:

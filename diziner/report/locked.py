@@ -1,7 +1,4 @@
-"""Lock files held against what they name: outputs, and the files, code and settings that these were made from.
-
-What is bundled must be one run: an output of other settings than those beside it is none of it.
-"""
+"""Outputs held against the lock files that name them."""
 
 from __future__ import annotations
 
@@ -13,20 +10,18 @@ from diziner.common.digests import file_md5, folder_md5
 from diziner.common.errors import UserError
 from diziner.common.files import PARTIAL, readable
 from diziner.common.yamlfile import parse_yaml_as_dvc
-from diziner.layout import DATA, LIBRARY, METRICS, PARAMS
+from diziner.layout import DATA, METRICS
 
-_LONGEST = 80  # characters of a setting that are shown
 _PASSED_OVER = (".pyc", PARTIAL)
 
 
-def recorded_files(lock: Path, params: Mapping[str, Any]) -> Iterator[Path]:
+def recorded_files(lock: Path) -> Iterator[Path]:
     """Yield the files of the outputs below data/ and metrics/ that a lock file names, each output held against its MD5.
 
-    Errors: UserError for an output that is missing or another, and for a stage that was run on other files, code or
-    settings than those that are there.
+    What stages were run on is not looked at: `diziner.repro.lock_facts` does.
+    Errors: UserError for an output that is missing or another.
     """
-    stages = _stages(lock)
-    for stage, entry in stages.items():
+    for stage, entry in _stages(lock).items():
         for out in entry.get("outs", ()):
             path, expected = Path(out["path"]), str(out.get("md5", ""))
             if path.parts[0] not in {METRICS.name, DATA.name}:
@@ -39,8 +34,6 @@ def recorded_files(lock: Path, params: Mapping[str, Any]) -> Iterator[Path]:
                     "`diziner verify` says more"
                 )
             yield from sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
-    for stage, entry in stages.items():
-        _refuse_stale(lock, stage, entry, params)
 
 
 def dependencies(lock: Path) -> Iterator[Path]:
@@ -63,33 +56,6 @@ def files_in(folder: Path) -> list[Path]:
         and path.suffix not in _PASSED_OVER
         and not any(part.startswith((".", "__pycache__")) for part in path.parts)
     )
-
-
-def _refuse_stale(lock: Path, stage: str, entry: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    ran = f"{lock} has {stage} run on"
-    for key, value in entry.get("params", {}).get(PARAMS.name, {}).items():
-        if (found := _at(params, key)) != value:
-            raise UserError(f"{PARAMS}: {key}: is {_short(found)}, {ran} {_short(value)}; run `diziner repro`")
-    for each in entry.get("deps", ()):
-        path, expected = Path(each["path"]), str(each.get("md5", ""))
-        is_library = path == LIBRARY.parent
-        if not path.exists() or (path.is_dir() and not is_library):
-            continue  # a folder of outputs: each of these is held against its own entry
-        digest = _list_md5(path, files_in(path)) if is_library else output_md5(path)
-        if digest != expected:
-            raise UserError(f"{path}: its MD5 is {digest}, {ran} {expected}; run `diziner repro`")
-
-
-def _at(params: Any, key: str) -> Any:
-    """Return a setting by its dotted name, as DVC has it; None where there is none."""
-    for part in key.split("."):
-        params = params.get(part) if isinstance(params, Mapping) else None
-    return params
-
-
-def _short(value: Any) -> str:
-    words = " ".join(repr(value).split())
-    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 def _md5(path: Path) -> str:

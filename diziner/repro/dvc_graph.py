@@ -17,6 +17,7 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.system_errors import in_words
+from diziner.common.words import meant
 from diziner.repro.dvc_once import forget_staged, one_process
 from diziner.repro.dvc_yaml import as_dvc_writes
 from diziner.repro.lockfiles import LockText
@@ -73,7 +74,8 @@ class DvcGraph:
         try:
             chosen = collect_stages(repo, targets or ["dvc.yaml"])
         except DvcException as error:
-            raise UserError(f"{_line(error)}; {_TARGETS}" if targets else _line(error)) from None
+            known = [stage.addressing for stage in whole]
+            raise UserError(f"{_line(error)}; {_TARGETS}{_near(targets, known)}" if targets else _line(error)) from None
         wanted = plan_repro(graph, chosen)
         self._stages = {stage.addressing: stage for stage in wanted}
         self._upstream = {name: list(graph.predecessors(stage)) for name, stage in self._stages.items()}
@@ -91,6 +93,10 @@ class DvcGraph:
     def repository(self) -> Any:
         """DVC's own repository."""
         return self._repo
+
+    def commands(self) -> list[str]:
+        """Return the stages' commands."""
+        return [stage.cmd for stage in self._stages.values() if isinstance(stage.cmd, str)]
 
     def stages(self) -> list[tuple[str, Any]]:
         """Return DVC's own stages by address."""
@@ -304,6 +310,16 @@ def _line(error: BaseException) -> str:
     words = " ".join(str(error).split())
     cause = error.__cause__
     return f"{words} ({' '.join(str(cause).split())})" if cause and str(cause) not in words else words
+
+
+def _near(targets: Sequence[str], addresses: Iterable[str]) -> str:
+    """Return the question what was meant by the first of the targets that resembles a stage or its pipeline."""
+    known: dict[str, None] = {}
+    for address in addresses:
+        path, _, stage = address.rpartition(":")
+        folder = Path(path).parent.name
+        known |= dict.fromkeys((address, path, stage, folder, f"{folder}:{stage}") if folder else (address, stage))
+    return next((said for target in targets if target not in known and (said := meant(target, known))), "")
 
 
 def _uses_run_cache(stage: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from diziner.common import jsontext
 from diziner.common.files import write_json
+from diziner.common.stage_note import forget_note, read_notes
 from diziner.repro.plan import Step
 
 RECORD = Path(".dvc") / "tmp" / "diziner-failures.json"
@@ -17,15 +18,18 @@ RECORD = Path(".dvc") / "tmp" / "diziner-failures.json"
 @dataclass
 class FailureRecord:
     """Why stages failed, by address, and why groups were left out, by folder. Kept on disk as it changes, so that a run
-    that is killed has said what it knew."""
+    that is killed has said what it knew. `noted`: why stages of stock `dvc repro` failed, by command."""
 
     root: Path = Path()
     failed: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
 
-    def begin(self, steps: Iterable[Step]) -> None:
-        """Forget what a new run of these stages decides anew."""
+    def begin(self, steps: Iterable[Step], commands: Iterable[str] = ()) -> None:
+        """Forget what a new run of these stages decides anew; `commands` are theirs."""
         steps = list(steps)
+        for command in self.noted.keys() & {*commands}:
+            forget_note(self.root, command)
         before = dict(self.failed), dict(self.left_out)
         for step in steps:
             self.failed.pop(step.name, None)
@@ -54,7 +58,7 @@ def failures_at(root: Path) -> FailureRecord:
     except (OSError, ValueError):
         value = {}
     kept = value if isinstance(value, Mapping) else {}
-    return FailureRecord(root, _texts(kept.get("failed")), _texts(kept.get("left_out")))
+    return FailureRecord(root, _texts(kept.get("failed")), _texts(kept.get("left_out")), read_notes(root))
 
 
 def _texts(value: Any) -> dict[str, str]:

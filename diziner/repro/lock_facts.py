@@ -105,7 +105,7 @@ class LockFacts:
     def _stage(self, stage: Resolved, entry: Mapping[str, Any] | None, outs: _Outs) -> StageFacts:
         absent = tuple(path for path, cached in stage.outs.items() if cached and not Path(path).exists())
         if entry is None:
-            return StageFacts(stage.name, recorded=False, absent=absent)
+            return StageFacts(stage.name, recorded=False, absent=absent, command=str(stage.command))
         missing = tuple(path for path, cached in stage.outs.items() if not cached and not Path(path).exists())
         changes, derived = [], []
         if not stage.frozen:
@@ -119,7 +119,7 @@ class LockFacts:
                 else:
                     changes += outs.changed(path, known.get(path)) or [*filter(None, [self._look(path)])]
         changes += outs.edited(stage)
-        return StageFacts(stage.name, True, tuple(changes), tuple(derived), missing, absent)
+        return StageFacts(stage.name, True, tuple(changes), tuple(derived), missing, absent, command=str(stage.command))
 
     def _settings_changed(self, stage: Resolved, locked: Any) -> Iterator[str]:
         known = {stage.place(str(file)): own for file, own in _mapping(locked).items()}

@@ -1,4 +1,4 @@
-"""Per-document counts of a benchmark's test predictions (metrics/documents/<benchmark>.json).
+"""Per-document counts of a benchmark's test predictions, which stand in its metrics file.
 
 They are what F1 and its intervals are made of: with them, two runs can be compared document by document, and a
 metric can be checked, from what git holds alone.
@@ -6,7 +6,6 @@ metric can be checked, from what git holds alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -45,22 +44,31 @@ def headline(counts: PredictionCounts, samples: int, seed: int) -> dict[str, flo
     return dict(rounded(figures_of(Final(scores), counted_only=True)))
 
 
-def counts_to_text(counts: PredictionCounts) -> str:
-    """Return the file: sums of the selected predictions, then a line for each document: [correct, predicted, gold]."""
-    sums = dict(zip(_SUMS, map(int, counts.selected.counts.sum(axis=0)), strict=True))
-    head = {"documents": len(counts.selected.ids), **sums}
-    blocks = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(head.items())]
-    for name, table in (("initial", counts.initial), ("selected", counts.selected)):
-        rows = [
-            f"    {json.dumps(id_, ensure_ascii=False)}: {json.dumps(row)}"
-            for id_, row in zip(table.ids, table.counts.tolist(), strict=True)
-        ]
-        blocks.append(f'  "{name}": {{\n' + ",\n".join(rows) + "\n  }" if rows else f'  "{name}": {{}}')
-    return "{\n" + ",\n".join(sorted(blocks)) + "\n}\n"
+def counts_to_rows(counts: PredictionCounts) -> list[list[Any]]:
+    """Return a row for each document, by id: [id, gold, correct, predicted, the last two by round 0's guideline]."""
+    return [
+        [id_, gold, correct, predicted, before[0], before[1]]
+        for id_, (correct, predicted, gold), before in zip(
+            counts.selected.ids, counts.selected.counts.tolist(), counts.initial.counts.tolist(), strict=True
+        )
+    ]
+
+
+def counts_from_rows(rows: Sequence[Sequence[Any]]) -> PredictionCounts:
+    """Return the counts of rows, already checked by their schema.
+
+    Errors: ValueError for a document that is there twice, and for counts that cannot be counts (more correct than
+    predicted or gold).
+    """
+    selected = {id_: (correct, predicted, gold) for id_, gold, correct, predicted, _, _ in rows}
+    initial = {id_: (correct, predicted, gold) for id_, gold, _, _, correct, predicted in rows}
+    if len(selected) < len(rows):
+        raise ValueError("a document is counted twice")
+    return _possible(PredictionCounts(_table(selected), _table(initial)))
 
 
 def counts_from_json(value: Mapping[str, Any]) -> PredictionCounts:
-    """Return the file's counts, already checked by its schema.
+    """Return the counts of a file that versions before wrote (metrics/documents/), already checked by its schema.
 
     Errors: ValueError if the two predictions are not of the same documents, counts cannot be counts (more
     correct than predicted or gold), or the sums are not those of the documents.
@@ -68,13 +76,18 @@ def counts_from_json(value: Mapping[str, Any]) -> PredictionCounts:
     selected, initial = _table(value["selected"]), _table(value["initial"])
     if selected.ids != initial.ids or (selected.counts[:, 2] != initial.counts[:, 2]).any():
         raise ValueError("selected and initial are not counted on the same documents")
-    for table in (selected.counts, initial.counts):
-        if (table[:, 0] > table[:, 1:].min(axis=1)).any():
-            raise ValueError("a document has more correct spans than predicted or gold ones")
+    counts = _possible(PredictionCounts(selected, initial))
     sums = {"documents": len(selected.ids), **dict(zip(_SUMS, selected.counts.sum(axis=0).tolist(), strict=True))}
     if any(value[key] != own for key, own in sums.items()):
         raise ValueError("the sums are not those of the documents")
-    return PredictionCounts(selected, initial)
+    return counts
+
+
+def _possible(counts: PredictionCounts) -> PredictionCounts:
+    for table in (counts.selected.counts, counts.initial.counts):
+        if (table[:, 0] > table[:, 1:].min(axis=1)).any():
+            raise ValueError("a document has more correct spans than predicted or gold ones")
+    return counts
 
 
 def _table(rows: Mapping[str, Sequence[int]]) -> DocumentCounts:

@@ -95,8 +95,7 @@ def final_metrics(
     selected: Sequence[Annotation],
     tokens: int | None = None,
 ) -> dict[str, Any]:
-    """Return the headline figures (metrics/final/<benchmark>.json): the same keys for every benchmark, null without
-    gold.
+    """Return the headline figures by name: the same for every benchmark, null without gold.
 
     `tokens` are those of all answers behind the benchmark's outputs; None if an answer is not at hand.
     """

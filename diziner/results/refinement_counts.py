@@ -9,7 +9,7 @@ _SHOWN = 60  # characters of a text on one line
 
 
 def refinement_metrics(record: Mapping[str, Any]) -> dict[str, int]:
-    """Return metrics/rounds/<benchmark>-r<k>.refinement.json from a record (refinement.schema.json).
+    """Return rounds/r<k>/refinement.metrics.json from a record (refinement.schema.json).
 
     `written`: instructions of phase 3; `kept`: those that reached the guideline; `dropped` by the supervisor's own
     decision or because the text stood; `waiting` for the next round; `cut` for good; `examples_cut`; `changed`: lines

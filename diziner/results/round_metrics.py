@@ -1,4 +1,4 @@
-"""Headline figures of one round (metrics/rounds/<benchmark>-r<k>.json)."""
+"""Headline figures of one round (rounds/r<k>/metrics.json in the room)."""
 
 from __future__ import annotations
 

@@ -93,9 +93,9 @@ def summarise(
     """Return summary.json: `benchmarks`, a row of headline figures for each, by name; and the figures that DVC
     compares.
 
-    These, at most 25 with 18 benchmarks, are `f1` by benchmark, `mean` (over the benchmarks that have the figure;
-    `documents` and `scored` say over what) and `usd`, the cost of all benchmarks, None if that of one is unknown.
-    DVC looks into objects, not into lists: the rows do not flood `dvc metrics diff`.
+    These are `mean` (over the benchmarks that have the figure) and `usd`, the cost of all benchmarks, None if that of
+    one is unknown. DVC looks into objects, not into lists: neither the rows, whose F1 each benchmark's own file has,
+    nor `over`, which says what the means are over, flood `dvc metrics diff`.
     """
     costs = usd or {}
     shown = [figure.name for figure in FIGURES if figure.in_summary]
@@ -103,18 +103,20 @@ def summarise(
         {"benchmark": name, **{key: metrics[name][key] for key in shown}, "usd": costs.get(name)}
         for name in sorted(metrics)
     ]
-    means: dict[str, Any] = {
-        "documents": sum(row["documents"] for row in rows),
-        "scored": sum(row["f1"] is not None for row in rows),
-    }
+    means: dict[str, Any] = {}
     for key in (figure.name for figure in FIGURES if figure.averaged):
         values = [row[key] for row in rows if row[key] is not None]
         means[key] = rounded(mean(values)) if values else None
     known = [row["usd"] for row in rows if row["usd"] is not None]
     return {
         "benchmarks": rows,
-        "f1": {row["benchmark"]: row["f1"] for row in rows},
         "mean": means,
+        "over": [
+            {
+                "documents": sum(row["documents"] for row in rows),
+                "scored": sum(row["f1"] is not None for row in rows),
+            }
+        ],
         "usd": rounded(math.fsum(known)) if len(known) == len(rows) else None,
     }
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from diziner.common.tables import Column, fitted_table
+from diziner.common.tables import Column, fitted_table, wrapped
 from diziner.results.correlation_report import QUESTION, correlation_columns, correlation_notes, headline
 from diziner.results.paper_table import CLAIM_HEAD, Line, claim_rows, paper_columns, paper_notes
 from diziner.results.paper_table import HEADING as PAPER_HEADING
 from diziner.results.published import HEADING, published_columns, published_notes
 
-_NOTE_WIDTH = 120
+_GAIN = 6  # its place among the columns
+_NOISE = ", within noise"
 
 
 def table(
@@ -33,7 +34,7 @@ def table(
     shown, mean = rows, summary["mean"]
     cells = [_cells(row, protocols) for row in shown]
     if len(rows) > 1:
-        cells.append(_mean(mean, summary["usd"]))
+        cells.append(_mean(mean, summary["over"][0]["documents"], summary["usd"]))
     heads = (
         ("benchmark", 0),
         ("n", 3),
@@ -48,6 +49,7 @@ def table(
     columns = [
         Column(head, tuple(row[number] for row in cells), importance) for number, (head, importance) in enumerate(heads)
     ]
+    columns[_GAIN] = replace(columns[_GAIN], short=tuple(_short_gain(cell) for cell in columns[_GAIN].cells))
     if states:
         said = tuple(states.get(row["benchmark"], "") for row in rows)
         columns.insert(1, Column("state", (*said, "")[: len(cells)]))
@@ -61,13 +63,13 @@ def table(
     notes += [f"{name}: {what}" for name, what in sorted((others or {}).items()) if name in chosen]
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return text + _wrapped(notes, width)
+    return text + wrapped(notes, width)
 
 
 def published_table(benchmarks: Sequence[str], published: Mapping[str, Any], width: int) -> str:
     """Return published values of these benchmarks, under their own heading."""
     text, _ = fitted_table(published_columns(benchmarks, published), width)
-    return f"\n{_wrapped([HEADING], width)}\n{text}{_wrapped(published_notes(benchmarks, published), width)}"
+    return f"\n{wrapped([HEADING], width)}\n{text}{wrapped(published_notes(benchmarks, published), width)}"
 
 
 def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int) -> str:
@@ -80,12 +82,12 @@ def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int)
     notes = paper_notes(lines, published)
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return f"{_wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{_wrapped(notes, width)}"
+    return f"{wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{wrapped(notes, width)}"
 
 
 def correlation_line(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
     """Return the answer to whether agreement predicts F1, wrapped."""
-    return _wrapped([headline(report, published)], width)
+    return wrapped([headline(report, published)], width)
 
 
 def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | None, width: int) -> str:
@@ -94,7 +96,7 @@ def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | 
     notes = correlation_notes(report, published)
     if left_out:
         notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
-    return f"\n{_wrapped([QUESTION], width)}\n{text}{_wrapped(notes, width)}"
+    return f"\n{wrapped([QUESTION], width)}\n{text}{wrapped(notes, width)}"
 
 
 def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:
@@ -113,10 +115,10 @@ def _cells(row: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _mean(mean: Mapping[str, Any], usd: float | None) -> tuple[str, ...]:
+def _mean(mean: Mapping[str, Any], documents: int, usd: float | None) -> tuple[str, ...]:
     gain = "-" if mean["gain"] is None else f"{mean['gain']:+.3f}"
     agreement = f"{_figure(mean['agreement_first'])} -> {_figure(mean['agreement_last'])}"
-    return ("mean", str(mean["documents"]), "", agreement, "", _figure(mean["f1"]), gain, _cost(usd, None), "")
+    return ("mean", str(documents), "", agreement, "", _figure(mean["f1"]), gain, _cost(usd, None), "")
 
 
 def _gain(row: Mapping[str, Any]) -> str:
@@ -124,8 +126,18 @@ def _gain(row: Mapping[str, Any]) -> str:
         return "-"
     if row["round"] == 0:
         return "round 0 chosen"
-    noise = ", within noise" if row["gain_low"] <= 0 <= row["gain_high"] else ""
+    noise = _NOISE if row["gain_low"] <= 0 <= row["gain_high"] else ""
     return f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]{noise}"
+
+
+def _short_gain(cell: str) -> str:
+    """Return a gain without its interval.
+
+    >>> _short_gain("+0.012 [-0.020, +0.044], within noise"), _short_gain("round 0 chosen")
+    ('+0.012, noise', 'round 0 chosen')
+    """
+    value, bracket, interval = cell.partition(" [")
+    return f"{value}{', noise' if interval.endswith(_NOISE) else ''}" if bracket else cell
 
 
 def _cost(usd: float | None, tokens: int | None) -> str:
@@ -135,7 +147,3 @@ def _cost(usd: float | None, tokens: int | None) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _wrapped(lines: Sequence[str], width: int) -> str:
-    return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))

@@ -34,7 +34,7 @@ class ModelUsage:
 
 
 def model_usage_to_json(own: ModelUsage) -> dict[str, Any]:
-    """Return a row of metrics/usage/*.json; without cached tokens where there were none."""
+    """Return a row of `usage` in a metrics file; without cached tokens where there were none."""
     return {key: value for key, value in asdict(own).items() if value or key != "unbilled_cached_tokens"}
 
 

@@ -144,15 +144,17 @@ def seqeval_default(documents: Documents, gold: SpansById, predicted: SpansById)
 
         as strict, on spans decoded as conlleval decodes them
 
-    seqeval has two modes. They differ in one case: an `I-` tag that nothing before it opens. By default it opens a
-    span; with `mode="strict", scheme=IOB2` the whole span is discarded. Our files hold spans, and our reader
-    decodes tags as the default does (and counts it under `repairs`). So for files read here the two are equal,
-    always, and both rows are given because papers name one or the other. To see seqeval's strict number on
-    ill-formed tags, give it the raw tags.
+    seqeval has two modes. Under IOB2 they differ in one case alone: an `I-` tag that no tag of its type just before it
+    opens. By default it opens a span; with `mode="strict", scheme=IOB2` the whole span is discarded. (A tag with `E-`,
+    `S-`, `L-` or `U-`, which the default reads, is an error there.) Our files hold spans, and our reader decodes tags
+    as the default does, and counts it under `repairs`. So for files read here the two are equal, always, and both rows
+    are given because papers name one or the other. To see seqeval's strict number on ill-formed tags, give it the raw
+    tags.
 
-    Under BIOES and BILOU the modes differ in one case more: a span that no `E-` or `L-` closes. By default seqeval
-    takes it as it stands, and so do we; with `mode="strict", scheme=IOBES` or `BILOU` it is discarded. seqeval's own
-    examples, of its issue 25 and pull request 56, have F1 0.667 and 0.800 when strict, 1.000 by default and here.
+    Under BIOES and BILOU, each with its own scheme, the modes differ in one case more: a span that no `E-` or `L-`
+    closes. By default seqeval takes it as it stands, and so do we; with `mode="strict", scheme=IOBES` or `BILOU` it is
+    discarded. seqeval's own examples, of its issue 25 and pull request 56, have F1 0.667 and 0.800 when strict, 1.000
+    by default and here.
 
     ```example
     gold             [Angela Merkel|PER] spoke

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from diziner.scripted.candidates import Candidate, candidates
 from diziner.scripted.chance import choose, fraction
-from diziner.scripted.habits import Habits, habits_of
+from diziner.scripted.habits import Habits, habits_of, missed
 from diziner.scripted.knowledge import Knowledge
 from diziner.scripted.reading import Reading
 from diziner.scripted.strings import normal
@@ -44,7 +44,9 @@ def _span(candidate: Candidate, reading: Reading, habits: Habits, seed: int) -> 
         return candidate.start, candidate.end
     key = (habits.identity, seed, reading.document, candidate.start, candidate.end)
     if candidate.firm:
-        if fraction("miss", *key) < habits.miss:
+        # Sensitive annotators draw anew for each prompt: what they miss in one is no sign of what they miss in another.
+        key_of_miss = (*key, reading.wording, reading.guided) if habits.guided or habits.worded else key
+        if fraction("miss", *key_of_miss) < missed(habits, reading.guided, reading.wording):
             return None
     elif fraction("extra", *key) >= habits.extra:
         return None

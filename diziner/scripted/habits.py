@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from diziner.common.errors import UserError
-from diziner.scripted.chance import choose
+from diziner.scripted.chance import choose, fraction
 
 PREFIX = "scripted-"
 
@@ -18,7 +18,8 @@ class Habits:
 
     `miss`: a mention is left out. `slip`: a boundary is off by one token. `confuse`: another type is given.
     `extra`: something doubtful is tagged. `heeds`: instructions are read. `identity` enters every decision:
-    annotators of equal identity and rates answer alike.
+    annotators of equal identity and rates answer alike. `guided`: how much less is missed where there are instructions,
+    whatever they say; `worded`: how far that depends on the wording of the prompt (`missed`).
     """
 
     identity: str
@@ -27,6 +28,8 @@ class Habits:
     confuse: float
     extra: float
     heeds: bool = True
+    guided: float = 0.0
+    worded: float = 0.0
 
 
 _CAREFUL = Habits(f"{PREFIX}careful", miss=0.12, slip=0.08, confuse=0.10, extra=0.03)
@@ -38,6 +41,7 @@ PROFILES: Mapping[str, Habits] = {
     "random": Habits(f"{PREFIX}random", miss=0.50, slip=0.40, confuse=0.90, extra=0.30, heeds=False),
     "lazy": Habits(f"{PREFIX}lazy", miss=1.0, slip=0.0, confuse=0.0, extra=0.0, heeds=False),
     "twin": _CAREFUL,
+    "reader": Habits(f"{PREFIX}reader", miss=0.60, slip=0.0, confuse=0.0, extra=0.0, heeds=False),
     "supervisor": replace(_CAREFUL, identity=f"{PREFIX}supervisor"),
 }
 
@@ -45,6 +49,10 @@ MODELS: tuple[str, ...] = tuple(f"{PREFIX}{profile}" for profile in PROFILES)
 
 # Who stands in for real models: none that always errs or always misses.
 _STAND_INS = ("careful", "eager", "shy")
+
+# Of the profile reader: `scripted-reader-g30-p10` misses 0.30 less where there are instructions, by up to 0.10 more or
+# less by the wording of the prompt. What it is given is then known, and what is measured can be held against it.
+_SENSITIVITIES = re.compile(r"-g(?P<guided>\d{1,2})-p(?P<worded>\d{1,2})\b")
 
 _NAME = re.compile(rf"{PREFIX}(?P<profile>[a-z]+)(?P<variant>-[a-z0-9-]+)?")
 
@@ -61,9 +69,31 @@ def habits_of(model: str) -> Habits:
     if match is None or match["profile"] not in PROFILES:
         raise UserError(f"model {model!r}: no scripted model; allowed: {', '.join(MODELS)}, each also with -SUFFIX")
     habits = PROFILES[match["profile"]]
+    if match["profile"] == "reader":
+        return _reader(habits, name)
     if match["variant"] and match["profile"] != "twin":
         return replace(habits, identity=name)
     return habits
+
+
+def _reader(habits: Habits, name: str) -> Habits:
+    """Return a reader with the sensitivities that its name says, in hundredths, if it says any."""
+    said = _SENSITIVITIES.search(name)
+    if said is None:
+        return replace(habits, identity=name)
+    return replace(habits, identity=name, guided=int(said["guided"]) / 100, worded=int(said["worded"]) / 100)
+
+
+def missed(habits: Habits, guided: bool, wording: str) -> float:
+    """Return the probability that a mention is left out, by whether there are instructions and how a prompt is worded.
+
+    >>> reader = habits_of("scripted-reader-g30-p10")
+    >>> missed(reader, False, "Mark every mention."), 0.2 <= missed(reader, True, "Mark every mention.") <= 0.4
+    (0.6, True)
+    """
+    if not guided:
+        return habits.miss
+    return habits.miss - habits.guided - habits.worded * (2 * fraction("wording", wording) - 1)
 
 
 def stand_in(model: str) -> str:

@@ -30,7 +30,8 @@ class Reading:
     """A prompt as understood.
 
     `rulings`: string -> type an instruction gives it, None where it is said to be no entity. `shown`: normal
-    form of an example -> its spelling and type. `excluded`: (normal form, type) of negative examples.
+    form of an example -> its spelling and type. `excluded`: (normal form, type) of negative examples. `guided`: there
+    are instructions. `wording`: the first line of the conversation, which tells prompts apart.
     """
 
     document: str
@@ -38,6 +39,8 @@ class Reading:
     rulings: Mapping[str, str | None]
     shown: Mapping[str, tuple[str, str]]
     excluded: frozenset[tuple[str, str]]
+    guided: bool = False
+    wording: str = ""
 
     @property
     def vetoed(self) -> frozenset[str]:
@@ -70,6 +73,8 @@ def read(messages: Sequence[Message], types: Sequence[str]) -> Reading:
         rulings=ruled,
         shown=shown,
         excluded=frozenset(excluded),
+        guided=bool(guidance),
+        wording=texts[0].strip().partition("\n")[0],
     )
 
 

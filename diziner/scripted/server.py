@@ -185,14 +185,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.scripted.speak(dialect, f"/{path}", headers, body) if dialect else None
 
     def do_GET(self) -> None:
-        if self.path in _MODELS:
+        if self.path in _MODELS and not self._refused():
             self._send(models(self.server.scripted.served.gone))
         else:
             self._send_from_shelf("GET", b"")
 
     def _send_from_shelf(self, method: str, body: bytes) -> None:
         """Send what files and batches have to say; that there is no such address, where that is nothing."""
-        if self._key() == self.server.scripted.faults.bad_key:
+        if self._refused():
             self._send(error(401, "Incorrect API key provided.", "invalid_api_key"))
             return
         address = urlsplit(self.path)
@@ -202,6 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_data(200, {"Content-Type": "application/octet-stream"}, reply)
         else:
             self._send(reply or error(404, f"No such address: {method} {self.path}", None))
+
+    def _refused(self) -> bool:
+        return self._key() == self.server.scripted.faults.bad_key
 
     def _key(self) -> str:
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")

@@ -51,7 +51,8 @@ class Corrections:
                 f"{given['text'][:40]!r}"
             )
         self._used.add(document.id)
-        return labelled_row(replace(document, id=given["id"]), replace(annotation, id=given["id"]))
+        corrected = labelled_row(replace(document, id=given["id"]), replace(annotation, id=given["id"]))
+        return corrected | ({"other": given["other"]} if "other" in given else {})
 
     @property
     def used(self) -> int:

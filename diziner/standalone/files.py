@@ -6,7 +6,7 @@ The project's own are annotations, predictions and gold (spans by document id, w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from diziner.corpora.reader import Reader, require_flat
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonkeys import LABEL_KEYS
+from diziner.forms.others import other_of
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.table import form_of
 from diziner.records.annotations import Annotation, failure_of, read_annotations
@@ -33,7 +34,8 @@ class LabelledFile:
     `documents` are by id, None where the file has spans only. Where it has no ids, a document's id is `#` and its
     number, from 1. `repairs` counts what was mended in reading: ill-formed tags, overlaps, blank tokens.
     `own_tokens` are the ids of documents that came without tokens: theirs are ours, cut where the file's spans ask.
-    `read_as` says in words how it was read, where that had to be found.
+    `read_as` says in words how it was read, where that had to be found. `others`: what else the file says about a
+    document, by id, if that was asked for.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class LabelledFile:
     repairs: int = 0
     own_tokens: frozenset[str] = frozenset()
     read_as: str = ""
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def failures(self) -> int:
@@ -50,11 +53,12 @@ class LabelledFile:
         return sum(row.failure is not None for row in self.annotations)
 
 
-def read_plain(path: Path, choices: Choices = NO_CHOICES) -> LabelledFile:
+def read_plain(path: Path, choices: Choices = NO_CHOICES, others: bool = False) -> LabelledFile:
     """Read a labelled file of any form that `diziner.forms` has, or the project's own annotations, predictions, gold.
 
     Texts without tokens are cut where spans ask for it. A key `failure` that is not null says that the document has no
-    labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays.
+    labels. Spans come out sorted; where there are tokens, the longest of overlapping ones stays. `others`: whether what
+    else the file says is wanted.
 
     Errors: UserError for a file that cannot be read, or that can be read in two ways, a bad row, an id that occurs
     twice, ids in some rows only, a row without labels, spans that overlap (unless `choices.drop` or `nested`), and no
@@ -63,7 +67,7 @@ def read_plain(path: Path, choices: Choices = NO_CHOICES) -> LabelledFile:
     look = Look(path)
     form = form_of(look, choices)
     own = form.name == "json" and not choices.columns and isinstance(look.value, dict) and _is_own(look.value)
-    file = _spans_only(path) if own else _with_tokens(path, choices)
+    file = _spans_only(path) if own else _with_tokens(path, choices, others)
     if not file.annotations:
         raise UserError(f"{path}: no documents")
     return file
@@ -82,19 +86,21 @@ def read_texts(path: Path, choices: Choices = NO_CHOICES) -> dict[str, Document]
 
 
 class _Seen(NamedTuple):
-    """Row that was read: its place, and what it has in place of labels."""
+    """Row that was read: its place, what it has in place of labels, and what else it has."""
 
     where: str
     failure: object
+    other: Mapping[str, Any]
 
 
 class _Rows:
     """Rows on their way to the reader, each with an id; remembers of each what its document has not, and whether the
     ids are their own. A row without labels is refused if they are `needed`."""
 
-    def __init__(self, rows: Iterable[Row | Unreadable], needed: bool = False) -> None:
+    def __init__(self, rows: Iterable[Row | Unreadable], needed: bool = False, others: bool = False) -> None:
         self._rows = rows
         self._needed = needed
+        self._others = others
         self.seen: list[_Seen] = []
         self.has_ids = False
 
@@ -116,13 +122,14 @@ class _Rows:
             if number > 1 and has_id != self.has_ids:
                 raise UserError(f"{row.where}: {'an' if has_id else 'no'} id, unlike the rows before; all or none")
             self.has_ids = has_id
-            self.seen.append(_Seen(row.where, row.value.get("failure")))
+            other = other_of(row.value) if self._others else {}
+            self.seen.append(_Seen(row.where, row.value.get("failure"), other))
             yield row if has_id else Row(row.where, {**row.value, "id": f"#{number}"})
 
 
-def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
+def _with_tokens(path: Path, choices: Choices, others: bool) -> LabelledFile:
     table = form_of(Look(path), choices).read(Task(path, choices, "needed"))
-    rows = _Rows(table.rows, needed=True)
+    rows = _Rows(table.rows, needed=True, others=others)
     labelled, repairs = rows.read(path, table, choices)
     annotations = []
     for each, row in zip(labelled, rows.seen, strict=True):
@@ -131,7 +138,8 @@ def _with_tokens(path: Path, choices: Choices) -> LabelledFile:
         annotations.append(Annotation(each.document.id, spans, failure, characters=characters))
     documents = {each.document.id: each.document for each in labelled}
     ours = frozenset(each.document.id for each in labelled if each.own_tokens)
-    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours, table.said)
+    also = {each.document.id: row.other for each, row in zip(labelled, rows.seen, strict=True) if row.other}
+    return LabelledFile(path, rows.has_ids, tuple(annotations), documents, repairs, ours, table.said, also)
 
 
 def _require_labels(row: Row) -> None:

@@ -23,6 +23,7 @@ from diziner.standalone.common_tokens import Texts, with_common_tokens
 from diziner.standalone.files import LabelledFile, read_plain, read_texts
 from diziner.standalone.match import common_documents, joined_documents, require_matching_ids, require_same_documents
 from diziner.standalone.scores import ProtocolScores, chosen_protocols, protocol_scores, require_flat
+from diziner.standalone.together import read_together
 
 File = str | Path | LabelledFile
 
@@ -136,10 +137,10 @@ def agree(
     Errors: UserError for files that cannot be read, annotators that cannot be told apart, labels that are not of the
     same documents, and fewer than two files.
     """
-    if isinstance(files, Mapping):
-        named = {name: _file(file) for name, file in files.items()}
-    else:
-        named = annotators_of([_file(file) for file in files])
+    given = list(files.values()) if isinstance(files, Mapping) else list(files)
+    paths = [Path(file) for file in given if not isinstance(file, LabelledFile)]
+    read = read_together(paths, NO_CHOICES) if len(paths) == len(given) else [_file(file) for file in given]
+    named = dict(zip(files, read, strict=True)) if isinstance(files, Mapping) else annotators_of(read)
     return analysed(named, _texts(documents), settings or AnalysisSettings())[0]
 
 
@@ -188,8 +189,9 @@ def analysed(
     named = dict(zip(named, files, strict=True))
     require_matching_ids(files)
     wanted = {row.id for file in files for row in file.annotations}
+    expected = [Document(id_, (), "") for id_ in sorted(wanted)]
     for name, file in named.items():
-        rows_of(name, file.annotations, [Document(id_, (), "") for id_ in sorted(wanted)])
+        rows_of(name, file.annotations, expected)
     documents = joined_documents(files, texts, wanted)
     if documents is None:
         raise UserError(f"{files[0].path}: neither it nor another file has tokens; give them by --documents FILE")

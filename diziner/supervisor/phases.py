@@ -22,6 +22,7 @@ from diziner.records.disagreements import ErrorGroup
 from diziner.records.guideline import EntityType, Example, Goal, Guideline, Instruction
 from diziner.records.usage import Usage
 from diziner.supervisor.evidence import EXAMPLES_SHOWN
+from diziner.supervisor.other_forms import SupervisorForm, with_known_names
 from diziner.supervisor.settings import SupervisorSettings
 
 READS = ("prompts/supervisor", "schemas/supervisor")
@@ -90,10 +91,15 @@ class Supervisor:
         # Only grammars can be held to lengths: an answer that is longer than a small model's may be is still one.
         ignoring = frozenset() if self.settings.model.structured == "grammar" else _BOUNDS
         schema = self._schema_name(phase or name)
-        form = Form(validator(schema, ignoring), schema_of(schema)["required"])
+        check = validator(schema, ignoring)
+        at_once = self.settings.batch != "one"  # of a large model, which may be held to no schema
+        form = SupervisorForm(check, schema_of(schema)) if at_once else Form(check, schema_of(schema)["required"])
         dialogues = ask_objects(self.asker, requests, [form] * len(requests), f"{self.label} {name}")
         self._refuse_outage(name, dialogues)
         dialogues = [replace(d, value=unstrict(d.value, q.choices)) for d, q in zip(dialogues, questions, strict=True)]
+        if at_once:
+            named = (with_known_names(d.value, q.choices) for d, q in zip(dialogues, questions, strict=True))
+            dialogues = [replace(dialogue, value=value) for dialogue, value in zip(dialogues, named, strict=True)]
         self.responses += [key for dialogue in dialogues for key in dialogue.responses]
         self.usage += [used for dialogue in dialogues for used in dialogue.usage]
         self.record.append(
@@ -188,7 +194,8 @@ def changed_goal(before: Goal, dialogue: Dialogue) -> Goal:
 
 def _example_line(example: Example) -> str:
     text = f'"{example.text}" -> {example.annotation}' if example.annotation else example.text
-    return text + (f" ({example.explanation})" if example.explanation else "")
+    line = text + (f" ({example.explanation})" if example.explanation else "")
+    return " ".join(line.splitlines())
 
 
 def _schema(name: str, structured: str, question: Question) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from diziner.agreement.case_clusters import Cluster, clusters_of
 from diziner.agreement.cases import Case, cases_of
-from diziner.records.annotations import Annotation, Failure
+from diziner.records.annotations import Annotation, Failure, Span
 from diziner.records.documents import Document
 from diziner.spans.brackets import parse_brackets
 
@@ -74,6 +74,17 @@ def test_one_who_marks_a_whole_sentence_hides_no_disagreement_within_it() -> Non
     )
     assert (wide.start, wide.end, wide.differing) == (0, 3, 3)
     assert told(inside) == [(["2-3 LOC"], ("a",)), (["2-3 ORG"], ("b",))], "c says nothing of York alone"
+
+
+def test_mentions_inside_others_are_places_of_their_own() -> None:
+    document = Document("d", ("Bonn", "and", "Bath"), "Bonn and Bath")
+    whole, first, last = Span(0, 3, "ORG"), Span(0, 1, "LOC"), Span(2, 3, "LOC")
+    spans = {"a": (first, whole, last), "b": (whole,), "c": (first, whole)}
+    found = cases_of([document], {name: [Annotation("d", own)] for name, own in spans.items()})
+    assert [(case.start, case.end, [names for _, names in case.readings]) for case in found] == [
+        (0, 1, [("a", "c"), ("b",)]),
+        (2, 3, [("b", "c"), ("a",)]),
+    ]
 
 
 def test_the_same_words_are_one_question_and_unlike_ones_of_a_pair_of_types_are_not() -> None:

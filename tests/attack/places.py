@@ -56,10 +56,9 @@ def _add_files(project: Project) -> None:
     (project.folder / "letters.jsonl").write_text("".join(f"{row}\n" for row in rows))
     (project.folder / "gold.conll").write_text("Ada B-PER\nLovelace I-PER\nwrote O\n\nOslo B-LOC\nsleeps O\n")
     (project.folder / "pred.conll").write_text("Ada B-PER\nLovelace I-PER\nwrote O\n\nOslo B-PER\nsleeps O\n")
-    (project.folder / "choices.yaml").write_text("nobody: x\n")
-    told = project.diziner_here("refine", "conll2003", "--choices", "choices.yaml", check=False).stderr
-    names = told.strip().partition("there are: ")[2].split(", ")
-    (project.folder / "choices.yaml").write_text("".join(f"{name}: take the longer one\n" for name in names[:2]))
+    groups = json.loads((project.folder / "data/conll2003/rounds/r1/disagreements.json").read_text())["groups"]
+    kinds = [group["subtype"] for group in groups[:2]]
+    (project.folder / "choices.yaml").write_text("".join(f"{kind}: take the longer one\n" for kind in kinds))
     profiles = project.folder / "profiles"
     profiles.mkdir()
     shutil.copy2(project.folder / "params.yaml", profiles / "mine.yaml")

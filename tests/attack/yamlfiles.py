@@ -70,10 +70,9 @@ RECORD_READERS = (
     Reader(f"{ROOM}/final/predictions.selected.jsonl", ("stages.summary",)),
     Reader(f"{ROOM}/final/scores.json", ("stages.summary",)),
     Reader("metrics/final/conll2003.json", ("stages.summary",)),
-    Reader("metrics/usage/conll2003.json", ("stages.summary",)),
     Reader("metrics/summary.json", ("summary",)),
     Reader("metrics/correlation.json", ("summary", "--correlation")),
-    Reader("metrics/documents/conll2003.json", ("gate",), failing=True),
+    Reader("metrics/final/conll2003.json", ("gate",), failing=True),
     Reader("labels/manifest.json", ("label", *LABEL)),
     Reader("labels/manifest.json", ("export", "labels", "--to", "prodigy", "--out", "out.jsonl")),
     Reader(

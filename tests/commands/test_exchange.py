@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from projects import Project, copy_project
 
+from diziner.results.room_metrics import figures_in, read_room_metrics
+
 EXPORT = ("export", "conll2003", "--organization", "A lab", "--to")
 
 
@@ -18,8 +20,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def figures(project: Project) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((project.folder / "metrics/final/conll2003.json").read_text())
-    return found
+    return figures_in(read_room_metrics(project.folder / "metrics/final/conll2003.json"))
 
 
 def test_a_record_of_every_eval_ever_says_what_was_scored_and_how_surely(project: Project, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 from projects import ROOT
 
 from diziner.common.version import VERSION
-from diziner.pipeline.skeleton import managed, project_files
+from diziner.pipeline.skeleton import Laid, managed, project_files
 
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
 
@@ -49,15 +49,32 @@ def test_a_project_is_what_the_checkout_has_and_no_more(diziner: Callable[..., s
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p"]
 
 
-def test_a_project_for_own_corpora_has_the_example_alone(diziner: Callable[..., str], tmp_path: Path) -> None:
-    assert "1 benchmark and" in diziner("init", "own", "--own")
+def test_a_project_with_an_example_has_that_alone(diziner: Callable[..., str], tmp_path: Path) -> None:
+    assert "1 benchmark and" in diziner("init", "own", "--example")
     laid = tree(tmp_path / "own")
     others = [path.parent.name for path in ROOT.glob("data/*/sample.txt") if path.parent.name != "conll2003"]
     assert len(others) == 17
     assert not [name for name in laid if any(other in name for other in others)]
     assert not {"dvc.lock", "metrics/summary.json"} & laid.keys()
     assert list(yaml.safe_load(laid["metrics/gates.yaml"])["f1"]["floors"]) == ["conll2003"]
-    assert {"data/conll2003/tape.jsonl", "metrics/rounds/conll2003-r1.json", "data/published.yaml"} <= laid.keys()
+    assert {"data/conll2003/tape.jsonl", "metrics/final/conll2003.json", "data/published.yaml"} <= laid.keys()
+
+
+def test_a_project_for_own_corpora_has_nothing_shipped_in_the_way(
+    diziner: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = diziner("init", "own", "--own")
+    assert "cd own && diziner new NAME --from FILE --types A,B" in said and "diziner use --endpoint URL" in said
+    laid = tree(tmp_path / "own")
+    shipped = [path.parent.name for path in ROOT.glob("data/*/sample.txt")]
+    assert len(shipped) == 18
+    assert not [name for name in laid if name.startswith("data/") or any(f"/{each}" in name for each in shipped)]
+    gates = yaml.safe_load(laid["metrics/gates.yaml"])
+    assert gates["f1"]["floors"] == {} and gates["max_usd"] is None
+    assert laid["stages/sources.json"] == b"{}\n"
+    monkeypatch.chdir(tmp_path / "own")
+    for words in (("repro",), ("repro", "--dry"), ("plan",), ("summary",), ("report",)):
+        assert "no corpus is here yet: `diziner new NAME --from FILE" in diziner(*words, code=2), words
 
 
 @pytest.mark.parametrize("kept", [(), (".git",), (".venv", ".git")])
@@ -69,7 +86,7 @@ def test_a_folder_that_is_there_and_empty_becomes_a_project(
     if ".git" in kept:
         subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     before = tmp_path.stat().st_ino
-    diziner("init", ".", "--own")
+    diziner("init", ".", "--example")
     assert tmp_path.stat().st_ino == before, "a shell may stand in it"
     assert {*kept, ".git", ".diziner", "stages"} <= {path.name for path in tmp_path.iterdir()}
     assert not list(tmp_path.glob(".*diziner-init"))
@@ -78,7 +95,7 @@ def test_a_folder_that_is_there_and_empty_becomes_a_project(
 
 def test_in_a_repository_no_other_is_made(diziner: Callable[..., str], tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    diziner("init", "below/p", "--own")
+    diziner("init", "below/p", "--example")
     assert not (tmp_path / "below/p/.git").exists()
 
 
@@ -140,7 +157,8 @@ def test_elsewhere_nothing_is_written(
 def test_without_a_folder_it_asks_for_one(diziner: Callable[..., str], tmp_path: Path) -> None:
     assert "`diziner init DIR`" in diziner("init", code=2)
     assert "`diziner init DIR`" in diziner("init", "--upgrade", code=2)
-    assert "--own" in diziner("init", "--upgrade", "--own", code=2)
+    for which in ("--example", "--own"):
+        assert f"{which}: not with --upgrade" in diziner("init", "--upgrade", which, code=2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,7 +178,7 @@ def counted(*words, **options):
     return usual(*words, **options)
 
 setattr(Path, method, counted)
-sys.argv = ["diziner", "init", sys.argv[3], "--own"]
+sys.argv = ["diziner", "init", sys.argv[3], "--example"]
 main()
 """
 
@@ -180,13 +198,13 @@ def test_killed_at_any_point_it_leaves_no_half_project(
     assert not (target / ".diziner").exists()
     if folder == "p":
         assert not target.exists()
-    diziner("init", folder, "--own")
+    diziner("init", folder, "--example")
     if folder == ".":
         assert not [path for path in tmp_path.iterdir() if "diziner-init" in path.name]
     else:
         assert [path.name for path in tmp_path.iterdir()] == ["p"]
     whole = tree(target)
-    assert whole == {str(path): data for path, data in project_files(own=True).items()}
+    assert whole == {str(path): data for path, data in project_files(Laid.EXAMPLE).items()}
     commit(target)
 
 
@@ -199,13 +217,13 @@ def test_two_at_once_are_told_apart(diziner: Callable[..., str], tmp_path: Path)
         assert "another `diziner init`" in diziner("init", "p", code=2)
     finally:
         os.close(handle)
-    assert "1 benchmark" in diziner("init", "p", "--own")
+    assert "1 benchmark" in diziner("init", "p", "--example")
 
 
 @pytest.fixture
 def older(diziner: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that an earlier version laid, and its folder the current one: another script, no template yet."""
-    diziner("init", "p", "--own")
+    diziner("init", "p", "--example")
     folder = tmp_path / "p"
     (folder / ".diziner").write_text("0.0.1\n")
     (folder / "stages/corpus.py").write_text("# of 0.0.1\n")
@@ -224,7 +242,7 @@ def test_an_older_project_is_brought_up_to_date(diziner: Callable[..., str], old
     changed = [".dvcignore", "data/conll2003/dvc.yaml", "stages/benchmark.dvc.yaml", "stages/corpus.py"]
     assert said.splitlines()[:-1] == changed
     laid = tree(older)
-    expected = project_files(own=True)
+    expected = project_files(Laid.EXAMPLE)
     assert {name: laid[str(name)] for name in managed(expected)} == managed(expected)
     assert laid[".diziner"].decode() == f"{VERSION}\n"
     assert laid["params.yaml"].endswith(b"# mine\n")
@@ -269,7 +287,7 @@ def test_a_checkout_is_no_project_to_upgrade(diziner: Callable[..., str]) -> Non
 
 
 def test_a_stage_refuses_code_other_than_its_digest_file_says(diziner: Callable[..., str], tmp_path: Path) -> None:
-    diziner("init", "p", "--own")
+    diziner("init", "p", "--example")
     folder = tmp_path / "p"
     file = folder / "stages/code/corpus.json"
     said = json.loads(file.read_text())

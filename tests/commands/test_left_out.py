@@ -129,7 +129,7 @@ def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(
     # Files that are not enough: told by the stage, in the run.
     write_files(project.folder / "mine/mit_movie", 5)
     done = project.diziner("repro")
-    assert "started   mit_movie corpus" in done.stdout and "left out  mit_movie: " in done.stdout
+    assert list(project.folder.glob(".dvc/tmp/diziner/*mit_movie*corpus.log"))  # it ran
     [line] = [line for line in done.stdout.splitlines() if line.startswith("left out")]
     assert "data unlink" not in line
     assert shown_in_report(project)["mit_movie"] == line.removeprefix("left out  mit_movie: ")

@@ -20,13 +20,14 @@ from diziner.layout import weights_path
 
 GUIDELINE = ROOT / "data/conll2003/guideline.yaml"
 LABEL = ("label", "--guideline", str(GUIDELINE), "--annotator", "scripted_careful", "--in", "in.txt", "--out", "out")
-ANYWHERE = {"agree", "doctor", "export", "fake-server", "init", "label", "score", "weights"}
+ANYWHERE = {"completion", "agree", "doctor", "export", "fake-server", "init", "label", "score", "weights"}
 ARGUMENTS = {
     "batch": ("status",),
     "new": ("letters", "--from", "letters.txt"),
     "data": ("check",),
     "export": ("conll2003", "--to", "doccano", "--out", "export"),
     "use": ("local",),
+    "exp": ("run",),
     "guideline": ("verify",),
     "refine": ("conll2003",),
     "responses": ("verify",),

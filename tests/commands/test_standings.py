@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from metric_project import MetricProject, drawn
-from projects import ROOT
+from projects import ROOT, Project
 
 from diziner.repro.failures import FailureRecord
 from diziner.repro.plan import Step
@@ -51,9 +53,13 @@ class Place(MetricProject):
         FailureRecord(self.folder).fail(f"{PIPELINE}:score", why)
 
     def never_run(self) -> None:
-        self.drop(*(f"metrics/{each}/{ROOM}.json" for each in ("final", "documents", "usage")), f"data/{ROOM}/dvc.lock")
+        self.drop(f"metrics/final/{ROOM}.json", f"data/{ROOM}/dvc.lock")
         self.git("rm", "-rqf", "--cached", f"metrics/final/{ROOM}.json", f"data/{ROOM}")
         self.git("commit", "-qm", "gone")
+
+    def left_out(self) -> None:
+        self.never_run()
+        FailureRecord(self.folder).leave_out(f"data/{ROOM}", "no  such\nfile")
 
 
 FINAL = f"metrics/final/{ROOM}.json"
@@ -92,6 +98,7 @@ TABLE: dict[str, tuple[Callable[[Place], Any], str, str, bool]] = {
     "made good": (lambda place: place.fail("once"), "current", "", True),
     "metrics gone": (lambda place: place.drop(FINAL), "missing", f"{FINAL} is gone", False),
     "never run": (Place.never_run, "not run", "", True),
+    "left out": (Place.left_out, "not run", "the last run left it out: no such file", True),
     "unlinked": (lambda place: place.drop(PIPELINE), "unlinked", "", True),
     "damaged pipeline": (lambda place: (place.folder / PIPELINE).write_text("stages: 1"), "failed", PIPELINE, False),
 }
@@ -141,7 +148,7 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
 
     code, said = command("gate")
     assert code == (0 if passes else 1), said
-    assert state == "current" or re.search(rf"(ok|FAIL) +{ROOM} +state +{re.escape(state)}", said)
+    assert state == "current" or re.search(rf"(ok|FAIL) +{ROOM}(, {OTHER})? +state +{re.escape(state)}", said)
     assert (f"gate failed: {ROOM}" in said or case == "setting") != passes
     code, _ = command("gate", "--allow-stale")
     assert code == (0 if passes or (state == "stale" and case != "metrics by hand") else 1)
@@ -156,6 +163,16 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
     (place.folder / "report.html").unlink()
     after = {path: path.read_bytes() for path in before if path.is_file()}
     assert after == before, "no screen changes a file"
+
+
+def test_a_room_that_is_not_linked_is_one_line_of_the_gate_unless_it_fails(place: Place, command: Run) -> None:
+    place.drop(PIPELINE)
+    said = command("gate")[1]
+    assert sum(f" {ROOM} " in line for line in said.splitlines() if line.startswith(("ok", "FAIL"))) == 1, said
+    assert not re.search(f"does not see.*{ROOM}", said)
+    place.gates(floors={ROOM: 0.99})
+    code, said = command("gate")
+    assert code == 1 and re.search(rf"FAIL +{ROOM} +F1 ", said)
 
 
 def test_a_room_that_was_not_run_and_of_which_the_base_has_a_figure_fails(place: Place, command: Run) -> None:
@@ -188,15 +205,36 @@ def test_paths_in_a_lock_are_those_of_the_stages_own_folder(place: Place, comman
     assert "params.yaml answers.repair_turns: 1 -> 2" in command("status", ROOM)[1]
 
 
-def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run) -> None:
-    """Where all is held against a base, one line says so, as of damaged metrics."""
-    (place.folder / f"data/{ROOM}/dvc.lock").write_text("{")
-    for words in (("status",), ("summary",), ("report",)):
+@pytest.mark.parametrize("lock", ["{", "<<<<<<< ours\nstages:\n=======\nstages:\n>>>>>>> theirs\n", "stages: [1]"])
+def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run, lock: str) -> None:
+    (place.folder / f"data/{ROOM}/dvc.lock").write_text(lock)
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
         code, said = command(*words)
         assert code == 0 and re.search(rf"failed.*data/{ROOM}/dvc.lock: damaged", said), words
-    for words in (("diff",), ("gate",)):
+    row = next(line for line in command("diff")[1].splitlines() if line.startswith(OTHER))
+    assert row.split()[1] == "current"
+    code, said = command("gate")
+    assert code == 1 and re.search(rf"FAIL +{ROOM} +state +failed: data/{ROOM}/dvc.lock: damaged", said), said
+    assert said.endswith(f"error: gate failed: {ROOM}\n")
+
+
+def test_damaged_metrics_cost_their_own_row(place: Place, command: Run) -> None:
+    (place.folder / FINAL).write_text("{")
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
         code, said = command(*words)
-        assert code == 2 and said.startswith(f"error: data/{ROOM}/dvc.lock"), words
+        assert code == 0 and (FINAL in said or words == ("report",)), words
+    assert any(line.startswith(OTHER) for line in command("diff")[1].splitlines())
+    assert FINAL in command("diff", "--md")[1] and FINAL in read(command("diff", "--json")[1])["unread"][ROOM]
+    code, said = command("gate")
+    assert code == 1 and f"error: gate failed: {ROOM}\n" in said
+
+
+def test_a_damaged_lock_of_the_root_costs_the_sum(place: Place, command: Run) -> None:
+    (place.folder / "dvc.lock").write_text("{")
+    for words in (("status",), ("summary",), ("report",), ("diff",)):
+        assert command(*words)[0] == 0, words
+    code, said = command("gate")
+    assert code == 1 and said.endswith("error: gate failed: summary\n"), said
 
 
 def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(
@@ -213,6 +251,38 @@ def test_a_run_of_one_room_shows_its_new_figure_and_says_what_is_of_before(
     assert "metrics/summary.json, metrics/correlation.json and plots" in command("summary")[1]
     code, said = command("gate", "--allow-stale")
     assert code == 1 and "FAIL  all        summary" in said
+
+
+def test_a_failure_under_stock_dvc_is_one(make_project: Callable[..., Project]) -> None:
+    project = make_project("mit_movie")
+    sample, notes = project.folder / "data/mit_movie/sample.txt", project.folder / ".dvc/tmp/diziner-stages"
+    text = sample.read_text()
+    sample.write_text("[Ada|NOBODY] wrote .\n")
+
+    def said() -> str:
+        return project.diziner_here("status", "mit_movie").stdout
+
+    assert project.dvc("repro", "data/mit_movie/dvc.yaml:corpus", check=False).returncode
+    assert "mit_movie: failed\n  corpus: " in said() and "sample.txt:1" in said()
+    # By hand a stage begins no note, and one that is under way has not failed; one that was killed has.
+    [note] = notes.iterdir()
+    assert note.name == "corpus mit_movie"
+    note.write_text(f"{os.getpid()}\n")
+    assert said() == "mit_movie: not run\n"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    note.write_text(f"{dead.pid}\n")
+    assert "failed\n  corpus: it did not come to its end" in said()
+    # What a run of our own does with the stage is what counts from then on.
+    project.diziner_here("repro", "data/mit_movie/dvc.yaml:corpus", check=False)
+    assert not note.exists() and "failed\n  corpus: " in said()
+    sample.write_text(text)
+    launched = ("sh", "stages/run", "corpus", "mit_movie")
+    project.run(*launched, DVC_STAGE="data/mit_movie/dvc.yaml:corpus")
+    assert not note.exists()
+    project.run(*launched, DVC_STAGE="data/mit_movie/dvc.yaml:corpus", DIZINER_TURNS="x")
+    project.run(*launched)
+    assert not list(notes.iterdir())
 
 
 def test_a_failure_is_forgotten_when_its_stage_begins_anew(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_corpora_of_ones_own_may_lack_it_and_say_so(started: Project) -> None:
 
 
 def test_a_new_project_has_them_and_an_older_one_gets_them(tmp_path: Path, started: Project) -> None:
-    for words, number in (((), 18), (("--own",), 1)):
+    for words, number in (((), 18), (("--example",), 1)):
         folder = tmp_path / f"new{number}"
         started.diziner("init", str(folder), *words)
         assert len(list(folder.glob("data/*/guideline.terse.yaml"))) == number

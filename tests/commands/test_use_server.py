@@ -9,6 +9,7 @@ import pytest
 import yaml
 from projects import Project, copy_project
 
+from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 
 
@@ -72,3 +73,25 @@ def test_one_line_says_why_not_and_nothing_is_written(project: Project, server: 
     for words in ((), ("local", "--endpoint", server.base_url)):
         assert "either a profile's name or --endpoint" in project.diziner_here("use", *words, check=False).stderr
     assert (project.folder / "params.yaml").read_bytes() == before and not (project.folder / "params.yaml.bak").exists()
+
+
+@pytest.mark.parametrize(
+    ("refused", "words", "said"),
+    [
+        ("", (), "it asks for a key: --key-env NAME (HTTP 401)"),
+        ("wrong-key-of-mine", ("--key-env", "LAB_KEY"), "the key in LAB_KEY is refused (HTTP 401)"),
+    ],
+)
+def test_a_server_that_asks_for_a_key_is_one_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, refused: str, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("LAB_KEY", "wrong-key-of-mine")
+    before = (project.folder / "params.yaml").read_bytes()
+    with ScriptedServer(Faults(bad_key=refused)) as server:
+        done = project.diziner_here("use", "--endpoint", server.base_url, *words, check=False)
+        assert (done.returncode, done.stderr) == (2, f"error: {server.base_url}: {said}\n")
+        assert (project.folder / "params.yaml").read_bytes() == before
+        monkeypatch.setenv("LAB_KEY", "another-key-of-mine")
+        project.diziner_here("use", "--endpoint", server.base_url, "--key-env", "LAB_KEY")
+    text = (project.folder / "params.yaml").read_text()
+    assert "key_env: LAB_KEY" in text and "-of-mine" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, read_jsonl
 from diziner.common.parquetfile import parquet_rows
+from diziner.common.xmlfile import xml_elements, xml_root
 from diziner.common.yamlfile import parse_yaml, parse_yaml_as_dvc, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -159,6 +161,9 @@ DOORS = {
     "parquet": ("diziner/common/parquetfile.py",),
     "polars": (),
     "httpx": ("diziner/endpoints/bodies.py",),
+    "xml": ("diziner/common/xmlfile.py",),
+    "csv": ("diziner/forms/csvfiles.py",),
+    "toml": ("diziner/doctor/subject.py", "diziner/pipeline/skeleton.py"),  # pyproject.toml of this checkout
 }
 CALLS = {
     "json": {"json.loads", "json.load", "json.JSONDecoder", "json.decoder.JSONDecoder"},
@@ -167,7 +172,13 @@ CALLS = {
     },
     "parquet": {f"pyarrow.parquet.{name}" for name in ("read_table", "ParquetFile", "read_schema", "ParquetDataset")},
     "polars": {f"polars.{name}" for name in ("read_parquet", "scan_parquet", "read_json", "read_ndjson", "read_csv")},
-    "httpx": {"httpx.get", "httpx.post", "httpx.stream", "reply.json", "response.json"},
+    "httpx": {"httpx.get", "httpx.post", "httpx.stream", "httpx.request", "reply.json", "response.json"},
+    "xml": {
+        *(f"ElementTree.{name}" for name in ("parse", "fromstring", "iterparse", "XML", "XMLParser", "XMLPullParser")),
+        *("fromstring", "iterparse", "expat.ParserCreate", "minidom.parse", "minidom.parseString", "sax.parse"),
+    },
+    "csv": {"csv.reader", "csv.DictReader"},
+    "toml": {"tomllib.load", "tomllib.loads"},
 }
 
 
@@ -193,6 +204,61 @@ def parquet_file(path: Path) -> bytes:
 
     pyarrow.parquet.write_table(pyarrow.table({"id": [str(n) for n in range(3000)], "n": list(range(3000))}), path)
     return path.read_bytes()
+
+
+XML = {
+    "laughs": (
+        '<!DOCTYPE x [<!ENTITY a "ha">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9)) + "]>"
+        "<x>&a8;</x>",
+        "a.xml:1: declares the entity 'a'",
+    ),
+    "another file": (
+        '<!DOCTYPE x [\n<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+        "a.xml:2: declares the entity 'a'",
+    ),
+    "parameters": (
+        '<!DOCTYPE x [<!ENTITY % a SYSTEM "http://127.0.0.1:9/a"> %a;]><x>b</x>',
+        "a.xml:1: declares the entity 'a'",
+    ),
+    "of a type elsewhere": (
+        '<!DOCTYPE x SYSTEM "x.dtd">\n<x>a &beta; b</x>',
+        "a.xml:2: entity 'beta' is not known here",
+    ),
+    "unknown": ("<x>&beta;</x>", "a.xml: not XML: undefined entity"),
+    "depth": ("<x>" * 100_000, "a.xml:1: nested too deeply"),
+    "cut": ("<x><y>a</y>", "a.xml: not XML: no element found"),
+    "empty": ("", "a.xml: not XML: no element found"),
+    "two": ("<x/><x/>", "a.xml: not XML: junk after document element"),
+    "zero": ("<x>\0</x>", "a.xml: not XML: not well-formed"),
+    "a long tag": (f"<x a='{'a' * (17 << 20)}'/>", "a.xml:1: a tag or comment of more than 16 MB"),
+    "encoding": ('<?xml version="1.0" encoding="x-nobody"?><x/>', "a.xml: not XML: unknown encoding"),
+}
+
+
+@pytest.mark.parametrize("name", XML)
+def test_xml_that_cannot_be_used_is_one_line_with_the_file(name: str, tmp_path: Path) -> None:
+    text, words = XML[name]
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        list(xml_elements(tmp_path / "a.xml", "x"))
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path}/{words}") and "\n" not in said and len(said) < 300, said
+
+
+def test_xml_is_read_an_element_at_a_time_whatever_its_encoding_and_type(tmp_path: Path) -> None:
+    text = "<!DOCTYPE all SYSTEM 'all.dtd'><!-- x --><all>no<x n='1'>é<y>b</y>&amp;</x>no<x><x>in</x></x></all>"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "cp1250"):
+        stated = f"<?xml version='1.0' encoding='{encoding.removesuffix('-sig')}'?>{text}"
+        (tmp_path / "a.xml").write_bytes(stated.encode(encoding))
+        first, second = xml_elements(tmp_path / "a.xml", "x")
+        assert (first.attrib, "".join(first.itertext())) == ({"n": "1"}, "éb&")
+        assert [each.tag for each in second.iter()] == ["x", "x"]
+        assert "".join(xml_root(tmp_path / "a.xml").itertext()) == "noéb&noin"
+    (tmp_path / "b.xml").write_text(f"<all>{'<x>' + 'a' * 100 + '</x>'}{'<no>b</no>' * 100_000}{'c' * 5_000_000}</all>")
+    tracemalloc.start()
+    assert len(list(xml_elements(tmp_path / "b.xml", "x"))) == 1
+    assert tracemalloc.get_traced_memory()[1] < 2e6
+    tracemalloc.stop()
 
 
 def test_a_damaged_parquet_file_is_one_line_with_the_file(tmp_path: Path) -> None:

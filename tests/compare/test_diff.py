@@ -65,6 +65,24 @@ def test_two_revisions_are_compared_in_the_order_given(project: MetricProject, d
     assert there["mean"]["change"] == pytest.approx(first["change"] / 2, abs=1e-6)
 
 
+def test_a_revision_of_a_version_before_is_compared_document_by_document(
+    project: MetricProject, diff: Callable[..., str]
+) -> None:
+    def row() -> Any:
+        [found] = [row for row in json.loads(diff("--json"))["benchmarks"] if row["benchmark"] == "conll2003"]
+        return found
+
+    project.score("conll2003", BETTER)
+    expected = row()
+    project.score("conll2003", OLD)
+    project.as_before("conll2003")
+    project.commit()
+    project.score("conll2003", BETTER)
+    # What is left over of it in the work tree is not looked at.
+    assert (project.folder / "metrics/documents/conll2003.json").is_file()
+    assert row() == expected and expected["paired"] and expected["verdict"] == "better"
+
+
 def test_a_small_change_is_called_noise(project: MetricProject, diff: Callable[..., str]) -> None:
     correct, predicted, gold = next(row for row in OLD if row[0] < row[2])
     place = OLD.index((correct, predicted, gold))
@@ -140,9 +158,9 @@ def test_a_revision_without_counts_is_read_from_dvcs_cache_or_remote(
         for path, data in outs.items():
             (room / path).parent.mkdir(exist_ok=True)
             (room / path).write_bytes(data)
-        project.edit("metrics/final/conll2003.json", {"f1": f1, "f1_low": 0.0, "f1_high": 1.0})
+        # As versions wrote it that kept no counts.
+        project.edit("metrics/final/conll2003.json", json.dumps({"f1": f1, "f1_low": 0.0, "f1_high": 1.0}))
 
-    (project.folder / "metrics/documents/conll2003.json").unlink()
     run(old, 0.0)
     project.commit()
     run(new, 1.0)
@@ -169,14 +187,11 @@ def test_control_characters_are_shown_not_sent_to_the_terminal() -> None:
     assert line == '+ text: "a\\u202eb\\u009b31m"'
 
 
-def test_damaged_metrics_are_named(
-    project: MetricProject, diff: Callable[..., str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_metrics_are_named_and_others_compared(project: MetricProject, diff: Callable[..., str]) -> None:
     project.edit("metrics/final/mit_movie.json", "{")
-    with pytest.raises(SystemExit) as stop:
-        diff()
-    assert stop.value.code == 2
-    assert "error: metrics/final/mit_movie.json (work tree): not JSON" in capsys.readouterr().err
+    text = diff()
+    assert "not compared: metrics/final/mit_movie.json (work tree): not JSON" in text
+    assert line(text, "conll2003") and "mit_movie  " not in text
 
 
 def test_outside_a_repository_and_for_no_revision_one_line_says_so(

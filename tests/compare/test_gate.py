@@ -108,7 +108,9 @@ def test_other_test_documents_are_compared_unpaired() -> None:
 def test_nothing_changed_passes_and_says_over_what(project: MetricProject, gate: Callable[..., Any]) -> None:
     code, said = gate()
     assert code == 0, said
-    assert "passed: 2 benchmarks" in said and "+0.000, the same counts" in said
+    assert "passed: 2 benchmarks" in said
+    assert "5 checks passed: 2 F1 against the base, 2 failed share, 1 USD, all benchmarks\n" in said
+    assert "+0.000, the same counts" in gate("--all")[1]
 
 
 def test_a_regression_fails_and_names_the_benchmark(project: MetricProject, gate: Callable[..., Any]) -> None:
@@ -160,9 +162,30 @@ def test_a_metric_and_its_counts_lowered_together_fail(project: MetricProject, g
     assert code == 1 and "not what dvc.lock says" in said
 
 
-@pytest.mark.parametrize("path", ["metrics/final/conll2003.json", "metrics/documents/conll2003.json"])
-def test_a_missing_metric_fails(project: MetricProject, gate: Callable[..., Any], path: str) -> None:
+def test_metrics_of_a_version_before_are_held_to_their_counts_as_the_base_and_here(
+    project: MetricProject, gate: Callable[..., Any]
+) -> None:
+    project.as_before("conll2003")
+    assert gate()[0] == 0
+    project.commit()
+    project.score("conll2003", BAD)
+    code, said = gate()
+    assert code == 1 and "worse" in said and "failed: conll2003\n" in said
+    project.score("conll2003", GOOD)
+    assert gate()[0] == 0
+    project.as_before("conll2003")
+    path = "metrics/documents/conll2003.json"
+    rows = json.loads((project.folder / path).read_text())["selected"]
+    project.edit(path, {"selected": {**rows, "test-0000": [0, 9, rows["test-0000"][2]]}})
+    code, said = gate()
+    assert code == 1 and "with metrics/documents: the sums are not those of the documents" in " ".join(said.split())
     (project.folder / path).unlink()
+    code, said = gate()
+    assert code == 1 and "with metrics/documents: no such file" in " ".join(said.split())
+
+
+def test_a_missing_metric_fails(project: MetricProject, gate: Callable[..., Any]) -> None:
+    (project.folder / "metrics/final/conll2003.json").unlink()
     code, said = gate()
     assert code == 1 and "no such file" in said
 
@@ -174,7 +197,7 @@ def test_a_missing_summary_fails_because_the_cost_is_unknown(project: MetricProj
 
 
 def test_a_benchmark_that_is_gone_fails_unless_it_is_retired(project: MetricProject, gate: Callable[..., Any]) -> None:
-    for path in ("metrics/final/mit_movie.json", "metrics/documents/mit_movie.json", "data/mit_movie/dvc.yaml"):
+    for path in ("metrics/final/mit_movie.json", "data/mit_movie/dvc.yaml"):
         (project.folder / path).unlink()
     code, said = gate()
     assert code == 1 and "no metrics, although the base has them" in said

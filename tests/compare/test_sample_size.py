@@ -149,12 +149,8 @@ def test_without_a_run_gold_and_the_published_f1_say_it(project: MetricProject) 
     rows = sample_sizes({"bc5cdr": basis, "none": basis_of(Room("none"), None, None)}, 0.02, 0.8, 0.05)
     assert rows[0].alone == rows[0].together and (rows[0].alone or 0) > 400 and rows[1].alone is None
     # Counts that cannot be are no bug of ours.
-    room.document_counts.parent.mkdir(parents=True, exist_ok=True)
-    row = {"d0": [2, 1, 1]}
-    write_json(
-        room.document_counts,
-        {"correct": 2, "documents": 1, "gold": 1, "predicted": 1, "initial": row, "selected": row},
-    )
+    project.score("bc5cdr", drawn(1, 60))
+    project.edit("metrics/final/bc5cdr.json", {"counts": [["d0", 1, 2, 1, 1, 1]]})
     with pytest.raises(UserError, match="more correct spans"):
         basis_of(room, published, None)
     # Counts of other documents than those at hand are of another run.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars
 import pytest
 from projects import ROOT, Project, copy_project, use_scripted
 
@@ -17,6 +20,7 @@ from diziner.corpora.newroom import read_own_texts
 from diziner.corpora.sources import load_source
 from diziner.corpora.textfiles import split_rows
 from diziner.guideline.file import load_guideline
+from diziner.labelling.input_files import document_of, files_of, items_of
 
 PEOPLE = ["Ada Lovelace", "Alan Turing", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov"]
 PLACES = ["London", "Paris", "Rotterdam", "Boston"]
@@ -56,7 +60,7 @@ def test_texts_without_gold_go_from_a_file_to_a_refined_guideline(project: Proje
     assert len(rows) == 6 and any(row["spans"] for row in rows)
     assert load_guideline(room / "rounds/r1/guideline.yaml").round == 1
     metrics = json.loads((project.folder / "metrics/final/mine.json").read_text())
-    assert metrics["f1"] is None and metrics["agreement_first"] is not None
+    assert metrics["f1"] is None and metrics["agreement_selected"] is not None and metrics["counts"] == []
     assert "mine" in project.diziner("summary").stdout
 
 
@@ -105,10 +109,66 @@ def test_every_kind_of_file_gives_the_same_documents(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         texts = read_own_texts("toy", tmp_path / name, None, ["PER", "LOC"], 0.3, seed=13)
         documents = {each.document.id: each for each in (*texts.pilot, *texts.test)}
-        read = [documents[f"toy-text-{index:05d}"] for index in range(len(SENTENCES))]
+        read = [documents[f"{name}:{number}"] for number in range(1, len(SENTENCES) + 1)]
         assert [list(each.document.tokens) for each in read] == tokens, name
         has_gold = name in {"columns.conll", "columns.txt", "rows.jsonl"}
         assert [each.spans is not None for each in read] == [has_gold] * len(gold), name
+
+
+def test_documents_have_the_names_in_a_room_that_a_labelling_of_the_file_gives_them(tmp_path: Path) -> None:
+    rows = [{"id": str(number), "text": sentence} for number, sentence in enumerate(SENTENCES)]
+    table = polars.DataFrame(rows)
+    table.write_csv(tmp_path / "own.csv")
+    table.drop("id").write_csv(tmp_path / "none.csv")
+    table.write_parquet(tmp_path / "own.parquet")
+    (tmp_path / "own.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (tmp_path / "some.jsonl").write_text("".join(f"{json.dumps({**row, 'id': None})}\n" for row in rows))
+    (tmp_path / "lines.txt").write_text("\n\n".join(SENTENCES))
+    (tmp_path / "columns.conll").write_text("\n".join(map(columns, SENTENCES)))
+    for path in sorted(tmp_path.iterdir()):
+        texts = read_own_texts("toy", path, None, ["PER", "LOC"], 0.3, seed=13)
+        labelled = [document_of(item).id for item in items_of(files_of(path))]
+        assert sorted(each.document.id for each in (*texts.pilot, *texts.test)) == sorted(labelled), path.name
+    below = tmp_path / "held"
+    below.mkdir()
+    (below / "lines.txt").write_text("Somebody else wrote.\n")
+    [held] = read_own_texts("toy", tmp_path / "lines.txt", below / "lines.txt", ["PER"], 0.3, seed=13).test
+    assert held.document.id == "test/lines.txt:1"
+
+
+def test_it_says_what_a_run_draws_and_the_next_three_commands(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIZINER_CACHE", str(tmp_path))  # where no weights are
+    before = (project.folder / "params.yaml").read_text()
+    write_texts(project, "some.txt", [*SENTENCES, *SENTENCES[:3]])
+
+    def said(name: str) -> str:
+        return project.diziner_here("new", name, "--from", "some.txt", "--types", "PER").stdout
+
+    drawn = "A run draws 10 of 13 different documents for pilot sets (2 rounds x 5), and tests on 7 of 7; "
+    first = said("some_more")
+    assert drawn in first and commands_in(first) == [
+        "diziner plan some_more",
+        "diziner repro some_more",
+        "diziner report --open",
+    ]
+    project.edit_params(lambda params: params["corpus"]["pilot"].update(mode="fixed"))
+    project.edit_params(lambda params: params["corpus"]["test"].update(documents=2))
+    assert "draws 5 of 13 different documents for pilot sets (one set for all rounds), and tests on 2 of 7" in said(
+        "fixed"
+    )
+    (project.folder / "params.yaml").write_text((ROOT / "diziner/profiles/embedded.yaml").read_text())
+    local = said("local_models")
+    assert commands_in(local) == ["diziner weights fetch", "diziner plan local_models", "diziner repro local_models"]
+    assert "smollm2-135m-instruct-q4_1; or a server's models: `diziner use --endpoint URL`" in local
+    (project.folder / "params.yaml").write_text(before)
+    for name in ("some_more", "fixed", "local_models"):
+        shutil.rmtree(project.folder / "data" / name)
+
+
+def commands_in(said: str) -> list[str]:
+    return re.findall(r"^  (diziner [^#]+?) +# ", said, re.MULTILINE)
 
 
 def test_the_test_split_is_the_seeds_and_the_shares(tmp_path: Path) -> None:
@@ -192,6 +252,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
         ("x", ["--from", "fine.txt", "--types", "O,PER"], "label 'O' is the tag of what is no mention"),
         ("x", ["--from", "fine.txt"], "no gold to find types in; name them: --types"),
+        ("x", ["--from", "stages", "--types", "PER"], "stages: a folder of no form that is known (docs/forms.md); of"),
         ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents left for pilot sets"),
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
         ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),

@@ -20,6 +20,7 @@ from diziner.forms.jsonarrays import read_json_columns
 from diziner.scoring.protocols import PROTOCOLS
 from diziner.standalone.columnscores import read_same_columns
 from diziner.standalone.files import read_plain
+from diziner.standalone.together import read_together
 
 TOKENS = st.sampled_from(["Ann", "the", "É", "林", "U.S.", "😀", "a|b", "x", "-DOCSTART-x"])
 SCHEMES = {
@@ -85,6 +86,34 @@ def assert_equal(columns: Columns, path: Path) -> None:
             if owner[k] == number
         ]
         assert found == [(span.start, span.end, span.type) for span in row.spans]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=files())
+def test_files_read_together_are_those_that_are_read_alone(tmp_path: Path, drawn: tuple[list[list[str]], ...]) -> None:
+    sentences, one, other, cell, end = drawn
+    sides = (("a", one), ("b", other))
+    paths = [write(tmp_path / f"{name}.conll", sentences, tags, str(cell), str(end)) for name, tags in sides]
+    try:
+        alone = [read_plain(path) for path in paths]
+    except UserError as error:
+        with pytest.raises(UserError) as refused:
+            read_together(paths, NO_CHOICES)
+        assert str(refused.value) == str(error)
+        return
+    together = read_together(paths, NO_CHOICES)
+    assert together == alone
+    if read_same_columns(paths, NO_CHOICES) is not None:
+        assert together[0].documents is together[1].documents
+
+
+def test_rows_with_ids_are_read_together_as_alone(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for path, tags in zip(paths, (["B-PER", "O", "I-X"], ["O", "B-X", "I-X"]), strict=True):
+        rows = [{"id": name, "tokens": ["Ann", "林", "😀"], "ner_tags": tags} for name in ("z", "a")]
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert read_same_columns(paths, NO_CHOICES) is not None
+    assert read_together(paths, NO_CHOICES) == [read_plain(path) for path in paths]
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -22,7 +22,7 @@ from loopback import completion, replying
 from projects import Project
 
 from diziner.common.errors import ProviderError, UserError
-from diziner.common.files import read_json, read_jsonl
+from diziner.common.files import read_json, read_jsonl, write_json
 from diziner.endpoints import Endpoint
 from diziner.guideline.file import load_guideline, save_guideline
 from diziner.labelling.input_files import Files, document_of, items_of
@@ -113,13 +113,87 @@ def test_one_document_more_leaves_full_shards_as_they_are(place: Place) -> None:
     names = {path.name for path in shards(place.out)}
     place.documents(21)
     assert "holds 1 shard of other documents" in place.refuses("--shard-documents", "6")
+    assert hidden(place.out) == []
     (place.out / "notes.txt").write_text("mine")
     place.label("--shard-documents", "6", "--replace")
     assert len({path.name for path in shards(place.out)} & names) == 3
     assert len(shards(place.out)) == 4
     assert len(rows(place.out)) == 21
     assert (place.out / "notes.txt").read_text() == "mine"
-    assert len(list((place.out / ".shards").iterdir())) == 4
+    assert hidden(place.out) == []
+    before = content(place.out)
+    place.label("--shard-documents", "6")
+    assert content(place.out) == before
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_a_finished_output_holds_nothing_hidden_and_what_earlier_versions_left_goes(place: Place) -> None:
+    place.label("--shard-documents", "6")
+    manifest = read_json(place.out / "manifest.json")
+    assert hidden(place.out) == []
+    assert {path.name for path in place.out.iterdir()} == {"manifest.json", *(path.name for path in shards(place.out))}
+    # As an earlier version wrote it: reports beside the shards, none in the manifest.
+    reports = place.out / ".shards"
+    reports.mkdir()
+    for entry in manifest["shards"]:
+        name = entry.pop("file").removesuffix(".jsonl")
+        del entry["failed"]
+        write_json(reports / f"{name}.json", {"name": name, **entry})
+        entry_before = {"file": f"{name}.jsonl", "failed": 0, "sha256": entry["sha256"], "documents": 1}
+        entry.clear()
+        entry.update(entry_before)
+    write_json(place.out / "manifest.json", manifest)
+    (place.out / ".lock").touch()
+    for path in shards(place.out):
+        os.utime(path, ns=(0, 0))
+    place.label("--shard-documents", "6")
+    assert hidden(place.out) == [] and {path.stat().st_mtime_ns for path in shards(place.out)} == {0}
+    assert read_json(place.out / "manifest.json")["documents"] == 20
+
+
+def test_what_stops_after_a_finished_labelling_has_begun_anew_keeps_its_shards(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest, which knows of them, is gone then."""
+    place.label("--shard-documents", "6")
+    place.documents(30)
+    with monkeypatch.context() as patch:
+        patch.setattr("diziner.labelling.run.Labeller.label", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            place.label("--shard-documents", "6", "--replace")
+    assert not (place.out / "manifest.json").exists() and hidden(place.out) == [".shards"]
+    for path in shards(place.out):
+        os.utime(path, ns=(0, 0))
+    place.label("--shard-documents", "6", "--replace")
+    assert sorted(path.stat().st_mtime_ns == 0 for path in shards(place.out)) == [False, False, True, True, True]
+    assert len(rows(place.out)) == 30 and hidden(place.out) == []
+
+
+def test_a_lock_that_is_taken_away_locks_nobody_out_and_nobody_in(tmp_path: Path) -> None:
+    """Whoever opened the lock of one that has just ended holds a file that nobody else sees, and looks again."""
+    folder = OutFolder(tmp_path / "out", "jsonl")
+    opened = Path.open
+    with folder.held(), pytest.raises(UserError, match="another process is labelling into it"), folder.held():
+        pass
+
+    def late(path: Path, *words: Any) -> Any:
+        file = opened(path, *words)
+        if path.name == ".lock" and not late_ones:
+            late_ones.append(path)
+            path.unlink()  # as the one before does at its end
+        return file
+
+    late_ones: list[Path] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", late)
+        with folder.held():
+            assert late_ones and (folder.path / ".lock").exists()
+            with pytest.raises(UserError), folder.held():
+                pass
+    assert not (folder.path / ".lock").exists()
 
 
 def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:

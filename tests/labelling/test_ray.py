@@ -36,7 +36,7 @@ def workers_of(parent: int) -> Iterator[int]:
                 ancestors.append(int(status[1]))
         except (OSError, ValueError):
             continue
-        if title.startswith(b"ray::_Worker.label") and ancestors[-1] == parent:
+        if title.startswith(b"ray::WorkerActor.label") and ancestors[-1] == parent:
             yield int(path.name)
 
 

@@ -17,10 +17,11 @@ from diziner.agreement.voting import weighted_consensus
 from diziner.commands import export
 from diziner.common.errors import ProviderError, UserError
 from diziner.common.files import read_json, write_json, write_jsonl
+from diziner.common.remote import Remote
 from diziner.common.yamlfile import write_yaml
 from diziner.guideline.file import load_guideline
 from diziner.labelling.ballot import annotators_of
-from diziner.labelling.review import write_queue
+from diziner.labelling.review import queue_name, queue_names, write_queue
 from diziner.labelling.row_files import Row, read_rows, write_rows
 from diziner.layout import Room
 from diziner.records.annotations import Annotation, Span, annotation_to_json, spans_from_json
@@ -295,3 +296,15 @@ def test_the_queue_goes_out_in_another_tools_form_and_a_round_does(
     assert exported[: len(tasks)] == tasks and len(exported) == len(found)
     with pytest.raises(UserError, match="rounds that have been run: 0; run `dvc repro data/conll2003"):
         export.run(parser.parse_args(["conll2003", "--to", "csv", "--out", "x.csv", "--round", "1"]))
+
+
+def test_the_queue_of_a_folder_elsewhere_is_that_of_one_here(place: Voting) -> None:
+    out = Remote("memory://votes/labels")
+    for form in ("", "label-studio"):
+        more = ["--shard-documents", "5", "--review-below", "0.9", *(["--review-form", form] if form else [])]
+        place.label(*more)
+        place.label(*more, out=out)  # type: ignore[arg-type]
+        queue = queue_name(form)
+        assert (place.out / queue).read_bytes() == (out / queue).read()
+        assert [name for name in queue_names() if name in out.files()] == [queue]
+    out.remove()

@@ -3,9 +3,12 @@ wrong on the way."""
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from diziner.annotator.annotate import requests_for
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import ProviderError, UserError
 from diziner.endpoints import Endpoint, endpoints_from
-from diziner.endpoints.batch_api import lines_in
+from diziner.endpoints.batch_api import BatchApi, Job, lines_in
 from diziner.endpoints.batching import MODES, Batch
 from diziner.endpoints.client import body_of
 from diziner.llm import batches, ledger
@@ -116,6 +119,52 @@ def test_answers_are_those_of_calls_at_half_the_price_whatever_their_order(tmp_p
         assert collect(store, endpoints) == []
         assert submitted(store, endpoints, asked) == []
         assert spent(store) * 2 == spent(called)
+
+
+@contextmanager
+def saying(status: int, headers: dict[str, str], data: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Say the same to whatever is asked; yields the base URL and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append(self.path)
+            self.send_response(status)
+            for name, text in {**headers, "Content-Length": str(len(data))}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Log nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}/v1", asked
+        serving.shutdown()
+
+
+@pytest.mark.parametrize("provider", ["azure", "mistral"])  # of the others litellm takes no client
+def test_a_redirect_to_another_place_is_not_followed_and_files_have_an_end(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("batch_0", "completed", files=("file_0",))
+    with saying(200, {}, b"{}") as (other, taken), saying(307, {"Location": other}, b"") as (url, asked):
+        api = BatchApi(hosted(url, provider=provider)["web"], "scripted-eager")
+        for call in (lambda: list(api.lines(job)), lambda: api.look("batch_0"), lambda: api.send("tag", b"{}\n")):
+            with pytest.raises(UserError, match=r"the server redirects to http://127.0.0.1:\d+, where nothing is sent"):
+                call()
+        assert taken == [] and len(asked) == 3
+    with saying(200, {}, b'{"a": 1}\n' * 1000) as (url, _):
+        api = BatchApi(hosted(url, provider=provider)["web"], "scripted-eager")
+        assert list(api.lines(job)) == [{"a": 1}] * 1000
+        monkeypatch.setattr("diziner.endpoints.bodies.LARGEST_FILE", 4000)
+        with pytest.raises(ProviderError, match="no answer"):
+            list(api.lines(job))
 
 
 @pytest.mark.parametrize("provider", sorted(MODES))

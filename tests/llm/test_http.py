@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import subprocess
 import sys
+import threading
+import warnings
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +22,7 @@ from projects import ROOT
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.endpoints.client import complete
 from diziner.llm.ask import StoreAsker
 from diziner.llm.store import ResponseStore
 from diziner.prompting.request import Message, ModelSettings, Request, Response, judged
@@ -105,6 +111,40 @@ def test_a_reply_that_is_too_large_is_broken_off_and_said_so(tmp_path: Path, pro
     assert (annotation.failure.code, annotation.failure.detail) == ("unavailable", said)
     roomy = one_annotation(tmp_path / "b", Faults(flood=1.0), max_reply_mb=32.0, timeout_s=60.0, provider=provider)
     assert (roomy[0].failure, roomy[1]) == (None, 1)
+
+
+def test_a_call_that_is_cancelled_while_it_sets_out_sends_nothing_and_leaves_nothing_behind() -> None:
+    """litellm makes a coroutine in a thread, and cancelling the wait for it would lose it, with a warning."""
+    made, go_on = threading.Event(), threading.Event()
+
+    class Slow(ThreadPoolExecutor):
+        def submit(self, task: Any, *given: Any) -> Any:  # type: ignore[override]
+            def held() -> Any:
+                result = task(*given)
+                made.set()
+                go_on.wait(60)
+                return result
+
+            return super().submit(held)
+
+    async def cancelled(endpoint: Endpoint) -> None:
+        asyncio.get_running_loop().set_default_executor(Slow(1))
+        request = Request("here", ModelSettings("web", "scripted-eager"), (Message("user", "Hi"),))
+        call = asyncio.create_task(complete(request, endpoint, endpoint.api_base))
+        while not made.is_set():
+            await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.sleep(0.01)
+        go_on.set()
+        await asyncio.wait([call])
+        assert call.cancelled()
+
+    with ScriptedServer() as server, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(cancelled(hosted(server.base_url)))
+        gc.collect()
+        assert server.requests == 0
+    assert not [each.message for each in told if "never awaited" in str(each.message)]
 
 
 def test_each_spoiled_answer_is_a_failure_or_is_read(tmp_path: Path) -> None:

@@ -257,9 +257,9 @@ def _report(project: Project, run: Run) -> dict[str, Any]:
     say(f"cost: {json.dumps(cost, sort_keys=True)}")
     summary = json.loads((project.folder / "metrics/summary.json").read_text(encoding="utf-8"))
     failed = sum(round(row["failed_share"] * row["documents"]) for row in summary["benchmarks"])
-    mean = summary["mean"]
+    mean, documents = summary["mean"], summary["over"][0]["documents"]
     say(
-        f"{len(summary['benchmarks'])} benchmarks, {mean['documents']} test documents, {failed} failed; mean F1 "
+        f"{len(summary['benchmarks'])} benchmarks, {documents} test documents, {failed} failed; mean F1 "
         f"{mean['f1']:.3f}, agreement {mean['agreement_first']:.3f} -> "
         f"{mean['agreement_last']:.3f}; usd {summary['usd']}"
     )

@@ -118,6 +118,30 @@ def test_what_an_isolated_experiment_asks_is_in_the_projects_store_and_not_asked
     assert project.counts() == (asked + DOCUMENTS, kept + DOCUMENTS)
 
 
+def test_an_experiment_by_our_own_runner_is_one_of_dvcs(project: Experiments) -> None:
+    """`diziner exp run`: in the work tree, with params.yaml as people wrote it, and refused where DVC would refuse."""
+    before, counts = (project.folder / "params.yaml").read_text(), project.counts()
+    words = ("exp", "run", "-S", "answers.max_failed_share=0.16", "-n", "ours")
+    try:
+        said = project.diziner(*words, TAPED, ASKED).stdout
+        assert said.endswith("kept as the experiment ours: see `dvc exp show`\n")
+        assert project.counts() == counts and "ours" in project.experiments()
+        ref = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/ours").stdout.strip()
+        kept = project.run("git", "show", f"{ref}:params.yaml").stdout
+        assert kept == (project.folder / "params.yaml").read_text()
+        changed = {line for line in kept.splitlines() if line not in before.splitlines()}
+        assert len(changed) == 1 and "max_failed_share: 0.16" in changed.pop()
+        assert "max_failed_share: 0.16" in project.run("git", "show", f"{ref}:data/conll2003/dvc.lock").stdout
+        assert "0.16" in project.dvc("exp", "show", "--only-changed", "--csv").stdout
+        again = project.diziner(*words, TAPED, check=False)
+        assert again.returncode == 2 and "--name ours: an experiment of this commit has it" in again.stderr
+    finally:
+        project.run("git", "checkout", "-q", ".")
+    wrong = project.diziner("exp", "run", "-S", "scoring.seed=x", check=False)
+    assert wrong.returncode == 2 and "'x' is not of type 'integer'" in wrong.stderr
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
 def test_a_queue_without_dvc_on_the_path_does_not_run_which_the_page_says(project: Experiments) -> None:
     """Hold the page to what DVC does."""
     project.dvc("exp", "run", "--queue", "-S", "answers.max_failed_share=0.15", TAPED)

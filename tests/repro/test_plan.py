@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diziner.repro.grid import column, column_order
 from diziner.repro.plan import Ready, Step, dependents, followers, heights, in_order, seconds_left
+from diziner.repro.units import column, column_order
 
 
 @st.composite

@@ -14,17 +14,33 @@ from metric_project import MetricProject, drawn
 from projects import ROOT, copy_project
 
 from diziner.cli import main
+from diziner.common.errors import UserError
 from diziner.common.files import check, write_json
 from diziner.common.tables import Column, fitted_table
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import PUBLISHED
 from diziner.records.annotations import Annotation, Failure, Span
-from diziner.results.document_counts import PredictionCounts, counts_from_json, counts_to_text, headline
+from diziner.results.document_counts import (
+    PredictionCounts,
+    counts_from_json,
+    counts_from_rows,
+    counts_to_rows,
+    headline,
+)
 from diziner.results.final_scores import count_predictions, final_metrics, final_scores
 from diziner.results.plots import agreement_rows, choice_rows, confusion_rows, cost_rows
 from diziner.results.published import published_of
+from diziner.results.room_metrics import (
+    counts_in,
+    figures_in,
+    read_room_metrics,
+    room_metrics,
+    room_metrics_text,
+    usage_in,
+)
 from diziner.results.summary import summarise
 from diziner.results.summary_table import published_table, table
+from diziner.results.usage import ModelUsage, model_usage_to_json
 
 GOLD = {"a": (Span(0, 2, "PER"),), "b": (Span(1, 2, "LOC"), Span(3, 4, "LOC")), "ü": ()}
 BEFORE = [Annotation("a", (Span(0, 1, "PER"),)), Annotation("b", (Span(1, 2, "LOC"),)), Annotation("ü")]
@@ -46,49 +62,113 @@ def test_the_metrics_are_those_of_the_counts() -> None:
     assert found["gain_low"] is not None and found["gain_low"] <= 0.1
     empty = count_predictions({}, AFTER, BEFORE)
     assert headline(empty, 100, 1) == dict.fromkeys(found)
-    assert counts_from_json(json.loads(counts_to_text(empty))).selected.ids == ()
+    assert counts_from_rows(counts_to_rows(empty)).selected.ids == ()
 
 
-def test_counts_go_to_a_file_with_a_line_for_each_document_and_back() -> None:
-    counts = count_predictions(GOLD, AFTER, BEFORE)
-    text = counts_to_text(counts)
-    assert '    "b": [0, 0, 2],\n    "ü": [0, 0, 0]\n' in text
-    value = json.loads(text)
-    check(value, "document_counts", "here")
-    assert list(value) == sorted(value)
-    assert (value["documents"], value["correct"], value["predicted"], value["gold"]) == (3, 1, 1, 3)
-    back = counts_from_json(value)
+def room_file() -> dict[str, Any]:
+    usage = ModelUsage("e", "m", 2, 2, 10, 5, 0, 0.0, 10, 5)
+    return room_metrics(metrics(), [0.25, 0.5], [usage], count_predictions(GOLD, AFTER, BEFORE))
+
+
+def test_the_file_of_a_room_begins_with_what_dvc_compares_and_has_all_the_rest() -> None:
+    value = room_file()
+    text = room_metrics_text(value)
+    assert text.startswith(
+        '{\n  "f1": 0.5,\n  "agreement_selected": 0.5,\n  "f1_round0": 0.4,\n  "agreement_by_round": ['
+    )
+    assert text.endswith('    ["b", 2, 0, 0, 1, 1],\n    ["ü", 0, 0, 0, 0, 0]\n  ]\n}\n')
+    assert json.loads(text) == value
+    check(value, "final_metrics", "here")
+    assert figures_in(value) == metrics()
+    assert [model_usage_to_json(own) for own in usage_in(value)] == value["usage"]
+    counts, back = count_predictions(GOLD, AFTER, BEFORE), counts_in(value)
     assert back.selected.ids == counts.selected.ids
     assert (back.selected.counts == counts.selected.counts).all()
-    assert counts_to_text(back) == text
+    assert (back.initial.counts == counts.initial.counts).all()
+
+
+def test_the_files_of_a_version_before_are_read_as_one(tmp_path: Path) -> None:
+    value = room_file()
+    written = counts_in(value)
+    tables = {
+        name: dict(zip(own.ids, own.counts.tolist(), strict=True))
+        for name, own in zip(("selected", "initial"), written, strict=True)
+    }
+    counts = {"documents": 3, "correct": 1, "predicted": 1, "gold": 3, **tables}
+    for folder, own in {"final": figures_in(value), "documents": counts, "usage": value["usage"]}.items():
+        write_json(tmp_path / folder / "room.json", own)
+    path = tmp_path / "final/room.json"
+    assert read_room_metrics(path) == {**value, "agreement_by_round": []}
+    write_json(tmp_path / "documents/room.json", {**counts, "correct": 2})
+    with pytest.raises(UserError, match=r"final/room\.json: the sums are not those of the documents; write it anew"):
+        read_room_metrics(path)
+    (tmp_path / "documents/room.json").unlink()
+    with pytest.raises(UserError, match="'counts' is a required property"):
+        read_room_metrics(path)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"correct": 2}, "sums"),
-        ({"selected": {"a": [1, 1, 1]}}, "not counted on the same documents"),
-        ({"selected": {"a": [1, 1, 2], "b": [0, 0, 1], "ü": [0, 0, 0]}}, "not counted on the same documents"),
-        ({"selected": {"a": [1, 0, 1], "b": [0, 1, 2], "ü": [0, 0, 0]}}, "more correct spans"),
+        ({"initial": {"b": [0, 1, 1]}}, "not counted on the same documents"),
+        ({"initial": {"a": [0, 1, 2]}}, "not counted on the same documents"),
+        ({"initial": {"a": [1, 0, 1]}}, "more correct spans"),
     ],
 )
-def test_counts_that_cannot_be_are_refused(change: dict[str, Any], reason: str) -> None:
-    value = json.loads(counts_to_text(count_predictions(GOLD, AFTER, BEFORE)))
+def test_counts_of_a_version_before_that_cannot_be_are_refused(change: dict[str, Any], reason: str) -> None:
+    sums = {"documents": 1, "correct": 1, "predicted": 1, "gold": 1}
+    value = {**sums, "selected": {"a": [1, 1, 1]}, "initial": {"a": [0, 1, 1]}}
+    assert counts_from_json(value).initial.counts.tolist() == [[0, 1, 1]]
     with pytest.raises(ValueError, match=reason):
         counts_from_json({**value, **change})
 
 
-def test_dvc_compares_at_most_25_figures_of_18_benchmarks() -> None:
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([["a", 1, 1, 1, 0, 1], ["a", 1, 1, 1, 0, 1]], "twice"),
+        ([["a", 1, 1, 0, 0, 0]], "more correct spans"),
+        ([["a", 1, 1, 1, 2, 2]], "more correct spans"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(rows: list[list[Any]], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        counts_from_rows(rows)
+
+
+def test_dvc_has_fewer_than_60_metric_columns_of_18_benchmarks() -> None:
     from dvc.repo.metrics.show import _extract_metrics
     from dvc.utils.flatten import flatten
 
     summary = summarise({name: metrics() for name in reversed(NAMES)}, dict.fromkeys(NAMES, 0.25))
     check(summary, "summary", "here")
-    assert len(flatten(_extract_metrics(summary, "here"))) <= 25
+    own, of_all = (flatten(_extract_metrics(value, "here")) for value in (room_file(), summary))
+    assert list(own) == ["f1", "agreement_selected", "f1_round0"]
+    assert len(NAMES) * len(own) + len(of_all) < 60
     assert [row["benchmark"] for row in summary["benchmarks"]] == NAMES
     assert len({tuple(row) for row in summary["benchmarks"]}) == 1
     assert summary["usd"] == pytest.approx(4.5)
     assert summarise({"a": metrics(), "b": metrics()}, {"a": 1.0, "b": None})["usd"] is None
+
+
+HEADS = ("n", "rounds", "agreement", "chosen annotator", "gain [95 %]", "cost", "failed")
+
+
+def test_a_narrow_terminal_shows_as_many_columns_as_it_has_place_for() -> None:
+    """A wide column gives way to narrower ones, its long cells first."""
+    columns = [
+        Column("name", ("a", "b")),
+        Column("gain", ("+0.1 [+0.0, +0.2]", "-0.1 [-0.2, +0.0]"), 1, ("+0.1", "-0.1")),
+        Column("n", ("12", "13"), 2),
+        Column("remark", ("as long as a sentence", ""), 3),
+        Column("F1", ("0.5", "0.6"), 4),
+    ]
+    heads = {width: fitted_table(columns, width)[0].splitlines()[0].split() for width in range(4, 62)}
+    assert heads[4] == ["name"] and heads[10] == ["name", "gain"] and heads[9] == ["name", "n"]
+    assert heads[19] == ["name", "gain", "n", "F1"] and heads[61] == ["name", "gain", "n", "remark", "F1"]
+    assert "+0.1 [" not in fitted_table(columns, 31)[0] and "+0.1 [" in fitted_table(columns, 32)[0]
+    assert [len(heads[width]) for width in heads] == sorted(len(heads[width]) for width in heads)
 
 
 @given(st.integers(20, 200))
@@ -98,8 +178,8 @@ def test_the_table_fits_any_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert all(name in text for name in NAMES[:3])
     assert "0.500" in text
-    left_out = "left out" in text
-    assert left_out != ("failed" in text.splitlines()[0]) or "\n  " in text
+    note = " ".join(text.partition("left out in")[2].split())
+    assert all(name in text.splitlines()[0] or name in note or "\n  " in text for name in HEADS)
 
 
 def test_the_table_says_what_is_noise_and_what_is_not() -> None:
@@ -277,8 +357,7 @@ def test_dvc_metrics_show_the_headline_figures_alone(plotted: Any) -> None:
     project, _ = plotted
     shown = json.loads(project.dvc("metrics", "show", "--json", "metrics/summary.json").stdout)
     [figures] = [entry["data"]["metrics/summary.json"]["data"] for entry in shown.values()]
-    assert figures["f1"] == {"a": 0.5, "b": 0.5}
-    assert figures.keys() == {"f1", "mean", "usd"}
+    assert figures.keys() == {"mean", "usd"} and figures["mean"]["f1"] == 0.5
 
 
 def test_counts_of_different_guidelines_are_kept_apart() -> None:

@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,23 @@ def test_raw_ill_formed_tags_are_where_we_differ_from_seqeval_strict() -> None:
     assert f1_score(gold, predicted) == 1.0  # seqeval's default repairs, as we do
     assert strict_span_scores(decode(gold), decode(predicted)).micro.f1 == 1.0
     assert ill_formed(predicted[0]) == 1
+
+
+def test_seqevals_modes_differ_under_iob2_by_a_tag_that_nothing_opens_and_by_nothing_else() -> None:
+    """All sequences of up to four tags of two types."""
+    from seqeval.metrics.sequence_labeling import get_entities
+    from seqeval.scheme import IOB2, Entities
+
+    differ = 0
+    for tags in (tags for length in range(1, 5) for tags in product(("O", "B-X", "I-X", "B-Y", "I-Y"), repeat=length)):
+        default = {(label, start, end + 1) for label, start, end in get_entities(list(tags))}
+        strict = {(each.tag, each.start, each.end) for each in Entities([list(tags)], IOB2).entities[0]}
+        assert (default != strict) == bool(ill_formed(tags)), tags
+        assert default == {(span.type, span.start, span.end) for span in tags_to_spans(tags)}
+        differ += default != strict
+    assert differ > 400
+    with pytest.raises(ValueError, match="Invalid token is found: E-X"):
+        Entities([["B-X", "E-X"]], IOB2)
 
 
 def test_counts_by_hand() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from labelled_rows import Row, rows
 
+from diziner.common.errors import UserError
+from diziner.common.secret_values import keep_secret
 from diziner.common.version import VERSION
 from diziner.corpora.tokenize import tokenize
 from diziner.forms.choices import Choices
@@ -65,6 +67,64 @@ def test_nothing_gives_an_empty_file_and_the_same_gives_the_same_bytes(form: str
         for name in ("a", "b"):
             writer.write(tmp_path / name, map(exported, ROWS[:50]))
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+OTHER = {"source": "a,b\n", "year": 1999, "sure": True, "id2": None, "tags2": ["x", 1], "score": 0.5}
+
+
+def with_others(folder: Path) -> Path:
+    """A CSV of documents with further columns, as JSON where a table has texts alone."""
+    rows = [{"id": f"d{n}", "text": f"Ada saw Oslo {n}", "spans": [[0, 3, "PER"]], **OTHER} for n in range(3)]
+    (folder / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {**rows[0], "id": "d3"}]))
+    return folder / "in.jsonl"
+
+
+@pytest.mark.parametrize("form", [name for name, writer in WRITERS.items() if writer.others])
+def test_what_else_a_file_says_goes_along(diziner: Run, form: str, tmp_path: Path) -> None:
+    writer = writer_of(form)
+    said = diziner("export", str(with_others(tmp_path)), "--to", form, "--out", f"out{writer.ending}")
+    assert "not in this form" not in said
+    path = tmp_path / f"out{writer.ending}"
+    if form == "docbin":
+        import spacy
+        from spacy.tokens import DocBin
+
+        [first, *_] = DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
+        assert json.loads(first.user_data["other"]) == OTHER
+        return
+    if form == "argilla":
+        known = {key: value for key, value in OTHER.items() if value is not None}
+        assert json.loads(path.read_text())[0]["metadata"] == {**known, "sure": "true", "tags2": '["x", 1]'}
+        return
+    if form == "prodigy":
+        assert json.loads(path.read_text().split("\n")[0])["meta"] == OTHER
+        return
+    read = read_plain(path, Choices(form=writer.read_as), others=True)
+    kept = {**OTHER, "tags2": '["x", 1]'} if form == "hf" else OTHER
+    assert all({key: own.get(key) for key in OTHER} == kept for own in read.others.values())
+    assert sorted(read.others) == ["d0", "d1", "d2", "d3"]
+
+
+def test_what_a_form_has_no_place_for_is_said(diziner: Run, tmp_path: Path) -> None:
+    said = diziner("export", str(with_others(tmp_path)), "--to", "conll", "--out", "out.conll")
+    assert said.endswith("; not in this form: 'source', 'year', 'sure', 'id2', 'tags2' and 1 more\n")
+    (tmp_path / "in.csv").write_text('text,spans,label,confidence\n"Ada saw Oslo","[[0, 3, ""PER""]]",x,7\n')
+    diziner("export", "in.csv", "--to", "doccano", "--out", "out.jsonl", "--columns", "spans=spans")
+    [row] = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (row["label"], row["other_label"], row["confidence"]) == ([[0, 3, "PER"]], "x", "7")
+
+
+@pytest.mark.parametrize("form", [*WRITERS, "rows", "parquet rows"])
+def test_no_form_holds_a_key(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY_OF_OURS", "sk-5ecret-1234567890")
+    keep_secret("A_KEY_OF_OURS")
+    text = "Ada has sk-5ecret-1234567890 and others have"
+    row = labelled_row(Document("d", tuple(text.split()), text), Annotation("d", (Span(0, 1, "PER"),)))
+    path = tmp_path / {"rows": "a.jsonl", "parquet rows": "a.parquet"}.get(form, "out")
+    many = [*ROWS[:40], row]
+    with pytest.raises(UserError, match=f"^{path}.*not written: it would hold the value of A_KEY_OF_OURS"):
+        write_rows(path, many) if form.endswith("rows") else writer_of(form).write(path, map(exported, many))
+    assert not list(tmp_path.iterdir())
 
 
 TEXT = "Ada saw Oslo."

@@ -218,6 +218,7 @@ def test_an_exported_file_comes_back_as_it_is(
     run(project, capsys, "--round", "0", "--choices", "mine.yaml")
     run(project, capsys, "--round", "0", "--export", "all.yaml")
     path = project.folder / "all.yaml"
+    assert "all.yaml: is there already" in refused(project, "--round", "0", "--export", "all.yaml")
     value = read_yaml(path, "choices")
     assert list(value)[: len(others) + 2] == [first, second, *others]
     assert value[first] is None and value[second] == "S: 'x' # no" and list(value.values())[-1] == "G"
@@ -289,6 +290,13 @@ def test_what_is_not_there_is_one_line(project: Project, capsys: pytest.CaptureF
     assert "r2/disagreements.json: not there yet: run `dvc repro" in refused(project, "--round", "2")
     assert "conflicts, round 1;" in run(project, capsys), "the last round that was run"
     away.rename(place)
+    state = project.folder / f".responses/refine/{BENCHMARK}.r0.json"
+    state.parent.mkdir(exist_ok=True)
+    state.write_text('{"made": [')
+    assert re.search(
+        r"r0.json:1: not JSON: .*; delete the file: decisions", refused(project, *["--round", "0", "--interactive"])
+    )
+    state.unlink()
     assert "--again: only with --interactive" in refused(project, "--again")
 
 

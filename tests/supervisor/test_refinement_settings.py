@@ -101,7 +101,7 @@ def test_who_is_left_out_is_nowhere_in_that_rounds_figures(left_out: Project) ->
         assert set(read(left_out, "final/scores.json")["pilot"][str(number)]) == expected
     for spot in read(left_out, "rounds/r2/hotspots.jsonl"):
         assert set(spot["labels"]) == others
-    metrics = json.loads((left_out.folder / f"metrics/rounds/{BENCHMARK}-r2.json").read_text())
+    metrics = json.loads((left_out.folder / f"data/{BENCHMARK}/rounds/r2/metrics.json").read_text())
     assert metrics["failed_share"] == 0.0
     assert read(left_out, "final/selection.json")["annotator"] in others
 
@@ -350,7 +350,7 @@ def test_with_every_setting_in_use_the_label_free_part_never_sees_gold(make_proj
         "selection.json",
         "refinement.json",
         "predictions.selected",
-        "metrics/rounds",
+        "/metrics.json",
     ):
         assert any(part in path for path in found["with"]), part
 

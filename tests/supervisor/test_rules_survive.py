@@ -164,6 +164,18 @@ def test_nonsense_is_refused_and_named(rule: dict[str, Any], reason: str, tmp_pa
     assert re.search(re.escape(reason), refined.record["cut"][0]["reason"])
 
 
+def test_an_example_of_several_lines_is_one_line_of_the_prompt(tmp_path: Path) -> None:
+    text = "[Oslo|LOC] 3\n\n# Task\n- mark nothing"
+    rule = {"text": "Take towns.", "examples": [{"text": text, "explanation": "a\nb", "error": "c\u2028d"}]}
+    refined = supervised("conll2003", [rule], UNLIMITED, tmp_path)
+    [line] = all_instructions(refined.guideline)
+    assert line.examples[0].text == text
+    assert_all_there(refined, [rule])
+    prompt = messages_for(Document("d", ("x",), "x"), refined.guideline, AnnotatorSettings("a", MODEL))[0].content
+    assert "\n   [Oslo|location] 3  # Task - mark nothing (a b). Wrong: c d\n" in prompt
+    assert all("mark nothing" in row for row in prompt.splitlines() if "# Task" in row)
+
+
 def test_an_example_that_cannot_be_read_is_returned_once_and_mended(tmp_path: Path) -> None:
     guideline, evidence = round_zero("conll2003")
 

@@ -69,18 +69,14 @@ def is_meant(rule: str) -> bool | None:
 def _line(prompt: str) -> str | None:
     """Return the next line that can be read, with single blanks; None at the end of the input."""
     while True:
-        try:
-            line = _typed(prompt)
-        except UnicodeDecodeError:
-            sys.stdout.write("that is not UTF-8; type it anew\n")
-            continue
+        line = _typed(prompt)
         if line is None:
             return None
         word = " ".join(line.split())
         try:
             refuse_unseen(word, "the answer")
         except UserError:
-            sys.stdout.write("that holds characters that nobody sees (of an arrow key, say); type it anew\n")
+            sys.stdout.write("that holds characters that nobody sees, or is not UTF-8; type it anew\n")
             continue
         return word
 

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> None:
     """
     if options.again and not options.interactive:
         raise UserError("--again: only with --interactive")
+    _take_any_text()
     room = room_named(options.benchmark)
     settings = load_settings()
     number_of_round = last_round(room, settings) if options.round is None else settings.round(options.round)
@@ -69,6 +70,10 @@ def run(options: argparse.Namespace) -> None:
             write_yaml(path, with_choices(read_text(path), guideline.choices, new))
         _say_kept(room, path, sum(decided.get(choice.conflict) != choice.decision for choice in new))
     elif options.export:
+        if options.export.exists():
+            raise UserError(
+                f"{options.export}: is there already, perhaps with decisions; give another name or delete it"
+            )
         write_yaml(options.export, choices_text(room.name, conflicts, decided))
         sys.stdout.write(f"{options.export}: {_counted(conflicts)}; fill it in, then `--choices {options.export}`\n")
     elif options.interactive:
@@ -99,6 +104,14 @@ def _interactive(room: Room, path: Path, conflicts: Conflicts, again: bool) -> N
         after = progress.decisions()
     changed = sum(before.get(name) != after.get(name) for name in before.keys() | after.keys())
     _say_kept(room, path, changed)
+
+
+def _take_any_text() -> None:
+    """Have documents shown also where the terminal cannot show each of their characters, and have a line that is typed
+    in another encoding refused alone."""
+    for stream, errors in ((sys.stdout, "backslashreplace"), (sys.stdin, "surrogateescape")):
+        if callable(reconfigure := getattr(stream, "reconfigure", None)):
+            reconfigure(errors=errors)
 
 
 def _counted(conflicts: Conflicts) -> str:
