@@ -188,7 +188,7 @@ def test_sharing(copy_reproduced: Callable[..., Project], tmp_path: Path) -> Non
 def test_experiments(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", ("conll2003",), recordings=True)
     project.diziner("repro", "conll2003")
-    project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run")
+    project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run", "--allow-empty")
     reader = Reader(project.folder)
     try:
         for block in commands_of("experiments.md"):
