@@ -45,7 +45,7 @@ ELSEWHERE = {
 }
 HERE = {"nested.md", "people.md", "plug-ins.md", "protocols.md", "own-project.md", "providers.md", "sharing.md"}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, which nothing fetches
-SLOW = {"ablations.md", "batches.md", "experiments.md"}  # pytest -m slow
+SLOW = {"ablations.md", "batches.md", "experiments.md", "transfer.md"}  # pytest -m slow
 CONLL = "Ada B-PER\nLovelace I-PER\nsaw O\nLisbon B-LOC\n\nIt O\nrained O\n"
 LABELLED = (
     {"id": "a", "text": "Ada Lovelace saw Port Said.", "spans": [[0, 12, "PER"], [17, 26, "LOC"]]},
@@ -208,6 +208,15 @@ def test_ablations(copy_reproduced: Callable[..., Project], tmp_path: Path) -> N
     project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run")
     for block in commands_of("ablations.md"):
         assert "conll2003" in Reader(project.folder).types(block)
+
+
+@pytest.mark.slow
+def test_transfer(copy_reproduced: Callable[..., Project], tmp_path: Path) -> None:
+    project = copy_reproduced(tmp_path / "project", "conll2003")
+    [block] = commands_of("transfer.md")
+    said = Reader(project.folder).types(block)
+    assert "conll2003 transfer, scripted_careful" in said  # the plan
+    assert "3 models (0 outside the pool) x 4 prompts (3 paraphrased) x 2 answers" in said
 
 
 @pytest.mark.slow
