@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro locks test test-forms check bench portable attack rehearse mutants lock clean
+.PHONY: setup repro locks test test-forms test-cluster check bench charts portable attack rehearse mutants lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
@@ -23,6 +23,9 @@ test: setup ## all tests
 test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla, MLflow (an environment of its own)
 	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py tests/commands/test_exchange.py
 
+test-cluster: .venv-cluster/.installed ## Ray on three machines of namespaces (root), S3 by moto, machines lost; DVC's remote for a team (an environment of its own)
+	.venv-cluster/bin/python -m pytest -rs -m slow tests/labelling/test_ray.py tests/labelling/test_cluster.py tests/pipeline/test_team.py
+
 check: setup ## lint, format, types, doctests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,6 +34,13 @@ check: setup ## lint, format, types, doctests
 
 bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=.:tests $(BIN)/python $$file || exit 1; done
+
+charts: setup ## docs/performance.md and its charts, measured anew (on a quiet machine; half an hour)
+	for bench in "bench_growth.py" "bench_agreement.py --whole" "bench_llm.py floor"; do \
+		set -- $$bench; name=$$1; shift; \
+		PYTHONPATH=.:tests $(BIN)/python tests/perf/$$name --json docs/performance.json "$$@" || exit 1; \
+	done
+	$(BIN)/python tests/derived.py
 
 portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same bytes under every kernel, SIMD level, locale, … (BRIEF=1: the most telling)
 	PYTHONPATH=tests $(BIN)/python -m portable $(if $(BRIEF),--brief) $(PYTHONS:%=--python .venv-%/bin/python)
@@ -63,6 +73,12 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x .venv-forms/bin/python || $(PYTHON) -m venv .venv-forms
 	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[forms]'
+	@touch $@
+
+.venv-cluster/.installed: requirements.lock pyproject.toml
+	test -x .venv-cluster/bin/python || $(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
+	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --compile -e '.[cluster]'
 	@touch $@
 
 lock: setup ## requirements.lock anew from pyproject.toml (needs uv)

@@ -17,12 +17,14 @@ from diziner.guideline.file import all_instructions, worked_examples
 from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.templates import render
 from diziner.records.annotations import Span
-from diziner.records.guideline import EntityType, Example, Goal, Guideline
+from diziner.records.guideline import EntityType, Example, Goal, Guideline, Instruction
 from diziner.spans.marked import parse_marked
 
 PARTED = ("annotate.v1.1", "annotate.v2")  # are a system message; others are one user message with the document
 
 _BESIDE = {"annotate.v1.1": "annotator/instructions.v1.1"}  # instructions that stand beside the document
+
+_ON_ONE_LEVEL = ("annotate.v1", "annotate.v1.1")  # show what is for one annotator alone so
 
 _MORE = {"annotate.v1.1": ("labels",), "annotate.v2": ("labels", "worked")}
 _REMARK = re.compile(r"\s\(\S[^()]*\)$")  # "hepatic (adjective)"; brackets that are tokens belong to the example
@@ -46,23 +48,26 @@ def task_for(template: str, guideline: Guideline, goal: Goal | None, annotator: 
     }
     own = {name: more[name] for name in _MORE.get(template, ())}
     if template not in _BESIDE:
-        own |= _instructions(guideline, annotator)
+        own |= _instructions(template, guideline, annotator)
     return render(template if "/" in template else f"annotator/{template}", goal=goal, types=guideline.types, **own)
 
 
 def instructions_beside(template: str, guideline: Guideline, annotator: str) -> str:
     """Return the instructions as they stand beside the document; empty where there are none, or the task has them."""
-    told = _instructions(guideline, annotator)
+    told = _instructions(template, guideline, annotator)
     if template not in _BESIDE or not (told["common"] or told["specific"]):
         return ""
     return render(_BESIDE[template], **told)
 
 
-def _instructions(guideline: Guideline, annotator: str) -> dict[str, Any]:
+def _instructions(template: str, guideline: Guideline, annotator: str) -> dict[str, Any]:
     """Return a template's variables for the instructions that bind one annotator."""
+    specific: Sequence[Instruction] = guideline.specific.get(annotator, ())
+    if template in _ON_ONE_LEVEL:
+        specific = [line for top in specific for line in (top, *top.children)]
     return {
         "common": with_names(guideline.common, guideline.types),
-        "specific": with_names(guideline.specific.get(annotator, ()), guideline.types),
+        "specific": with_names(specific, guideline.types),
         "shown_example": shown_example,
     }
 

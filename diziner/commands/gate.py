@@ -11,6 +11,7 @@ from diziner.commands.gate_files import KINDS, set_up
 from diziner.commands.standings import as_json, standings
 from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, UserError
+from diziner.common.freshness import State
 from diziner.common.tables import width_of
 from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
     faults |= {"": wrong} if wrong else {}
     states = {"": found.summary, **{name: found.of(name) for name in {*new, *faults} - {""}}}
     checks = judge(gates, rows, new, faults, (summary or {}).get("usd"), states, options.allow_stale)
+    linked = [row for row in rows if found.of(row.benchmark).state is not State.UNLINKED]
     failing = failed(checks)
     verdict = (
         f"failed: {', '.join(failing)}"
@@ -80,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
             + "\n"
         )
     else:
-        notes = [*base_notes(base.name, rows), *sight_notes(gates, rows)]
+        notes = [*base_notes(base.name, linked), *sight_notes(gates, linked)]
         if options.md:
             sys.stdout.write(checks_markdown(base.name, checks, verdict, notes, options.all))
         else:

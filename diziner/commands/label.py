@@ -16,12 +16,12 @@ from diziner.forms.writers import WRITERS
 from diziner.guideline.file import load_guideline
 from diziner.labelling.ballot import annotators_of
 from diziner.labelling.forecast import Forecast, forecast
-from diziner.labelling.input_files import files_of
+from diziner.labelling.input_files import Files, files_of
 from diziner.labelling.job import Job, recipe_digest
 from diziner.labelling.review import queue_name
 from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
-from diziner.layout import PARAMS, Room, enter_project, project_root
+from diziner.layout import PARAMS, Room, enter_project, project_root, store_path
 from diziner.llm.access import asker_for
 from diziner.pipeline.arguments import given_path
 from diziner.settings import load_settings
@@ -69,6 +69,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-bad", action="store_true", help="leave bad rows out and list them in rejected.jsonl of --out")
     add("--replace", action="store_true", help="remove shards of other documents or settings from --out")
     add("--again", action="store_true", help="ask once more for answers that were refused or cannot be read")
+    add("--requests", type=given_path, metavar="FILE", help="write what lacks an answer for `vllm run-batch`, and stop")
+    add("--answers", type=given_path, metavar="FILE", help="take in what came back, and stop")
     add("--dry", action="store_true", help="say what would be asked and what it would cost, and stop")
     add_form_options(parser, given_path)
     parser.epilog = (
@@ -84,6 +86,8 @@ def run(options: argparse.Namespace) -> None:
     """
     if options.review_form and options.review_below is None:
         raise UserError("--review-form: only with --review-below")
+    if sum(map(bool, (options.requests, options.answers, options.dry))) > 1:
+        raise UserError("--requests, --answers and --dry: one of them at a time")
     if options.review_below is not None and options.annotators is None:
         raise UserError("--review-below: only with --annotators: one annotator's mentions have no share")
     _enter(options.params)
@@ -91,8 +95,10 @@ def run(options: argparse.Namespace) -> None:
     guideline = load_guideline(options.guideline)
     annotators, ballot = annotators_of(options.annotator, options.annotators, guideline, settings)
     files = files_of(options.source, chosen(options))
-    if _resolved(options.out) == _resolved(options.source):
-        raise UserError(f"--out {options.out}: is the input; give another folder")
+    for name in ("out", "requests", "progress", "metrics"):
+        place = getattr(options, name)
+        if place is not None and _resolved(place) == _resolved(options.source):
+            raise UserError(f"--{name} {place}: is the input; give another {'folder' if name == 'out' else 'file'}")
     asker = asker_for(settings, Room(guideline.benchmark), at_once=True)
     recipe = recipe_digest(guideline, annotators, settings.answers, asker, options.format, ballot)
     job = Job(guideline, annotators, settings, options.out, options.format, recipe, ballot)
@@ -100,6 +106,9 @@ def run(options: argparse.Namespace) -> None:
         _say(sys.stderr, f"{options.source}: not read, being of other kinds: {listed(files.ignored)}")
     if options.dry:
         _say(sys.stdout, render(forecast(job, files, options.shard_documents, options.skip_bad), job))
+        return
+    if options.requests or options.answers:
+        _offline(job, files, options)
         return
     run_options = RunOptions(
         options.shard_documents,
@@ -117,6 +126,22 @@ def run(options: argparse.Namespace) -> None:
     done = label_corpus(job, files, run_options)
     _say(sys.stdout, _summary(done, options.out, queue_name(options.review_form)))
     refuse_too_many_failures(done.reports, settings.answers, job.label)
+
+
+def _offline(job: Job, files: Files, options: argparse.Namespace) -> None:
+    """Write requests, or take answers in."""
+    from diziner.labelling.offline import take_label_answers, write_label_requests
+
+    how = options.shard_documents, options.skip_bad
+    if options.answers:
+        intake = take_label_answers(job, files, *how, options.answers)
+        _say(sys.stdout, f"{store_path()}: {intake.words()}")
+        if intake.changed:
+            raise UserError(intake.changed)
+        return
+    count = write_label_requests(job, files, *how, options.requests)
+    done = "; nothing is left to ask: the same command without --requests labels" if not count else ""
+    _say(sys.stdout, f"{options.requests}: {counted(count, 'request')}{done}")
 
 
 def _given_place(text: str) -> Place:

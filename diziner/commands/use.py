@@ -109,7 +109,8 @@ def _use_server(options: argparse.Namespace) -> None:
         sys.stdout.write(f"{PARAMS} as it was is kept in {_kept(before)}\n")
         write_yaml(PARAMS, text)
     sys.stdout.write(
-        f"{PARAMS}: {counted(len(models), 'model')} of {endpoint.name} annotate, {supervisor} refines; "
+        f"{PARAMS}: {counted(len(models), 'model')} of {endpoint.name} "
+        f"{'annotate' if len(models) > 1 else 'annotates in two styles'}, {supervisor} refines; "
         "`diziner plan` says what a run asks, `diziner repro` runs it\n"
     )
 

@@ -18,6 +18,12 @@ def can_be_redrawn(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "").casefold() not in {"dumb", "unknown"}
 
 
+def in_encoding_of(stream: TextIO, text: str) -> str:
+    """Return a text with a question mark for each character that a stream's encoding does not have."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 class Guarded:
     """A stream that writes no key, and whose errors name it. All else is the stream's own."""
 

@@ -17,6 +17,7 @@ from diziner.layout import GATES
 from diziner.scoring.power import POWER
 
 _NAMED = 4  # benchmarks that a line names
+_UNPRICED = f"an answer is not at hand, or has no price (params endpoints.*.prices, or max_usd: null in {GATES})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ def judge(
             ]
         checks += [Check(name, "metrics", fault, "whole and as computed", passed=False) for fault in wrong]
         if name in new:
-            checks += _benchmark(gates, name, new[name], rows.get(name))
+            own = _benchmark(gates, name, new[name], rows.get(name))
+            apart = state is not None and state.state is State.UNLINKED  # nothing to be said of it, unless it fails
+            checks += [check for check in own if not (apart and check.passed)]
     summed = known.get("", Standing(State.CURRENT))
     if summed.state is State.NOT_RUN and not new:
         return checks
@@ -195,6 +198,6 @@ def _drop(gates: Gates, row: Comparison) -> Check:
 def _cost(gates: Gates, usd: float | None) -> list[Check]:
     if gates.max_usd is None:
         return []
-    found = "unknown: an answer is not at hand, or has no price" if usd is None else f"{usd:.4f}"
+    found = f"unknown: {_UNPRICED}" if usd is None else f"{usd:.4f}"
     passed = usd is not None and usd <= gates.max_usd
     return [Check("", "USD, all benchmarks", found, f"at most {gates.max_usd:g}", passed)]

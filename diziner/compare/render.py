@@ -245,9 +245,10 @@ def _shortened(line: str) -> str:
     if len(line) > _WIDTH and line.startswith("~ ") and arrow and quote:
         same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
         known = max(0, sum(1 for _ in same) - _SAME)
-        room = max(_SAME, (_WIDTH - len(key) - len(quote) - len(arrow)) // 2 - 2)
-        texts = (f"…{text[known:]}" if known else text for text in (before, after.removesuffix('"')))
-        line = f'{key}: "{arrow.join(text if len(text) <= room else f"{text[: room - 1]}…" for text in texts)}"'
+        texts = [f"…{text[known:]}" if known else text for text in (before, after.removesuffix('"'))]
+        room = max(2 * _SAME, _WIDTH - len(key) - len(quote) - len(arrow) - 1)
+        half = max(room // 2, room - min(map(len, texts)))
+        line = f'{key}: "{arrow.join(text if len(text) <= half else f"{text[: half - 1]}…" for text in texts)}"'
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 

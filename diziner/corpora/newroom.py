@@ -14,9 +14,9 @@ from diziner.corpora.decode import Decoder, unfit_label
 from diziner.corpora.reader import Reader, require_flat
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.forms.choices import NO_CHOICES, Choices
-from diziner.forms.form import Task
+from diziner.forms.form import Look, Task
 from diziner.forms.rows import Row, Table, Unreadable
-from diziner.forms.table import table_of
+from diziner.forms.table import is_folder_form, table_of
 from diziner.records.guideline import EntityType, Goal, Guideline
 
 TEXTS_FILE = "texts.jsonl"
@@ -91,8 +91,19 @@ def read_own_texts(
 
 def own_table(path: Path, choices: Choices, numbered: bool) -> Table:
     """Return the rows of a file of one's own. With `numbered`, ids of a data set of a hub are passed over."""
+    if path.is_dir() and not (choices.form or _is_corpus(path, choices)):
+        raise UserError(
+            f"{path}: a folder of no form that is known (docs/forms.md); of a folder of texts make one file: a text a "
+            "line, or a row of CSV or JSON Lines for each"
+        )
     of_hub = path.is_dir() or path.suffix == ".parquet"
     return table_of(Task(path, replace(choices, usual_id=not (numbered and of_hub)), split=path.name))
+
+
+def _is_corpus(folder: Path, choices: Choices) -> bool:
+    """Say whether a folder is of a form that folders have."""
+    saved = (folder / "state.json").exists()  # of a data set, though half of one
+    return saved or any(folder.glob("*.ann")) or is_folder_form(Look(folder), choices)
 
 
 def _with_ids(table: Table, path: Path, first: Path) -> Iterator[Row | Unreadable]:

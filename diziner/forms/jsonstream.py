@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -11,6 +12,7 @@ from diziner.common.jsontext import LONGEST, JsonError, row_at
 _BLOCK = 1 << 20
 _SLACK = 16  # characters before the end of what was read, where an error may be only that more is to come
 _OPEN = "Unterminated string"
+_BLANKS = re.compile(r"[ \t\r\n]+")
 
 
 class Member(NamedTuple):
@@ -36,10 +38,10 @@ class JsonStream:
     def next(self) -> str:
         """Return the next character that is no blank, and stay before it; "" at the end."""
         while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in " \t\r\n":
-                    return self._text[self._at]
-                self._at += 1
+            if blanks := _BLANKS.match(self._text, self._at):
+                self._at = blanks.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._grow():
                 return ""
 

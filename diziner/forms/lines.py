@@ -18,8 +18,9 @@ _MARK = "\ufeff"  # of byte order
 
 
 def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends (unless these are asked for), and
-    without the byte order marks that they begin with: files that were put behind one another have some within.
+    """Yield the lines of a UTF-8 file with their numbers from 1, without line ends and the byte order marks that they
+    begin with: files that were put behind one another have some within. With `ends` all is as it stands, but for a mark
+    at the very beginning.
 
     Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
     not a form feed. Read as they are asked for, so that a file may be larger than memory.
@@ -39,7 +40,7 @@ def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
             before += len(raw)
             if b"\0" in raw:
                 raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
-            if line[:1] == _MARK:
+            if line[:1] == _MARK and (number == 1 or not ends):
                 line = line.lstrip(_MARK)
             yield number, line if ends else line.removesuffix("\n").removesuffix("\r")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +21,16 @@ from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.words import counted
 from diziner.labelling.answer_server import Counts
 from diziner.labelling.input_files import InputDocument
-from diziner.labelling.job import Job, code_digest
+from diziner.labelling.job import Job
 from diziner.labelling.output_folder import Report
-from diziner.labelling.ray_actors import ServerActor, WorkerActor
+from diziner.labelling.ray_actors import ServerActor, WorkerActor, sweep
 from diziner.labelling.shards import Shard
 
 ADDRESS = "RAY_ADDRESS"
 _TRIES = 10  # of one shard, and of starting a worker: what kills a worker each time ends the run
 _LOOK_S = 1.0
+_LISTENS_S = 10.0
+_CLOSES_S = 60.0
 _PATIENCE_S = 30.0  # without any worker, until it is said that none has come
 
 
@@ -105,6 +108,7 @@ class _Run:
         self._busy: dict[Any, tuple[_Place, _Task]] = {}
         self._again_to_do: deque[_Task] = deque()
         self._waited = 0.0
+        self._lost = False
 
     def reports(self, shards: Iterator[tuple[Shard, list[InputDocument]]]) -> Iterator[tuple[Report, bytes]]:
         """Have all shards done; see `on_ray`."""
@@ -112,24 +116,44 @@ class _Run:
         for number in range(self._workers):
             self._start(_Place(number, None))
         ahead = self._next(shards)
+        ended: tuple[Report, bytes] | None = None
         while ahead or self._busy or self._again_to_do:
             while self._idle and (self._again_to_do or ahead):
                 task, ahead = (self._again_to_do.popleft(), ahead) if self._again_to_do else (ahead, None)
                 assert task is not None
                 self._give(task)
                 ahead = ahead or self._next(shards)
+            if ended:  # only now: the caller may take its time with it
+                yield ended
+                ended = None
+                continue
             ready, _ = self._ray.wait([*self._busy, *self._starting], num_returns=1, timeout=_LOOK_S)
             if not ready:
                 self._look()
             elif ready[0] in self._starting:
                 self._has_started(ready[0])
             else:
-                yield from self._has_ended(ready[0])
+                ended = self._has_ended(ready[0])
+        if ended:
+            yield ended
 
     def close(self) -> None:
-        """Have the workers' stores removed, all of which was delivered, and the report on costs written."""
-        gone = [place.actor.close.remote() for place in self._idle]
-        self._ray.wait(gone, num_returns=len(gone), timeout=10.0) if gone else None
+        """Have the workers' stores removed, all of which was delivered, and the report on costs written.
+
+        Where workers were lost, or are only starting, machines are swept of what they leave.
+        """
+        ended = [place.actor.close.remote() for place in self._idle]
+        for place in self._starting.values():
+            self._ray.kill(place.actor)
+        if self._lost or self._starting:
+            there = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+            nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+            sweeps = [
+                self._ray.remote(sweep).options(num_cpus=0, scheduling_strategy=there(n, soft=False)) for n in nodes
+            ]
+            ended += [each.remote(self._server) for each in sweeps]
+        if ended:
+            self._ray.wait(ended, num_returns=len(ended), timeout=_CLOSES_S)
         self._asked("write_report")
         self._look()
 
@@ -141,9 +165,7 @@ class _Run:
     def _start(self, place: _Place) -> None:
         place.starts += 1
         options = self._ray.remote(WorkerActor).options(num_cpus=1, scheduling_strategy="SPREAD")
-        place.actor = options.remote(
-            self._job, self._server, place.number, self._workers, self._again, code_digest(), self._root
-        )
+        place.actor = options.remote(self._job, self._server, place.number, self._workers, self._again, self._root)
         self._starting[place.actor.ready.remote()] = place
 
     def _has_started(self, reference: Any) -> None:
@@ -153,6 +175,7 @@ class _Run:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as error:
+            _refuse_unloaded(error)
             if place.starts >= _TRIES:
                 raise ProviderError(f"a worker could not be started {_TRIES} times: {_reason(error)}") from None
             self._start(place)
@@ -169,7 +192,7 @@ class _Run:
         task.tries += 1
         self._busy[place.actor.label.remote(task.shard.name, task.documents)] = place, task
 
-    def _has_ended(self, reference: Any) -> Iterator[tuple[Report, bytes]]:
+    def _has_ended(self, reference: Any) -> tuple[Report, bytes] | None:
         place, task = self._busy.pop(reference)
         try:
             outcome = self._ray.get(reference)
@@ -181,15 +204,17 @@ class _Run:
                     f"shard {task.shard.name}: a worker died {_TRIES} times and was given up: {_reason(error)}"
                 ) from None
             self._watcher.event("worker_lost", place.node)
+            self._lost = True
             self._asked("let_go", place.name)
             self._again_to_do.append(task)
             self._start(place)
-            return
+            return None
         if isinstance(outcome, DizinerError):
             raise outcome
         self._idle.append(place)
         self._look()
-        yield outcome
+        report, rows = outcome
+        return report, rows
 
     def _look(self) -> None:
         """Tell how far the workers are, and if there are none."""
@@ -210,6 +235,7 @@ class _Run:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as error:
+            _refuse_unloaded(error)
             raise ProviderError(
                 f"the process that keeps the answers ended: {_reason(error)}; run the same command again: what was "
                 "answered is kept"
@@ -228,6 +254,7 @@ def _started(processors: int) -> Any:
             f"{ADDRESS}={address}: the command must run on a machine of the cluster, beside its answers: hand it in "
             "with `ray job submit`, or start it there with the address of the cluster itself"
         )
+    _refuse_nobody(address)
     try:
         import ray
         import ray.exceptions
@@ -243,10 +270,32 @@ def _started(processors: int) -> Any:
             ray.init(address, runtime_env=None if in_job else {"py_modules": [package]}, **quiet)
         else:
             ray.init("local", num_cpus=processors, include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         what = f"{ADDRESS}={address}: no cluster can be joined" if address else "--engine ray: Ray did not start"
         raise UserError(f"{what}: {_reason(error)}") from None
     return ray
+
+
+def _refuse_nobody(address: str) -> None:
+    """Say at once where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"{ADDRESS}={address}: no cluster can be joined: {error}") from None
+
+
+def _refuse_unloaded(error: BaseException) -> None:
+    """Say of a machine on which diziner, or something that it needs, is not installed: to try again would not help."""
+    text = str(error)
+    if "failed to import on the worker" in text or "ModuleNotFoundError" in text:
+        last = [line for line in text.splitlines() if line.strip()][-1].strip()
+        raise UserError(
+            f"--engine ray: a machine of the cluster cannot load diziner: {last[:200]}; install diziner, with all that "
+            "it needs, on each of them"
+        )
 
 
 def _reason(error: BaseException) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from rich.console import Console, Group
+from rich.console import Console, Group, OverflowMethod
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from diziner.common.streams import in_encoding_of
 from diziner.repro.plan import Step
 from diziner.repro.units import ALL, ROUNDS, column, column_order, room_of
 from diziner.repro.view import View, duration, last_lines
@@ -44,6 +45,7 @@ class Grid(View):
         self._under_way: dict[str, tuple[Step, float, Path]] = {}
         self._drawn_at = 0.0
         plain = not (self._console.encoding or "").lower().startswith("utf")
+        self._overflow: OverflowMethod = "crop" if plain else "ellipsis"
         self._marks = {"running": ">", "failed": "x"} if plain else {"running": "▸", "failed": "✗"}
 
     def begin(self, steps: Sequence[Step], jobs: int) -> None:
@@ -72,7 +74,7 @@ class Grid(View):
         super().failed(step, why, log)
 
     def say(self, line: str) -> None:
-        self._console.print(Text(line))
+        self._console.print(Text(in_encoding_of(self._stream, line)))
 
     def tell(self, line: str) -> None:
         """Say nothing of what the table shows."""
@@ -92,15 +94,18 @@ class Grid(View):
         width, height = self._console.size
         under_way = list(self._under_way.values())
         shown = max(_FEWEST_ROWS, min(_MOST_ROWS, height - len(cells) - 3))
-        lines = [_line(_under_way(*each, now)) for each in under_way[:shown]]
+        lines = [self._line(_under_way(*each, now)) for each in under_way[:shown]]
         if len(under_way) > shown:
-            lines.append(_line(f"  and {len(under_way) - shown} more under way"))
+            lines.append(self._line(f"  and {len(under_way) - shown} more under way"))
         cells, rest = _within_height(cells, height - len(lines) - 3)
         rows = self._rows(cells)
         if sum(max(map(len, own)) + _SPACE for own in zip(*rows, strict=True)) > width:
             rows = self._rows({name: _together(own) for name, own in cells.items()})
-        lines = [*(_line(line, "dim") for line in rest), *lines, _line(self.how_far(), "bold")]
-        return Group(_table(rows, width), *lines)
+        lines = [*(self._line(line, "dim") for line in rest), *lines, self._line(self.how_far(), "bold")]
+        return Group(_table(rows, width, self._overflow), *lines)
+
+    def _line(self, text: str, style: str = "") -> Text:
+        return Text(in_encoding_of(self._stream, text), style, no_wrap=True, overflow=self._overflow)
 
     def _rows(self, cells: Cells) -> list[list[Text]]:
         """Return the head and a row for each room."""
@@ -137,20 +142,16 @@ class Grid(View):
         self._live.stop()
 
 
-def _line(text: str, style: str = "") -> Text:
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
-
-
 def _under_way(step: Step, began: float, log: Path, now: float) -> str:
     [said] = last_lines(log, 1) or [""]
     return f"  {step.label}  {duration(now - began)}  {said}"
 
 
-def _table(rows: Sequence[Sequence[Text]], width: int) -> Table:
+def _table(rows: Sequence[Sequence[Text]], width: int, overflow: OverflowMethod) -> Table:
     table = Table(*map(str, rows[0]), box=None, header_style="bold", padding=(0, _SPACE, 0, 0))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     for own, needed in zip(table.columns, widths, strict=True):
-        own.no_wrap, own.overflow, own.min_width = True, "ellipsis", needed
+        own.no_wrap, own.overflow, own.min_width = True, overflow, needed
     # Names give way.
     table.columns[0].min_width = table.columns[0].max_width = max(
         _NAME, min(widths[0], width - sum(each + _SPACE for each in widths[1:]) - _SPACE)

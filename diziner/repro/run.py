@@ -240,7 +240,7 @@ class _Run:
         self.outcome.ran += 1
         self._view.ended(step, "finished", seconds)
         for note in notes(self._log(step)):
-            self._view.say(f"    {note}")
+            self._view.note(step, note)
         self._ready.done(step.name)
 
     def _keep(self, step: Step) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from diziner.common.streams import in_encoding_of
 from diziner.common.words import counted, listed
 from diziner.repro.outcome import Outcome
 from diziner.repro.plan import Step, seconds_left
@@ -17,6 +18,7 @@ from diziner.repro.units import MOST, in_words, units
 LAST_LINES = 20
 _SILENCE_S = 60.0  # without a line, then one says how far the run is; longer, the longer it has been going
 _SHARE = 0.25
+_NOTES = 3  # of stages, in a run of many
 WAITING = "error: waiting: "  # how the last line of a stage begins that waits for a batch (diziner.llm.waiting)
 
 
@@ -31,12 +33,13 @@ class View:
         self._seen: dict[str, list[float]] = defaultdict(list)
         self._left: dict[str, Step] = {}
         self._running: dict[str, Step] = {}
-        self._total = 0
+        self._total = self._notes = 0
         self._jobs = 1
         self._units: dict[str, str] = {}
         self._open: Counter[str] = Counter()  # stages of a unit that have not ended
         self._became: dict[str, Counter[str]] = defaultdict(Counter)
         self._since: dict[str, float] = {}
+        self._failures: set[tuple[str, ...]] = set()  # what stages that failed have said
 
     def begin(self, steps: Sequence[Step], jobs: int) -> None:
         """Note the run's stages."""
@@ -65,9 +68,17 @@ class View:
         """Show that a stage has failed, with the last lines of its output."""
         self._left.pop(step.name, None)
         self.say(f"failed    {step.label}: {why}")
-        for line in last_lines(log, LAST_LINES):
+        lines = tuple(last_lines(log, LAST_LINES))
+        for line in ("its output is that of an earlier one",) if lines in self._failures else lines:
             self.say(f"    {line}")
+        self._failures |= {lines} if lines else set()
         self._over(step, "failed")
+
+    def note(self, step: Step, line: str) -> None:
+        """Show what a stage has to say to people; in a run of many stages the first of them."""
+        self._notes += self._units[step.name] != step.label
+        if self._notes <= _NOTES:
+            self.say(f"    {line}")
 
     def forget(self, steps: Iterable[Step]) -> None:
         """Note that stages are no part of the run."""
@@ -110,11 +121,13 @@ class View:
     def say(self, line: str) -> None:
         """Write a line that stays."""
         self._said = time.monotonic()
-        self._stream.write(f"{line}\n")
+        self._stream.write(in_encoding_of(self._stream, f"{line}\n"))
         self._stream.flush()
 
     def close(self, outcome: Outcome) -> None:
         """Sum the run up in one line."""
+        if (more := self._notes - _NOTES) > 0:
+            self.say(f"    {counted(more, 'note')} more of stages: `grep -r ^note: .dvc/tmp/diziner`")
         self.say(summary(outcome, len(self._left), time.monotonic() - self._began))
 
     def left(self) -> float | None:

@@ -156,6 +156,7 @@ def _with_fit_examples(
     candidate: Candidate, types: Sequence[EntityType], max_words: int | None
 ) -> tuple[Candidate, list[Cut]]:
     names = {t.name.casefold() for t in types} | {NO_ENTITY}
+    by_label = {t.label.casefold(): t.name for t in types}
     kept: list[Example] = []
     cut: list[Cut] = []
     for example in candidate.instruction.examples:
@@ -164,10 +165,12 @@ def _with_fit_examples(
         except UserError as error:
             cut.append(Cut(example.text, f"an example that cannot be read: {error}", candidate.instruction.text))
             continue
-        fit = replace(example, text=text)
+        said = example.annotation.casefold()
+        annotation = by_label.get(said, example.annotation) if said not in names else example.annotation
+        fit = replace(example, text=text, annotation=annotation)
         if max_words is not None and len(plain_text(fit).split()) > max_words:
             cut.append(Cut(example.text, f"an example of more than {max_words} words", candidate.instruction.text))
-        elif example.annotation and example.annotation.casefold() not in names:
+        elif said and annotation.casefold() not in names:
             reason = f"an example annotated as {example.annotation!r}, which is no type"
             cut.append(Cut(example.text, reason, candidate.instruction.text))
         else:

@@ -173,6 +173,20 @@ def test_an_example_is_shown_in_brackets_if_its_record_has_them() -> None:
     assert shown_example(Example("a [sic] b", "person")) == '"a [sic] b" -> person'
 
 
+@pytest.mark.parametrize("prompt", ["annotate.v1", "annotate.v1.1", "annotate.v2"])
+def test_what_stands_below_an_annotators_own_instruction_is_told_by_every_prompt(prompt: str) -> None:
+    child = Instruction("S1a", "Nor in tables.", (Example("the [SENATE|ORG] 2"),))
+    guideline = replace(refined(), specific={"a": (replace(SPECIFIC["a"][0], children=(child,)),)})
+    [request] = requests(guideline, prompt=prompt)
+    content = "\n".join(message.content for message in request.messages)
+    own = content.partition("For you in particular:")[2].partition("</instructions>")[0]
+    assert [own.count(text) for text in ("Leave articles out.", "Nor in tables.", "the [SENATE|organization] 2")] == [
+        1,
+        1,
+        1,
+    ]
+
+
 def test_a_prompt_for_small_models_is_v1_with_labels_and_instructions_beside_the_document() -> None:
     told = guideline_of("genia")
     silent = replace(told, types=tuple(replace(t, definition="A thing.", positive=(), negative=()) for t in told.types))

@@ -20,7 +20,7 @@ from diziner.layout import weights_path
 
 GUIDELINE = ROOT / "data/conll2003/guideline.yaml"
 LABEL = ("label", "--guideline", str(GUIDELINE), "--annotator", "scripted_careful", "--in", "in.txt", "--out", "out")
-ANYWHERE = {"agree", "doctor", "export", "fake-server", "init", "label", "score", "weights"}
+ANYWHERE = {"completion", "agree", "doctor", "export", "fake-server", "init", "label", "score", "weights"}
 ARGUMENTS = {
     "batch": ("status",),
     "new": ("letters", "--from", "letters.txt"),

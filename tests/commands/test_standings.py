@@ -57,6 +57,10 @@ class Place(MetricProject):
         self.git("rm", "-rqf", "--cached", f"metrics/final/{ROOM}.json", f"data/{ROOM}")
         self.git("commit", "-qm", "gone")
 
+    def left_out(self) -> None:
+        self.never_run()
+        FailureRecord(self.folder).leave_out(f"data/{ROOM}", "no  such\nfile")
+
 
 FINAL = f"metrics/final/{ROOM}.json"
 GUIDELINE = f"data/{ROOM}/guideline.yaml"
@@ -94,6 +98,7 @@ TABLE: dict[str, tuple[Callable[[Place], Any], str, str, bool]] = {
     "made good": (lambda place: place.fail("once"), "current", "", True),
     "metrics gone": (lambda place: place.drop(FINAL), "missing", f"{FINAL} is gone", False),
     "never run": (Place.never_run, "not run", "", True),
+    "left out": (Place.left_out, "not run", "the last run left it out: no such file", True),
     "unlinked": (lambda place: place.drop(PIPELINE), "unlinked", "", True),
     "damaged pipeline": (lambda place: (place.folder / PIPELINE).write_text("stages: 1"), "failed", PIPELINE, False),
 }
@@ -158,6 +163,16 @@ def test_a_state_has_one_name_on_every_screen(place: Place, command: Run, case: 
     (place.folder / "report.html").unlink()
     after = {path: path.read_bytes() for path in before if path.is_file()}
     assert after == before, "no screen changes a file"
+
+
+def test_a_room_that_is_not_linked_is_one_line_of_the_gate_unless_it_fails(place: Place, command: Run) -> None:
+    place.drop(PIPELINE)
+    said = command("gate")[1]
+    assert sum(f" {ROOM} " in line for line in said.splitlines() if line.startswith(("ok", "FAIL"))) == 1, said
+    assert not re.search(f"does not see.*{ROOM}", said)
+    place.gates(floors={ROOM: 0.99})
+    code, said = command("gate")
+    assert code == 1 and re.search(rf"FAIL +{ROOM} +F1 ", said)
 
 
 def test_a_room_that_was_not_run_and_of_which_the_base_has_a_figure_fails(place: Place, command: Run) -> None:

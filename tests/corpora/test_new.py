@@ -252,6 +252,7 @@ def test_bad_rows_are_left_out_and_listed_only_on_request(project: Project) -> N
         ("x", ["--from", "gone.txt", "--types", "PER"], "gone.txt: no such file"),
         ("x", ["--from", "fine.txt", "--types", "O,PER"], "label 'O' is the tag of what is no mention"),
         ("x", ["--from", "fine.txt"], "no gold to find types in; name them: --types"),
+        ("x", ["--from", "stages", "--types", "PER"], "stages: a folder of no form that is known (docs/forms.md); of"),
         ("x", ["--from", "few.txt", "--types", "PER"], "2 different documents left for pilot sets"),
         ("x", ["--from", "gold.jsonl", "--types", "PER"], "gold.jsonl:1: unknown label 'LOC'; --types has: PER; add"),
         ("x", ["--from", "fine.txt", "--types", "work of art"], "--types: label 'work of art'; it must be without"),

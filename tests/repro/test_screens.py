@@ -156,14 +156,41 @@ def test_eight_rounds_of_many_rooms_fit_too(
     ]
 
 
-def test_a_terminal_of_another_encoding_gets_marks_that_it_has(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_of_another_encoding_gets_marks_that_it_has(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text("żółć, as a model wrote it, in a line that is longer than the terminal is wide\n")
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "50")
     with terminal("ascii") as (stream, shown), Grid(stream) as grid:
-        play(grid, steps_of(["bc2gm", "genia"]), clock, 18)
+        play(grid, steps_of(["bc2gm", "genia"]), clock, 18, tmp_path / "log")
         clock.now += 1
         grid.tick()
         text = shown()
-    assert "x1" in text and ">" in text
+    assert "x1" in text and ">" in text and "????, as a model" in text
+
+
+def test_a_run_of_many_stages_shows_the_first_of_their_notes_and_counts_the_others(clock: Clock) -> None:
+    for rooms, shown in ((ROOMS, 3), (ROOMS[:1], 14)):
+        stream = io.StringIO()
+        view, steps = View(stream), steps_of(rooms)
+        view.begin(steps, 2)
+        for step in steps[1:15]:
+            view.note(step, f"wrote lines for {step.label}")
+        view.close(Outcome())
+        assert stream.getvalue().count("wrote lines") == shown
+        assert ("11 notes more of stages" in stream.getvalue()) == (shown == 3)
+
+
+def test_output_of_failures_that_is_the_same_is_printed_once(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("error: no key\n")
+    stream = io.StringIO()
+    view, steps = View(stream), steps_of(ROOMS)
+    view.begin(steps, 2)
+    for step in steps[1:5]:
+        view.started(step, tmp_path / "log")
+        view.failed(step, "failed with exit code 2", tmp_path / "log")
+    assert stream.getvalue().count("no key") == 1 and stream.getvalue().count("that of an earlier one") == 3
 
 
 @pytest.mark.parametrize("name", ["dumb", "unknown"])

@@ -54,6 +54,12 @@ def test_limits_cut_the_surplus_and_repetitions(guideline: Guideline) -> None:
     assert [c.instruction.id for c in numbered(kept, replace(guideline, round=1))] == ["C2.1", "C2.2", "S2.1"]
 
 
+def test_an_example_annotated_by_a_label_is_one_of_its_type(guideline: Guideline) -> None:
+    examples = (Example("Bonn", "loc"), Example("Ada", "Person"), Example("it", "no entity"))
+    [kept], cut = within_limits([Candidate(line("", "Mark.", *examples))], guideline, SETTINGS)
+    assert [e.annotation for e in kept.instruction.examples] == ["location", "Person", "no entity"] and cut == []
+
+
 def test_an_id_that_a_person_has_used_is_passed_over(guideline: Guideline) -> None:
     mine = replace(guideline, common=(Instruction("C1.1", "Mine."),), specific={"a": (Instruction("S1.1", "Yours."),)})
     named = numbered([Candidate(line("", "New.")), Candidate(line("", "New."), annotator="a")], mine)

@@ -144,15 +144,21 @@ def refined(make: Make, folder: Path) -> tuple[Refinement, list[dict[str, Any]]]
         return refine(StartingPoint(guideline, 0.5), evidence, SETTINGS, asker, "test"), bodies
 
 
-@pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
-def test_what_is_meant_is_taken_without_a_repair_turn(make: Make, tmp_path: Path) -> None:
-    plain, asked = refined(json.dumps, tmp_path / "plain")
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Refinement:
+    """The round by a supervisor that answers as it was asked."""
+    plain, asked = refined(json.dumps, tmp_path_factory.mktemp("plain"))
     assert plain.record["cut"] == [] and len(asked) == 5 and "response_format" not in asked[0]
     assert {name: str(outcome) for name, outcome in plain.record["outcomes"].items()} == {
         "C1.1": "added below C0.1", "C1.2": "merged into C0.2", "S1.1": "added", "C0.3": "retired",
     }  # fmt: skip
-    other, again = refined(make, tmp_path / "other")
-    assert len(again) == 5
+    return plain
+
+
+@pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
+def test_what_is_meant_is_taken_without_a_repair_turn(make: Make, plain: Refinement, tmp_path: Path) -> None:
+    other, asked = refined(make, tmp_path)
+    assert len(asked) == 5
     assert other.record["cut"] == []
     found, expected = (without_responses(guideline_to_json(r.guideline)) for r in (other, plain))
     assert found == expected
