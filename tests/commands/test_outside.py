@@ -31,6 +31,7 @@ ARGUMENTS = {
     "guideline": ("verify",),
     "refine": ("conll2003",),
     "responses": ("verify",),
+    "transfer": ("conll2003",),
 }
 
 
