@@ -95,7 +95,7 @@ class Remote:
             if new:
                 try:
                     self._system.pipe_file(self._path, content, mode="create")
-                except (FileExistsError, OSError):
+                except OSError:
                     if self._system.exists(self._path):
                         return False
                     raise
@@ -175,13 +175,3 @@ def place_of(text: str) -> Place:
 def is_url(text: str) -> bool:
     """Return whether a text is a URL."""
     return bool(_URL.match(text))
-
-
-@contextlib.contextmanager
-def at_hand(place: Place) -> Iterator[Path]:
-    """Give the path of a file or folder on this machine, of one elsewhere a copy."""
-    if isinstance(place, Remote):
-        with place.here() as copy:
-            yield copy
-    else:
-        yield place

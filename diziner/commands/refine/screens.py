@@ -11,6 +11,7 @@ from diziner.agreement.cases import Case, Reading
 from diziner.commands.refine.conflicts import Conflicts
 from diziner.common.errors import UserError
 from diziner.common.plain import printable
+from diziner.common.words import counted
 from diziner.records.documents import Document, Range, token_offsets
 from diziner.records.type_names import NO_ENTITY
 
@@ -31,7 +32,7 @@ def told(
     lines = [f"{place}{_head(conflicts, cluster)}"]
     for case in cases[: len(cases) - left]:
         lines += ["", *_case(case, conflicts)]
-    lines += ["", f"  and {number(left, 'more case')}"] if left else []
+    lines += ["", f"  and {counted(left, 'more case')}"] if left else []
     return "\n".join(broken(line, width) for line in lines)
 
 
@@ -40,14 +41,9 @@ def _head(conflicts: Conflicts, cluster: Cluster) -> str:
     documents = len({case.document for case in cluster.cases})
     share = round(100 * cluster.differing / conflicts.differing)
     return (
-        f"{cluster.name}: {number(len(cluster.cases), 'case')} in {number(documents, 'document')}, "
+        f"{cluster.name}: {counted(len(cluster.cases), 'case')} in {counted(documents, 'document')}, "
         f"{share} % of the disagreement"
     )
-
-
-def number(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
