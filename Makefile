@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # More interpreters for `make portable`: PYTHONS='3.12 3.13'. Each gets an environment of its own, from the same lock.
 PYTHONS ?=
 
-.PHONY: setup repro locks test test-forms test-cluster check bench portable attack rehearse mutants lock clean
+.PHONY: setup repro locks test test-forms test-cluster check bench charts portable attack rehearse mutants lock clean
 
 repro: setup ## the whole pipeline with the active settings
 	$(BIN)/diziner repro
@@ -34,6 +34,13 @@ check: setup ## lint, format, types, doctests
 
 bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=.:tests $(BIN)/python $$file || exit 1; done
+
+charts: setup ## docs/performance.md and its charts, measured anew (on a quiet machine; half an hour)
+	for bench in "bench_growth.py" "bench_agreement.py --whole" "bench_llm.py floor"; do \
+		set -- $$bench; name=$$1; shift; \
+		PYTHONPATH=.:tests $(BIN)/python tests/perf/$$name --json docs/performance.json "$$@" || exit 1; \
+	done
+	$(BIN)/python tests/derived.py
 
 portable: setup $(PYTHONS:%=.venv-%/.installed) ## after `make repro`: the same bytes under every kernel, SIMD level, locale, … (BRIEF=1: the most telling)
 	PYTHONPATH=tests $(BIN)/python -m portable $(if $(BRIEF),--brief) $(PYTHONS:%=--python .venv-%/bin/python)

@@ -187,6 +187,29 @@ def schema_text(schema: object) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
+def _figures() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "docs/performance.json").read_text(encoding="utf-8"))
+    return found
+
+
+def performance_page(written: str) -> str:
+    """docs/performance.md from the figures of the benches."""
+    from perf.charts import page_of
+
+    return page_of(_figures())
+
+
+def chart(name: str) -> Callable[[str], str]:
+    """What makes a chart of the figures of the benches."""
+
+    def made(written: str) -> str:
+        from perf.charts import svg_of
+
+        return svg_of(_figures()["charts"][name])
+
+    return made
+
+
 # File -> what makes its text from what is written there.
 DERIVED: dict[str, Callable[[str], str]] = {
     "docs/protocols.md": protocols_page,
@@ -197,12 +220,15 @@ DERIVED: dict[str, Callable[[str], str]] = {
     "diziner/schemas/final_metrics.schema.json": final_metrics_schema,
     "diziner/schemas/summary.schema.json": summary_schema,
     "diziner/schemas/selection.schema.json": selection_schema,
+    "docs/performance.md": performance_page,
+    **{f"docs/performance/{name}.svg": chart(name) for name in _figures()["charts"]},
 }
 
 
 def derived(name: str) -> tuple[str, str]:
     """What a file holds, and what it would hold."""
-    written = (ROOT / name).read_text(encoding="utf-8")
+    path = ROOT / name
+    written = path.read_text(encoding="utf-8") if path.is_file() else ""  # a chart may be new
     return written, DERIVED[name](written)
 
 
@@ -210,6 +236,7 @@ def main() -> None:
     for name in DERIVED:
         written, made = derived(name)
         if made != written:
+            (ROOT / name).parent.mkdir(exist_ok=True)
             (ROOT / name).write_text(made, encoding="utf-8")
             sys.stdout.write(f"{name}: made anew\n")
 

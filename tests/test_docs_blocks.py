@@ -45,7 +45,7 @@ ELSEWHERE = {
 }
 HERE = {"nested.md", "people.md", "plug-ins.md", "protocols.md", "own-project.md", "providers.md", "sharing.md"}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, which nothing fetches
-SLOW = {"ablations.md", "batches.md", "experiments.md"}  # pytest -m slow
+SLOW = {"ablations.md", "batches.md", "experiments.md", "transfer.md"}  # pytest -m slow
 CONLL = "Ada B-PER\nLovelace I-PER\nsaw O\nLisbon B-LOC\n\nIt O\nrained O\n"
 LABELLED = (
     {"id": "a", "text": "Ada Lovelace saw Port Said.", "spans": [[0, 12, "PER"], [17, 26, "LOC"]]},
@@ -86,7 +86,7 @@ def test_every_block_of_commands_is_run_or_says_why_not(capsys: pytest.CaptureFi
         head = f"\nblocks of commands in docs/: {len(ran)} run ({slow} of them by the slow tests), {len(left)} not:\n"
         sys.stdout.write(head + "".join(lines))
     # Few, and for what no test can have.
-    assert len(left) <= 14 and len(left) < len(blocks) / 3
+    assert len(left) <= 20 and len(left) < len(blocks) / 3
     assert all(block.reason.startswith("needs ") for block in left)
 
 
@@ -103,7 +103,8 @@ def test_what_is_not_run_is_at_least_understood() -> None:
     for name, *words in ours:
         parser = ArgumentParser(prog=name)
         importlib.import_module(f"diziner.commands.{name.replace('-', '_')}").arguments(parser)
-        parser.parse_args(words[: words.index("&&")] if "&&" in words else words)
+        ends = [words.index(mark) for mark in ("&&", ">") if mark in words]
+        parser.parse_args(words[: min(ends, default=len(words))])
 
 
 @pytest.mark.parametrize("page", ["nested.md", "people.md", "protocols.md"])
@@ -187,7 +188,7 @@ def test_sharing(copy_reproduced: Callable[..., Project], tmp_path: Path) -> Non
 def test_experiments(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", ("conll2003",), recordings=True)
     project.diziner("repro", "conll2003")
-    project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run")
+    project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run", "--allow-empty")
     reader = Reader(project.folder)
     try:
         for block in commands_of("experiments.md"):
@@ -207,6 +208,15 @@ def test_ablations(copy_reproduced: Callable[..., Project], tmp_path: Path) -> N
     project.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "run")
     for block in commands_of("ablations.md"):
         assert "conll2003" in Reader(project.folder).types(block)
+
+
+@pytest.mark.slow
+def test_transfer(copy_reproduced: Callable[..., Project], tmp_path: Path) -> None:
+    project = copy_reproduced(tmp_path / "project", "conll2003")
+    [block] = commands_of("transfer.md")
+    said = Reader(project.folder).types(block)
+    assert "conll2003 transfer, scripted_careful" in said  # the plan
+    assert "3 models (0 outside the pool) x 4 prompts (3 paraphrased) x 2 answers" in said
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_json, write_text
@@ -43,7 +45,8 @@ def result_of(room: Room, settings: Settings) -> Result:
     """Return what a run of a room came to, as it is committed."""
     if not room.has_results():
         raise UserError(f"{room.name}: {room.final_metrics} is not there; run `dvc repro {room.folder}/dvc.yaml`")
-    figures = figures_in(read_room_metrics(room.final_metrics))
+    metrics = read_room_metrics(room.final_metrics)
+    figures = figures_in(metrics)
     card, source = load_card(room.folder), settings.source(room.name)
     annotator = settings.annotator(figures["annotator"])
     model = annotator.model
@@ -59,7 +62,7 @@ def result_of(room: Room, settings: Settings) -> Result:
         model=model.model if model else annotator.name,
         how=how,
         figures=figures,
-        rounds={number: read_json(room.round_metrics(number), "round_metrics") for number in _ran(room, settings)},
+        rounds=_rounds(room, settings.rounds, metrics["agreement_by_round"]),
         source=source,
         repository=str(entry.options.get("id", "")) if source == "hub" and entry else "",
         local=model is not None and settings.endpoints[model.endpoint].backend.runs_here,
@@ -68,5 +71,8 @@ def result_of(room: Room, settings: Settings) -> Result:
     )
 
 
-def _ran(room: Room, settings: Settings) -> list[int]:
-    return [number for number in settings.rounds if room.round_metrics(number).is_file()]
+def _rounds(room: Room, numbers: Iterable[int], agreement: Sequence[float]) -> dict[int, dict[str, Any]]:
+    """Return the figures of each round, in a clone without outputs its agreement alone."""
+    found = {number: {"agreement": value} for number, value in zip(numbers, agreement, strict=False)}
+    there = (number for number in numbers if room.round_metrics(number).is_file())
+    return found | {number: read_json(room.round_metrics(number), "round_metrics") for number in there}

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from diziner.llm.access import asker_for
 from diziner.llm.store import ResponseStore
 from diziner.pipeline.arguments import given_path
 from diziner.pipeline.transfer import OWN, Cell, Design, check_design, failures_of, paraphrases, read_cells
-from diziner.records.annotations import Annotation
+from diziner.records.annotations import Annotation, Span
 from diziner.records.documents import Document, read_documents
-from diziner.records.gold import gold_of, read_gold
+from diziner.records.gold import read_gold
 from diziner.rehearsal.asker import Planned, Rehearser
 from diziner.scoring.strict import STRICT_PROTOCOL
 from diziner.settings import Settings, load_settings
@@ -65,15 +65,16 @@ def run(options: argparse.Namespace) -> None:
     settings, room = load_settings(), room_named(options.benchmark)
     design = _design(options, settings, room)
     check_design(design)
-    documents = _documents(room, options.documents)
     by = _held_against(options.by, room, design)
+    gold = read_gold(room.gold) if by == _GOLD else None
+    documents = _documents(room, options.documents, gold)
     if options.dry:
         sys.stdout.write(render(_plan(design, documents, room, settings), settings))
         return
     asker = asker_for(settings, room, at_once=True)
     asker.replays = False  # the tape has what the stages asked, which is little of this
     read = read_cells(design, documents, asker, settings.answers, room.name)
-    _write(options, settings, room, design, documents, read, by)
+    _write(options, settings, room, design, documents, read, gold)
 
 
 def _write(
@@ -83,17 +84,17 @@ def _write(
     design: Design,
     documents: Sequence[Document],
     read: dict[Cell, list[Annotation]],
-    by: str,
+    gold: Mapping[str, Sequence[Span]] | None,
 ) -> None:
     from diziner.results import transfer
 
     models = tuple(model.name for model in design.models)
     rows: transfer.Rows = {(*cell,): own for cell, own in read.items()}
-    if by == _GOLD:
-        gold = gold_of(documents, room.gold)
-        counts = transfer.counts_by_gold(rows, models, design.prompts, design.samples, gold)
-    else:
+    if gold is None:
         counts = transfer.counts_by_agreement(rows, models, design.prompts, design.samples)
+    else:
+        own = {document.id: gold[document.id] for document in documents}
+        counts = transfer.counts_by_gold(rows, models, design.prompts, design.samples, own)
     scoring = settings.scoring
     found = transfer.Transfer(
         room.name,
@@ -105,7 +106,7 @@ def _write(
         design.samples,
         len(documents),
         {name: failures_of(read, name) for name in models},
-        STRICT_PROTOCOL if by == _GOLD else transfer.AGREEMENT,
+        transfer.AGREEMENT if gold is None else STRICT_PROTOCOL,
         *transfer.analysed(counts, scoring.bootstrap_samples, scoring.seed),
     )
     if options.json:
@@ -156,22 +157,27 @@ def _listed(names: str | None, option: str) -> list[str]:
     return found
 
 
-def _documents(room: Room, count: int | None) -> list[Document]:
-    """Return the test documents, or so many of them, chosen by a hash of their ids: in no order that means anything."""
+def _documents(room: Room, count: int | None, gold: Mapping[str, Sequence[Span]] | None) -> list[Document]:
+    """Return the test documents (those that have gold, where there is any), or so many of them, chosen by a hash of
+    their ids: in no order that means anything."""
     if not room.test.is_file():
         raise UserError(
             f"{room.test}: not there yet: prepare the documents with `dvc repro {room.folder}/dvc.yaml:corpus` "
             "(no model is asked)"
         )
-    documents = list(read_documents(room.test))
+    documents = [one for one in read_documents(room.test) if gold is None or one.id in gold]
     if count is not None:
         if count > len(documents):
-            raise UserError(f"--documents {count}: {room.name} has {len(documents)} test documents")
+            raise UserError(
+                f"--documents {count}: {room.name} has {len(documents)} test documents{' with gold' * bool(gold)}"
+            )
         chosen = sorted(documents, key=lambda one: hashlib.sha256(one.id.encode()).hexdigest())[:count]
         names = {one.id for one in chosen}
         documents = [one for one in documents if one.id in names]
     if len(documents) < 2:
-        raise UserError(f"{room.test}: {len(documents)} documents; intervals need two at least")
+        raise UserError(
+            f"{room.test}: {len(documents)} documents{' with gold' * bool(gold)}; intervals need two at least"
+        )
     return documents
 
 

@@ -50,19 +50,16 @@ class Remote:
         return Remote(self.url.rstrip("/").rpartition("/")[0])
 
     def is_file(self) -> bool:
-        """Return whether a file is there, now."""
-        with self._told():
-            return bool(self._system.isfile(self._path))
+        """Return whether a file is there."""
+        return self._kind() == "file"
 
     def is_folder(self) -> bool:
         """Return whether there is a folder, that is, a file with a name below this one."""
-        with self._told():
-            return bool(self._system.isdir(self._path))
+        return self._kind() == "directory"
 
     def files(self) -> dict[str, int]:
         """Return the files in a folder and their bytes by name, sorted; none where there is no folder."""
         with self._told():
-            self._system.invalidate_cache(self._path)
             try:
                 found = self._system.ls(self._path, detail=True)
             except FileNotFoundError:
@@ -89,19 +86,22 @@ class Remote:
     def write(self, content: bytes, new: bool = False) -> bool:
         """Write a small file; with `new` only where there is none: return whether there was none.
 
-        A storage that cannot tell is looked at before, and not held to it.
+        Where a storage cannot see to that itself, a file that comes at the same moment is written over.
         """
+        if new and self.is_file():
+            return False
         with self._told():
-            if new:
-                try:
-                    self._system.pipe_file(self._path, content, mode="create")
-                except OSError:
-                    if self._system.exists(self._path):
-                        return False
+            try:
+                self._system.pipe_file(self._path, content, **({"mode": "create"} if new else {}))
+            except (TypeError, NotImplementedError):
+                if not new:
                     raise
-                return True
-            self._system.pipe_file(self._path, content)
-            return True
+                self._system.pipe_file(self._path, content)
+            except OSError:
+                if new and self.is_file():
+                    return False
+                raise
+        return True
 
     def fetch(self, path: Path) -> None:
         """Copy a file, or a folder with all below it, to this machine."""
@@ -134,7 +134,8 @@ class Remote:
         import fsspec  # type: ignore[import-untyped]
 
         with self._told():
-            system, path = fsspec.core.url_to_fs(self.url)
+            # What others write meanwhile is to be seen.
+            system, path = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
             return system, str(path)
 
     @property
@@ -144,6 +145,13 @@ class Remote:
     @property
     def _path(self) -> str:
         return self._place[1]
+
+    def _kind(self) -> str | None:
+        with self._told():
+            try:
+                return str(self._system.info(self._path)["type"])
+            except FileNotFoundError:
+                return None
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

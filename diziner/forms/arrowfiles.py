@@ -46,7 +46,8 @@ def saved_table(task: Task) -> Table:
         raise UserError(f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's")
     try:
         dataset: Any = datasets.Dataset.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
+    # Whatever is not as it was saved, 100,000 brackets among it.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {first_line(error)}") from None
     values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(dataset))
     return _table(task, values, dataset.features.arrow_schema)

@@ -87,7 +87,7 @@ def recipe_digest(
         "repair_turns": answers.repair_turns,
         "chunks": [answers.chunk_tokens, answers.overlap],
         "format": form,
-        "code": code_digest(),
+        "code": _code_digest(),
     }
     if answers.nested:
         shaping["nested"] = True
@@ -152,8 +152,7 @@ def _described(annotator: AnnotatorSettings) -> dict[str, Any]:
 
 
 @cache
-def code_digest() -> str:
-    """Return SHA-256 of the code that reads documents and writes their rows."""
+def _code_digest() -> str:
     folder = Path(__file__).parent
     found = digests(code_behind(*(folder / name for name in _CODE)))
     return hashlib.sha256(dump_line(found).encode()).hexdigest()

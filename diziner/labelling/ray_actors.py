@@ -17,7 +17,7 @@ from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.version import VERSION
 from diziner.labelling.answer_server import AnswerServer, Granted, Item
 from diziner.labelling.input_files import InputDocument
-from diziner.labelling.job import Job, code_digest
+from diziner.labelling.job import Job, recipe_digest
 from diziner.labelling.output_folder import OutFolder, Report
 from diziner.labelling.work import Labeller
 from diziner.labelling.worker_store import WorkerStore, deliver_leftovers
@@ -100,12 +100,10 @@ class FarServer:
 class WorkerActor:
     """A process that labels one shard at a time. `root`: the folder to stand in, where that is on this machine."""
 
-    def __init__(
-        self, job: Job, server: Any, worker: int, workers: int, again: bool, code: str, root: Path | None
-    ) -> None:
+    def __init__(self, job: Job, server: Any, worker: int, workers: int, again: bool, root: Path | None) -> None:
         if root is not None:
             os.chdir(root)
-        self._job, self._place, self._again, self._code = job, (worker, workers), again, code
+        self._job, self._place, self._again = job, (worker, workers), again
         self._actor = server
         self._labeller: Labeller | None = None
 
@@ -114,24 +112,22 @@ class WorkerActor:
         name and the machine's address."""
         import ray
 
-        node = str(ray.util.get_node_ip_address())
-        if code_digest() != self._code:
-            return UserError(
-                f"a worker on {node} has other code of diziner ({VERSION}) than the command; install the "
-                "same release on every machine of the cluster"
-            )
+        self._node = str(ray.util.get_node_ip_address())
         try:
             server = FarServer(self._actor)
             folder = _scratch() / ray.get(self._actor.identity.remote())
             deliver_leftovers(folder, server)
             self._store = WorkerStore(folder, server)
+            settings = self._job.settings
+            asker = StoreAsker(self._store, settings.endpoints, settings.weights, budget_usd=settings.budget_usd)
+            self._refuse_another_recipe(asker)
         except DizinerError as error:
             return error
-        settings = self._job.settings
-        asker = StoreAsker(self._store, settings.endpoints, settings.weights, budget_usd=settings.budget_usd)
+        except OSError as error:
+            return self._told(error)
         self._folder = OutFolder(self._store.path.parent / "shards", self._job.format)
         self._labeller = Labeller(self._job, asker, self._folder, *self._place, self._answered, self._again)
-        return self._store.name, node
+        return self._store.name, self._node
 
     def label(self, name: str, documents: Sequence[InputDocument]) -> tuple[Report, bytes] | DizinerError:
         """Label a shard; return the report on it and its file's bytes."""
@@ -140,15 +136,34 @@ class WorkerActor:
         try:
             report = self._labeller.label(name, documents)
             self._store.let_go()
+            rows = self._folder.shard(name).read_bytes()
+            self._folder.remove([self._folder.shard(name)])
         except DizinerError as error:
             return error
-        rows = self._folder.shard(name).read_bytes()
-        self._folder.remove([self._folder.shard(name)])
+        except OSError as error:
+            return self._told(error)
         return report, rows
 
     def close(self) -> None:
         """Remove the store, all of which was delivered."""
         self._store.remove()
+
+    def _refuse_another_recipe(self, asker: StoreAsker) -> None:
+        """Refuse to label where code, templates or plug-ins are not those of the command: rows would differ."""
+        job = self._job
+        try:
+            mine = recipe_digest(job.guideline, job.annotators, job.answers, asker, job.format, job.ballot)
+        except DizinerError as error:
+            raise UserError(f"a worker on {self._node}: {error}") from None
+        if mine != job.recipe:
+            self._store.remove()
+            raise UserError(
+                f"a worker on {self._node} has other code than the command, of diziner ({VERSION}) or of a plug-in; "
+                "install the same releases on every machine of the cluster"
+            )
+
+    def _told(self, error: OSError) -> UserError:
+        return UserError(f"a worker on {self._node}: {error.filename or _scratch()}: {error.strerror or error}")
 
     def _answered(self) -> None:
         self._store.under_way += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.words import counted
 from diziner.labelling.answer_server import Counts
 from diziner.labelling.input_files import InputDocument
-from diziner.labelling.job import Job, code_digest
+from diziner.labelling.job import Job
 from diziner.labelling.output_folder import Report
 from diziner.labelling.ray_actors import ServerActor, WorkerActor
 from diziner.labelling.shards import Shard
@@ -28,6 +29,7 @@ from diziner.labelling.shards import Shard
 ADDRESS = "RAY_ADDRESS"
 _TRIES = 10  # of one shard, and of starting a worker: what kills a worker each time ends the run
 _LOOK_S = 1.0
+_LISTENS_S = 10.0
 _PATIENCE_S = 30.0  # without any worker, until it is said that none has come
 
 
@@ -148,9 +150,7 @@ class _Run:
     def _start(self, place: _Place) -> None:
         place.starts += 1
         options = self._ray.remote(WorkerActor).options(num_cpus=1, scheduling_strategy="SPREAD")
-        place.actor = options.remote(
-            self._job, self._server, place.number, self._workers, self._again, code_digest(), self._root
-        )
+        place.actor = options.remote(self._job, self._server, place.number, self._workers, self._again, self._root)
         self._starting[place.actor.ready.remote()] = place
 
     def _has_started(self, reference: Any) -> None:
@@ -160,6 +160,7 @@ class _Run:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as error:
+            _refuse_unloaded(error)
             if place.starts >= _TRIES:
                 raise ProviderError(f"a worker could not be started {_TRIES} times: {_reason(error)}") from None
             self._start(place)
@@ -218,6 +219,7 @@ class _Run:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as error:
+            _refuse_unloaded(error)
             raise ProviderError(
                 f"the process that keeps the answers ended: {_reason(error)}; run the same command again: what was "
                 "answered is kept"
@@ -236,6 +238,7 @@ def _started(processors: int) -> Any:
             f"{ADDRESS}={address}: the command must run on a machine of the cluster, beside its answers: hand it in "
             "with `ray job submit`, or start it there with the address of the cluster itself"
         )
+    _refuse_nobody(address)
     try:
         import ray
         import ray.exceptions
@@ -257,6 +260,28 @@ def _started(processors: int) -> Any:
         what = f"{ADDRESS}={address}: no cluster can be joined" if address else "--engine ray: Ray did not start"
         raise UserError(f"{what}: {_reason(error)}") from None
     return ray
+
+
+def _refuse_nobody(address: str) -> None:
+    """Say at once where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"{ADDRESS}={address}: no cluster can be joined: {error}") from None
+
+
+def _refuse_unloaded(error: BaseException) -> None:
+    """Say of a machine on which diziner, or something that it needs, is not installed: to try again would not help."""
+    text = str(error)
+    if "failed to import on the worker" in text or "ModuleNotFoundError" in text:
+        last = [line for line in text.splitlines() if line.strip()][-1].strip()
+        raise UserError(
+            f"--engine ray: a machine of the cluster cannot load diziner: {last[:200]}; install diziner, with all that "
+            "it needs, on each of them"
+        )
 
 
 def _reason(error: BaseException) -> str:

@@ -77,6 +77,9 @@ def _counted(name: str, *keys: str, in_summary: bool = True, averaged: bool = Fa
     return Figure(name, lambda final: final.part(*keys), SHARE, True, in_summary, averaged)
 
 
+# What DVC compares of each room, first in its metrics file: 18 rooms and the summary must stay below 60 columns.
+HEADLINE = ("f1", "agreement_selected", "f1_round0")
+
 FIGURES: tuple[Figure, ...] = (
     Figure("protocol", lambda final: final.scores["protocol"], {"type": "string"}, in_summary=True),
     Figure("annotator", lambda final: final.selection["annotator"], {"type": "string"}, in_summary=True),
@@ -121,10 +124,6 @@ FIGURES: tuple[Figure, ...] = (
         in_summary=True,
     ),
 )
-
-
-# What DVC compares of each room, first in its metrics file: 18 rooms and the summary must stay below 60 columns.
-HEADLINE = ("f1", "agreement_selected", "f1_round0")
 
 
 def figures_of(final: Final, counted_only: bool = False) -> dict[str, Any]:

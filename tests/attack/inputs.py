@@ -267,7 +267,7 @@ def planned(done: Ended, place: Place, one: Path) -> str:
 def laid(done: Ended, place: Place, one: Path) -> str:
     """Say what is wrong with the room that was made."""
     text = (place.folder / "data/mine/texts.jsonl").read_text(encoding="utf-8")
-    for row in map(json.loads, text.splitlines()):
+    for row in map(json.loads, filter(None, text.split("\n"))):  # U+0085 and the like end no line
         for start, end, *_ in row.get("spans") or []:
             if not 0 <= start < end <= len(row["tokens"]):
                 return f"a mention outside of its document: {row}"[:300]

@@ -190,7 +190,7 @@ BYTES: dict[str, Change] = {
     "a number": put(b"3\n"),
     "random bytes": lambda data, chance: chance.randbytes(500),
     "zeros": put(bytes(4096)),
-    "UTF-16": lambda data, chance: data.decode().encode("utf-16"),
+    "UTF-16": lambda data, chance: data.decode(errors="replace").encode("utf-16"),
     "byte order mark": lambda data, chance: b"\xef\xbb\xbf" + data,
     "CRLF": lambda data, chance: data.replace(b"\n", b"\r\n"),
     "CR": lambda data, chance: data.replace(b"\n", b"\r"),

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from projects import Project, copy_project
 
+from diziner.commands.results_out import result_of
+from diziner.layout import Room
 from diziner.results.room_metrics import figures_in, read_room_metrics
+from diziner.settings import load_settings
 
 EXPORT = ("export", "conll2003", "--organization", "A lab", "--to")
 
@@ -63,6 +66,15 @@ def test_what_is_not_committed_or_not_there_does_not_go_out(project: Project, tm
         assert "is not committed as it is" in refused(*EXPORT, "every-eval-ever")
     finally:
         path.write_text(before)
+
+
+def test_a_clone_without_outputs_knows_the_agreement_of_each_round(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    assert not Room("conll2003").round_metrics(0).exists()
+    own, rounds = figures(project), result_of(Room("conll2003"), load_settings()).rounds
+    assert rounds == {0: {"agreement": own["agreement_first"]}, 1: {"agreement": own["agreement_last"]}}
 
 
 def test_a_run_of_mlflow_has_the_figures_and_those_of_each_round(project: Project, tmp_path: Path) -> None:

@@ -236,3 +236,15 @@ def test_empty_columns_of_a_spreadsheet_are_no_columns(tmp_path: Path) -> None:
     assert (len(first.spans), len(second.spans)) == (1, 0)
     others = [document_of(item).other for item in items_of(files_of(tmp_path / "a.csv"))]
     assert others == [{"column 0": "0", "column 2": ""}, {"column 0": "1", "column 2": "x"}]
+
+
+@pytest.mark.parametrize("name", ["state.json", "dataset_info.json"])
+@pytest.mark.parametrize("content", ["null", "[]", "7", "{}", '{"_data_files": 7}', "{", "[" * 100_000])
+def test_a_damaged_folder_of_datasets_is_refused_in_one_line(tmp_path: Path, name: str, content: str) -> None:
+    from datasets import Dataset
+
+    Dataset.from_dict({"tokens": [["Mara"]], "ner_tags": [["B-PER"]]}).save_to_disk(tmp_path / "set")
+    (tmp_path / "set" / name).write_text(content)
+    found = read_or_refused(tmp_path / "set")
+    assert not isinstance(found, str) or "not a folder of Dataset.save_to_disk" in found
+    assert isinstance(found, str) or [len(row.spans) for row in found.annotations] == [1]

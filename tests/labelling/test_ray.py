@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from label_place import Place, content, make_place
+from label_place import GUIDELINE, Place, content, make_place
+from projects import ROOT
 
+from diziner.common.errors import UserError
+from diziner.guideline.file import load_guideline
+from diziner.labelling.input_files import InputDocument
+from diziner.labelling.job import Job
+from diziner.labelling.ray_engine import Watcher, on_ray
+from diziner.labelling.shards import Shard
 from diziner.scripted.server import ScriptedServer
+from diziner.settings import load_settings
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
 pytestmark = pytest.mark.slow
@@ -22,6 +31,8 @@ SHARDS = ("--shard-documents", "20")
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else workers stand back behind whatever else runs here
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of workers
     return make_place(tmp_path, monkeypatch)
 
 
@@ -62,3 +73,31 @@ def test_the_error_of_a_worker_is_one_line(place: Place, capfd: pytest.CaptureFi
     assert place.start(*SHARDS, "--engine", "ray", "--workers", "2").wait() == 2
     [error] = [line for line in capfd.readouterr().err.splitlines() if "error:" in line]
     assert "set the environment variable NO_SUCH_KEY_HERE" in error
+
+
+def test_workers_that_would_write_other_rows_are_refused(place: Place) -> None:
+    settings = load_settings(place.folder / "params.yaml")
+    annotator = settings.annotator("scripted_careful")
+    # As where another release is installed: the recipe that workers make of the same settings is another.
+    job = Job(load_guideline(GUIDELINE), (annotator,), settings, place.out, "jsonl", "0" * 64)
+    documents = [InputDocument("a", ("Ada",), "Ada")]
+    watcher = Watcher(lambda counts: None, lambda event, node: None)
+    with pytest.raises(UserError, match=r"a worker on .* has other code than the command, of diziner"):
+        list(on_ray(job, [(Shard(0, "000000-0", 1, 1), documents)], 1, 1, False, watcher))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:9", "RAY_ADDRESS=127.0.0.1:9: no cluster can be joined: .*refused"),
+        ("rubbish", "RAY_ADDRESS=rubbish: no cluster can be joined"),
+        ("ray://127.0.0.1:10001", "hand it in with `ray job submit`"),
+    ],
+)
+def test_a_cluster_that_cannot_be_joined_is_told_in_one_line(
+    place: Place, monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    place.web("http://127.0.0.1:9/v1")
+    assert "\n" not in (refusal := place.refuses("--engine", "ray"))
+    assert re.search(said, refusal)

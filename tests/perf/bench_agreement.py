@@ -5,15 +5,18 @@ Prints one line per measure with the ratio, then the whole analysis at several s
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from perf import naive_agreement as naive
+from perf.charts import add_chart
 from perf.synthetic import make_corpus
 
 from diziner.agreement.analysis import analyse
@@ -27,8 +30,11 @@ from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.weights import annotator_weights, coalition_of
 from diziner.spans.tags import spans_to_tags
 
-SIZES = ((25, 8, 4), (1_000, 8, 4), (1_000, 8, 18), (10_000, 8, 4))
-LARGE = (40_000, 16, 4)
+SIZES = ((25, 8, 4), (1_000, 8, 4), (1_000, 8, 18), (10_000, 8, 4), (400, 16, 4), (4_000, 16, 4), (40_000, 16, 4))
+SAYS = (
+    "CPU seconds of the whole analysis of a round by sentences (about 25 tokens each): agreement, consensus, hotspots "
+    "with all readings, error groups with examples."
+)
 
 
 def say(line: str) -> None:
@@ -115,19 +121,30 @@ def compare_measures(types: int) -> None:
     say(f"{'kappa, patterns included':<34}{'':>13}{'':>13}{kappa[0] / (kappa[1] + grouping):>8.0f}x")
 
 
-def measure_whole() -> None:
-    """The whole analysis, ready to be written."""
+def measure_whole(target: Path | None) -> None:
+    """The whole analysis, ready to be written; its chart goes into the file of figures `target`, if there is one."""
     say("\nwhole analysis, cpu; peak memory of the process so far, inputs included")
-    for size in (*SIZES, LARGE):
+    points: dict[str, list[tuple[int, float]]] = {}
+    for size in SIZES:
         corpus = make_corpus(*size)
         spent = seconds(lambda corpus=corpus: analyse(*corpus), 1 if size[0] > 1_000 else 5)  # type: ignore[misc]
         tokens = sum(len(document.tokens) for document in corpus[0])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         shape = f"{size[0]} sentences x {size[1]}, {size[2]} types"
         say(f"{shape:<34}{tokens:>10} tokens{spent * 1e3:>10.1f} ms{peak:>7} MB")
+        points.setdefault(f"{size[1]} annotators, {size[2]} types", []).append((size[0], round(spent, 4)))
+    if target is not None:
+        series = [{"name": name, "points": own} for name, own in points.items() if len(own) > 1]
+        axes = {"x": "sentences", "y": "CPU seconds"}
+        chart = {"kind": "lines", "title": "Analysis of a round", "says": SAYS, **axes, "series": series}
+        add_chart(target, "analysis", chart)
 
 
 if __name__ == "__main__":
-    for number in (4, 18):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="put the chart into this file of figures")
+    parser.add_argument("--whole", action="store_true", help="the whole analysis alone")
+    options = parser.parse_args()
+    for number in () if options.whole else (4, 18):
         compare_measures(number)
-    measure_whole()
+    measure_whole(options.json)

@@ -1,7 +1,7 @@
 """Scoring of column files beside others' scorers: `python tests/perf/bench_forms.py [SENTENCES] [NAMES]`.
 
-CPU seconds and memory of a process that reads two files and scores them. Names: strict, all, seqeval, seqeval_strict,
-nervaluate; `seqscore`, if the path of its command is in $SEQSCORE.
+CPU seconds and memory of a process that reads two files and scores them. Names: strict, all, agree (agreement and all
+hotspots of the two), seqeval, seqeval_strict, nervaluate; `seqscore`, if the path of its command is in $SEQSCORE.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ OTHERS = {
 
 def main() -> None:
     sentences = int(sys.argv[1]) if len(sys.argv) > 1 else SENTENCES
-    names = sys.argv[2].split(",") if len(sys.argv) > 2 else ["strict", "all", *OTHERS, "seqscore"]
+    names = sys.argv[2].split(",") if len(sys.argv) > 2 else ["strict", "all", "agree", *OTHERS, "seqscore"]
     with tempfile.TemporaryDirectory() as folder:
         gold, predicted = Path(folder) / "gold.conll", Path(folder) / "predicted.conll"
         tokens = write(gold, predicted, sentences)
         sys.stdout.write(f"{sentences} sentences, {tokens} tokens\n")
         ours = [sys.executable, "-m", "diziner", "score", "--gold", str(gold), "--pred", str(predicted), "--protocol"]
         commands = {name: [*ours, name] for name in ("strict", "all")}
+        commands["agree"] = [sys.executable, "-m", "diziner", "agree", str(gold), str(predicted)]
         commands |= {
             name: [sys.executable, "-c", READ + code, str(gold), str(predicted)] for name, code in OTHERS.items()
         }

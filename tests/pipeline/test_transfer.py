@@ -276,6 +276,13 @@ def test_the_plan_counts_what_is_asked_and_nothing_is_asked_twice(
         place.run(*chosen)
         text = capsys.readouterr().out
         assert server.requests == 2 * 2 * 2 * 2 * 5
+        # What has no gold is not paid for.
+        gold = tmp_path / "data/letters/corpus/gold.jsonl"
+        whole = gold.read_text()
+        gold.write_text("".join(line for line in whole.splitlines(keepends=True) if '"d005"' not in line))
+        with pytest.raises(UserError, match="has 5 test documents with gold"):
+            place.run("--documents", "6")
+        gold.write_text(whole)
         place.run(*chosen, "--json")
         value = json.loads(capsys.readouterr().out)
         assert server.requests == 80

@@ -21,9 +21,9 @@ def axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_view_has_a_serious_fault(report: Path, visit: Any, axe: str, scheme: str) -> None:
-    page = visit(report, color_scheme=scheme)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 400)])
+def test_no_view_has_a_fault(report: Path, visit: Any, axe: str, scheme: str, width: int) -> None:
+    page = visit(report, color_scheme=scheme, viewport={"width": width, "height": 900})
     faults = []
     for view in VIEWS:
         page.goto(report.as_uri() + view)
@@ -34,7 +34,6 @@ def test_no_view_has_a_serious_fault(report: Path, visit: Any, axe: str, scheme:
         faults += [
             f"{view}: {own['id']} ({own['impact']}): {own['nodes'][0]['html'][:200]} x{len(own['nodes'])}"
             for own in found["violations"]
-            if own["impact"] in {"serious", "critical", "moderate"}
         ]
     assert not faults, "\n".join(faults)
 
@@ -42,7 +41,7 @@ def test_no_view_has_a_serious_fault(report: Path, visit: Any, axe: str, scheme:
 def test_every_view_is_clicked_through_without_an_error(report: Path, visit: Any) -> None:
     """Each button, each choice of each list, each disclosure, once; nothing may fail, pop up or be asked for."""
     clicked = 0
-    for view in VIEWS:
+    for view in ("", "#/compare", "#/b/alpha/r2", "#/b/beta"):
         page = visit(report, view, accept_downloads=True)
         clicked += page.evaluate(
             """async () => {
@@ -72,7 +71,7 @@ def test_every_view_is_clicked_through_without_an_error(report: Path, visit: Any
             }"""
         )
         assert page.locator("main h1").count() == 1
-    assert clicked > 150
+    assert clicked > 100
 
 
 def test_all_views_fit_a_small_screen(report: Path, visit: Any) -> None:

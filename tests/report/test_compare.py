@@ -91,6 +91,12 @@ def test_what_cannot_be_compared_is_one_line(place: MetricProject, command: Run,
     assert not (place.folder / "x.html").exists() and not (place.folder / "report.html").exists()
 
 
+def test_the_command_takes_texts_in_and_leaves_them_out(place: MetricProject, command: Run, tmp_path: Path) -> None:
+    for words, texts in ((("--text",), True), (("--no-text",), False), ((), True)):
+        assert command("report", "--to", str(tmp_path / "copy.html"), *words)[0] == 0
+        assert {own["text"] for own in data_of(tmp_path / "copy.html")["benchmarks"]} == {texts}
+
+
 def test_another_report_is_opened_in_the_browser(report: Path, visit: Any, tmp_path: Path) -> None:
     """It is read by the page itself: nothing is asked for. Rubbish costs a line."""
     files, said = make_room("alpha", annotators=3, rounds=2, documents=14, seed=9)

@@ -77,10 +77,13 @@ export function decisionsOf(benchmark) {
   return [...found.values()].sort((a, b) => a.round - b.round || (a.name < b.name ? -1 : 1));
 }
 
+/** Several decisions about one thing as sentences; one is left as it is. */
+const together = (texts) => (texts.length > 1 ? texts.map((text) => (/[.!?]$/.test(text) ? text : `${text}.`)).join(" ") : texts[0]);
+
 /** The file of a round's decisions: YAML, with every text in quotes. */
 export function choicesFile(benchmark, round) {
   const own = decisionsOf(benchmark).filter((one) => one.round === round);
-  const lines = own.map((one) => `${JSON.stringify(one.name)}: ${JSON.stringify(one.texts.map(({ text }) => text).join("; "))}`);
+  const lines = own.map((one) => `${JSON.stringify(one.name)}: ${JSON.stringify(together(one.texts.map(({ text }) => text)))}`);
   return `# Decisions about disagreements of ${benchmark}, round ${round}. Take them over with\n# diziner refine ${benchmark} --round ${round} --choices FILE\n${lines.join("\n")}\n`;
 }
 

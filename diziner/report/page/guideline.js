@@ -27,6 +27,7 @@ export function guidelineView(view) {
     first
       ? el("p", { class: "note" }, "Round 0's guideline is the one that people write; later rounds are compared with the round before.")
       : el("p", { class: "note" }, summary(of("instructions")), el("label", { class: "check" }, only, " changes only")),
+    el("p", { class: "note" }, "C1.2 is the second line that round 1 wrote for all annotators, S1.2 one for a single annotator; lines by other names were written by people."),
     of("goal").map((block) => goalView(block.lines, first)),
     typesView(view.benchmark.types),
     first ? null : [...of("types"), ...of("examples")].map((block) => otherView(block.part === "types" ? "Definitions that changed" : "Example sentences that changed", block.lines.filter((line) => line.status !== "retained"))),

@@ -37,7 +37,7 @@ export function agreementMatrix(round, data, known = {}) {
       one,
       annotators.map((_, j) => ({ text: i === j ? "–" : figure(pairs[state.measure][i][j], 2) + documents(i, j), value: i === j ? 0 : pairs[state.measure][i][j], own: i === j })),
     ]);
-    box.replaceChildren(heat(`Pairwise ${name}, ${counted(round.agreement.documents, "document")}`, annotators, rows, ""));
+    box.replaceChildren(heat(`Pairwise ${name}, ${counted(round.agreement.documents, "document")}`, annotators, rows, "annotator"));
   };
   if (annotators.length < 2) return el("p", { class: "empty" }, "One annotator took part: there is nobody to agree with.");
   if (!measures.some(([key]) => key === state.measure)) state.measure = measures[0][0];
@@ -74,7 +74,7 @@ export function confusionMatrix(round) {
       return [labels[i], row.map((count, j) => ({ text: String(count), value: (i || j) && total ? (i === j ? 0.35 : 1) * (count / total) : 0, own: i === j }))];
     });
     const title = state.against ? `Tokens by the consensus's type (rows) and ${state.against}'s (columns)` : "Tokens by the types that two annotators gave, over all pairs";
-    box.replaceChildren(heat(title, labels, rows, state.against ? "consensus" : ""), el("p", { class: "note" }, `${title}; B and I put aside. Shades: share of the row, where sides differ.`));
+    box.replaceChildren(heat(title, labels, rows, state.against ? "consensus" : "type"), el("p", { class: "note" }, `${title}; B and I put aside. Shades: share of the row, where sides differ.`));
   };
   draw();
   return el(
