@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from diziner.agreement.case_clusters import Cluster
 from diziner.agreement.cases import Case, Reading
 from diziner.commands.refine.conflicts import Conflicts
-from diziner.common.errors import UserError
 from diziner.common.plain import printable
 from diziner.common.words import counted
-from diziner.records.documents import Document, Range, token_offsets
+from diziner.records.documents import Document, Range
+from diziner.records.token_text import text_with_offsets
 from diziner.records.type_names import NO_ENTITY
 
 WHOLE = 60  # tokens up to which a document is shown whole
@@ -55,9 +55,10 @@ def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
     >>> words = ("He", "left", ".", *(["Ada", "saw", "Rome", "."] * 20))
     >>> sentence(Document("d", words, " ".join(words)), 5, 6)
     ('Ada saw ', 'Rome', ' .')
+    >>> sentence(Document("d", ("in", "Rome"), "a text of other words"), 1, 2)  # its tokens are shown
+    ('in ', 'Rome', '')
     """
-    places = _places(document)
-    text = document.text if len(places) == len(document.tokens) else " ".join(document.tokens)
+    text, places = text_with_offsets(document)
     first, last = 0, len(document.tokens)
     if len(document.tokens) > WHOLE:
         first, last = start, end
@@ -74,13 +75,6 @@ def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
     cut_before = first > 0 and not _ends(document, text, places, first)
     cut_behind = last < len(document.tokens) and not _ends(document, text, places, last)
     return f"{'… ' if cut_before else ''}{before}", mention, f"{behind}{' …' if cut_behind else ''}"
-
-
-def _places(document: Document) -> tuple[Range, ...]:
-    try:
-        return token_offsets(document.tokens, document.text)
-    except UserError:  # the text is not that of the tokens: these are shown with blanks between them
-        return token_offsets(document.tokens, " ".join(document.tokens))
 
 
 def _ends(document: Document, text: str, places: Sequence[Range], position: int) -> bool:
