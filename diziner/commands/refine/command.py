@@ -60,10 +60,10 @@ def run(options: argparse.Namespace) -> None:
     _take_any_text()
     room = room_named(options.benchmark)
     settings = load_settings()
-    number_of_round = last_round(room, settings) if options.round is None else settings.round(options.round)
+    number = last_round(room, settings) if options.round is None else settings.round(options.round)
     path = room.guideline(0, settings.start)
     guideline = load_guideline(path)
-    conflicts = read_conflicts(room, number_of_round, guideline.types, settings)
+    conflicts = read_conflicts(room, number, guideline.types, settings)
     decided = {choice.conflict: choice.decision for choice in guideline.choices}
     if options.choices:
         new = choices_from(read_yaml(options.choices), conflicts.spellings(), str(options.choices))
