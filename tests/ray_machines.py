@@ -38,7 +38,9 @@ from diziner.scripted.server import ScriptedServer
 counts, latency_s = Path(sys.argv[1]), float(sys.argv[2])
 with ScriptedServer(latency_s=latency_s, port=8000) as server:
     while True:
-        counts.write_text(str(server.requests))
+        fresh = counts.with_suffix(".fresh")
+        fresh.write_text(str(server.requests))
+        fresh.replace(counts)
         time.sleep(0.02)
 """
 
@@ -133,7 +135,7 @@ class Cluster:
     @property
     def requests(self) -> int:
         """How many requests the models of all machines have got, of lost ones too."""
-        texts = [path.read_text() for path in self._folder.glob("requests.*")]
+        texts = [path.read_text() for path in self._folder.glob("requests*.count")]
         return sum(int(text or 0) for text in texts)
 
     def add(self, processors: int = 1) -> Machine:
@@ -147,7 +149,7 @@ class Cluster:
         machine.run("ip", "addr", "add", f"{machine.address}/24", "dev", "eth0")
         for link in ("lo", "eth0"):
             machine.run("ip", "link", "set", link, "up")
-        counts = self._folder / f"requests.{machine.number}"
+        counts = self._folder / f"requests{machine.number}.count"
         models = [sys.executable, "-c", _MODELS, str(counts), str(self._latency_s)]
         machine.start(*models, log=self._folder / "models.log", PYTHONPATH=str(self._python_path))
         first = machine.number == 1

@@ -169,6 +169,16 @@ class WorkerActor:
         self._store.under_way += 1
 
 
+def sweep(server: Any) -> int | DizinerError:
+    """Deliver what lost workers have left on this machine, and remove it; return how many stores there were."""
+    import ray
+
+    try:
+        return deliver_leftovers(_scratch() / ray.get(server.identity.remote()), FarServer(server))
+    except DizinerError as error:
+        return error
+
+
 def _scratch() -> Path:
     """Return the folder of this machine in which workers have their stores; texts and answers are nobody else's."""
     folder = Path(tempfile.gettempdir()) / f"diziner-workers-{os.getuid()}"

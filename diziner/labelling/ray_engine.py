@@ -23,13 +23,14 @@ from diziner.labelling.answer_server import Counts
 from diziner.labelling.input_files import InputDocument
 from diziner.labelling.job import Job
 from diziner.labelling.output_folder import Report
-from diziner.labelling.ray_actors import ServerActor, WorkerActor
+from diziner.labelling.ray_actors import ServerActor, WorkerActor, sweep
 from diziner.labelling.shards import Shard
 
 ADDRESS = "RAY_ADDRESS"
 _TRIES = 10  # of one shard, and of starting a worker: what kills a worker each time ends the run
 _LOOK_S = 1.0
 _LISTENS_S = 10.0
+_CLOSES_S = 60.0
 _PATIENCE_S = 30.0  # without any worker, until it is said that none has come
 
 
@@ -107,6 +108,7 @@ class _Run:
         self._busy: dict[Any, tuple[_Place, _Task]] = {}
         self._again_to_do: deque[_Task] = deque()
         self._waited = 0.0
+        self._lost = False
 
     def reports(self, shards: Iterator[tuple[Shard, list[InputDocument]]]) -> Iterator[tuple[Report, bytes]]:
         """Have all shards done; see `on_ray`."""
@@ -136,9 +138,22 @@ class _Run:
             yield ended
 
     def close(self) -> None:
-        """Have the workers' stores removed, all of which was delivered, and the report on costs written."""
-        gone = [place.actor.close.remote() for place in self._idle]
-        self._ray.wait(gone, num_returns=len(gone), timeout=10.0) if gone else None
+        """Have the workers' stores removed, all of which was delivered, and the report on costs written.
+
+        Where workers were lost, or are only starting, machines are swept of what they leave.
+        """
+        ended = [place.actor.close.remote() for place in self._idle]
+        for place in self._starting.values():
+            self._ray.kill(place.actor)
+        if self._lost or self._starting:
+            there = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+            nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+            sweeps = [
+                self._ray.remote(sweep).options(num_cpus=0, scheduling_strategy=there(n, soft=False)) for n in nodes
+            ]
+            ended += [each.remote(self._server) for each in sweeps]
+        if ended:
+            self._ray.wait(ended, num_returns=len(ended), timeout=_CLOSES_S)
         self._asked("write_report")
         self._look()
 
@@ -189,6 +204,7 @@ class _Run:
                     f"shard {task.shard.name}: a worker died {_TRIES} times and was given up: {_reason(error)}"
                 ) from None
             self._watcher.event("worker_lost", place.node)
+            self._lost = True
             self._asked("let_go", place.name)
             self._again_to_do.append(task)
             self._start(place)
