@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from diziner.agreement.cases import Case, Reading
-from diziner.common.errors import UserError
-from diziner.records.documents import Document, token_offsets
+from diziner.records.documents import Document
+from diziner.records.token_text import text_with_offsets
 from diziner.records.type_names import NO_ENTITY
 
 Text = Callable[[int, int], str]  # of tokens [start, end) of one document
@@ -33,7 +33,7 @@ _STEPS = 4  # the same words, the last one, the first one, the same looks
 _LIKE = 2  # cases that share what is in dispute, to be a cluster of their own
 _OF_ANY_TYPE = {"capitalised words", "other words"}  # as most names are written, whatever they name
 _LONGEST = 80  # characters of a document's words in a cluster's name
-_LONGER, _SHORTER, _BETWEEN = "the longer mention", "the shorter mention", "a mention in between"
+LONGER, SHORTER, _BETWEEN = "the longer mention", "the shorter mention", "a mention in between"
 _FIRST, _LATER = "the mention that begins first", "the mention that begins later"
 _ONE, _INSIDE = "the whole as one mention", "each mention inside it"
 _BOTH = "the whole with each mention inside it"
@@ -198,7 +198,7 @@ def _extents(extents: Mapping[Reading, tuple[tuple[int, int], ...]]) -> dict[Rea
     ranked = sorted((start - end, start) for ((start, end),) in extents.values())
     if ranked[0][0] == ranked[-1][0]:  # as long as one another
         return {reading: _FIRST if start == ranked[0][1] else _LATER for reading, ((start, _),) in extents.items()}
-    ends = {ranked[0][0]: _LONGER, ranked[-1][0]: _SHORTER}
+    ends = {ranked[0][0]: LONGER, ranked[-1][0]: SHORTER}
     return {reading: ends.get(start - end, _BETWEEN) for reading, ((start, end),) in extents.items()}
 
 
@@ -218,12 +218,7 @@ def _edges(extents: set[tuple[tuple[int, int], ...]], text: Text) -> tuple[str, 
 
 def _text_of(document: Document) -> Text:
     """Return a function that gives the text of tokens `[start, end)`, on one line."""
-    text = document.text
-    try:
-        places = token_offsets(document.tokens, text)
-    except UserError:  # a text that is not that of the tokens
-        text = " ".join(document.tokens)
-        places = token_offsets(document.tokens, text)
+    text, places = text_with_offsets(document)
     return lambda start, end: " ".join(text[places[start][0] : places[end - 1][1]].split())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.options import whole
 from diziner.common.parquetfile import parquet_schema
-from diziner.common.words import counted
+from diziner.common.words import counted, listed
 from diziner.corpora.card import CARD_FILE, load_card
 from diziner.forms.exported import Exported, exported
 from diziner.forms.form import Look
@@ -40,7 +40,6 @@ IN_PROJECT = False
 
 Row = Mapping[str, Any]
 
-_NAMED = 5  # names of columns that are told
 _BY_SPAN = ("spans", "characters", "surfaces", "shares")  # lists of a row with an entry for each span
 
 
@@ -111,16 +110,10 @@ def run(options: argparse.Namespace) -> None:
     left = f"; {counted(dropped, 'overlapping mention')} left out" if dropped else ""
     by_people = f"; {counted(corrections.used, 'document')} as corrected" if corrections else ""
     none = f"; {counted(failed, 'document')} that nobody could label, without labels" if failed else ""
-    also = f"; not in this form: {_listed(not_held)}" if not_held else ""
+    also = f"; not in this form: {listed([*map(repr, not_held)])}" if not_held else ""
     sys.stdout.write(
         f"{options.out}: {counted(count, 'document')} as {options.to}{by_people}{inside}{left}{none}{also}\n"
     )
-
-
-def _listed(names: Collection[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    first = ", ".join(repr(name) for name in list(names)[:_NAMED])
-    return first + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def least_sure_first(rows: Iterator[Row]) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
-from diziner.common.remote import Place, Remote, is_url
+from diziner.common.remote import Place
 from diziner.common.words import counted, listed
 from diziner.forms.options import add_form_options, chosen
 from diziner.forms.writers import WRITERS
@@ -23,7 +23,7 @@ from diziner.labelling.run import Done, RunOptions, label_corpus
 from diziner.labelling.totals import failures_in_words, refuse_too_many_failures
 from diziner.layout import PARAMS, Room, enter_project, project_root, store_path
 from diziner.llm.access import asker_for
-from diziner.pipeline.arguments import given_path
+from diziner.pipeline.arguments import given_path, given_place
 from diziner.settings import load_settings
 
 IN_PROJECT = False
@@ -45,9 +45,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--review-below", type=number("--review-below", 0, 1), metavar="SHARE", help=review)
     add("--params", type=given_path, metavar="FILE", help="settings; else the project's params.yaml")
     kinds = "of any form of docs/forms.md, or a folder of such files; labels in it are not read"
-    add("--in", dest="source", type=_given_place, required=True, metavar="PLACE", help=kinds)
+    add("--in", dest="source", type=given_place, required=True, metavar="PLACE", help=kinds)
     folder = "folder of the labelled shards; made if need be. PLACE is a path or a URL such as s3://bucket/labels"
-    add("--out", type=_given_place, required=True, metavar="PLACE", help=folder)
+    add("--out", type=given_place, required=True, metavar="PLACE", help=folder)
     add("--format", choices=("jsonl", "parquet"), default="jsonl", help="of the shards (default jsonl)")
     add(
         "--shard-documents",
@@ -142,10 +142,6 @@ def _offline(job: Job, files: Files, options: argparse.Namespace) -> None:
     count = write_label_requests(job, files, *how, options.requests)
     done = "; nothing is left to ask: the same command without --requests labels" if not count else ""
     _say(sys.stdout, f"{options.requests}: {counted(count, 'request')}{done}")
-
-
-def _given_place(text: str) -> Place:
-    return Remote(text) if is_url(text) else given_path(text)
 
 
 def _resolved(place: Place) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import readable
-from diziner.common.remote import Place, Remote, is_url
 from diziner.common.words import counted
 from diziner.labelling.named_answers import forget, named_answers, used_keys
 from diziner.layout import Room, room_named, rooms, store_path
@@ -21,6 +20,7 @@ from diziner.llm.price_list import price_for
 from diziner.llm.rows import is_same_answer
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import TapeRow, convert, read_tape, tape_rows, write_export, write_tape
+from diziner.pipeline.arguments import given_path, given_place
 from diziner.prompting.request import Refusal, Reply
 from diziner.settings import Settings, load_settings
 
@@ -31,24 +31,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     export = actions.add_parser("export", help="write all responses of the store to a file")
-    export.add_argument("file", type=_path, help="compressed where its name ends in .zst")
+    export.add_argument("file", type=given_path, help="compressed where its name ends in .zst")
     take = actions.add_parser(
         "import", help="add the responses of a file to the store, also of an earlier format, or a batch's output"
     )
-    take.add_argument("file", type=_path)
+    take.add_argument("file", type=given_path)
     asked = actions.add_parser("requests", help="write what lacks an answer as lines of a batch, for vllm run-batch")
     asked.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all with a pipeline, if none is given")
-    asked.add_argument("--out", type=_path, required=True, metavar="FILE", help="one request a line")
+    asked.add_argument("--out", type=given_path, required=True, metavar="FILE", help="one request a line")
     asked.add_argument("--model", help="of this model only; needed where several are asked")
     actions.add_parser("verify", help="check that no response or request of the store and the tapes was altered")
     clean = actions.add_parser("gc", help="find responses that no output of the active settings names")
     clean.add_argument("--delete", action="store_true", help="and remove them from the store")
     clean.add_argument("--yes", action="store_true", help="those too that were paid for")
-    clean.add_argument("--forget", type=_place, metavar="FOLDER", help="first take a label folder out of account")
+    clean.add_argument("--forget", type=given_place, metavar="FOLDER", help="first take a label folder out of account")
     record = actions.add_parser("record", help="write the responses behind a benchmark's outputs to its tape")
     record.add_argument("benchmarks", metavar="BENCHMARK", nargs="*", help="all, if none is given")
     change = actions.add_parser("convert", help="bring tapes of an earlier format to the present one, asking no model")
-    change.add_argument("files", metavar="FILE", nargs="*", type=_path, help="all tapes, if none is given")
+    change.add_argument("files", metavar="FILE", nargs="*", type=given_path, help="all tapes, if none is given")
     parser.epilog = "example: diziner responses export answers.jsonl.zst"
 
 
@@ -139,15 +139,6 @@ def provenance(rows: Iterable[TapeRow], settings: Settings) -> dict[str, Any]:
         if "sha256" in weights.get(model, {}):
             named[f"{address}:{model}"]["sha256"] = weights[model]["sha256"]
     return {"models": named, "runtime": _runtime(), "recorded": datetime.now(UTC).date().isoformat()}
-
-
-def _place(word: str) -> Place:
-    return Remote(word) if is_url(word) else _path(word)
-
-
-def _path(word: str) -> Path:
-    # Relative to where the command was given, not to the project's root.
-    return Path(word).absolute()
 
 
 def _runtime() -> str:

@@ -185,13 +185,3 @@ def place_of(text: str) -> Place:
 def is_url(text: str) -> bool:
     """Return whether a text is a URL."""
     return bool(_URL.match(text))
-
-
-@contextlib.contextmanager
-def at_hand(place: Place) -> Iterator[Path]:
-    """Give the path of a file or folder on this machine, of one elsewhere a copy."""
-    if isinstance(place, Remote):
-        with place.here() as copy:
-            yield copy
-    else:
-        yield place

@@ -84,6 +84,12 @@ def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]
     return text, [column.head for place, column in enumerate(columns) if place not in kept]
 
 
+def left_out_note(heads: Sequence[str], width: int) -> list[str]:
+    """Return a line about columns that had no place, of a command that has --json; none if there are none."""
+    names = ", ".join(heads)
+    return [f"left out in {width} characters: {names} (widen the terminal, or --json)"] if heads else []
+
+
 def wrapped(lines: Iterable[str], width: int) -> str:
     """Return lines of text broken at a terminal's width, or at 120 characters on a wider one."""
     return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))

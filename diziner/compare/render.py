@@ -12,7 +12,7 @@ from typing import Any
 
 from diziner.common.freshness import Standing, State
 from diziner.common.rounding import rounded
-from diziner.common.tables import UNBOUNDED, Column, fitted_table, wrapped
+from diziner.common.tables import UNBOUNDED, Column, fitted_table, left_out_note, wrapped
 from diziner.common.words import counted, listed
 from diziner.compare.comparison import Comparison, mean_change, shown_p, shown_smallest
 from diziner.compare.gates import Check
@@ -50,7 +50,7 @@ def comparison_text(
     if rows:
         head, cells = _with_states(rows, {name: str(own.state.value) for name, own in (states or {}).items()})
         text, left_out = fitted_table(_columns(head, cells), width)
-        parts += [text, wrapped([*told, _NOTE, *_without(left_out, width)], width)]
+        parts += [text, wrapped([*told, _NOTE, *left_out_note(left_out, width)], width)]
     else:
         parts += ["no metrics in either\n", wrapped(told, width)]
     for title, lines in _groups(changes):
@@ -182,11 +182,6 @@ def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]
         short = tuple(cell.partition(" [")[0] for cell in cells) if name.startswith("change") else ()
         columns.append(Column(name, cells, _IMPORTANCE.get(name, 0), short))
     return columns
-
-
-def _without(left_out: Sequence[str], width: int) -> list[str]:
-    names = ", ".join(left_out)
-    return [f"left out in {width} characters: {names} (widen the terminal, or --json)"] if names else []
 
 
 def _is_plain(check: Check) -> bool:

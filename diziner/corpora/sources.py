@@ -104,7 +104,7 @@ _ORIGINAL = {
             "required": [*SPLITS, "seed"],
             "properties": {
                 **dict.fromkeys(SPLITS, _LIMIT),
-                "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+                "seed": _SEED,
             },
         },
     },

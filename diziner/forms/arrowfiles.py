@@ -17,7 +17,6 @@ from diziner.forms.rows import Table
 if TYPE_CHECKING:
     import pyarrow
 
-_ROWS_AT_A_TIME = 1024
 PARQUET_MAGIC = b"PAR1"
 
 

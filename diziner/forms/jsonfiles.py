@@ -176,19 +176,6 @@ def _array_under(path: Path, key: str) -> Iterator[Value | Unreadable]:
             yield Unreadable(f"{path}, row {number}", f"not JSON: {error.reason}", None)
 
 
-def objects(path: Path) -> Iterator[Value | Unreadable]:
-    """Yield the values of a file that are objects; others cannot be rows.
-
-    Errors: as `json_values`.
-    """
-    for item in json_values(path):
-        if isinstance(item, Value) and not isinstance(item.value, Mapping):
-            kind = type(item.value).__name__
-            yield Unreadable(item.where, f"a row must be a JSON object, found {kind}", item.value)
-        else:
-            yield item
-
-
 def listed_objects(value: object, what: str) -> list[Mapping[str, Any]]:
     """Return a list of objects; nothing where there is none (null). Errors: UserError for anything else."""
     if value is None:

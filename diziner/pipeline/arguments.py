@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.remote import Place, Remote, is_url
 from diziner.layout import project_root
 from diziner.pipeline.code import check_code
 
@@ -47,3 +48,8 @@ def given_path(text: str) -> Path:
     except UserError:
         return Path(text)
     return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def given_place(text: str) -> Place:
+    """Return a path as `given_path` does, or the file or folder elsewhere that a URL names."""
+    return Remote(text) if is_url(text) else given_path(text)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from diziner.agreement.case_clusters import Cluster, clusters_of
+from diziner.agreement.case_clusters import LONGER, SHORTER, Cluster, clusters_of
 from diziner.agreement.cases import Case, cases_of
 from diziner.guideline.choices import decision_for
 from diziner.records.guideline import EntityType
@@ -14,7 +14,6 @@ from diziner.records.type_names import renaming
 from diziner.report.files import RoundFiles
 
 _EXTENT = "Span_Error"  # the family of disagreements about the extent of mentions
-_EXTENTS = ("the longer mention", "the shorter mention")
 _CASES = 5  # of a question that are shown
 
 
@@ -90,7 +89,7 @@ def _examples(group: Mapping[str, Any]) -> list[Case]:
 def _options(group: Mapping[str, Any], rename: Callable[[str], str]) -> list[str]:
     """Return the answers that compete: types, most frequent first, or extents where the type is not in question."""
     if group["family"] == _EXTENT:
-        return list(_EXTENTS)
+        return [LONGER, SHORTER]
     votes = Counter(dict.fromkeys(rename(group["subtype"]).split("_to_"), 0))
     for example in group["examples"]:
         # A reading with the entity's own text belongs to one example; only its type is an answer to the kind.

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from diziner.common.errors import UserError
 from diziner.records.annotations import Annotation, Span
-from diziner.records.documents import Document, token_offsets
+from diziner.records.documents import Document
+from diziner.records.token_text import text_with_offsets
 from diziner.report.files import RoomFiles
 
 Reading = Sequence[Span] | None  # None: the annotator has no answer
@@ -116,9 +116,6 @@ def _gaps(document: Document) -> list[str]:
     """Return what stands between each token and the next. Where a corpus has tokens alone, blanks before closing and
     behind opening marks are closed up, as one reads them."""
     if document.text != " ".join(document.tokens):
-        try:
-            offsets = token_offsets(document.tokens, document.text)
-        except UserError:
-            return [" "] * (len(document.tokens) - 1)
-        return [document.text[last:first] for (_, last), (first, _) in pairwise(offsets)]
+        text, offsets = text_with_offsets(document)
+        return [text[last:first] for (_, last), (first, _) in pairwise(offsets)]
     return ["" if _CLOSES.fullmatch(b) or _OPENS.fullmatch(a) else " " for a, b in pairwise(document.tokens)]

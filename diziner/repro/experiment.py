@@ -1,7 +1,7 @@
 """Experiments of DVC around a run of ours: set as by `dvc exp run -S`, kept as by `dvc exp save`.
 
 `dvc exp run` reads every pipeline anew after each command, since it asks of each dependency whether DVC has it. With
-254 stages that takes four times as long as the run. Here they are read three times in all, to keep what came out.
+254 stages that takes ten times as long as the run. Here they are read three times in all, to keep what came out.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from diziner.common.tables import Column, fitted_table, wrapped
+from diziner.common.tables import Column, fitted_table, left_out_note, wrapped
 from diziner.results.correlation_report import QUESTION, correlation_columns, correlation_notes, headline
 from diziner.results.paper_table import CLAIM_HEAD, Line, claim_rows, paper_columns, paper_notes
 from diziner.results.paper_table import HEADING as PAPER_HEADING
@@ -67,8 +67,7 @@ def table(
     ]
     chosen = {row["annotator"] for row in rows}
     notes += [f"{name}: {what}" for name, what in sorted((others or {}).items()) if name in chosen]
-    if left_out:
-        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    notes += left_out_note(left_out, width)
     return text + wrapped(notes, width)
 
 
@@ -86,8 +85,7 @@ def paper_table(lines: Sequence[Line], published: Mapping[str, Any], width: int)
         [Column(head, tuple(row[place] for row in rows), 0) for place, head in enumerate(CLAIM_HEAD)], width
     )
     notes = paper_notes(lines, published)
-    if left_out:
-        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    notes += left_out_note(left_out, width)
     return f"{wrapped([PAPER_HEADING], width)}\n{text}\n{stated}\n{wrapped(notes, width)}"
 
 
@@ -100,8 +98,7 @@ def correlation_table(report: Mapping[str, Any], published: Mapping[str, Any] | 
     """Return correlations of agreement with F1 by benchmark, under their own heading."""
     text, left_out = fitted_table(correlation_columns(report, published), width)
     notes = correlation_notes(report, published)
-    if left_out:
-        notes.append(f"left out in {width} characters: {', '.join(left_out)} (widen the terminal, or --json)")
+    notes += left_out_note(left_out, width)
     return f"\n{wrapped([QUESTION], width)}\n{text}{wrapped(notes, width)}"
 
 

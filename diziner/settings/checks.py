@@ -58,47 +58,10 @@ def check_names(raw: Mapping[str, Any], path: str) -> None:
         if ("sha256" in entry) == ("files" in entry):
             raise UserError(f"{path}: weights.{name}: needs sha256, of one GGUF file, or files, of several by name")
     check_embedder(raw["corpus"]["pilot"]["embedder"], raw["weights"], path)
-    if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
-        raise UserError(
-            f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
-            f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
-        )
-    if raw["supervisor"].get("accept") == "lines" and not raw["disagreement"].get("held_back"):
-        raise UserError(
-            f"{path}: supervisor.accept: lines tries instructions on documents that the supervisor has not seen; "
-            "disagreement.held_back, how many these are, is 0 or missing, must be at least 1"
-        )
-    if raw["supervisor"].get("method") == "metaprompt" and raw["evidence"]["folder"] != "rounds":
-        raise UserError(
-            f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
-            f"{raw['evidence']['folder']!r}, must be 'rounds'"
-        )
+    _supervisor_fits(raw, path)
     _nested_fits(raw, path)
     _selection_fits(raw, path)
-    ids = [entry["id"] for entry in raw["rounds"]]
-    if ids != list(range(len(ids))):
-        raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
-    start = start_in(raw)
-    for entry in raw["rounds"]:
-        expected = guideline_of(entry["id"], start)
-        if entry["guideline"] != expected:
-            raise UserError(
-                f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}"
-                f"{_by_start(entry['id'], start)}"
-            )
-    begun = [entry["prev"] for entry in raw["refinements"]]
-    if raw["evidence"]["folder"] == "gold" and sorted(raw["evidence"]["gold_rounds"]) != begun:
-        raise UserError(
-            f"{path}: evidence.gold_rounds: is {raw['evidence']['gold_rounds']}; with folder gold it must be {begun}, "
-            "the rounds that refinements begin with"
-        )
-    for entry in raw["refinements"]:
-        _refinement_fits(entry, raw, path)
-    steps = [(entry["prev"], entry["id"]) for entry in raw["refinements"]]
-    if steps != list(itertools.pairwise(ids)):
-        raise UserError(
-            f"{path}: refinements: are {steps}; each round after the first needs one, from the round before it"
-        )
+    _rounds_fit(raw, path)
 
 
 def _files_fit(raw: Mapping[str, Any], path: str) -> None:
@@ -137,6 +100,25 @@ def _prompts_exist(annotators: Mapping[str, Mapping[str, Any]], path: str) -> No
             )
 
 
+def _supervisor_fits(raw: Mapping[str, Any], path: str) -> None:
+    """Check what the ways to accept instructions, and the method, need of other sections."""
+    if raw["supervisor"].get("accept") == "agreement" and raw["corpus"]["pilot"]["mode"] != "fixed":
+        raise UserError(
+            f"{path}: supervisor.accept: agreement compares rounds, which needs the same documents in each; "
+            f"corpus.pilot.mode is {raw['corpus']['pilot']['mode']!r}, must be 'fixed'"
+        )
+    if raw["supervisor"].get("accept") == "lines" and not raw["disagreement"].get("held_back"):
+        raise UserError(
+            f"{path}: supervisor.accept: lines tries instructions on documents that the supervisor has not seen; "
+            "disagreement.held_back, how many these are, is 0 or missing, must be at least 1"
+        )
+    if raw["supervisor"].get("method") == "metaprompt" and raw["evidence"]["folder"] != "rounds":
+        raise UserError(
+            f"{path}: supervisor.method: metaprompt sees no evidence; evidence.folder is "
+            f"{raw['evidence']['folder']!r}, must be 'rounds'"
+        )
+
+
 def _nested_fits(raw: Mapping[str, Any], path: str) -> None:
     """Check that all settings of nested spans are made, or none."""
     gold, answers = bool(raw["corpus"].get("nested")), bool(raw["answers"].get("nested"))
@@ -167,6 +149,34 @@ def _selection_fits(raw: Mapping[str, Any], path: str) -> None:
         raise UserError(
             f"{path}: selection.rule: glape compares guidelines on the same documents by repeated answers: "
             f"corpus.pilot.mode must be 'fixed' (is {mode!r}), and selection.sampled name annotators of the pool"
+        )
+
+
+def _rounds_fit(raw: Mapping[str, Any], path: str) -> None:
+    """Check that rounds count up, that a refinement leads to each after the first, and the paths of both."""
+    ids = [entry["id"] for entry in raw["rounds"]]
+    if ids != list(range(len(ids))):
+        raise UserError(f"{path}: rounds: ids are {ids}; they must count up from 0")
+    start = start_in(raw)
+    for entry in raw["rounds"]:
+        expected = guideline_of(entry["id"], start)
+        if entry["guideline"] != expected:
+            raise UserError(
+                f"{path}: rounds[{entry['id']}].guideline: is {entry['guideline']!r}; must be {expected!r}"
+                f"{_by_start(entry['id'], start)}"
+            )
+    begun = [entry["prev"] for entry in raw["refinements"]]
+    if raw["evidence"]["folder"] == "gold" and sorted(raw["evidence"]["gold_rounds"]) != begun:
+        raise UserError(
+            f"{path}: evidence.gold_rounds: is {raw['evidence']['gold_rounds']}; with folder gold it must be {begun}, "
+            "the rounds that refinements begin with"
+        )
+    for entry in raw["refinements"]:
+        _refinement_fits(entry, raw, path)
+    steps = [(entry["prev"], entry["id"]) for entry in raw["refinements"]]
+    if steps != list(itertools.pairwise(ids)):
+        raise UserError(
+            f"{path}: refinements: are {steps}; each round after the first needs one, from the round before it"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diziner.common.tables import Column, fitted_table, wrapped
+from diziner.common.tables import Column, fitted_table, left_out_note, wrapped
 from diziner.common.words import counted
 
 _MOST_TYPES = 25
@@ -59,8 +59,7 @@ def agreement_text(result: Mapping[str, Any], width: int, report: str = "") -> s
         cells.append(Column(f"with {name}", tuple(figures), 2))
     text, left_out = fitted_table(cells, width)
     parts.append(text)
-    if left_out:
-        parts.append(wrapped([f"left out in {width} characters: {', '.join(left_out)} (widen the terminal)"], width))
+    parts.append(wrapped(left_out_note(left_out, width), width))
     of_all = {key: value for key, value in agreement.items() if isinstance(value, float) and key != "overall"}
     measures = {**of_all, **result.get("measures", {})}
     rows = [(name.replace("_", " "), _figure(value)) for name, value in sorted(measures.items())]

@@ -55,7 +55,7 @@ def metrics(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_metrics_are_those_of_the_counts() -> None:
-    """What the gate checks: the figures in metrics/final follow from the counts in metrics/documents."""
+    """What the gate checks: the figures in metrics/final follow from the counts beside them."""
     found = headline(count_predictions(GOLD, AFTER, BEFORE), 100, 1)
     assert found.items() <= metrics().items()
     assert (found["f1"], found["gain"]) == (0.5, 0.1)

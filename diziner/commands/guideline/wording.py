@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from diziner.common.words import counted
 from diziner.guideline.changes import MODIFIED, NEW, REMOVED, RETAINED, Block, GuidelineChange, LineChange
 from diziner.guideline.lines import Line
 from diziner.records.guideline import Guideline, Receipt
@@ -104,13 +105,9 @@ def _receipt(receipt: Receipt) -> str:
     more = len(receipt.hotspots) - HOTSPOTS_SHOWN
     hotspots = f" ({shown}{f' and {more} more' if more > 0 else ''})" if shown else ""
     return (
-        f"round {receipt.round}, {_number(len(receipt.hotspots), 'hotspot')}{hotspots}, "
-        f"{_number(len(receipt.documents), 'document')}"
+        f"round {receipt.round}, {counted(len(receipt.hotspots), 'hotspot')}{hotspots}, "
+        f"{counted(len(receipt.documents), 'document')}"
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _version(guideline: Guideline, source: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from diziner.commands.refine.choices_file import choices_text
 from diziner.commands.refine.conflicts import Conflicts, last_round, read_conflicts
 from diziner.commands.refine.progress import progress_of
-from diziner.commands.refine.screens import number, told
+from diziner.commands.refine.screens import told
 from diziner.commands.refine.session import Session
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
 from diziner.common.options import whole
+from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml, write_yaml
 from diziner.guideline.choices import choices_from, with_choices
 from diziner.guideline.file import load_guideline
@@ -59,10 +60,10 @@ def run(options: argparse.Namespace) -> None:
     _take_any_text()
     room = room_named(options.benchmark)
     settings = load_settings()
-    number_of_round = last_round(room, settings) if options.round is None else settings.round(options.round)
+    number = last_round(room, settings) if options.round is None else settings.round(options.round)
     path = room.guideline(0, settings.start)
     guideline = load_guideline(path)
-    conflicts = read_conflicts(room, number_of_round, guideline.types, settings)
+    conflicts = read_conflicts(room, number, guideline.types, settings)
     decided = {choice.conflict: choice.decision for choice in guideline.choices}
     if options.choices:
         new = choices_from(read_yaml(options.choices), conflicts.spellings(), str(options.choices))
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
                 f"{options.export}: is there already, perhaps with decisions; give another name or delete it"
             )
         write_yaml(options.export, choices_text(room.name, conflicts, decided))
-        sys.stdout.write(f"{options.export}: {_counted(conflicts)}; fill it in, then `--choices {options.export}`\n")
+        sys.stdout.write(f"{options.export}: {_size_of(conflicts)}; fill it in, then `--choices {options.export}`\n")
     elif options.interactive:
         _interactive(room, path, conflicts, options.again)
     else:
@@ -86,13 +87,13 @@ def run(options: argparse.Namespace) -> None:
         besides = "".join(f"{name}: {text}\n" for name, text in decided.items() if name not in known)
         sys.stdout.write(f"decided besides:\n{besides}\n" if besides else "")
         sys.stdout.write(
-            f"{_counted(conflicts)}{'; decide with --interactive or --choices FILE' if conflicts.clusters else ''}\n"
+            f"{_size_of(conflicts)}{'; decide with --interactive or --choices FILE' if conflicts.clusters else ''}\n"
         )
 
 
 def _interactive(room: Room, path: Path, conflicts: Conflicts, again: bool) -> None:
     kept = store_path().parent / "refine" / f"{room.name}.r{conflicts.round}.json"
-    sys.stdout.write(f"{room.name}: {_counted(conflicts)}\n")
+    sys.stdout.write(f"{room.name}: {_size_of(conflicts)}\n")
     before = {choice.conflict: choice.decision for choice in load_guideline(path).choices}
     with progress_of(path, kept) as progress:
         try:
@@ -114,8 +115,8 @@ def _take_any_text() -> None:
             reconfigure(errors=errors)
 
 
-def _counted(conflicts: Conflicts) -> str:
-    cases = f"{number(conflicts.cases, 'case')} of disagreement in {number(len(conflicts.clusters), 'conflict')}"
+def _size_of(conflicts: Conflicts) -> str:
+    cases = f"{counted(conflicts.cases, 'case')} of disagreement in {counted(len(conflicts.clusters), 'conflict')}"
     return f"{cases}, round {conflicts.round}"
 
 
@@ -124,5 +125,5 @@ def _say_kept(room: Room, path: Path, changed: int) -> None:
         sys.stdout.write(f"no new decisions; {path} is as it was\n")
         return
     sys.stdout.write(
-        f"{path}: {number(changed, 'decision')} under `choices`; now run `dvc repro {room.folder}/dvc.yaml`\n"
+        f"{path}: {counted(changed, 'decision')} under `choices`; now run `dvc repro {room.folder}/dvc.yaml`\n"
     )

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from diziner.agreement.case_clusters import Cluster
 from diziner.agreement.cases import Case, Reading
 from diziner.commands.refine.conflicts import Conflicts
-from diziner.common.errors import UserError
 from diziner.common.plain import printable
-from diziner.records.documents import Document, Range, token_offsets
+from diziner.common.words import counted
+from diziner.records.documents import Document, Range
+from diziner.records.token_text import text_with_offsets
 from diziner.records.type_names import NO_ENTITY
 
 WHOLE = 60  # tokens up to which a document is shown whole
@@ -31,7 +32,7 @@ def told(
     lines = [f"{place}{_head(conflicts, cluster)}"]
     for case in cases[: len(cases) - left]:
         lines += ["", *_case(case, conflicts)]
-    lines += ["", f"  and {number(left, 'more case')}"] if left else []
+    lines += ["", f"  and {counted(left, 'more case')}"] if left else []
     return "\n".join(broken(line, width) for line in lines)
 
 
@@ -40,14 +41,9 @@ def _head(conflicts: Conflicts, cluster: Cluster) -> str:
     documents = len({case.document for case in cluster.cases})
     share = round(100 * cluster.differing / conflicts.differing)
     return (
-        f"{cluster.name}: {number(len(cluster.cases), 'case')} in {number(documents, 'document')}, "
+        f"{cluster.name}: {counted(len(cluster.cases), 'case')} in {counted(documents, 'document')}, "
         f"{share} % of the disagreement"
     )
-
-
-def number(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
@@ -59,9 +55,10 @@ def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
     >>> words = ("He", "left", ".", *(["Ada", "saw", "Rome", "."] * 20))
     >>> sentence(Document("d", words, " ".join(words)), 5, 6)
     ('Ada saw ', 'Rome', ' .')
+    >>> sentence(Document("d", ("in", "Rome"), "a text of other words"), 1, 2)  # its tokens are shown
+    ('in ', 'Rome', '')
     """
-    places = _places(document)
-    text = document.text if len(places) == len(document.tokens) else " ".join(document.tokens)
+    text, places = text_with_offsets(document)
     first, last = 0, len(document.tokens)
     if len(document.tokens) > WHOLE:
         first, last = start, end
@@ -78,13 +75,6 @@ def sentence(document: Document, start: int, end: int) -> tuple[str, str, str]:
     cut_before = first > 0 and not _ends(document, text, places, first)
     cut_behind = last < len(document.tokens) and not _ends(document, text, places, last)
     return f"{'… ' if cut_before else ''}{before}", mention, f"{behind}{' …' if cut_behind else ''}"
-
-
-def _places(document: Document) -> tuple[Range, ...]:
-    try:
-        return token_offsets(document.tokens, document.text)
-    except UserError:  # the text is not that of the tokens: these are shown with blanks between them
-        return token_offsets(document.tokens, " ".join(document.tokens))
 
 
 def _ends(document: Document, text: str, places: Sequence[Range], position: int) -> bool:

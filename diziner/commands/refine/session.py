@@ -9,7 +9,8 @@ from diziner.agreement.case_clusters import Cluster
 from diziner.commands.refine.answers import HELP, Answer, answer_about, is_meant
 from diziner.commands.refine.conflicts import Conflicts
 from diziner.commands.refine.progress import DECIDED, LEFT, PARTED, Progress
-from diziner.commands.refine.screens import broken, number, told
+from diziner.commands.refine.screens import broken, told
+from diziner.common.words import counted
 from diziner.guideline.choices import decision_for
 
 SHOWN = 4  # cases of a conflict
@@ -29,7 +30,7 @@ class Session:
         """Ask until the person stops, the input ends, or nothing is open."""
         if waiting := self._open():
             self._say(
-                f"{number(len(waiting), 'conflict')} to decide; every decision is kept as you make it:\n{HELP}", ""
+                f"{counted(len(waiting), 'conflict')} to decide; every decision is kept as you make it:\n{HELP}", ""
             )
         while (cluster := self._next()) is not None:
             answer = self._asked(cluster)
@@ -44,7 +45,7 @@ class Session:
         decided = sum(cluster.name in self._progress.decisions() for cluster in clusters)
         waiting = len(self._open())
         left = len(clusters) - decided - waiting
-        return f"{decided} of {number(len(clusters), 'conflict')} decided, {left} left as they are, {waiting} open"
+        return f"{decided} of {counted(len(clusters), 'conflict')} decided, {left} left as they are, {waiting} open"
 
     def _clusters(self) -> list[Cluster]:
         parted = self._progress.of(PARTED)
@@ -91,7 +92,7 @@ class Session:
         if (decision := self._progress.decisions().get(cluster.name)) is not None:
             self._say(f"{broken(f'  decided: {decision}', width)}\n")
         for row, (option, votes) in enumerate(cluster.options, 1):
-            self._say(broken(f"  {row}  {option} is right ({number(votes, 'vote')})", width))
+            self._say(broken(f"  {row}  {option} is right ({counted(votes, 'vote')})", width))
 
     def _do(self, cluster: Cluster, answer: Answer) -> None:
         self._undone = ""
@@ -100,7 +101,7 @@ class Session:
             return
         if answer.command == "each":
             self._progress.note(cluster.name, PARTED)
-            self._say(f"{number(len(cluster.parts), 'conflict')} of their own")
+            self._say(f"{counted(len(cluster.parts), 'conflict')} of their own")
             return
         if answer.command == "leave":
             self._progress.note(cluster.name, LEFT)
