@@ -39,13 +39,13 @@ def run(options: argparse.Namespace) -> None:
     Errors: UserError for what is no revision.
     """
     old = Revision(options.old)
-    new: Snapshot = Revision(options.new) if options.new else WorkTree()
+    new: Snapshot = WorkTree() if options.new is None else Revision(options.new)
     unread: dict[str, str] = {}
     sides = [lenient_sides(old, unread), lenient_sides(new, unread)]
     before, after = ({name: side for name, side in own.items() if name not in unread} for own in sides)
     rows = compare_all(before, after)
     # What the work tree depends on may be others than its figures are of; a revision is as it was committed.
-    found = None if options.new else standings(_settings())
+    found = standings(_settings()) if options.new is None else None
     names = [row.benchmark for row in rows]
     states = {name: found.of(name) for name in [*names, *found.beside(names)]} if found else {}
     changes = changes_between(old, new)

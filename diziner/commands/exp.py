@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         set_params(options.overrides, PARAMS)
         load_settings()
     except UserError:
-        write_text(PARAMS, before)
+        _take_back(before)
         raise
     try:
         repro.run(options)
@@ -62,10 +62,16 @@ def run(options: argparse.Namespace) -> None:
         sys.stderr.write(f"note: no experiment was kept; {PARAMS} has its settings, `git checkout {PARAMS}` yours\n")
         raise
     if options.dry:
-        write_text(PARAMS, before)
+        _take_back(before)
         return
     name = save_experiment(root, options.name, _untracked())
     sys.stdout.write(f"kept as the experiment {name}: see `dvc exp show`\n")
+
+
+def _take_back(before: str) -> None:
+    """Write params.yaml as it was, unless it is."""
+    if PARAMS.read_text(encoding="utf-8") != before:
+        write_text(PARAMS, before)
 
 
 def _untracked() -> list[str]:

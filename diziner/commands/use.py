@@ -30,14 +30,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="changes of diziner/ablation/variants.yaml to make in it, such as relaxed",
     )
     parser.add_argument("--endpoint", metavar="URL", help="a server's base URL, such as http://HOST:8000/v1")
-    parser.add_argument("--models", metavar="A,B,C", default="", help="its models that annotate; all that it lists")
-    parser.add_argument(
-        "--supervisor", metavar="MODEL", default="", help="the one that refines; the first, if not given"
-    )
+    parser.add_argument("--models", metavar="A,B,C", help="its models that annotate; all that it lists")
+    parser.add_argument("--supervisor", metavar="MODEL", help="the one that refines; the first, if not given")
     parser.add_argument(
         "--key-env", metavar="NAME", help="the environment variable that holds its key, if it asks for one"
     )
-    parser.add_argument("--name", metavar="NAME", default="", help="the endpoint's name in params.yaml; the host's")
+    parser.add_argument("--name", metavar="NAME", help="the endpoint's name in params.yaml; the host's")
     parser.epilog = (
         "examples: diziner use local; diziner use paper --with aggressive coalition; "
         "diziner use --endpoint http://localhost:8000/v1 --models a,b,c --supervisor d"
@@ -86,7 +84,7 @@ def _check_together(options: argparse.Namespace) -> None:
     }
     if options.endpoint is not None and options.variants:
         raise UserError("--with: only with a profile")
-    if options.endpoint is None and (given := [option for option, value in of_server.items() if value]):
+    if options.endpoint is None and (given := [option for option, value in of_server.items() if value is not None]):
         raise UserError(f"{', '.join(given)}: only with --endpoint URL")
 
 
@@ -96,10 +94,10 @@ def _use_server(options: argparse.Namespace) -> None:
 
     before = read_text(PARAMS)
     budget = settings_from(parse_yaml(before, str(PARAMS)), str(PARAMS)).budget_usd
-    text, endpoint = with_server(before, options.endpoint, options.name, options.key_env)
+    text, endpoint = with_server(before, options.endpoint, options.name or "", options.key_env)
     store = ResponseStore(store_path())
-    names = list(dict.fromkeys(filter(None, (name.strip() for name in options.models.split(",")))))
-    models, supervisor = chosen_models(endpoint, names, options.supervisor.strip())
+    names = list(dict.fromkeys(filter(None, (name.strip() for name in (options.models or "").split(",")))))
+    models, supervisor = chosen_models(endpoint, names, (options.supervisor or "").strip())
     served = {}
     for model in dict.fromkeys([*models, supervisor]):
         served[model] = tried(store, endpoint, model, budget)

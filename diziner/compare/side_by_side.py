@@ -64,7 +64,7 @@ def snapshot_named(word: str) -> Snapshot:
 
     Errors: UserError for what is neither.
     """
-    return Folder(Path(word)) if Path(word).is_dir() else Revision(word)
+    return Folder(Path(word)) if word and Path(word).is_dir() else Revision(word)
 
 
 def side_by_side(old: Snapshot) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from diziner.repro.dvc_once import one_process
 # `dvc exp save` commits outputs of the stages it is given, whether or not they are those of the lock: one that every
 # run has brought up to date. The files that git tracks it takes all.
 _ALWAYS_RUN = "code_digests"
+_LONGEST_NAME = 200  # bytes; git adds to it in the name of a file, of which systems take 255
 
 
 def set_params(overrides: Sequence[str], params: Path) -> None:
@@ -75,6 +76,10 @@ def refuse_taken(root: Path, name: str) -> None:
     from dvc.repo.experiments.refs import ExpRefInfo
     from dvc.repo.experiments.utils import check_ref_format
 
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UserError(
+            f"--name: {len(name.encode())} bytes long; must be at most {_LONGEST_NAME}, as git makes a file of it"
+        )
     with _repository(root) as repo:
         place = ExpRefInfo(baseline_sha=repo.scm.get_rev(), name=name)
         check_ref_format(repo.scm, place)
