@@ -19,7 +19,7 @@ COMMANDS = {
     "init": "lay a new project in a folder; bring one of an earlier version up to date",
     "new": "make a room for texts of your own",
     "data": "check which benchmarks are at hand; put them into the pipeline or out of it",
-    "use": "make a profile the active settings (params.yaml)",
+    "use": "make a server's models, or a profile, the active settings (params.yaml)",
     "status": "say of each room whether its figures are those of what is in the project now, and if not, why",
     "summary": "print the table of all rooms' figures",
     "report": "build report.html, the whole run as one page, without DVC",

@@ -114,7 +114,7 @@ def test_two_hundred_tickets_become_a_labelled_corpus_and_a_list_of_doubts(reade
     assert len(held_out) == 60 and held_out < {row["id"] for row in labelled}, "the same names in room and labels"
     assert len(json.loads((above / "corpus.json").read_text())) == 200
     said = reader.types(again)
-    assert "0 of them there before" in said and "finished  tickets annotate@scripted_careful-round0" in said
+    assert "(0 shards there before)" in said and "finished  tickets annotate@scripted_careful-round0" in said
     review = json.loads((above / "labels/review.json").read_text())
     assert 0 < len(review) < 200
     # Nothing shipped is in the way of what the project says of itself.

@@ -148,7 +148,7 @@ def test_a_labelling_by_a_plug_in_is_of_its_code(project: tuple[Project, Path, d
     copy.run(*words, check=True, **environment)
     [shard] = (copy.folder / "labels").glob("**/*.jsonl")
     assert json.loads(shard.read_text())["spans"] == [[2, 3, "LOC"]]
-    assert "1 of them there before" in copy.run(*words, check=True, **environment).stdout
+    assert "(1 shard there before)" in copy.run(*words, check=True, **environment).stdout
     module = packages / "ner_extras/annotators.py"
     module.write_text(module.read_text() + "# An edit.\n")
     refused = copy.run(*words, check=False, **environment)

@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> None:
             raise UserError(f"--to {options.to}: is for the results of a room; {path} is none")
         sys.stdout.write(f"{write_results(room, options)}\n")
         return
+    if Path(options.out).resolve() in {Path(read).resolve() for read in (path, options.corrected) if read}:
+        raise UserError(f"--out {options.out}: is what is read; give another place")
     writer, widened, count, failed = WRITERS[options.to], 0, 0, 0
     not_held: dict[str, None] = {}  # names, in the order in which they come
     corrections = None

@@ -16,7 +16,7 @@ from diziner.common.tables import width_of
 from diziner.common.words import counted
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import compare_all
-from diziner.compare.gates import failed, gates_from, judge, sight_notes
+from diziner.compare.gates import base_notes, failed, gates_from, judge, sight_notes
 from diziner.compare.load import lenient_sides, read_summary, strict_sides
 from diziner.compare.render import checks_json, checks_markdown, checks_text
 from diziner.compare.revisions import Revision, WorkTree
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
             + "\n"
         )
     else:
-        notes = sight_notes(gates, linked)
+        notes = [*base_notes(base.name, linked), *sight_notes(gates, linked)]
         if options.md:
             sys.stdout.write(checks_markdown(base.name, checks, verdict, notes, options.all))
         else:

@@ -187,10 +187,9 @@ def render(plan: Forecast, job: Job) -> str:
 
 def _summary(done: Done, out: Place, queue: str) -> str:
     documents = sum(report.documents for report in done.reports)
-    parts = [
-        f"{out}: {counted(documents, 'document')} in {counted(len(done.reports), 'shard')} ({done.found:,} of them "
-        f"there before), {counted(sum(report.mentions for report in done.reports), 'mention')}"
-    ]
+    before = f"{counted(done.found, 'shard')} there before"
+    mentions = counted(sum(report.mentions for report in done.reports), "mention")
+    parts = [f"{out}: {counted(documents, 'document')} in {counted(len(done.reports), 'shard')} ({before}), {mentions}"]
     if failed := sum(report.failed for report in done.reports):
         parts.append(f"{counted(failed, 'document')} failed: {failures_in_words(done.reports)}")
     if done.to_review:

@@ -49,12 +49,17 @@ def with_server(text: str, url: str, name: str, key_env: str | None) -> tuple[st
 
     Errors: UserError for what is no address, or one that holds a key; for a name that another address has.
     """
-    base = url.rstrip("/")
+    base = url.strip().rstrip("/")
+    if "://" not in base:
+        raise UserError(
+            f"--endpoint: {url!r} is not an address that begins with http:// or https://, such as http://HOST:8000/v1"
+        )
     endpoints = parse_yaml(text, str(PARAMS))["endpoints"]
     known = next((own for own, entry in endpoints.items() if entry.get("api_base") == base), None)
     own = name or known or re.sub(r"[^A-Za-z0-9_.-]+", "_", base.partition("://")[2].partition("/")[0]) or "server"
     if own in endpoints and endpoints[own].get("api_base") != base:
-        raise UserError(f"{PARAMS}: endpoints.{own} is another server; give this one a name: --name NAME")
+        other = endpoints[own].get("api_base") or "another server"
+        raise UserError(f"{PARAMS}: endpoints.{own} is {other}; give that, or name this one: --name NAME")
     entry = {**_ENDPOINT, **endpoints.get(own, {}), "api_base": base, **({"key_env": key_env} if key_env else {})}
     made = with_value(text, ["endpoints", own], entry)
     return made, settings_from(parse_yaml(made, str(PARAMS)), str(PARAMS)).endpoints[own]

@@ -13,6 +13,7 @@ from pathlib import Path
 from diziner.commands.plan import render
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
+from diziner.common.words import counted
 from diziner.guideline.file import load_guideline
 from diziner.layout import Room, room_named, store_path
 from diziner.llm.access import asker_for
@@ -176,7 +177,7 @@ def _documents(room: Room, count: int | None, gold: Mapping[str, Sequence[Span]]
         documents = [one for one in documents if one.id in names]
     if len(documents) < 2:
         raise UserError(
-            f"{room.test}: {len(documents)} documents{' with gold' * bool(gold)}; intervals need two at least"
+            f"{room.test}: {counted(len(documents), 'document')}{' with gold' * bool(gold)}; intervals need two"
         )
     return documents
 

@@ -162,7 +162,9 @@ class Remote:
             raise
         except ImportError as error:
             package = _EXTRAS.get(self.url.partition(":")[0], "the package that fsspec names")
-            raise UserError(f"{self.url}: {error}; `.venv/bin/python -m pip install '{package}'`") from error
+            raise UserError(
+                f"{self.url}: {error}; `python -m pip install '{package}'`, in the environment of diziner"
+            ) from error
         except FileNotFoundError as error:
             raise UserError(f"{self.url}: no such file or folder") from error
         except Exception as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
 from diziner.common.secret_values import masked
+
+_ESCAPED = "diziner.escaped"  # what is done with characters that an encoding lacks
 
 
 def can_be_redrawn(stream: TextIO) -> bool:
@@ -60,8 +63,19 @@ class Guarded:
 
 
 def guard_streams() -> None:
-    """Have all that this process says, to its end, go through `Guarded`: a traceback of Python's too."""
+    """Have all that this process says, to its end, go through `Guarded`: a traceback of Python's too. What an encoding
+    such as Latin-1 lacks is written as JSON's escapes, so that a table is read and JSON stays what it is."""
+    codecs.register_error(_ESCAPED, _escaped)
     for name, words in (("stdout", "standard output"), ("stderr", "standard error")):
         stream = getattr(sys, name)
+        if getattr(stream, "errors", "") == "strict" and callable(reconfigure := getattr(stream, "reconfigure", None)):
+            reconfigure(errors=_ESCAPED)
         if stream is not None and not isinstance(stream, Guarded):
             setattr(sys, name, cast(TextIO, Guarded(stream, words)))
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{lacking[at : at + 2].hex()}" for at in range(0, len(lacking), 2)), error.end

@@ -59,7 +59,7 @@ def read_side(
         _check(value, SCHEMA)
         table = _counts(value)
     except FaultError as fault:
-        return None, [f"metrics/final: {fault}"]
+        return None, [f"its file in metrics/final: {fault}"]
     metrics = figures_in(value)
     expected = headline(table, samples, seed)
     wrong = [

@@ -142,6 +142,19 @@ def sight_notes(gates: Gates, comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
+def base_notes(base: str, comparisons: Sequence[Comparison]) -> list[str]:
+    """Return in lines for people why nothing could fall below a base: it has no F1, or is what is held against it."""
+    new = [row.benchmark for row in comparisons if row.verdict == "new"]
+    changes = [row.verdict for row in comparisons if row.change is not None]
+    notes = []
+    if new:
+        more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+        notes.append(f"{base} has no F1 of {', '.join(new[:_NAMED])}{more}, so that no drop of theirs is seen")
+    if base == "HEAD" and changes and set(changes) == {"same"}:
+        notes.append("no F1 differs from HEAD's; what commits changed is seen from their base: `--base origin/main`")
+    return notes
+
+
 def _state(name: str, rule: str, standing: Standing, allow_stale: bool) -> Check:
     passed = standing.state in HARMLESS or (allow_stale and standing.state is State.STALE)
     return Check(name, rule, str(standing), "current, or stale" if allow_stale else "current", passed)

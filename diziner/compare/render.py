@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from itertools import takewhile
 from typing import Any
 
 from diziner.common.freshness import Standing, State
@@ -25,6 +26,7 @@ _FAILED = "FAIL"
 _NAMED = 3  # benchmarks that a line names
 _LINES = 20  # of one kind of change; JSON has all
 _WIDTH = 160
+_SAME = 20  # characters before the first that differs
 _NOTE = (
     "Strict span F1 on n test documents. Change: paired bootstrap of documents, this benchmark alone. "
     "p: randomization test, after Holm's correction over the benchmarks that changed. "
@@ -51,8 +53,9 @@ def comparison_text(
         parts += [text, wrapped([*told, _NOTE, *left_out_note(left_out, width)], width)]
     else:
         parts += ["no metrics in either\n", wrapped(told, width)]
-    for title, lines in _groups(changes, min(_WIDTH, max(20, width - 2))):
-        parts.append(f"\n{title}\n" + "".join(f"  {line}\n" for line in lines))
+    for title, lines in _groups(changes):
+        broken = [part for line in lines for part in textwrap.wrap(line, max(20, width - 2), subsequent_indent="    ")]
+        parts.append(f"\n{title}\n" + "".join(f"  {part}\n" for part in broken))
     return "".join(parts)
 
 
@@ -220,14 +223,28 @@ def _check_table(rows: Sequence[Sequence[str]], width: int) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _groups(changes: Changes, width: int = _WIDTH) -> list[tuple[str, list[str]]]:
+def _groups(changes: Changes) -> list[tuple[str, list[str]]]:
     found = []
     for field in fields(changes):
-        lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in getattr(changes, field.name)]
+        lines = [_shortened(line) for line in getattr(changes, field.name)]
         more = [f"and {len(lines) - _LINES} more (--json has all)"] if len(lines) > _LINES else []
         if lines:
             found.append((field.name, [*lines[:_LINES], *more]))
     return found
+
+
+def _shortened(line: str) -> str:
+    """Return a change on one line; of two long texts, the places where they begin to differ."""
+    head, arrow, after = line.partition('" -> "')
+    key, quote, before = head.partition(': "')
+    if len(line) > _WIDTH and line.startswith("~ ") and arrow and quote:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+        known = max(0, sum(1 for _ in same) - _SAME)
+        texts = [f"…{text[known:]}" if known else text for text in (before, after.removesuffix('"'))]
+        room = max(2 * _SAME, _WIDTH - len(key) - len(quote) - len(arrow) - 1)
+        half = max(room // 2, room - min(map(len, texts)))
+        line = f'{key}: "{arrow.join(text if len(text) <= half else f"{text[: half - 1]}…" for text in texts)}"'
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 
 def _figure(value: float | None) -> str:

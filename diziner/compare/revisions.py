@@ -80,7 +80,7 @@ class Revision:
                 ) from None
             raise UserError(
                 f"no revision {revision!r} in this repository; give a branch, a tag or a commit "
-                "(a shallow clone lacks some: git fetch --unshallow)"
+                f"(a shallow clone lacks some: git fetch --unshallow){_remote(revision)}"
             ) from None
         self._commit = found.decode().split()[-1]
         self.name = revision
@@ -157,6 +157,15 @@ def commit_here() -> dict[str, Any] | None:
     except UserError:
         return None
     return {"id": found[0][:10], "date": found[1], "subject": found[2], "changed": bool(changed)}
+
+
+def _remote(revision: str) -> str:
+    """Return the question whether a remote's branch was meant, which a clone has in place of one of its own."""
+    try:
+        _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"origin/{revision}^{{commit}}")
+    except UserError:
+        return ""
+    return f"; did you mean origin/{revision}?"
 
 
 def _git(*words: str) -> bytes:

@@ -42,7 +42,10 @@ def saved_table(task: Task) -> Table:
         splits = ", ".join(sorted(child.name for child in folder.iterdir() if child.is_dir()))
         raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
     if not (folder / "dataset_info.json").is_file():
-        raise UserError(f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's")
+        raise UserError(
+            f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's; "
+            "of one that `diziner label` wrote, name a shard"
+        )
     try:
         dataset: Any = datasets.Dataset.load_from_disk(str(folder))
     # Whatever is not as it was saved, 100,000 brackets among it.

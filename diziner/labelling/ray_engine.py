@@ -260,9 +260,7 @@ def _started(processors: int) -> Any:
         import ray.exceptions
         import ray.util.scheduling_strategies
     except ImportError:
-        raise UserError(
-            "--engine ray: Ray is not installed: run `.venv/bin/python -m pip install 'diziner[ray]'`"
-        ) from None
+        raise UserError("--engine ray: Ray is not installed: run `python -m pip install 'diziner[ray]'`") from None
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if is_joined():

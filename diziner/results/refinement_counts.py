@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _SHOWN = 60  # characters of a text on one line
+_NAMED = 3  # of what was cut, with the reason
 
 
 def refinement_metrics(record: Mapping[str, Any]) -> dict[str, int]:
@@ -42,7 +43,10 @@ def refinement_line(record: Mapping[str, Any]) -> str:
     cut = counts["cut"] + counts["examples_cut"]
     if cut:
         parts.append(f"cut {cut}")
-    return ", ".join(parts) + (f": {'; '.join(reasons)}" if reasons else "")
+    shown = reasons[:_NAMED]
+    if len(reasons) > _NAMED:
+        shown.append(f"and {len(reasons) - _NAMED} more, all in refinement.json")
+    return ", ".join(parts) + (f": {'; '.join(shown)}" if shown else "")
 
 
 _FATES = ("added", "merged", "replaced", "dropped", "waits")

@@ -31,6 +31,7 @@ ARGUMENTS = {
     "guideline": ("verify",),
     "refine": ("conll2003",),
     "responses": ("verify",),
+    "transfer": ("conll2003",),
 }
 
 
@@ -59,7 +60,7 @@ def test_a_corpus_is_labelled_by_a_guideline_and_settings_alone(diziner: Callabl
     assert "--params FILE" in diziner(*LABEL, code=2)
     settings_file(tmp_path)
     said = diziner(*LABEL, "--params", "mine.yaml")
-    assert "1 document in 1 shard (0 of them there before), 2 mentions\n" in said
+    assert "1 document in 1 shard (0 shards there before), 2 mentions\n" in said
     # Answers are kept: a labelling elsewhere asks nothing again.
     assert sorted(path.name for path in tmp_path.iterdir()) == [".responses", "in.txt", "mine.yaml", "out"]
     plan = diziner(*LABEL[:-1], "other", "--params", "mine.yaml", "--dry")

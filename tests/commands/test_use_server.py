@@ -45,6 +45,8 @@ def test_a_servers_models_annotate_and_refine(project: Project, server: Scripted
     # Again: nothing changes.
     again = project.diziner_here("use", "--endpoint", server.base_url, *words)
     assert "kept in" not in again.stdout and (project.folder / "params.yaml").read_text() == text
+    short = project.diziner_here("use", "--endpoint", server.base_url.removesuffix("/v1"), "--name", "lab", check=False)
+    assert f"endpoints.lab is {server.base_url}; give that" in short.stderr
 
 
 def test_one_line_says_why_not_and_nothing_is_written(project: Project, server: ScriptedServer) -> None:
@@ -59,7 +61,7 @@ def test_one_line_says_why_not_and_nothing_is_written(project: Project, server: 
         (f"{root}/v2",): "/v2/models: HTTP 404, no list of models; most base URLs end in /v1",
         ("http://127.0.0.1:9/v1",): "nobody listens",
         ("http://no-such-host.invalid/v1",): "no-such-host.invalid",
-        ("lab",): "is not an address that begins with",
+        ("localhost:8000",): "--endpoint: 'localhost:8000' is not an address that begins with http://",
         ("http://user:pw@127.0.0.1/v1",): "password",
     }.items():
         done = project.diziner_here("use", "--endpoint", *words, check=False)

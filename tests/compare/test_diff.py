@@ -14,7 +14,7 @@ from metric_project import GUIDELINE, MetricProject, drawn, two_benchmarks
 
 from diziner.cli import main
 from diziner.compare.comparison import Comparison
-from diziner.compare.render import comparison_markdown
+from diziner.compare.render import comparison_markdown, comparison_text
 from diziner.compare.whatchanged import Changes, changed_lines
 
 OLD, BETTER = drawn(1, 80, 0.5), drawn(2, 80, 0.95)
@@ -185,6 +185,14 @@ def test_what_people_and_models_wrote_cannot_format_a_comment() -> None:
 def test_control_characters_are_shown_not_sent_to_the_terminal() -> None:
     [line] = changed_lines({}, {"text": "a\u202eb\x9b31m"})
     assert line == '+ text: "a\\u202eb\\u009b31m"'
+
+
+def test_a_long_text_is_shown_where_it_changed_and_within_the_screen() -> None:
+    old = "The name of a place. " * 9 + "Countries are LOC." + " More of it." * 9
+    changes = Changes(guidelines=tuple(changed_lines({"a": old}, {"a": old.replace("LOC", "ORG")}, "conll2003: ")))
+    text = comparison_text("a", "b", [], changes, width=60)
+    assert "Countries are LOC. More" in " ".join(text.split()) and "Countries are ORG. More" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 60 and len(text) < 250
 
 
 def test_damaged_metrics_are_named_and_others_compared(project: MetricProject, diff: Callable[..., str]) -> None:

@@ -245,6 +245,18 @@ def test_a_benchmark_without_gold_is_no_failure_and_losing_its_scores_is_one(
     assert code == 1 and "none; the base has" in said
 
 
+def test_a_gate_says_why_nothing_could_fall_below_its_base(project: MetricProject, gate: Callable[..., Any]) -> None:
+    assert "no F1 differs from HEAD's; what commits changed is seen from" in gate()[1]
+    project.git("tag", "before")
+    project.score("letters", GOOD)
+    project.commit()
+    code, said = gate("--base", "before")
+    assert code == 0 and "before has no F1 of letters, so that no drop of theirs is seen" in said
+    assert "differs from HEAD" not in said
+    project.git("update-ref", "refs/remotes/origin/trunk", "before")
+    assert "; did you mean origin/trunk?" in gate("--base", "trunk")[1]
+
+
 def test_the_table_is_markdown_on_request(project: MetricProject, gate: Callable[..., Any]) -> None:
     code, said = gate("--md")
     assert code == 0

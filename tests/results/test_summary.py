@@ -201,6 +201,13 @@ def test_the_table_says_what_is_noise_and_what_is_not() -> None:
     assert table(summarise({}), 80) == "no benchmark has been run\n"
 
 
+def test_without_gold_the_table_has_no_columns_of_dashes() -> None:
+    none = dict.fromkeys(("f1", "f1_low", "f1_high", "gain", "gain_low", "gain_high"))
+    text = table(summarise({name: metrics(**none) for name in ("a", "b")}), 74)
+    assert "chosen annotator" in text.splitlines()[0] and "95 %" not in text
+    assert "No F1: there are no gold labels." in text
+
+
 def test_two_protocols_are_told_apart_in_the_rows() -> None:
     text = table(summarise({"a": metrics(), "b": metrics(protocol="other F1")}), 500)
     assert "] strict span F1" in text and "] other F1" in text

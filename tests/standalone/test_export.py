@@ -214,6 +214,10 @@ def test_what_cannot_go_out_is_said_in_one_line(diziner: Run, tmp_path: Path) ->
     write_rows(tmp_path / "in.jsonl", ROWS[:2])
     said = diziner("export", "in.jsonl", "--to", "brat", "--out", "there", code=2)
     assert said == "--out there: is there already; give the name of a new folder"
+    before = (tmp_path / "in.jsonl").read_bytes()
+    said = diziner("export", "./in.jsonl", "--to", "csv", "--out", "in.jsonl", code=2)
+    assert said == "--out in.jsonl: is what is read; give another place"
+    assert (tmp_path / "in.jsonl").read_bytes() == before
     assert list((tmp_path / "there").iterdir()) == [] and not list(tmp_path.glob(".there*"))
 
 

@@ -133,6 +133,8 @@ def test_with_the_limits_of_local_what_is_cut_is_named(path: Path, tmp_path: Pat
     assert len(kept) == min(3, len(value["rules"]))
     line = refinement_line(refined.record)
     assert line.startswith(f"wrote {len(value['rules'])}, kept 3, cut ") and "over the limit of 3" in line
+    assert line.count("(over the limit of 3)") <= 3 and len(line) < 500
+    assert (f"and {len(said) - 3} more, all in refinement.json" in line) is (len(said) > 3)
 
 
 def test_rules_in_other_languages_long_ones_and_quotation_marks_survive(tmp_path: Path) -> None:
