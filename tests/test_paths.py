@@ -27,7 +27,7 @@ WAYS = re.findall(
 TUTORIALS = ("tutorial-student.md", "tutorial-annotation.md", "tutorial-gate.md")
 URL = "http://localhost:8000/v1"
 # What a server lists beside three annotators, one of whom refines: nobody has these at home.
-ODD = {"scripted-random", "scripted-lazy", "scripted-twin", "scripted-supervisor"}
+ODD = {"scripted-random", "scripted-lazy", "scripted-twin", "scripted-reader", "scripted-supervisor"}
 PRODUCTS = ("Router X1", "Phone Z", "CloudBox", "Laptop Pro 14", "PrintMate")
 PEOPLE = ("Anna Berg", "Mr. Chen", "Olga", "Tom Hardy", "Li Wei")
 FIRMS = ("Acme Corp", "Globex", "Initech", "Umbrella GmbH")
