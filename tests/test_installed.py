@@ -150,6 +150,21 @@ def test_an_environment_without_diziner_is_not_the_projects(project: Path, scrip
     run("git", "checkout", "-q", "--", "stages", where=project)
 
 
+def test_an_updated_library_of_the_same_version_is_seen_by_repro(project: Path, scripts: Path) -> None:
+    """As after an installation from another commit: DVC sees nothing of it, as the library is not in the project."""
+    [module] = scripts.parent.rglob("diziner/corpora/card.py")
+    before, repro = module.read_bytes(), ("diziner", "repro", "conll2003")
+    module.write_bytes(before + b"\n# another commit\n")
+    try:
+        assert "code_digests" in run(*repro, "--dry", where=project, path=scripts).stdout
+        assert "corpus" in run(*repro, where=project, path=scripts).stdout
+        assert "up to date" in run(*repro, where=project, path=scripts).stdout
+        assert "current" in run("diziner", "status", "conll2003", where=project, path=scripts).stdout
+    finally:
+        module.write_bytes(before)
+        run(*repro, where=project, path=scripts)
+
+
 def test_a_stage_stops_at_code_that_is_not_what_its_digest_file_says(project: Path, scripts: Path) -> None:
     [module] = scripts.parent.rglob("diziner/corpora/card.py")
     before = module.read_bytes()

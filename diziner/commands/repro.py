@@ -21,6 +21,7 @@ from diziner.layout import PIPELINE, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
+from diziner.pipeline.code import CODE_DIGESTS, is_of_other_code
 from diziner.settings import load_settings
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
     elif options.dry:
         from diziner.repro.dry import dry_run
 
-        dry_run(Path.cwd(), targets, options.force, sys.stdout, _leaving(targets, options))
+        dry_run(Path.cwd(), targets, options.force, sys.stdout, _leaving(targets, options), _anew())
     else:
         _reproduce(targets, options)
 
@@ -95,7 +96,7 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
 
     without = _leaving(targets, options)
     view = _view(sys.stdout)
-    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view, without)
+    outcome = reproduce(Path.cwd(), targets, options.jobs, options.force, options.keep_going, view, without, _anew())
     if outcome.signal:
         sys.stderr.write(
             "interrupted: finished stages and every answer received are kept; run the same command again\n"
@@ -114,6 +115,12 @@ def _reproduce(targets: Sequence[str], options: argparse.Namespace) -> None:
         raise UserError(
             "no benchmark's documents could be loaded; the lines above say what each lacks, and `diziner plan` too"
         )
+
+
+def _anew() -> tuple[str, ...]:
+    """Return the stages that run even if DVC sees no change: what writes the digests of code, where the code is outside
+    the project and has changed."""
+    return (CODE_DIGESTS,) if PIPELINE.is_file() and is_of_other_code() else ()
 
 
 def _leaving(targets: Sequence[str], options: argparse.Namespace) -> Leaving | None:

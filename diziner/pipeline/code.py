@@ -24,6 +24,7 @@ from diziner.layout import has_library, laid_version
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = PACKAGE.parent
 STAGES = Path("stages")
+CODE_DIGESTS = "code_digests"  # the stage that writes them
 DIGESTS = STAGES / "code"
 # Code that decides where things are, what a setting is called, how a model or a plug-in is reached, what is refused or
 # how an error reads: never what an output holds. What shapes an output may not import `llm` (tests/test_house.py).
@@ -71,23 +72,45 @@ def check_code(script: str) -> None:
     root = Path.cwd()
     if has_library(root):
         return
-    file = DIGESTS / f"{Path(script).stem}.json"
+    file = digest_file(script)
     refresh = "diziner repro -f dvc.yaml:code_digests"
     if not file.is_file():
         raise UserError(f"{file}: no such file; run `{refresh}`, then the pipeline")
-    said = read_json(file)
-    # Plug-ins are left out: where they are in use, code_digests runs each time.
-    places = {PACKAGE.name: CODE, STAGES.name: Path()}
-    rooted = {name: name.partition("/")[0] for name in said}
-    behind = {name: places[first] / name for name, first in rooted.items() if first in places}
-    other = [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
-    if other:
+    if other := _other_code(file):
         laid = laid_version(root)
         remedy = "diziner init --upgrade" if laid != VERSION else refresh
         raise UserError(
             f"{file}: is of other code than diziner {VERSION} here has: {listed(other, 1)}; "
             f"run `{remedy}`, then the pipeline"
         )
+
+
+def is_of_other_code() -> bool:
+    """Return whether digest files are of other code than the library that is installed, of the same version, has.
+
+    DVC does not see that where the library is no part of the project, such as after an update from a commit. Of another
+    version `init --upgrade` takes care.
+    """
+    root = Path.cwd()
+    if has_library(root) or laid_version(root) != VERSION:
+        return False
+    files = map(digest_file, stage_scripts())
+    return any(_other_code(file) for file in files if file.is_file())
+
+
+def digest_file(script: str) -> Path:
+    """Return the digest file of a stage, by the path of its script or its name."""
+    return DIGESTS / f"{Path(script).stem}.json"
+
+
+def _other_code(file: Path) -> list[str]:
+    """Return the files of code that are not as a digest file says, by name."""
+    said = read_json(file)
+    # Plug-ins are left out: where they are in use, code_digests runs each time.
+    places = {PACKAGE.name: CODE, STAGES.name: Path()}
+    rooted = {name: name.partition("/")[0] for name in said}
+    behind = {name: places[first] / name for name, first in rooted.items() if first in places}
+    return [name for name, path in behind.items() if not path.is_file() or _digest(path) != said[name]]
 
 
 def plug_ins_behind(
@@ -115,7 +138,7 @@ def with_always(pipeline: str, plug_ins: bool) -> str:
 
 def stage_scripts() -> dict[str, Path]:
     """Return the stage scripts of the project in the current folder, by name."""
-    return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", "code_digests")}
+    return {path.stem: path for path in sorted(STAGES.glob("*.py")) if path.stem not in ("__init__", CODE_DIGESTS)}
 
 
 @cache

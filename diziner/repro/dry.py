@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,9 +13,16 @@ from diziner.repro.run import Leaving
 from diziner.repro.view import left_out_line
 
 
-def dry_run(root: Path, targets: Sequence[str], force: bool, stream: TextIO, leaving: Leaving | None = None) -> None:
+def dry_run(
+    root: Path,
+    targets: Sequence[str],
+    force: bool,
+    stream: TextIO,
+    leaving: Leaving | None = None,
+    anew: Collection[str] = (),
+) -> None:
     """Write a line for each stage that would run, be taken from the run-cache, or may follow from one that is; first, a
-    line for each group that `leaving` would leave out, as far as that is known beforehand.
+    line for each group that `leaving` would leave out, as far as that is known beforehand. `anew` as of `reproduce`.
 
     Errors: UserError as of `open_graph`.
     """
@@ -37,7 +44,7 @@ def dry_run(root: Path, targets: Sequence[str], force: bool, stream: TextIO, lea
                 stream.write(f"may run   {step.label}\n")
                 continue
             try:
-                state = graph.foresee(step.name, force)
+                state = graph.foresee(step.name, force or step.kind in anew)
             except StageError as error:
                 stream.write(f"run       {step.label}: {error}\n")
                 state = State.RUN

@@ -12,7 +12,7 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,17 +62,19 @@ def reproduce(
     keep_going: bool,
     view: View,
     leaving: Leaving | None = None,
+    anew: Collection[str] = (),
 ) -> Outcome:
     """Bring the stages that `targets` need up to date, up to `jobs` commands at once.
 
-    With `leaving`, groups that lack what they begin with are left out, and the rest does without them.
+    With `leaving`, groups that lack what they begin with are left out, and the rest does without them. `anew` are kinds
+    of stages that run even if DVC sees no change.
     Errors: UserError for what keeps the run from starting; DizinerError if the workers are lost.
     A failed stage is no error here: it is in the outcome.
     """
     with open_graph(root, targets) as graph, Workers(root) as workers, view:
         shutil.rmtree(root / LOGS, ignore_errors=True)
         (root / TURNS).mkdir(parents=True)
-        run = _Run(root, graph, workers, view, jobs, force, keep_going, leaving)
+        run = _Run(root, graph, workers, view, jobs, force, keep_going, leaving, anew)
         run.leave_out_known()
         with _signals(run), run_servers.kept(root / MODELS):
             run.loop()
@@ -91,6 +93,7 @@ class _Run:
         force: bool,
         keep_going: bool,
         leaving: Leaving | None = None,
+        anew: Collection[str] = (),
     ) -> None:
         self._root = root
         self._graph = graph
@@ -98,6 +101,7 @@ class _Run:
         self._view = view
         self._jobs = jobs
         self._force = force
+        self._anew = anew
         self._keep_going = keep_going
         self._leaving = leaving
         self._ready = Ready(graph.steps)
@@ -176,7 +180,7 @@ class _Run:
     def _begin(self, step: Step) -> None:
         try:
             self._locks.flush_within(self._graph.dependencies(step.name))
-            state = self._graph.prepare(step.name, self._force)
+            state = self._graph.prepare(step.name, self._force or step.kind in self._anew)
             self._tell_removed()
             if state is State.RUN:
                 self._workers.start(self._job(step))
