@@ -29,6 +29,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 sys.dont_write_bytecode = False
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
+# Nor is any screen as wide as the one that tests are started from: xdist says 80 columns to its workers.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 
 # What takes longest, longest first: begun first, no worker is idle while the last of them ends.
 LONG = (

@@ -129,7 +129,7 @@ def test_the_recorded_answers_give_the_committed_metrics(reproduced: Project) ->
     committed = [
         path for folder in folders for path in (ROOT / "metrics" / folder).glob("*.json") if path.name != "cost.json"
     ]
-    assert len(committed) >= 18 + 4 + 3
+    assert len(committed) >= 18 + 3 + 3
     for path in committed:
         assert (clone.folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     assert json.loads((clone.folder / "metrics/summary.json").read_text())["over"][0]["scored"] == 18

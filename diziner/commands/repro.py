@@ -17,7 +17,7 @@ from diziner.commands.verify import verify
 from diziner.common.errors import DizinerError, ProviderError, UserError
 from diziner.common.options import add_jobs
 from diziner.common.streams import can_be_redrawn
-from diziner.layout import PIPELINE, room_names, rooms, store_path
+from diziner.layout import PARAMS, PIPELINE, room_names, rooms, store_path
 from diziner.llm.access import AGAIN, NOW
 from diziner.llm.ask import COLLECTED
 from diziner.llm.waiting import WAITING
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
 def _run(targets: Sequence[str], options: argparse.Namespace) -> None:
     from diziner.repro import dvc_graph
 
-    if not targets and PIPELINE.is_file():  # a project of ours, not another's pipeline
+    if not targets and PARAMS.is_file() and PIPELINE.is_file():  # a project of ours, not another's pipeline
         linked_rooms()
     if not dvc_graph.supported_version():
         _stock(targets, options)

@@ -6,7 +6,6 @@ counts as done only once it is whole.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.common.remote import Place, Remote
@@ -120,7 +120,7 @@ class RemoteFolder(OutFolder):
                 raise
             return  # let go just now
         try:
-            value = json.loads(first)
+            value = jsontext.loads(first)
             mine = value["host"], value["boot"]
             if mine == here() and not Path(f"/proc/{int(value['process'])}").exists():
                 lock.remove()

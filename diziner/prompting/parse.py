@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from diziner.common.jsontext import LOOSE
-from diziner.prompting.loose_json import Piece
+from diziner.prompting.loose_json import UNCLOSED, Piece
 from diziner.prompting.pieces import ENCODED, decoded, pieces
 from diziner.prompting.reasoning import visible
 
@@ -163,14 +163,25 @@ def _whole(text: str) -> Any:
 
 def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Candidate]:
     """Yield what fits: all pieces together, such as a mention a line, else of each piece the objects in it, else the
-    piece by another form."""
+    piece by another form.
+
+    An object that is not closed may be cut. In the form asked for, whose list is closed, nothing can follow; in
+    another, such as a key for each type, it can, so that it is none.
+    """
     singles = [piece for piece in found if not piece.fault]
-    if len(singles) == len(found) and (reading := _together(text, singles, form)) is not None:
+    open_ended = any(UNCLOSED in piece.repairs for piece in singles)
+    if len(singles) == len(found) and not open_ended and (reading := _together(text, singles, form)) is not None:
         yield _Candidate(reading, "", singles[-1].end)
         return
     position = 0
     for piece in singles:
         before = text[max(position, piece.start - _LONGEST_BEFORE) : piece.start]
+        if UNCLOSED in piece.repairs:
+            asked = form.read(piece.value) if isinstance(piece.value, dict) else None
+            if asked is not None:
+                yield _Candidate(_with(asked, piece.repairs), before, piece.end)
+            position = piece.end
+            continue
         for reading, key in _readings(piece.value, form, _MOST_ENCODED):
             yield _Candidate(_with(reading, piece.repairs), f"{before} {key}", piece.end)
             before = ""
