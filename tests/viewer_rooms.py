@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -196,3 +198,10 @@ def _refined(
         "changed_share": 0.125,
     }
     return after, record
+
+
+def data_of(page: str) -> Any:
+    """The data that a page of the report holds."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])

@@ -58,7 +58,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked about one case; `types` are those that compete. `likeness` says what else is like it, a text for
+    """Question about one case; `types` are those that compete. `likeness` says what else is like it, a text for
     each of the `_STEPS`, its own words first; "" for a step that makes it like nothing.
 
     `options` are the readings as answers that fit other cases, too, `texts` those with the words of this one.

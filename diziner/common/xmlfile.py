@@ -47,7 +47,7 @@ def xml_root(path: Path) -> Element:
 
 
 class _XmlError(Exception):
-    """What is XML and is not read all the same."""
+    """Refusal of XML that is well formed, such as one with entities of its own."""
 
 
 class _Reader:

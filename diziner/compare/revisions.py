@@ -55,15 +55,20 @@ class WorkTree:
         return found
 
     def read(self, path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}") from None
+        return file_content(path)
 
     def output(self, path: Path) -> bytes | None:
         return self.read(path)
+
+
+def file_content(path: Path) -> bytes | None:
+    """Return what is in a file; None where there is none. Errors: UserError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
 
 
 class Revision:

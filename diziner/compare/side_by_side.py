@@ -13,7 +13,7 @@ from diziner.common.rounding import rounded
 from diziner.compare.comparison import Side, compare_all
 from diziner.compare.load import lenient_sides
 from diziner.compare.render import comparison_json
-from diziner.compare.revisions import Revision, Snapshot, WorkTree
+from diziner.compare.revisions import Revision, Snapshot, WorkTree, file_content
 from diziner.compare.whatchanged import changes_between
 from diziner.layout import DATA, METRICS, PARAMS
 
@@ -48,12 +48,7 @@ class Folder:
             yield from (path for path in found if path.is_file() and "__pycache__" not in path.parts)
 
     def read(self, path: Path) -> bytes | None:
-        try:
-            return (self._folder / path).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise UserError(f"{self._folder / path}: {error.strerror}") from None
+        return file_content(self._folder / path)
 
     def output(self, path: Path) -> bytes | None:
         return self.read(path)

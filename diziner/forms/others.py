@@ -1,4 +1,4 @@
-"""What else a file says about a document: keys and columns that hold no text, tokens, labels or id."""
+"""Further keys and columns of a document in a file: those that hold no text, tokens, labels or id."""
 
 from __future__ import annotations
 

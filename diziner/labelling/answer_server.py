@@ -48,8 +48,8 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What workers have delivered so far: replies, their cost in billionths of a US dollar, and the documents of shards
-    under way that have a first answer."""
+    """Deliveries of workers so far: replies, their cost in billionths of a US dollar, and the documents of shards under
+    way that have a first answer."""
 
     replies: int
     nano_usd: int

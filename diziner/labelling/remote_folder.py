@@ -144,7 +144,7 @@ class RemoteFolder(OutFolder):
 
 
 class _Holder:
-    """What a run writes into the lock: who it is, and a number that grows as long as it lives."""
+    """Content of the lock that a run holds: who it is, and a number that grows as long as it lives."""
 
     def __init__(self) -> None:
         self._name, self._beats = uuid.uuid4().hex, 0

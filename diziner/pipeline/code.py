@@ -76,7 +76,7 @@ def check_code(script: str) -> None:
     refresh = "diziner repro -f dvc.yaml:code_digests"
     if not file.is_file():
         raise UserError(f"{file}: no such file; run `{refresh}`, then the pipeline")
-    if other := _other_code(file):
+    if other := _other_code(read_json(file)):
         laid = laid_version(root)
         remedy = "diziner init --upgrade" if laid != VERSION else refresh
         raise UserError(
@@ -94,8 +94,9 @@ def is_of_other_code() -> bool:
     root = Path.cwd()
     if has_library(root) or laid_version(root) != VERSION:
         return False
-    files = map(digest_file, stage_scripts())
-    return any(_other_code(file) for file in files if file.is_file())
+    said = {item for file in map(digest_file, stage_scripts()) if file.is_file() for item in read_json(file).items()}
+    by_name = dict(said)  # much code is behind several stages
+    return len(by_name) < len(said) or bool(_other_code(by_name))
 
 
 def digest_file(script: str) -> Path:
@@ -103,9 +104,8 @@ def digest_file(script: str) -> Path:
     return DIGESTS / f"{Path(script).stem}.json"
 
 
-def _other_code(file: Path) -> list[str]:
-    """Return the files of code that are not as a digest file says, by name."""
-    said = read_json(file)
+def _other_code(said: Mapping[str, str]) -> list[str]:
+    """Return the files of code that are not as digests by name say."""
     # Plug-ins are left out: where they are in use, code_digests runs each time.
     places = {PACKAGE.name: CODE, STAGES.name: Path()}
     rooted = {name: name.partition("/")[0] for name in said}

@@ -164,9 +164,6 @@ def _whole(text: str) -> Any:
 def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Candidate]:
     """Yield what fits: all pieces together, such as a mention a line, else of each piece the objects in it, else the
     piece by another form.
-
-    An object that is not closed may be cut. In the form asked for, whose list is closed, nothing can follow; in
-    another, such as a key for each type, it can, so that it is none.
     """
     singles = [piece for piece in found if not piece.fault]
     open_ended = any(UNCLOSED in piece.repairs for piece in singles)
@@ -176,16 +173,22 @@ def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Cand
     position = 0
     for piece in singles:
         before = text[max(position, piece.start - _LONGEST_BEFORE) : piece.start]
-        if UNCLOSED in piece.repairs:
-            asked = form.read(piece.value) if isinstance(piece.value, dict) else None
-            if asked is not None:
-                yield _Candidate(_with(asked, piece.repairs), before, piece.end)
-            position = piece.end
-            continue
-        for reading, key in _readings(piece.value, form, _MOST_ENCODED):
+        for reading, key in _readings_of(piece, form):
             yield _Candidate(_with(reading, piece.repairs), f"{before} {key}", piece.end)
             before = ""
         position = piece.end
+
+
+def _readings_of(piece: Piece, form: Form) -> list[tuple[Reading, str]]:
+    """Return `_readings` of a piece.
+
+    An object that is not closed may be cut. In the form asked for, whose list is closed, nothing can follow; in
+    another, such as a key for each type, it can, so that it is none.
+    """
+    if UNCLOSED not in piece.repairs:
+        return _readings(piece.value, form, _MOST_ENCODED)
+    asked = form.read(piece.value) if isinstance(piece.value, dict) else None
+    return [] if asked is None else [(asked, "")]
 
 
 def _together(text: str, found: Sequence[Piece], form: Form) -> Reading | None:

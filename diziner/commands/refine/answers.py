@@ -23,8 +23,8 @@ HELP = """  a number    that reading is right, in all cases of this conflict
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered: one of the options, a rule, or a command by its name; `end` where the input ends, `leave` for
-    an empty line."""
+    """Answer to a question: an option, a rule, or a command by its name; `end` where the input ends, `leave` for an
+    empty line."""
 
     command: str = ""
     option: str = ""

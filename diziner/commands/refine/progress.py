@@ -24,7 +24,7 @@ DECIDED, LEFT, PARTED = "decided", "left", "parted"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was done with a conflict; `before` is the decision that a new one took the place of."""
+    """Step taken about a conflict; `before` is the decision that a new one took the place of."""
 
     conflict: str
     done: str
