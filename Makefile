@@ -36,7 +36,7 @@ bench: setup ## the performance figures, as ratios of one run
 	@for file in tests/perf/bench_*.py; do PYTHONPATH=.:tests $(BIN)/python $$file || exit 1; done
 
 charts: setup ## docs/performance.md and its charts, measured anew (on a quiet machine; half an hour)
-	for bench in "bench_growth.py" "bench_agreement.py --whole" "bench_llm.py floor"; do \
+	for bench in "bench_growth.py" "bench_agreement.py --whole" "bench_llm.py floor" "bench_anchors.py"; do \
 		set -- $$bench; name=$$1; shift; \
 		PYTHONPATH=.:tests $(BIN)/python tests/perf/$$name --json docs/performance.json "$$@" || exit 1; \
 	done

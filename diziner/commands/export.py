@@ -19,8 +19,8 @@ from diziner.forms.exported import Exported, exported
 from diziner.forms.form import Look
 from diziner.forms.lines import peek
 from diziner.forms.options import add_form_options, chosen
+from diziner.forms.shards import complete_shards
 from diziner.forms.writers import WRITERS
-from diziner.labelling.output_folder import MANIFEST, shard_files
 from diziner.labelling.review import sorted_rows
 from diziner.labelling.row_files import PARQUET, read_rows
 from diziner.layout import Room, enter_project, project_root, room_names
@@ -161,9 +161,7 @@ def _rows(path: Path, room: Room | None, options: argparse.Namespace) -> Iterato
 
 def _rows_of_path(path: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Yield the rows of a labelling, or of any file with labels; those of the former keep their votes."""
-    if (shards := shard_files(path)) and not (path / MANIFEST).is_file():
-        raise UserError(f"{path}: the labelling is not complete: run the same `diziner label` again, or give a shard")
-    for shard in shards or [path]:
+    for shard in complete_shards(path) or [path]:
         if shard != path or _has_votes(shard):
             yield from read_rows(shard)
             continue

@@ -14,7 +14,7 @@ from diziner.corpora.decode import Decoder, unfit_label
 from diziner.corpora.reader import Reader, require_flat
 from diziner.corpora.tokenize import TOKENIZER
 from diziner.forms.choices import NO_CHOICES, Choices
-from diziner.forms.form import Look, Task
+from diziner.forms.form import Task
 from diziner.forms.rows import Row, Table, Unreadable
 from diziner.forms.table import is_folder_form, table_of
 from diziner.records.guideline import EntityType, Goal, Guideline
@@ -103,7 +103,7 @@ def own_table(path: Path, choices: Choices, numbered: bool) -> Table:
 def _is_corpus(folder: Path, choices: Choices) -> bool:
     """Say whether a folder is of a form that folders have."""
     saved = (folder / "state.json").exists()  # of a data set, though half of one
-    return saved or any(folder.glob("*.ann")) or is_folder_form(Look(folder), choices)
+    return saved or any(folder.glob("*.ann")) or is_folder_form((path.name for path in folder.iterdir()), choices)
 
 
 def _with_ids(table: Table, path: Path, first: Path) -> Iterator[Row | Unreadable]:

@@ -43,8 +43,8 @@ def saved_table(task: Task) -> Table:
         raise UserError(f"{folder}: holds several splits ({splits}); name one, as in {folder.name}/<split>")
     if not (folder / "dataset_info.json").is_file():
         raise UserError(
-            f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's; "
-            "of one that `diziner label` wrote, name a shard"
+            f"{folder}: not a folder of Dataset.save_to_disk (no dataset_info.json), nor one of brat's, "
+            "nor one with shards of `diziner label`"
         )
     try:
         dataset: Any = datasets.Dataset.load_from_disk(str(folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from diziner.common.errors import UserError
 from diziner.forms import (
     arrowfiles,
@@ -13,6 +15,7 @@ from diziner.forms import (
     jsonforms,
     labelstudio,
     plaintext,
+    shards,
     spacyjson,
     webanno,
 )
@@ -40,6 +43,12 @@ FORMS: dict[str, Form] = {
             brat.looks_like_brat,
             (brat.ENDING,),
             "T1\tPER 0 4\tMara",
+        ),
+        Form(
+            "labelled",
+            "A folder that `diziner label` wrote: its shards one after another",
+            shards.shards_table,
+            shards.looks_like_shards,
         ),
         Form(
             "datasets",
@@ -166,8 +175,8 @@ FORMS: dict[str, Form] = {
         ),
     )
 }
-FOLDER_FORMS = ("brat", "datasets")
-SAVED = frozenset({"dataset_info.json", "dataset_dict.json"})  # what tells a folder of `Dataset.save_to_disk`
+FOLDER_FORMS = ("brat", "labelled", "datasets")
+_SAVED = frozenset({"dataset_info.json", "dataset_dict.json"})  # what tells a folder of `Dataset.save_to_disk`
 _LAST = {".tsv": "columns", ".csv": "csv", ".txt": "text", ".text": "text", ".md": "text"}
 # What is no form, by its first bytes.
 _PACKED = {
@@ -225,9 +234,9 @@ def endings() -> tuple[str, ...]:
     return tuple(dict.fromkeys(ending for form in FORMS.values() for ending in form.endings))
 
 
-def is_folder_form(look: Look, choices: Choices) -> bool:
-    """Whether a folder is of a form that folders have, and not one with files of a form."""
-    return choices.form in FOLDER_FORMS or any((look.path / name).exists() for name in SAVED)
+def is_folder_form(names: Iterable[str], choices: Choices) -> bool:
+    """Whether a folder is of a form that folders have, and not one with files of a form; `names` of what is in it."""
+    return choices.form in FOLDER_FORMS or any(name in _SAVED or shards.is_shard(name) for name in names)
 
 
 def table_of(task: Task) -> Table:

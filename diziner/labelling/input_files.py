@@ -13,7 +13,7 @@ from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
 from diziner.forms.others import other_of
 from diziner.forms.rows import Row, Unreadable
-from diziner.forms.table import FOLDER_FORMS, SAVED, endings, form_of, is_folder_form, table_of
+from diziner.forms.table import endings, form_of, is_folder_form, table_of
 from diziner.records.documents import Document, document_row
 
 # Gold is left where it is: an annotator labels what it reads, nothing else.
@@ -61,7 +61,7 @@ def files_of(source: Place, choices: Choices = NO_CHOICES) -> Files:
         return Files((source,), (), choices)
     if not source.is_dir():
         raise UserError(f"{source}: no such file or folder")
-    if is_folder_form(Look(source), choices):
+    if is_folder_form((path.name for path in source.iterdir()), choices):
         return Files((source,), (), choices)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
     return _chosen(source, files, choices)
@@ -73,7 +73,7 @@ def _files_elsewhere(source: Remote, choices: Choices) -> Files:
     names = [name for name in source.files() if not name.startswith(".")]
     if not names and not source.is_folder():
         raise UserError(f"{source}: no such file or folder")
-    if choices.form in FOLDER_FORMS or not SAVED.isdisjoint(names):
+    if is_folder_form(names, choices):
         return Files((source,), (), choices)
     return _chosen(source, [source / name for name in names], choices)
 

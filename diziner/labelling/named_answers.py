@@ -14,7 +14,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
 from diziner.common.parquetfile import parquet_rows
 from diziner.common.remote import Place, place_of
-from diziner.labelling.output_folder import MANIFEST
+from diziner.forms.shards import MANIFEST
 from diziner.labelling.remote_folder import out_folder
 from diziner.layout import Room, rooms
 from diziner.llm.store import ResponseStore

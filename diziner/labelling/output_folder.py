@@ -21,15 +21,14 @@ from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.common.locks import try_lock
+from diziner.forms.shards import MANIFEST, shard_files
 from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.spans.widened import counted
 
-MANIFEST = "manifest.json"
 REJECTED = "rejected.jsonl"
 REPORTS = ".shards"
 LOCK = ".lock"
-_SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
 _LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
 
 
@@ -253,13 +252,3 @@ def report_from(value: Any, name: str) -> Report | None:
         return Report(**{**kept, "name": name, "first": first})
     except (TypeError, KeyError, AttributeError, ValueError):
         return None
-
-
-def is_shard(name: str) -> bool:
-    """Return whether a file of that name is a shard, of whatever labelling."""
-    return bool(_SHARD.fullmatch(name))
-
-
-def shard_files(folder: Path) -> list[Path]:
-    """Return all shards in a folder, sorted, of whatever labelling; none where there is no such folder."""
-    return sorted(file for file in folder.iterdir() if is_shard(file.name)) if folder.is_dir() else []

@@ -22,7 +22,8 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.files import dump_line
 from diziner.common.remote import Place, Remote
-from diziner.labelling.output_folder import LOCK, REPORTS, OutFolder, Report, as_noted, is_shard
+from diziner.forms.shards import is_shard
+from diziner.labelling.output_folder import LOCK, REPORTS, OutFolder, Report, as_noted
 from diziner.llm.claims import here
 
 _BEAT_S = 10.0  # how often a run says that it lives

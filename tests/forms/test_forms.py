@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from form_samples import BOTH, LABELS, MISC, NEST, PER, SAMPLES, TEXT, WEBANNO, WORDS, write
+from labelled_rows import rows
 from projects import Project
 
 from diziner.common.errors import UserError
@@ -16,6 +17,7 @@ from diziner.forms.choices import Choices, parse_columns, read_label_names
 from diziner.forms.form import Look
 from diziner.forms.table import FORMS, form_of
 from diziner.labelling.input_files import document_of, files_of, items_of
+from diziner.labelling.row_files import write_rows
 from diziner.standalone.columnscores import read_same_columns
 from diziner.standalone.files import LabelledFile, read_plain
 from diziner.standalone.from_python import score
@@ -35,7 +37,7 @@ def test_a_form_is_known_and_read(
 
 
 def test_every_form_has_a_sample_here_or_elsewhere() -> None:
-    elsewhere = {"parquet", "datasets", "docbin", "brat", "text"}
+    elsewhere = {"parquet", "datasets", "labelled", "docbin", "brat", "text"}
     assert {form for form, *_ in SAMPLES} | elsewhere == set(FORMS)
 
 
@@ -258,3 +260,20 @@ def test_odd_files_are_read_as_they_are_meant(
     assert [spans_of(file, number) for number in range(len(tokens))] == spans and not file.repairs
     arrays = read_same_columns([path, path], Choices())
     assert arrays is None or (arrays[0].documents, len(arrays[0].span_starts)) == (len(tokens), sum(map(len, spans)))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_labelling_is_read_as_one_file_once_it_is_complete(tmp_path: Path, ending: str) -> None:
+    whole = rows(40)
+    for number, start in enumerate((0, 25)):
+        write_rows(tmp_path / f"{number:06}-{'a' * 16}.{ending}", whole[start : start + 25])
+    with pytest.raises(UserError, match="not complete"):
+        read_plain(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    file = read_plain(tmp_path)
+    assert [row.id for row in file.annotations] == [row["id"] for row in whole]
+    assert [[[s.start, s.end, s.type] for s in row.spans] for row in file.annotations] == [
+        row["spans"] for row in whole
+    ]
+    labelled_again = [document_of(item).id for item in items_of(files_of(tmp_path))]
+    assert labelled_again == [row["id"] for row in whole]

@@ -78,11 +78,18 @@ def write(gold: Path, predicted: Path, sentences: int) -> int:
 
 
 def measured(command: list[str]) -> str:
-    """CPU seconds and peak memory of a process."""
+    """CPU seconds and peak memory of a process, in words."""
+    cpu, memory = cpu_and_memory(command)
+    return f"{cpu:7.1f} s CPU {memory:6.0f} MB"
+
+
+def cpu_and_memory(command: list[str]) -> tuple[float, float]:
+    """CPU seconds and peak memory, in MB, of a process; one that fails ends the bench."""
     pid = os.posix_spawn(command[0], command, os.environ, file_actions=_quiet())
     _, status, used = os.wait4(pid, 0)
-    cpu = used.ru_utime + used.ru_stime
-    return f"{cpu:7.1f} s CPU {used.ru_maxrss / 1024:6.0f} MB" + ("" if status == 0 else f"  failed: {status}")
+    if status:
+        raise SystemExit(f"{' '.join(command)[:200]}: exit {os.waitstatus_to_exitcode(status)}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def _quiet() -> list[tuple[int, int, str, int, int]]:

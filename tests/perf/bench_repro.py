@@ -63,7 +63,7 @@ stages:
     wdir: ../..
     matrix: {model: "${models}"}
     cmd: ${wait} && mkdir -p data/${name}/out/f && echo ${item.model} > data/${name}/out/f/${item.model}
-    deps: [diziner/spans, "data/${name}/out/r5/agree"]
+    deps: [diziner/spans, "data/${name}/out/r${last}/agree"]
     params: [{graph.yaml: ["settings.${item.model}"]}]
     outs: ["data/${name}/out/f/${item.model}"]
   score:
@@ -79,23 +79,24 @@ SUMMARY = {
 }
 
 
-def paper(folder: Path, benchmarks: int, wait: str) -> Project:
-    """A project of so many benchmarks, each in a folder of its own, on one template."""
-    models = [f"m{n}" for n in range(MODELS)]
+def paper(folder: Path, benchmarks: int, wait: str, count: int = MODELS, rounds: int = ROUNDS) -> Project:
+    """A project of so many benchmarks, each in a folder of its own, on one template; `count` models."""
+    models = [f"m{n}" for n in range(count)]
     graph = {
         "wait": wait,
         "models": models,
-        "rounds": list(range(ROUNDS)),
-        "steps": [{"prev": n, "id": n + 1} for n in range(ROUNDS - 1)],
+        "rounds": list(range(rounds)),
+        "last": rounds - 1,
+        "steps": [{"prev": n, "id": n + 1} for n in range(rounds - 1)],
         "settings": {model: {"name": model, "temperature": 0.0} for model in models},
     }
     project = make_graph(folder, {"summary": SUMMARY})
     (folder / "graph.yaml").write_text(yaml.safe_dump(graph))
     (folder / "stages/graph.dvc.yaml").write_text(TEMPLATE)
     for number in range(benchmarks):
-        room = folder / f"data/b{number:02}"
+        room = folder / f"data/b{number:03}"
         room.mkdir(parents=True)
-        (room / "name.yaml").write_text(f"name: b{number:02}\n")
+        (room / "name.yaml").write_text(f"name: b{number:03}\n")
         (room / "dvc.yaml").symlink_to("../../stages/graph.dvc.yaml")
     return project
 

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 # Widths and heights in pixels; colours that differ in lightness too.
 _WIDE, _HIGH, _LEFT, _TOP, _BELOW, _KEY = 720, 360, 70, 44, 48, 210
-_COLOURS = ("#1b4f72", "#c0392b", "#1e8449", "#9a7d0a", "#6c3483", "#34495e")
+_COLOURS = ("#1b4f72", "#c0392b", "#1e8449", "#9a7d0a", "#6c3483", "#34495e", "#d35400")
 _TEXT = 'font-family="sans-serif" font-size="12"'
 _BAR = 26
 
