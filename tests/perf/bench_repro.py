@@ -40,7 +40,7 @@ stages:
     matrix: {model: "${models}", round: "${rounds}"}
     cmd: ${wait} && mkdir -p data/${name}/out/r${item.round}/a &&
       echo ${item.model} > data/${name}/out/r${item.round}/a/${item.model}
-    deps: [diziner/spans, diziner/contracts.py, diziner/common/files.py, diziner/prompts/annotator,
+    deps: [diziner/spans, diziner/common/files.py, diziner/prompts/annotator,
       "data/${name}/out/r${item.round}/guideline"]
     params: [{graph.yaml: ["settings.${item.model}"]}]
     outs: ["data/${name}/out/r${item.round}/a/${item.model}"]
@@ -92,6 +92,8 @@ def paper(folder: Path, benchmarks: int, wait: str, count: int = MODELS, rounds:
     }
     project = make_graph(folder, {"summary": SUMMARY})
     (folder / "graph.yaml").write_text(yaml.safe_dump(graph))
+    (folder / "metrics").mkdir()
+    (folder / "metrics/none.json").write_text("{}\n")  # of a graph without benchmarks
     (folder / "stages/graph.dvc.yaml").write_text(TEMPLATE)
     for number in range(benchmarks):
         room = folder / f"data/b{number:03}"
