@@ -140,4 +140,4 @@ def test_hosted_annotators_of_the_papers_profile_get_prompt_v2() -> None:
         name: {params["annotators"][annotator]["prompt"] for annotator in params["annotator_pool"]}
         for name, params in PROFILES.items()
     }
-    assert prompts == {"embedded": {"annotate.v1"}, "local": {"annotate.v1"}, "paper": {"annotate.v2"}}
+    assert prompts == {"embedded": {"annotate.v1.1"}, "local": {"annotate.v1.1"}, "paper": {"annotate.v2"}}

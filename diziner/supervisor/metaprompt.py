@@ -57,8 +57,7 @@ def _question(guideline: Guideline, settings: SupervisorSettings, texts: Sequenc
     variables = {"limit": settings.max_common, "standing": bool(standing)}
     own: dict[str, object] = {"type": guideline.types[0].name}
     if settings.batch == "one":
-        first = settings.prompts == "v1"
-        own = {"no_entity": NO_ENTITY} if first else {"max_example_words": settings.max_example_words}
+        own = {"max_example_words": settings.max_example_words}
     return Question(
         "\n".join(f"- {' '.join(text.split())}" for text in texts),
         settings.max_patterns if settings.max_common is None else settings.max_common,

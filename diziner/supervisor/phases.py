@@ -61,8 +61,8 @@ class Supervisor:
 
     @property
     def version(self) -> str:
-        """Version of prompts and schemas: that of the settings for one case a call, v2 for a phase in one call."""
-        return self.settings.prompts if self.settings.batch == "one" else "v2"
+        """Version of the prompts: v1.1 for one case a call, v2 for a phase in one call."""
+        return "v1.1" if self.settings.batch == "one" else "v2"
 
     def ask(self, phase: str, questions: Sequence[Question]) -> list[Dialogue]:
         """Return all questions of a phase at once; one dialogue per question, failures included."""
@@ -113,8 +113,7 @@ class Supervisor:
         return dialogues
 
     def _schema_name(self, phase: str) -> str:
-        own = self.version == "v2" or (self.version == "v1.1" and phase in {"instructions", "metaprompt"})
-        return f"supervisor/{phase}.{self.version}" if own else f"supervisor/{phase}"
+        return f"supervisor/{phase}" if self.settings.batch == "one" else f"supervisor/{phase}.v2"
 
     def _refuse_outage(self, phase: str, dialogues: Sequence[Dialogue]) -> None:
         """Raise for an unreachable supervisor; an unreadable answer leaves the guideline as it was."""

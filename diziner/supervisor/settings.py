@@ -23,9 +23,6 @@ class SupervisorSettings:
     the supervisor is not told it. `method`: disagreements, or metaprompt (a rival: it is shown the guideline and the
     documents' texts, and nothing of what annotators made of them).
 
-    `prompts`: version of the prompts for batch one: v1, or v1.1, which announces every limit that binds, takes
-    examples with their mentions in brackets and gives back once what cannot be taken.
-
     `accept`: always, or agreement (a guideline is the base of the next one only if agreement on the same
     documents did not fall under it), or lines (each new instruction is tried alone on the documents held back, and kept
     if agreement on them rises by `accept_margin` or, where that is 0, does not fall).
@@ -40,7 +37,6 @@ class SupervisorSettings:
 
     model: ModelSettings
     batch: str = "all"
-    prompts: str = "v1.1"
     max_patterns: int = 5
     max_common: int | None = 3
     max_specific: int | None = 2

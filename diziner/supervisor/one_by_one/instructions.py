@@ -42,7 +42,7 @@ def new_instructions(
             cuts[number] = faults
             if faults and not full:
                 to_mend.append(number)
-    if to_mend and supervisor.version != "v1":
+    if to_mend:
         values = [dialogues[number].value or {} for number in to_mend]
         reasons = [[fault(entry) for entry in cuts[number]] for number in to_mend]
         again = supervisor.ask_to_mend("instructions", [questions[number] for number in to_mend], values, reasons)
@@ -66,18 +66,16 @@ def new_goal(supervisor: Supervisor, findings: Sequence[Finding]) -> Goal:
 def _question(supervisor: Supervisor, finding: Finding) -> Question:
     settings, guideline = supervisor.settings, supervisor.guideline
     standing = known_ids(guideline, finding.annotator)
-    limits = {
+    variables = {
+        "standing": bool(standing),
         "annotator": finding.annotator,
         "limit": settings.max_common if finding.annotator is None else settings.max_specific,
         "max_example_words": settings.max_example_words,
         "max_words": settings.max_words,
         "words": shown_words(guideline),
     }
-    own: Mapping[str, Any] = {"no_entity": NO_ENTITY} if supervisor.version == "v1" else limits
     choices = {"replaces": ["", *standing], "annotation": [*(t.name for t in guideline.types), NO_ENTITY]}
-    return Question(
-        finding.text, 1, {"standing": bool(standing), **own}, about=finding.annotator or "", choices=choices
-    )
+    return Question(finding.text, 1, variables, about=finding.annotator or "", choices=choices)
 
 
 def _candidate(supervisor: Supervisor, finding: Finding, item: Mapping[str, Any], *dialogues: Dialogue) -> Candidate:
