@@ -39,7 +39,7 @@ def answered(server: ScriptedServer, place: Place, name: str = "out.jsonl") -> i
 def test_rows_are_those_of_calls_and_no_server_is_called(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.documents(30)
     options = ("--shard-documents", "7")
-    with ScriptedServer(Faults(wrong_types=0.3), seed=3) as server:
+    with ScriptedServer(Faults(wrong_types=0.3), seed=4) as server:
         place.web(server.base_url, prices={"scripted-careful": {"input": 1.0, "output": 1.0}})
         for turn in (1, 2, 3, 4):
             place.label(*options, "--requests", str(place.folder / "asked.jsonl"))
@@ -59,7 +59,7 @@ def test_rows_are_those_of_calls_and_no_server_is_called(place: Place, capsys: p
         offline = content(place.out)
         store.close()
     shutil.rmtree(store.path.parent)
-    with ScriptedServer(Faults(wrong_types=0.3), seed=3, port=port) as server:
+    with ScriptedServer(Faults(wrong_types=0.3), seed=4, port=port) as server:
         place.label(*options, out=place.folder / "called")
         assert server.requests == asked
     assert content(place.folder / "called") == offline

@@ -93,7 +93,7 @@ def test_each_mention_carries_the_share_of_the_votes_that_have_it(place: Voting)
         assert len(row["responses"]) >= len(SCRIPTED)
     assert len({row["confidence"] for row in found}) > 1 and any(row["outvoted"] for row in found)
     manifest = read_json(place.out / "manifest.json")
-    assert "annotator" not in manifest and manifest["consensus"] == "io"
+    assert "annotator" not in manifest and manifest["consensus"] == "bio"
     assert [(each["name"], each["weight"], each["failures"]) for each in manifest["annotators"]] == [
         (name, 1.0, {}) for name in sorted(SCRIPTED)
     ]

@@ -267,13 +267,13 @@ TEXT = "; what differs from the recording: prompt or guideline text: now "
             "data/conll2003/guideline.yaml",
             lambda text: text.replace("a real or fictional individual", "a real individual"),
             [
-                f" and 5 more{TEXT}“- person: The name of a real individual",
-                "recorded was “- person: The name of a real or",
+                f" and 5 more{TEXT}“- person (PER): The name of a real individual",
+                "recorded was “- person (PER): The name of a real or",
             ],
             "that text in the round's guideline.yaml or in diziner/prompts;",
         ),
         (
-            "diziner/prompts/annotator/annotate.v1.md",
+            "diziner/prompts/annotator/annotate.v1.1.md",
             lambda text: text + "\nBe brief.\n",
             [f" and 5 more{TEXT}“Be brief.”, recorded was no such line"],
             "that text in the round's guideline.yaml or in diziner/prompts;",

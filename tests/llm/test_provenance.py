@@ -175,10 +175,11 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_it_changes_no_annotation_and_goes_from_tape_to_usage_to_report(project: Project, tmp_path: Path) -> None:
+    tape = project.folder / "data/conll2003/tape.jsonl"
+    computed_by(tape, lambda _, response: replace(response, fingerprint="b0-unknown"))
     project.stage(*STAGE)
     before = project.outputs()
     assert "provenance" not in before[USAGE].decode()
-    tape = project.folder / "data/conll2003/tape.jsonl"
     computed_by(tape, lambda n, response: replace(response, fingerprint=HERE if n % 2 else THERE))
     project.stage(*STAGE)
     after = project.outputs()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from projects import Project, commit_all, copy_project, copy_tree
+from projects import ROOT, Project, commit_all, copy_project, copy_tree
 
 from diziner.common.errors import UserError
 from diziner.common.sealed import MANIFEST, read_sealed, unpack, write_sealed
@@ -83,7 +83,8 @@ def test_the_description_is_an_ro_crate_that_names_every_file_with_its_digest(bu
     assert found[METADATA]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.2"}
     root = found[found[METADATA]["about"]["@id"]]
     assert root.keys() >= {"name", "description", "datePublished", "license", "hasPart"}
-    assert root["datePublished"] == "2026-11-24"
+    recorded = [json.loads(tape.open().readline())["recorded"] for tape in sorted(ROOT.glob("data/*/tape.jsonl"))]
+    assert root["datePublished"] == max(recorded)
     assert found[root["author"]["@id"]]["name"] == "Ada"
     parts = [part["@id"] for part in root["hasPart"]]
     folders = [part for part in parts if part.endswith("/")]

@@ -124,7 +124,8 @@ def test_instructions_say_what_most_annotators_said() -> None:
         'Label "Bank of Tallinn" as organization.',
         'Label "Tallinn" as location.',
     ]
-    assert [item["examples"][0]["text"] for item in value["instructions"]] == [f.span for f in FINDINGS[:5]]
+    marked = [f"[{each.span}|{each.type}]" if each.type else each.span for each in FINDINGS[:5]]
+    assert [item["examples"][0]["text"] for item in value["instructions"]] == marked
     assert {item["replaces"] for item in value["instructions"]} == {""}
 
 
