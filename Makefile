@@ -56,29 +56,32 @@ mutants: setup ## 300 small changes to the code, each for the tests of its room 
 
 setup: $(STAMP) ## the virtual environment, from the lock, with bytecode compiled
 
+# seqeval comes as source alone; the pip of Python 3.11 builds that the old way, unless told otherwise, and it fails.
+INSTALL := -m pip install --quiet --disable-pip-version-check --use-pep517
+
 # pip compiles bytecode whatever PYTHONDONTWRITEBYTECODE says; without it every import is slow.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; set PYTHON=/path/to/a/newer/one" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python $(INSTALL) --require-hashes --compile -r requirements.lock
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 .venv-%/.installed: requirements.lock pyproject.toml
 	test -x .venv-$*/bin/python || python$* -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
+	.venv-$*/bin/python $(INSTALL) --require-hashes --compile -r requirements.lock
 	@touch $@
 
 .venv-forms/.installed: requirements.lock pyproject.toml
 	test -x .venv-forms/bin/python || $(PYTHON) -m venv .venv-forms
-	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	.venv-forms/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[forms]'
+	.venv-forms/bin/python $(INSTALL) --require-hashes -r requirements.lock
+	.venv-forms/bin/python $(INSTALL) --no-build-isolation -e '.[forms]'
 	@touch $@
 
 .venv-cluster/.installed: requirements.lock pyproject.toml
 	test -x .venv-cluster/bin/python || $(PYTHON) -m venv .venv-cluster
-	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r requirements.lock
-	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --compile -e '.[cluster]'
+	.venv-cluster/bin/python $(INSTALL) --require-hashes --compile -r requirements.lock
+	.venv-cluster/bin/python $(INSTALL) --no-build-isolation --compile -e '.[cluster]'
 	@touch $@
 
 lock: setup ## requirements.lock anew from pyproject.toml (needs uv)
