@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -73,8 +74,8 @@ def against_seqeval(folder: Path) -> Iterator[float]:
 
 
 def against_nervaluate(folder: Path) -> Iterator[float]:
-    """nervaluate's CPU seconds for its four schemes over ours for all nine protocols with intervals."""
-    yield from _scoring(folder, "all", "nervaluate")
+    """nervaluate's CPU seconds for its four schemes over ours for the same four with intervals."""
+    yield from _scoring(folder, "strict,boundary,type,muc_partial", "nervaluate")
 
 
 def _scoring(folder: Path, protocol: str, other: str) -> Iterator[float]:
@@ -142,10 +143,10 @@ def main() -> None:
     options = parser.parse_args()
     python = ray_python(options.ray)
     anchors = {
-        "dvc": Anchor("dvc repro over diziner repro -j 8", 6.0, against_dvc),
+        "dvc": Anchor("dvc repro over diziner repro -j 8", 5.5, against_dvc),
         "calls": Anchor("calls: share of the ideal rate", 0.95, against_the_ideal),
         "seqeval": Anchor("seqeval over score", 1 / 0.7, against_seqeval),
-        "nervaluate": Anchor("nervaluate over score, all", 1.0, against_nervaluate),
+        "nervaluate": Anchor("nervaluate over score, its four", 1.0, against_nervaluate),
     }
     if python is not None:
         anchors["ray"] = Anchor(
@@ -153,7 +154,7 @@ def main() -> None:
         )
     else:
         sys.stdout.write("ray: not run, no Python here has Ray\n")
-    bars, sound = [], True
+    sound = True
     for name in options.names or anchors:
         says, least, ratios = anchors[name]
         with tempfile.TemporaryDirectory() as folder:
@@ -163,11 +164,18 @@ def main() -> None:
         line = f"{says}: {middle:.2f} ({found[0]:.2f} to {found[-1]:.2f}; at least {least:.2f})"
         sys.stdout.write(f"{line}{'' if middle >= least else ' OUT OF BOUNDS'}\n")
         sys.stdout.flush()
-        bars.append({"name": says, "value": round(middle, 3), "low": round(found[0], 3), "high": round(found[-1], 3)})
-    if options.json:
-        chart = {"kind": "bars", "title": "Beside others", "says": SAYS, "unit": "times the anchor", "bars": bars}
-        add_chart(options.json, "anchors", chart)
+        if options.json:
+            low, value, high = (round(ratio, 3) for ratio in (found[0], middle, found[-1]))
+            keep_bar(options.json, {"name": says, "value": value, "low": low, "high": high})
     raise SystemExit(not sound)
+
+
+def keep_bar(path: Path, bar: dict[str, Any]) -> None:
+    """Put one comparison into the chart, in place of an earlier one of its name; the others stay as measured."""
+    charts = json.loads(path.read_text(encoding="utf-8"))["charts"] if path.is_file() else {}
+    others = [own for own in charts.get("anchors", {}).get("bars", []) if own["name"] != bar["name"]]
+    chart = {"kind": "bars", "title": "Beside others", "says": SAYS, "unit": "times the anchor", "bars": [*others, bar]}
+    add_chart(path, "anchors", chart)
 
 
 if __name__ == "__main__":

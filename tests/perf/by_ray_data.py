@@ -46,7 +46,8 @@ class Labeller:
 def main() -> None:
     """Label a file into a folder."""
     source, out, workers = sys.argv[1:]
-    ray.init(num_cpus=int(workers), include_dashboard=False, logging_level="ERROR")
+    # A worker more than label: reading and writing are tasks of their own, and wait for ever beside as many actors.
+    ray.init(num_cpus=int(workers) + 1, include_dashboard=False, logging_level="ERROR")
     rows = ray.data.read_json(source).map_batches(
         Labeller,
         fn_constructor_args=[str(Path.cwd())],
