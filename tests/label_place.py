@@ -99,3 +99,8 @@ def rows(out: Path) -> list[dict[str, Any]]:
 
 def content(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [*shards(out), out / "manifest.json"]}
+
+
+def hidden(folder: Path) -> list[str]:
+    """The names of hidden files in a folder."""
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))

@@ -14,7 +14,8 @@ from diziner.forms.form import Look, Task
 from diziner.forms.rows import Row, Table, Unreadable
 
 MANIFEST = "manifest.json"
-_SHARD = re.compile(r"(\d{6,}-[0-9a-f]{16})\.(jsonl|parquet)")
+NAME = r"\d{6,}-[0-9a-f]{16}"  # of a shard, without its ending
+_SHARD = re.compile(rf"{NAME}\.(jsonl|parquet)")
 
 
 def is_shard(name: str) -> bool:

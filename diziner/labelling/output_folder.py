@@ -21,7 +21,7 @@ from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
 from diziner.common.files import write_json
 from diziner.common.locks import try_lock
-from diziner.forms.shards import MANIFEST, shard_files
+from diziner.forms.shards import MANIFEST, NAME, shard_files
 from diziner.records.annotations import Annotation
 from diziner.records.documents import Document
 from diziner.spans.widened import counted
@@ -29,7 +29,7 @@ from diziner.spans.widened import counted
 REJECTED = "rejected.jsonl"
 REPORTS = ".shards"
 LOCK = ".lock"
-_LEFT_BEHIND = re.compile(r"\.(\d{6,}-[0-9a-f]{16}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
+_LEFT_BEHIND = re.compile(rf"\.({NAME}\.|manifest\.json\.|rejected\.jsonl\.|review\.jsonl\.).*")
 
 
 @dataclass(frozen=True, slots=True)

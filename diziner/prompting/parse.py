@@ -180,7 +180,7 @@ def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Cand
 
 
 def _readings_of(piece: Piece, form: Form) -> list[tuple[Reading, str]]:
-    """Return `_readings` of a piece.
+    """Return what is read from a piece, each with the key it stood under.
 
     An object that is not closed may be cut. In the form asked for, whose list is closed, nothing can follow; in
     another, such as a key for each type, it can, so that it is none.

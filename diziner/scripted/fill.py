@@ -15,7 +15,7 @@ _GUIDANCE = frozenset({"text", "instruction", "instruction_text", "instructions"
 # Fields that name something which need not exist: left empty.
 _REFERENCES = frozenset({"replaces", "covered_by", "target", "parent"})
 _SPANS = frozenset({"span", "mention"})
-_TYPES = frozenset({"type", "entity_type", "annotation"})
+_TYPES = frozenset({"type", "entity_type"})
 _CANDIDATE = "candidate"  # what a decision is about
 # Lists of what stands and would be changed: a scripted supervisor leaves it.
 _UNTOUCHED = frozenset({"standing"})

@@ -15,7 +15,6 @@ from diziner.records.documents import Document
 from diziner.records.guideline import Guideline, Receipt
 from diziner.supervisor.apply import numbered
 from diziner.supervisor.bounds import foreign_to, within_limits, written
-from diziner.supervisor.evidence import NO_ENTITY
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.phases import Question, Supervisor
 from diziner.supervisor.proposal import Proposal
@@ -62,5 +61,5 @@ def _question(guideline: Guideline, settings: SupervisorSettings, texts: Sequenc
         "\n".join(f"- {' '.join(text.split())}" for text in texts),
         settings.max_patterns if settings.max_common is None else settings.max_common,
         variables | own,
-        choices={"replaces": ["", *standing], "annotation": [*(t.name for t in guideline.types), NO_ENTITY]},
+        choices={"replaces": ["", *standing]},
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import statistics
 import subprocess
@@ -27,10 +26,8 @@ import bench_forms  # type: ignore[import-not-found]  # scripts beside this one
 import bench_label  # type: ignore[import-not-found]
 import bench_llm  # type: ignore[import-not-found]
 import bench_repro  # type: ignore[import-not-found]
-from perf.charts import add_chart
+from perf.charts import add_chart, measured_before
 from projects import ROOT, copy_project, use_scripted
-
-from diziner.scripted.server import ScriptedServer
 
 TURNS = 5
 SENTENCES, DOCUMENTS, WORKERS = 20_000, 20_000, 2
@@ -53,19 +50,14 @@ class Anchor(NamedTuple):
 def against_dvc(folder: Path) -> Iterator[float]:
     """The wall time of `dvc repro` over that of `diziner repro -j 8`, of the same graph."""
     for turn in range(TURNS):
-        stock, ours = (bench_repro.paper(folder / f"{name}{turn}", 1, "sleep 0.5") for name in ("stock", "ours"))
-        slow, _ = bench_repro.timed(lambda stock=stock: stock.dvc("repro"))
-        fast, _ = bench_repro.timed(lambda ours=ours: ours.diziner("repro", "-j", "8"))
+        (slow, _), (fast, _) = bench_repro.stock_and_ours(folder / f"{turn}")
         yield slow / fast
 
 
 def against_the_ideal(folder: Path) -> Iterator[float]:
     """The share of 64 answers a second that 30 turns of 64 calls in flight reach."""
     for turn in range(TURNS):
-        with ScriptedServer(latency_s=1.0) as server:
-            client = bench_llm.start(folder / f"{turn}", server.base_url, 64 * 30, 64, warm=True)
-            seconds, _ = bench_llm.finish(client)
-        yield 30 / seconds
+        yield bench_llm.share_of_ideal(folder / f"{turn}", 64 * 30, 64)[0]
 
 
 def against_seqeval(folder: Path) -> Iterator[float]:
@@ -97,10 +89,11 @@ def against_ray_data(python: Path, folder: Path) -> Iterator[float]:
     words = [str(python), "-m", "diziner", "label", "--guideline", bench_label.GUIDELINE]
     words += ["--annotator", bench_label.ANNOTATOR, "--in", str(source), "--engine", "ray"]
     theirs = [str(python), str(Path(__file__).with_name("by_ray_data.py")), str(source)]
+    theirs += [bench_label.GUIDELINE, bench_label.ANNOTATOR, str(WORKERS)]
     for turn in range(TURNS):
         spent = []
         for command in (
-            [*theirs, str(folder / f"theirs{turn}"), str(WORKERS)],
+            [*theirs, str(folder / f"theirs{turn}")],
             [*words, "--workers", str(WORKERS), "--out", str(folder / f"ours{turn}")],
         ):
             began = time.monotonic()
@@ -172,8 +165,7 @@ def main() -> None:
 
 def keep_bar(path: Path, bar: dict[str, Any]) -> None:
     """Put one comparison into the chart, in place of an earlier one of its name; the others stay as measured."""
-    charts = json.loads(path.read_text(encoding="utf-8"))["charts"] if path.is_file() else {}
-    others = [own for own in charts.get("anchors", {}).get("bars", []) if own["name"] != bar["name"]]
+    others = [own for own in measured_before(path, "anchors", "bars") if own["name"] != bar["name"]]
     chart = {"kind": "bars", "title": "Beside others", "says": SAYS, "unit": "times the anchor", "bars": [*others, bar]}
     add_chart(path, "anchors", chart)
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,7 +29,7 @@ import yaml
 from bench_forms import write  # type: ignore[import-not-found]
 from bench_label import ANSWER, TEXT  # type: ignore[import-not-found]
 from bench_store import rows  # type: ignore[import-not-found]
-from perf.charts import add_chart
+from perf.charts import add_chart, measured_before
 from projects import ROOT, Project, use_scripted
 
 from diziner.annotator.annotate import requests_for
@@ -143,18 +144,26 @@ def _graph(folder: Path, size: int, step: Callable[[Project], object], first: bo
     return work
 
 
-# What is measured: its work, the size that is 1, and a word for that size.
-PARTS: dict[str, tuple[Callable[[Path, int], Work], int, str]] = {
-    "score": (scoring, 1000, "sentences"),
-    "agree": (agreeing, 500, "sentences"),
-    "label": (labelling, 200, "texts"),
-    "store": (storing, 2000, "answers"),
-    "repro": (running, 1, "benchmark of 8 stages"),
-    "repro, nothing to do": (looking, 1, "benchmark of 8 stages"),
-    "dvc repro, nothing to do": (looking_by_dvc, 1, "benchmark of 8 stages"),
+class Part(NamedTuple):
+    """One command: its work, the size that is 1, a word for that size, the smallest size, whose cost is taken off, and
+    whether its exponent is held to the bound."""
+
+    prepare: Callable[[Path, int], Work]
+    base: int
+    word: str
+    smallest: int = 1
+    held: bool = True
+
+
+PARTS = {
+    "score": Part(scoring, 1000, "sentences"),
+    "agree": Part(agreeing, 500, "sentences"),
+    "label": Part(labelling, 200, "texts"),
+    "store": Part(storing, 2000, "answers"),
+    "repro": Part(running, 1, "benchmark of 8 stages", smallest=0),
+    "repro, nothing to do": Part(looking, 1, "benchmark of 8 stages", smallest=0),
+    "dvc repro, nothing to do": Part(looking_by_dvc, 1, "benchmark of 8 stages", smallest=0, held=False),
 }
-NOTHING = {name: 0 for name in PARTS if "repro" in name}  # the smallest input, where it is not 1
-ANOTHERS = ("dvc repro, nothing to do",)  # shown, not held
 
 
 def seconds(prepare: Callable[[Path, int], Work], size: int, repeats: int) -> float:
@@ -191,13 +200,12 @@ def main() -> None:
     options = parser.parse_args()
     series, sound = [], True
     for name in options.parts or PARTS:
-        prepare, base, word = PARTS[name]
+        prepare, base, word, smallest, held = PARTS[name]
         seconds(prepare, 1, 1)  # imports
-        fixed = seconds(prepare, NOTHING.get(name, 1), 5)
+        fixed = seconds(prepare, smallest, 5)
         points = [(float(n), max(seconds(prepare, base * n, REPEATS[n]) - fixed, 1e-4)) for n in TIMES]
         # What is the same for all sizes flattens the first step: the last one alone counts as well.
         found = max(exponent(points), exponent(points[1:]))
-        held = name not in ANOTHERS
         sound = sound and (found <= MOST or not held)
         shown = ", ".join(f"{cpu:.3f}" for _, cpu in points)
         line = f"{name}: {base:,} {word} x 1, 10, 100: {shown} s of CPU beyond {fixed:.3f}; exponent {found:.2f}"
@@ -207,9 +215,8 @@ def main() -> None:
         rounded = [(n, round(cpu, 4)) for n, cpu in points]
         series.append({"name": f"{name}: {base:,} {word}, {found:.2f}", "points": rounded})
     if options.json:
-        if options.parts and options.json.is_file():  # the other parts stay as they were measured
-            charts = json.loads(options.json.read_text(encoding="utf-8"))["charts"]
-            others = charts.get("growth", {}).get("series", [])
+        if options.parts:  # the other parts stay as they were measured
+            others = measured_before(options.json, "growth", "series")
             series = [own for own in others if own["name"].partition(":")[0] not in options.parts] + series
         chart = {
             "kind": "lines",

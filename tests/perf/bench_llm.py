@@ -123,17 +123,21 @@ class Figures:
         sys.stdout.flush()
 
 
+def share_of_ideal(folder: Path, count: int, in_flight: int) -> tuple[float, float]:
+    """The share of `in_flight` answers a second that a client reaches at a latency of 1 s, and its CPU seconds."""
+    with ScriptedServer(latency_s=1.0) as server:
+        seconds, cpu = finish(start(folder, server.base_url, count, in_flight, warm=True))
+    return count / seconds / in_flight, cpu
+
+
 def throughput(figures: Figures, folder: Path) -> None:
     """500 documents, 64 in flight, 1 s latency: what share of 64 answers a second; the median of three runs.
 
     Everything between the texts and the rows counts. 500 is not a multiple of 64, so the last of eight turns is not
     full: nothing can be better than 97.7 %. CPU time is the client's, all threads.
     """
-    runs = []
-    for number in range(3):
-        with ScriptedServer(latency_s=1.0) as server:
-            runs.append(finish(start(folder / f"{number}", server.base_url, 500, 64, warm=True)))
-    shares = sorted(500 / seconds / 64 for seconds, _ in runs)
+    runs = [share_of_ideal(folder / f"{number}", 500, 64) for number in range(3)]
+    shares = sorted(share for share, _ in runs)
     name = f"500 documents, 64 in flight, 1 s latency: of the ideal rate ({shares[0]:.1%} to {shares[2]:.1%})"
     figures.say(name, f"{shares[1]:.1%}", ">= 90 %", shares[1] >= 0.9)
     spent = sorted(cpu for _, cpu in runs)[1] / 500
@@ -147,13 +151,8 @@ def steady(figures: Figures, folder: Path) -> None:
     """
     for in_flight, turns, least in ((64, 30, 0.95), (256, 20, 0.85)):
         count = in_flight * turns
-        runs = []
-        for number in range(3):
-            with ScriptedServer(latency_s=1.0) as server:
-                runs.append(
-                    finish(start(folder / f"{in_flight}-{number}", server.base_url, count, in_flight, warm=True))
-                )
-        shares = sorted(turns / seconds for seconds, _ in runs)
+        runs = [share_of_ideal(folder / f"{in_flight}-{number}", count, in_flight) for number in range(3)]
+        shares = sorted(share for share, _ in runs)
         name = (
             f"{count:,} documents, {in_flight} in flight, 1 s: of the ideal rate ({shares[0]:.1%} to {shares[2]:.1%})"
         )

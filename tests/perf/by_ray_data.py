@@ -1,4 +1,6 @@
-"""Labelling by `ray.data`, the anchor of `bench_anchors.py`: `python by_ray_data.py IN OUT WORKERS`, in a project.
+"""Labelling by `ray.data`, the anchor of `bench_anchors.py`, in a project.
+
+    python by_ray_data.py IN GUIDELINE ANNOTATOR WORKERS OUT
 
 The same work for each text as in `diziner label`: tokens, request, answer from the store, spans, row.
 """
@@ -22,17 +24,16 @@ from diziner.records.labelled import labelled_row
 from diziner.settings import load_settings
 
 BATCH = 5000  # documents, as in a shard
-ANNOTATOR, GUIDELINE = "scripted_careful", "data/conll2003/guideline.yaml"
 
 
 class Labeller:
     """Worker: the guideline and the store, opened once."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, guideline: str, annotator: str) -> None:
         folder = Path(project)
         settings = load_settings(folder / "params.yaml")
-        self.annotator = settings.annotator(ANNOTATOR)
-        self.guideline = load_guideline(folder / GUIDELINE)
+        self.annotator = settings.annotator(annotator)
+        self.guideline = load_guideline(folder / guideline)
         store = ResponseStore(folder / ".responses/responses.sqlite")
         self.asker = StoreAsker(store, settings.endpoints)
 
@@ -45,12 +46,12 @@ class Labeller:
 
 def main() -> None:
     """Label a file into a folder."""
-    source, out, workers = sys.argv[1:]
+    source, guideline, annotator, workers, out = sys.argv[1:]
     # A worker more than label: reading and writing are tasks of their own, and wait for ever beside as many actors.
     ray.init(num_cpus=int(workers) + 1, include_dashboard=False, logging_level="ERROR")
     rows = ray.data.read_json(source).map_batches(
         Labeller,
-        fn_constructor_args=[str(Path.cwd())],
+        fn_constructor_args=[str(Path.cwd()), guideline, annotator],
         batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=int(workers)),
     )

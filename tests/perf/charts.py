@@ -32,12 +32,22 @@ def add_chart(path: Path, name: str, chart: Mapping[str, Any]) -> None:
     `kind` lines: `series` of `name` and `points` (x, y), both axes logarithmic, `x` and `y` say what they are. `kind`
     bars: `bars` of `name`, `value`, and `low` and `high` if it was measured several times, `unit` says of what.
     """
-    known: dict[str, Any] = {"machine": "", "charts": {}}
-    if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
+    known = _figures_in(path)
     known["charts"][name] = dict(chart)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def measured_before(path: Path, name: str, part: str) -> list[dict[str, Any]]:
+    """Return the series or bars (`part`) of a chart as a file of figures has them; none where it has none."""
+    return list(_figures_in(path)["charts"].get(name, {}).get(part, []))
+
+
+def _figures_in(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {"machine": "", "charts": {}}
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return figures
 
 
 def svg_of(chart: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from diziner.prompting.dialogue import Dialogue
 from diziner.records.guideline import Goal
 from diziner.supervisor.apply import shown_words
 from diziner.supervisor.bounds import Candidate, Cut, fault, number_limit, within_limits, written
-from diziner.supervisor.evidence import NO_ENTITY, receipt_of
+from diziner.supervisor.evidence import receipt_of
 from diziner.supervisor.one_by_one.patterns import Finding
 from diziner.supervisor.phases import Question, Supervisor, changed_goal
 
@@ -74,7 +74,7 @@ def _question(supervisor: Supervisor, finding: Finding) -> Question:
         "max_words": settings.max_words,
         "words": shown_words(guideline),
     }
-    choices = {"replaces": ["", *standing], "annotation": [*(t.name for t in guideline.types), NO_ENTITY]}
+    choices = {"replaces": ["", *standing]}
     return Question(finding.text, 1, variables, about=finding.annotator or "", choices=choices)
 
 
