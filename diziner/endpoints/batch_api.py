@@ -69,7 +69,7 @@ class BatchApi:
         self._endpoint = endpoint
         self._model = model
         self._litellm = client.litellm_module()
-        self._litellm.client_session = _session()  # of Azure's client
+        _give_clients(self._litellm)
 
     def send(self, tag: str, data: bytes) -> Job:
         """Upload the lines and have them answered. Errors: UnsureError too, where the batch may have been accepted."""
@@ -176,13 +176,8 @@ class BatchApi:
         }
 
     def _own_client(self) -> dict[str, Any]:
-        """Return our client where litellm takes one for each call. For xAI, and OpenAI and what speaks as it does, it
-        has clients of its own: these follow redirects, without the key, and read files of any size."""
-        if self._endpoint.provider != "mistral":
-            return {}
-        from litellm.llms.custom_httpx.http_handler import HTTPHandler
-
-        return {"client": HTTPHandler(client=_session())}
+        """Return our client where litellm takes one for each call."""
+        return {"client": _handler()} if self._endpoint.provider in ("mistral", "xai") else {}
 
     def _named_model(self) -> dict[str, Any]:
         """Return the model where the batch has it, not each line; litellm reads it from nothing else."""
@@ -233,6 +228,27 @@ def _session() -> Any:
         headers={"accept-encoding": "identity"},
         event_hooks={"response": [stay_within]},
     )
+
+
+@cache
+def _handler() -> Any:
+    from litellm.llms.custom_httpx.http_handler import HTTPHandler
+
+    return HTTPHandler(client=_session())
+
+
+@cache
+def _give_clients(litellm: Any) -> None:
+    """Have litellm use our client wherever it would make one of its own that follows redirects with the documents, and
+    reads files of any size: for Azure, for OpenAI and what speaks as it does, for xAI's batches."""
+    from litellm.batches import main as batches_of
+    from litellm.files import main as files_of
+    from litellm.llms.openai import workload_identity
+
+    litellm.client_session = _session()  # Azure's
+    vars(workload_identity)["OpenAIHTTPClient"] = _session  # what it calls for a client of its own
+    for handler in (batches_of.xai_batches_instance, files_of.xai_batch_results_instance):
+        handler._sync_client = _handler()
 
 
 def lines_in(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

@@ -86,7 +86,7 @@ def saying(status: int, headers: dict[str, str], data: bytes) -> Iterator[tuple[
         serving.shutdown()
 
 
-@pytest.mark.parametrize("provider", ["azure", "mistral"])  # of the others litellm takes no client
+@pytest.mark.parametrize("provider", sorted(MODES))
 def test_a_redirect_to_another_place_is_not_followed_and_files_have_an_end(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
