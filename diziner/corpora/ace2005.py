@@ -68,7 +68,7 @@ def sentences(annotation: Path, text: Path, document: str, types: Sequence[str])
 
     Errors: UserError for a file that is no apf.xml, and a mention that does not stand where the annotation says.
     """
-    raw, tags, body = _untagged(read_text(text))
+    raw, tags, body = _untagged(read_text(text).removeprefix("\ufeff"))
     mentions = [each for each in _mentions(annotation, raw) if each.type in types]
     number = 0
     for start, end in _sentence_bounds(raw, tags, body, mentions):
@@ -125,12 +125,13 @@ def _mentions(path: Path, raw: str) -> list[Mention]:
 
 
 def _place(raw: str, start: int, end: int, said: str, where: str) -> tuple[int, int]:
-    """Return where a head stands. Annotations count escapes (&amp;) as they are written, but for some heads not in
-    their own length."""
+    """Return where a head stands, without blanks around it. Annotations count escapes (&amp;) as they are written, but
+    for some heads not in their own length."""
     wanted = _bare(said)
-    for last in range(end, min(end + _SPARE, len(raw)) + 1):
+    for last in range(end, min(end + _SPARE, len(raw)) + 1) if wanted and start >= 0 else ():
         if _bare(raw[start:last]) == wanted:
-            return start, last
+            head = raw[start:last]
+            return last - len(head.lstrip()), start + len(head.rstrip())
     raise UserError(f"{where}: the head is {said!r}, but {raw[start:end]!r} stands at {start} to {end - 1} of the text")
 
 

@@ -97,6 +97,25 @@ def marked(row: Row) -> str:
     return text
 
 
+def headed(xml: str, start: int, end: int, said: str) -> str:
+    """The annotation with the head "Basra" said otherwise, from and to so many characters off its first."""
+
+    def other(match: re.Match[str]) -> str:
+        return f'<head><charseq START="{int(match[1]) + start}" END="{int(match[1]) + end}">{said}</charseq>'
+
+    changed = re.sub(r'<head><charseq START="(\d+)" END="\d+">Basra</charseq>', other, xml)
+    assert changed != xml
+    return changed
+
+
+def test_a_mark_of_byte_order_and_blanks_of_a_head_move_no_mention(tmp_path: Path) -> None:
+    annotation, sgm = write_document(tmp_path, "XIN_1")
+    plain = [marked(row) for row in sentences(annotation, sgm, "XIN_1", TYPES)]
+    annotation.write_text(headed(annotation.read_text(), -1, 4, " Basra"))
+    sgm.write_text(f"\ufeff{sgm.read_text()}", encoding="utf-8")
+    assert [marked(row) for row in sentences(annotation, sgm, "XIN_1", TYPES)] == plain
+
+
 def test_sentences_of_an_ace_document(tmp_path: Path) -> None:
     rows = list(sentences(*write_document(tmp_path, "XIN_1"), "XIN_1", TYPES))
     assert [marked(row) for row in rows] == [
@@ -116,6 +135,8 @@ def test_sentences_of_an_ace_document(tmp_path: Path) -> None:
         (lambda xml: xml.replace(">Basra<", ">Basrah<"), "the head is 'Basrah', but 'Basra' stands at "),
         (lambda xml: xml.replace('START="', 'BEGIN="'), "no TYPE, or no head with a charseq of START and END"),
         (lambda xml: xml[: len(xml) // 2], "not XML"),
+        (lambda xml: headed(xml, 0, -1, ""), "the head is '', but '' stands at "),
+        (lambda xml: headed(xml, -1, -1, " "), "the head is ' ', but ' ' stands at "),
     ],
 )
 def test_annotations_that_do_not_fit_are_refused(tmp_path: Path, change: Callable[[str], str], message: str) -> None:
