@@ -116,7 +116,10 @@ def _without_gone(
     models = {(request.settings.endpoint, request.settings.model): request.settings for _, request in missing}
     gone = gone_models(settings, store, list(models.values()))
     for (endpoint, model), why in gone.items():
-        _say(f"{model} of {endpoint} is gone: {why}; `diziner repro` leaves its annotators out")
+        _say(
+            f"{model} of {endpoint} is gone: {why}; `diziner repro` leaves its annotators out, or says what to do "
+            "where they have answered before"
+        )
         store.apply([lambda c, own=(endpoint, model, why): batches.note_gone(c, *own)])  # type: ignore[misc]
     return [work for work in missing if (work[1].settings.endpoint, work[1].settings.model) not in gone]
 

@@ -148,6 +148,17 @@ def test_a_model_that_is_gone_takes_its_annotator_out_and_holds_up_no_round(tmp_
         again = project.diziner_here("batch", "submit").stdout
         assert again.count("submitted") == 2 and "gone" not in again
 
+        # In the midst, with an answered round behind it: nobody goes on without it unasked.
+        server.served = Served(gone=frozenset({"scripted-shy", "scripted-eager"}))
+        stage(project, "annotate", "--annotator", "scripted_careful", "--round", "1")
+        words = ("annotate", "conll2003", "--annotator", "scripted_eager", "--round", "1")
+        waiting = project.stage(*words, check=False)
+        assert waiting.returncode == 3 and "failed, 0 answers, 6 not answered" in waiting.stderr
+        said = project.diziner_here("batch", "submit").stdout
+        assert "scripted-eager of scripted is gone: " in said and "says what to do where they have answered" in said
+        stopped = project.stage(*words, check=False)
+        assert stopped.returncode == 2 and "take it out of annotator_pool" in stopped.stderr
+
 
 def test_what_a_batch_answers_elsewhere_is_imported(server: ScriptedServer, called: Project, tmp_path: Path) -> None:
     project = make(tmp_path / "project", server)
