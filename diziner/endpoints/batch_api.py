@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -120,22 +121,34 @@ class BatchApi:
         return None
 
     def _jobs(self) -> Iterator[Job]:
-        if self._endpoint.provider == "mistral":  # litellm lists no batches there
-            for page in range(_MOST_PAGES):
-                rows = self._mistral("GET", f"?page={page}&page_size={_A_PAGE}&order_by=-created").get("data") or []
-                for row in rows:
-                    tag = (row.get("metadata") or {}).get(TAG, "")
-                    yield Job(row["id"], row["status"], tag=tag, created=row.get("created_at") or 0)
-                if len(rows) < _A_PAGE:
-                    break
-            return
-        after = None
+        page_of = self._mistral_page if self._endpoint.provider == "mistral" else self._page
+        after: Any = None
         for _ in range(_MOST_PAGES):
-            page = self._tried(partial(self._litellm.list_batches, after=after, limit=_A_PAGE, **self._access()))
-            yield from map(_job, page.data or ())
-            if not page.data or not page.has_more:
+            jobs, after = self._tried(partial(page_of, after))
+            yield from jobs
+            if after is None:
                 return
-            after = getattr(page, "next_page_token", None) or page.data[-1].id
+
+    def _page(self, after: str | None) -> tuple[list[Job], str | None]:
+        """Return the batches of a page, the newest first, and what the next one comes after; None at the end."""
+        page = self._litellm.list_batches(after=after, limit=_A_PAGE, **self._access())
+        jobs = [_job(batch) for batch in page.data or ()]
+        return jobs, (getattr(page, "next_page_token", None) or jobs[-1].id) if jobs and page.has_more else None
+
+    def _mistral_page(self, after: int | None) -> tuple[list[Job], int | None]:
+        """Return what `_page` does, by Mistral's own list: litellm has none of it."""
+        number = after or 0
+        rows = self._mistral("GET", f"?page={number}&page_size={_A_PAGE}&order_by=-created").get("data") or []
+        jobs = [
+            Job(
+                row["id"],
+                row["status"],
+                tag=(row.get("metadata") or {}).get(TAG, ""),
+                created=row.get("created_at") or 0,
+            )
+            for row in rows
+        ]
+        return jobs, number + 1 if len(jobs) == _A_PAGE else None
 
     def _mistral(self, method: str, path: str) -> Any:
         import httpx
@@ -193,7 +206,9 @@ class BatchApi:
 
         where = f"endpoint {self._endpoint.name}, batches of {self._model}"
         try:
-            yield
+            with warnings.catch_warnings():  # clients tell of odd types on standard error, and go on
+                warnings.filterwarnings("ignore", module=r"pydantic\b")
+                yield
         except (APIError, BaseLLMException, httpx.HTTPError, RedirectedError) as error:
             cause = cause_of(error, self._endpoint.api_base)
             if cause is not None and cause.lasting:
@@ -207,9 +222,10 @@ class BatchApi:
                 raise UserError(f"{where}: it is refused ({said})") from None
             kind = UnsureError if unsure and not 400 <= status < 500 else ProviderError
             raise kind(f"{where}: no answer ({said}); run the same command again") from None
-        except (ValidationError, ValueError) as error:
+        except (ValidationError, ValueError, AttributeError, KeyError, TypeError) as error:
+            # All of these: JSON in another form than a provider's breaks off where a client looks into it.
             kind = UnsureError if unsure else ProviderError
-            first = str(error).splitlines()[0]
+            first = (str(error) or type(error).__name__).splitlines()[0]
             raise kind(f"{where}: the reply is none that litellm reads ({plain_message(masked(first))})") from None
 
 

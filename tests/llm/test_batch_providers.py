@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -229,6 +230,21 @@ def test_a_line_in_no_known_form_is_counted_and_keeps_nothing(tmp_path: Path, li
     assert (intake.answers, intake.refusals) == (0, 0)
     assert intake.strange + intake.unanswered.total() == 1
     assert replies(store, [request]) == [None]
+
+
+@pytest.mark.parametrize("provider", sorted(MODES))
+def test_a_reply_in_no_known_form_is_one_line(provider: str, recwarn: pytest.WarningsRecorder) -> None:
+    """As of a web page's server, or a proxy with JSON of its own, at a batch's address."""
+    kinds = (b"null", b"[]", b'"x"', b"7", b"<p>", b'[{"id": 1}]', b'{"data": [null]}', b'{"data": {"a": 1}}')
+    for data in (*kinds, b'{"id": "b", "object": "batch", "status": 7, "request_counts": "x", "data": [{"id": 5}]}'):
+        with saying(200, {"Content-Type": "application/json"}, data) as (url, _):
+            api = BatchApi(hosted(url, provider=provider)["web"], "scripted-eager")
+            for name, given in (("look", ["b"]), ("cancel", ["b"]), ("find", ["tag", 0.0])):
+                with contextlib.suppress(ProviderError):
+                    assert getattr(api, name)(*given) is None, "nothing is made of it but an empty list"
+            with pytest.raises(ProviderError, match=r"none that litellm reads|no answer"):
+                api.send("tag", b"{}\n")
+    assert [str(warning.message) for warning in recwarn if "Serializ" in str(warning.message)] == []
 
 
 def test_a_provider_that_is_not_there_leaves_nothing_behind(tmp_path: Path) -> None:
