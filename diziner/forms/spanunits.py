@@ -49,8 +49,15 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
         return "tokens" if all(row.tokens is not None for row in rows) else "characters"
     units = [unit for unit, number in fitting.items() if number == most]
     told = [span for row in rows for span in row.spans if span.text is not None]
-    if not told and not fitting.keys() & {*TOKEN_UNITS} and _are_whole_words(rows, key):
-        return "characters"
+    if not told and not fitting.keys() & {*TOKEN_UNITS}:
+        whole = _are_whole_words(rows, key)
+        if _begin_inside_words(rows):
+            raise UserError(
+                f"{rows[0].where}: {key}: most spans begin inside a word, as {_shown(rows[0])}; were they counted from "
+                "1, take 1 from each; if they are right: --spans characters"
+            )
+        if whole:
+            return "characters"
     if told and any(unit.startswith("characters") for unit in units):
         units = [unit for unit in units if unit.startswith("characters")] or units
     if len(units) == 1:
@@ -128,8 +135,9 @@ def _is_whole(row: Sample, span: Given, unit: str) -> bool:
 
 
 def has_text(text: str, pieces: Sequence[tuple[int, int]], own: str) -> bool:
-    """Whether pieces of a text are what a span says it has, but for white space."""
-    return "".join("".join(text[start:end] for start, end in pieces).split()) == "".join(own.split())
+    """Whether pieces of a text are what a span says it has, but for white space and capital letters."""
+    there = "".join("".join(text[start:end] for start, end in pieces).split())
+    return there == (stated := "".join(own.split())) or there.casefold() == stated.casefold()
 
 
 def as_characters(text: str, place: tuple[int, int], unit: str) -> tuple[int, int]:
@@ -156,6 +164,15 @@ def _cut_words(rows: Sequence[Sample]) -> bool:
     ends = [each for row in rows for each in _ends(row)]
     cut = sum(inside for inside, _ in ends)
     return cut > _WHOLE_WORDS * len(ends) and not any(next_inside for _, next_inside in ends)
+
+
+def _begin_inside_words(rows: Sequence[Sample]) -> bool:
+    """Whether more than half of all spans begin inside a word, and none would if it began a character earlier."""
+    spans = [(row.text or "", span) for row in rows for span in row.spans]
+    starts = [(text, span.start) for text, span in spans if 0 <= span.start < span.end <= len(text)]
+    inside = sum(start > 0 and _inside_word(text, start) for text, start in starts)
+    earlier = any(start > 1 and _inside_word(text, start - 1) for text, start in starts)
+    return inside > _WHOLE_WORDS * len(starts) and not earlier
 
 
 def _ends(row: Sample) -> Iterator[tuple[bool, bool]]:
