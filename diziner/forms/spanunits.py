@@ -51,7 +51,7 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
     told = [span for row in rows for span in row.spans if span.text is not None]
     if not told and not fitting.keys() & {*TOKEN_UNITS}:
         whole = _are_whole_words(rows, key)
-        if _begin_inside_words(rows):
+        if _are_from_one(rows):
             raise UserError(
                 f"{rows[0].where}: {key}: most spans begin inside a word, as {_shown(rows[0])}; were they counted from "
                 "1, take 1 from each; if they are right: --spans characters"
@@ -166,13 +166,20 @@ def _cut_words(rows: Sequence[Sample]) -> bool:
     return cut > _WHOLE_WORDS * len(ends) and not any(next_inside for _, next_inside in ends)
 
 
-def _begin_inside_words(rows: Sequence[Sample]) -> bool:
-    """Whether more than half of all spans begin inside a word, and none would if it began a character earlier."""
-    spans = [(row.text or "", span) for row in rows for span in row.spans]
-    starts = [(text, span.start) for text, span in spans if 0 <= span.start < span.end <= len(text)]
-    inside = sum(start > 0 and _inside_word(text, start) for text, start in starts)
-    earlier = any(start > 1 and _inside_word(text, start - 1) for text, start in starts)
-    return inside > _WHOLE_WORDS * len(starts) and not earlier
+def _are_from_one(rows: Sequence[Sample]) -> bool:
+    """Whether more than half of all spans begin inside a word, and would be whole words were they counted from 1.
+
+    Of one span alone a start that is a letter too late tells nothing: it may be part of a word.
+    """
+    spans = [(row, span) for row in rows for span in row.spans]
+    inside = [
+        (row, span) for row, span in spans if 0 < span.start < span.end and _inside_word(row.text or "", span.start)
+    ]
+    for shift in (1, 0) if len(spans) > 1 else (1,):
+        moved = [(row, span._replace(pieces=((span.start - 1, span.end - shift),))) for row, span in inside]
+        if sum(_is_whole(row, span, "characters") for row, span in moved) > _WHOLE_WORDS * len(spans):
+            return True
+    return False
 
 
 def _ends(row: Sample) -> Iterator[tuple[bool, bool]]:
