@@ -62,11 +62,12 @@ def layout_of(task: Task) -> ColumnLayout:
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of a file; a first one that names the columns is blank."""
+    """Yield the lines of a file, without a first one, comments left aside, that names the columns."""
     lines = (Line(*pair) for pair in text_lines(path))
     for line in lines:
-        yield line._replace(text="") if is_header(cells_of(line.text)) else line
-        if line.text.strip():
+        if not is_header(cells_of(line.text)):
+            yield line
+        if line.text.strip() and not line.text.startswith("#"):
             break
     yield from lines
 
@@ -138,12 +139,16 @@ def _row(
     tokens: list[str] = []
     tags: list[str] = []
     where, fault, whole = f"{path}:{block[0].number}", "", None
+    # Where no column of tags is known, these do not tell comments: a line without a tab among others is none of tokens.
+    tabbed = layout.tag is None and layout.unread is None and any("\t" in line.text for line in block)
     for number, text in block:
         cells = cells_of(text)
         if commented and text.startswith(_TEXT):
             whole = text.removeprefix(_TEXT)
         may_be_comment = text.startswith("#") and (not tokens or text.startswith("# "))
         if (commented and text.startswith("#")) or (may_be_comment and not _is_token(cells, layout)):
+            continue
+        if may_be_comment and tabbed and "\t" not in text:
             continue
         if cells[0] == DOCUMENT_START:
             continue

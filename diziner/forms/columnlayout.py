@@ -17,6 +17,7 @@ DOCUMENT_START = "-DOCSTART-"
 # How tables call the columns of tokens and of tags.
 TOKEN_NAMES = ("word", "token", "words", "tokens")
 TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
+_LIKE_TAGS = re.compile(r"ne[-_]|ner[-_]|bio[-_]|iob[-_]")  # NE-COARSE-LIT, ner_fine
 _BLANKS = re.compile(r"[ \t]+")
 _WIDE_BLANK = re.compile(r"\S[^\S \t]+\S")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
@@ -246,8 +247,9 @@ def _has_sentences(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
 
 
 def is_header(cells: Cells) -> bool:
-    """Whether a line names columns, of tokens first and of tags last, as tables do."""
-    return len(cells) > 1 and cells[0].lower() in TOKEN_NAMES and cells[-1].lower() in TAG_NAMES
+    """Whether a line names columns, of tokens first and of tags anywhere behind it, as tables do."""
+    names = [cell.lower() for cell in cells]
+    return names[0] in TOKEN_NAMES and any(each in TAG_NAMES or _LIKE_TAGS.match(each) for each in names[1:])
 
 
 def _is_plain(column: Sequence[str]) -> bool:

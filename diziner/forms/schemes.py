@@ -128,13 +128,13 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
     outsides = (OUTSIDE, OUTSIDE.lower())
     outside = next((each for each in outsides if each in tags), OUTSIDE)
     marked = [tag for tag in tags if tag not in outsides]
-    if scheme == "IO":
-        return Style("IO")
     if not marked:
         return Style(scheme or "BIO", lower=outside != OUTSIDE, outside=outside)
     others = [each for each in _OTHER_OUTSIDES if each in marked]
     if len(others) == 1 and {*marked} != {*others} and not any(each in tags for each in outsides):
         outside, marked = others[0], [tag for tag in marked if tag not in others]
+    if scheme == "IO":
+        return Style("IO", outside=outside)
     for lower in (False, True):
         for joint in _JOINTS:
             if joint in _DOUBTFUL and not _share_labels(marked, joint, lower):

@@ -20,7 +20,20 @@ _STARTS = (
     "from",
 )
 _ENDS = ("end", "end_offset", "endOffset", "end_char", "end_pos", "char_end", "end_index", "stop", "to")
-_PLACES = ("span", "pos", "position", "offsets", "offset", "indices", "loc", "char_interval", "points")
+_PLACES = (
+    "span",
+    "pos",
+    "position",
+    "offsets",
+    "offset",
+    "indices",
+    "loc",
+    "char_interval",
+    "points",
+    "spans",
+    "locations",
+    "ranges",
+)
 _LABELS = ("label", "type", "entity_type", "entity_group", "label_", "category", "class", "tag", "labels", "types")
 _MORE_LABELS = ("extraction_class", "class_name", "entity", "ner")
 _TEXTS = (

@@ -50,6 +50,8 @@ def region(layer: str, start: int, end: int) -> dict[str, Any]:
         ("a.conll", "Mara B-PER\nLind I-PER\nx _\n", {}, [LIND]),
         ("a.conll", "Mara B-PER\nLind I-PER\nx o\n", {}, [LIND]),
         ("a.conllup", "# global.columns = ID FORM NER LEMMA\n1\tMara\tB-PER\tx\n2\tsings\tO\ty\n", {}, [PER]),
+        ("a.conll", "Mara per\nLind per\nx o\n", {"scheme": "IO"}, [[(0, 2, "per")]]),
+        ("a.tsv", "# id = x\nTOKEN\tNE-LIT\tMISC\nMara\tB-PER\t_\nsings\tO\t_\n", {}, [PER]),
         # Tags that are numbers: of bare labels, in a .txt, and of a token that looks like a comment.
         ("a.conll", "Mara 1\nLind 1\nx 0\n", {"labels": ("O", "PER")}, [LIND]),
         ("a.txt", "Mara 1\nsings 0\n", {"labels": NAMES}, [PER]),
@@ -150,6 +152,7 @@ def test_files_of_other_tools_are_read(
         ),
         ("a.csv", "id,word,tag\n0,Mara,B-PER\n1,Lind,I-PER\n", "column 'id' is another in each row"),
         ("a.json", [{"data": {"text": TEXT}, "annotations": []}], "a task that nobody annotated"),
+        ("a.jsonl", {"text": TEXT, "entities": [{"label": "X", "spans": [[0, 4], [14, 18]]}]}, "1 discontinuous span"),
         (
             "a.json",
             [{"data": {"text": TEXT}, "annotations": [{"result": [region("a", 0, 4), region("b", 5, 10)]}]}],
@@ -175,6 +178,7 @@ def test_what_would_be_wrong_in_silence_is_refused(tmp_path: Path, name: str, co
         ("a.conll", "# id x domain=train\nmara _ _ B-PER\nsings _ _ O\n", [["mara", "sings"]]),
         ("a.bio", "B-Plot\taliens\nO\tnow\n", [["aliens", "now"]]),
         ("a.conll", "# O\nMara B-PER\n", [["#", "Mara"]]),
+        ("a.tsv", "# id = x\nTOKEN\tNE-LIT\tNE-METO\tX\nMara\tB-PER\tO\t_\nsings\tO\tO\t_\n", [["Mara", "sings"]]),
         ("a.txt", "Mara\rsings\nLars\n", [["Mara", "sings"], ["Lars"]]),
         ("a.txt", "Mara sings\rLars\r\n", [["Mara", "sings"], ["Lars"]]),
         ("a.json", [{**MIN, "annotator": who, "annotation_id": who} for who in (1, 2)], [WORDS]),
