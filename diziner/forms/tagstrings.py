@@ -36,8 +36,10 @@ def _cut(row: Mapping[str, Any], texts: Iterable[str], tag_keys: Iterable[str]) 
         return row
     for tag_key in tag_keys:
         tags = _tags(row.get(tag_key))
+        if not tags:
+            continue
         words = next((words for words in (text.split(), [*"".join(text.split())]) if len(words) == len(tags)), None)
-        if words and tags:
+        if words:
             rest = {each: value for each, value in row.items() if each not in (key, tag_key)}
             return {**rest, "tokens": words, "ner_tags": tags} | ({} if key == "tokens" else {"text": text})
     return row
