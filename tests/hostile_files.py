@@ -64,7 +64,7 @@ CASES: dict[str, Case] = {
     "mixed ends": Case(
         "a.conll", columns("Mara B-PER\r\nin O\n\r\nLars B-PER\r\n\nin O\n"), [["Mara PER"], ["Lars PER"], []]
     ),
-    "CR after LF": Case("a.conll", columns("Mara B-PER\nin O\r\rLars B-PER\rin O\n"), "both hold tags"),
+    "CR after LF": Case("a.conll", columns("Mara B-PER\nin O\r\rLars B-PER\rin O\n"), "a carriage return inside"),
     "CRLF in a cell": Case("a.csv", b'text,spans\r\n"a\r\nMara","[[3, 7, ""PER""]]"\r\n', [["Mara PER"]]),
     # What nobody sees.
     "zero width in a blank line": Case(

@@ -161,7 +161,8 @@ class Decoder:
             raise UserError(f"tag {tag!r} is neither a string nor a whole number")
         if not self.names:
             raise UserError(
-                f"tag {tag} has no name; write tags as strings, or list the names of numbers in the card under `labels`"
+                f"tag {tag} has no name; --labels FILE says what each number means, in a card `labels`; or write tags "
+                "as strings"
             )
         if not 0 <= tag < len(self.names):
             raise UserError(

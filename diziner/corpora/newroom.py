@@ -103,7 +103,7 @@ def own_table(path: Path, choices: Choices, numbered: bool) -> Table:
 def _is_corpus(folder: Path, choices: Choices) -> bool:
     """Say whether a folder is of a form that folders have."""
     saved = (folder / "state.json").exists()  # of a data set, though half of one
-    return saved or any(folder.glob("*.ann")) or is_folder_form((path.name for path in folder.iterdir()), choices)
+    return saved or is_folder_form((path.name for path in folder.iterdir()), choices)
 
 
 def _with_ids(table: Table, path: Path, first: Path) -> Iterator[Row | Unreadable]:

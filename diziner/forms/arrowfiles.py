@@ -9,8 +9,10 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.parquetfile import first_line, parquet_rows, parquet_schema
 from diziner.forms.choices import Choices
+from diziner.forms.csvfiles import LISTS, list_in
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
+from diziner.forms.jsonkeys import LABEL_COLUMNS
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.rows import Table
 
@@ -26,7 +28,8 @@ def parquet_table(task: Task) -> Table:
     Errors: UserError for a file that is not parquet or has not the columns.
     """
     schema = parquet_schema(task.path)
-    values = (Value(f"{task.path}, row {number}", row) for number, row in enumerate(parquet_rows(task.path)))
+    rows = map(_with_lists, parquet_rows(task.path))
+    values = (Value(f"{task.path}, row {number}", row) for number, row in enumerate(rows))
     return _table(task, values, schema)
 
 
@@ -51,7 +54,7 @@ def saved_table(task: Task) -> Table:
     # Whatever is not as it was saved, 100,000 brackets among it.
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {first_line(error)}") from None
-    values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(dataset))
+    values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(map(_with_lists, dataset)))
     return _table(task, values, dataset.features.arrow_schema)
 
 
@@ -74,18 +77,25 @@ def _table(task: Task, values: Iterator[Value], schema: pyarrow.Schema) -> Table
     return rows_of_values(task, values)
 
 
+def _with_lists(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose lists may be written as text, as in cells of CSV."""
+    written = {key for key in LISTS if isinstance(row.get(key), str) and row[key][:1] in ("[", "{")}
+    return {**row, **{key: list_in(row[key]) for key in written}} if written else row
+
+
 def class_names(schema: pyarrow.Schema, choices: Choices) -> tuple[str, ...]:
     """Return the names of the class labels in the metadata that `datasets` writes; none if there are none.
 
-    Those of the column of tags that is chosen, else of `ner_tags`, else of the only column that has some.
+    Those of the column of tags or spans that is chosen, else of the first usual one, else of the only one with some.
     """
     try:
         features = jsontext.body((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return ()
     named = {key: found for key, value in features.items() if (found := _names(value))}
-    chosen = str(choices.columns.get("tags", "ner_tags"))
-    if chosen in named:
+    own = [str(choices.columns[key]) for key in ("tags", "spans") if key in choices.columns]
+    chosen = next((key for key in own or LABEL_COLUMNS if key in named), "")
+    if chosen:
         return named[chosen]
     return next(iter(named.values())) if len(named) == 1 else ()
 
@@ -97,5 +107,8 @@ def _names(feature: object) -> tuple[str, ...]:
         return ()
     if feature.get("_type") == "ClassLabel":
         return tuple(feature.get("names") or ())
-    inner = feature.get("feature")
-    return _names(inner) if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else ()
+    if "feature" in feature:
+        return _names(feature["feature"])
+    # The features of a span, by name: its label has some.
+    found = [names for names in map(_names, feature.values()) if names]
+    return found[0] if len(found) == 1 else ()

@@ -15,6 +15,8 @@ from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import Table, Unreadable
 
+_COLLECTIONS = ("documents", "PubTator3")  # what a collection's documents stand under
+
 
 def bioc_xml_table(task: Task) -> Table:
     """Return the documents of a BioC collection in XML."""
@@ -37,8 +39,9 @@ def looks_like_bioc_xml(look: Look) -> bool:
 
 
 def looks_like_bioc_json(look: Look) -> bool:
-    """Whether the first document has passages."""
-    return isinstance(look.value, dict) and isinstance(look.value.get("passages"), list)
+    """Whether the first document has passages, or is a collection of such."""
+    first = next(iter(_opened(look.value)), None)
+    return isinstance(first, Mapping) and isinstance(first.get("passages"), list)
 
 
 def looks_like_pubtator(look: Look) -> bool:
@@ -47,8 +50,23 @@ def looks_like_pubtator(look: Look) -> bool:
     return len(first) > 2 and first[1] == "t" and " " not in first[0]
 
 
-def _json_documents(values: Iterable[Value | Unreadable], gold: Gold) -> Iterator[Value | Unreadable]:
+def _opened(value: object) -> list[Any]:
+    """Return the documents of a collection, which may be an entry of a list or stand under a name; else the value."""
+    inside = [value.get(key) for key in _COLLECTIONS] if isinstance(value, Mapping) else []
+    return next((each for each in inside if isinstance(each, list)), [value])
+
+
+def _each_document(values: Iterable[Value | Unreadable]) -> Iterator[Value | Unreadable]:
     for item in values:
+        documents = _opened(item.value) if isinstance(item, Value) else []
+        if isinstance(item, Unreadable) or (len(documents) == 1 and documents[0] is item.value):
+            yield item
+            continue
+        yield from (Value(f"{item.where}, document {number}", each) for number, each in enumerate(documents))
+
+
+def _json_documents(values: Iterable[Value | Unreadable], gold: Gold) -> Iterator[Value | Unreadable]:
+    for item in _each_document(values):
         value: Any = item.value if isinstance(item, Value) else None
         if not isinstance(value, Mapping) or not isinstance(value.get("passages"), list):
             yield item

@@ -15,10 +15,14 @@ from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Row, Table, Unreadable, offsets_in
 from diziner.forms.schemes import OUTSIDE, find_style
 
-ENDINGS = (".conll", ".conllu", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe", ".bioes", ".bilou", ".bmes", ".ner")
+ENDINGS = (
+    *(".conll", ".conllu", ".conllup", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe"),
+    *(".bioes", ".bilou", ".bmes", ".ner"),
+)
 _TEXT = "# text = "  # of CoNLL-U: what follows is the sentence as it was written
 CONLLU = (".conllu", ".conllup")
 _INDEXED = (*CONLLU, ".iob2")  # an index column is what they have
+_CR = "\r"
 _MOST = 0.5
 _SAMPLE = 20_000  # lines that are looked at before the first is read
 
@@ -48,7 +52,8 @@ def column_table(task: Task) -> Table:
     counts = Counter[str]()
     rows = _rows(lines, layout, path, commented, counts)
     rows = integer_tags(rows) if choices.labels else rows
-    return Table(task.split, rows, choices.labels, "" if layout.is_usual else str(layout), counts)
+    names = tuple(layout.style.normal(choices.labels))
+    return Table(task.split, rows, names, "" if layout.is_usual else str(layout), counts)
 
 
 def layout_of(task: Task) -> ColumnLayout:
@@ -57,11 +62,12 @@ def layout_of(task: Task) -> ColumnLayout:
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of a file; a first one that names the columns is blank."""
+    """Yield the lines of a file, without a first one, comments left aside, that names the columns."""
     lines = (Line(*pair) for pair in text_lines(path))
     for line in lines:
-        yield line._replace(text="") if is_header(cells_of(line.text)) else line
-        if line.text.strip():
+        if not is_header(cells_of(line.text)):
+            yield line
+        if line.text.strip() and not line.text.startswith("#"):
             break
     yield from lines
 
@@ -113,7 +119,7 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _token_lines(block: Sequence[Line]) -> list[Cells]:
-    cut = [cells_of(line.text) for line in block if not line.text.startswith("#")]
+    cut = [cells_of(line.text) for line in block if not line.text.startswith("#") and _CR not in line.text]
     return [cells for cells in cut if cells[0] != DOCUMENT_START]
 
 
@@ -133,12 +139,16 @@ def _row(
     tokens: list[str] = []
     tags: list[str] = []
     where, fault, whole = f"{path}:{block[0].number}", "", None
+    # Where no column of tags is known, these do not tell comments: a line without a tab among others is none of tokens.
+    tabbed = layout.tag is None and layout.unread is None and any("\t" in line.text for line in block)
     for number, text in block:
         cells = cells_of(text)
         if commented and text.startswith(_TEXT):
             whole = text.removeprefix(_TEXT)
         may_be_comment = text.startswith("#") and (not tokens or text.startswith("# "))
         if (commented and text.startswith("#")) or (may_be_comment and not _is_token(cells, layout)):
+            continue
+        if may_be_comment and tabbed and "\t" not in text:
             continue
         if cells[0] == DOCUMENT_START:
             continue
@@ -166,11 +176,15 @@ def _row(
 
 
 def _tags(cells: list[str], layout: ColumnLayout) -> list[str]:
+    if layout.numbered:
+        return cells
     return layout.style.normal(misc_tags(cells, layout.key) if layout.key else cells)
 
 
 def _misfit(cells: Cells, text: str, layout: ColumnLayout) -> str:
     """Return in which way a line is no line of the file's; empty if it is one."""
+    if _CR in text:
+        return "has a carriage return inside, and others end in LF: put LF in its place, or take it out"
     needed = 1 + max(_far(layout.token), -1 if layout.tag is None else _far(layout.tag))
     if len(cells) < needed:
         return f"has {counted(len(cells), 'column')}, expected {max(needed, layout.width)} or more"
@@ -186,13 +200,17 @@ def _far(column: int) -> int:
 def _is_token(cells: Cells, layout: ColumnLayout) -> bool:
     if _misfit(cells, "", layout):
         return False
-    return layout.tag is None or bool(layout.key) or layout.style.read(cells[layout.tag]) is not None
+    column = layout.unread if layout.tag is None else layout.tag
+    if column is None or layout.key or len(cells) <= _far(column):
+        return column is None or bool(layout.key)
+    return cells[column].isdecimal() if layout.numbered else layout.style.read(cells[column]) is not None
 
 
 def integer_tags(rows: Iterable[Row | Unreadable]) -> Iterator[Row | Unreadable]:
     """Yield rows with tags that are written as numbers as numbers."""
     for row in rows:
-        if isinstance(row, Row) and all(tag.isdecimal() for tag in row.value.get("tags", ())):
-            yield Row(row.where, {**row.value, "tags": [int(tag) for tag in row.value["tags"]]})
+        tags = row.value.get("tags") if isinstance(row, Row) else None
+        if isinstance(row, Row) and tags and all(tag.isdecimal() for tag in tags):
+            yield Row(row.where, {**row.value, "tags": [int(tag) for tag in tags]})
         else:
             yield row

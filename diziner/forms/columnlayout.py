@@ -17,6 +17,7 @@ DOCUMENT_START = "-DOCSTART-"
 # How tables call the columns of tokens and of tags.
 TOKEN_NAMES = ("word", "token", "words", "tokens")
 TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
+_LIKE_TAGS = re.compile(r"ne[-_]|ner[-_]|bio[-_]|iob[-_]")  # NE-COARSE-LIT, ner_fine
 _BLANKS = re.compile(r"[ \t]+")
 _WIDE_BLANK = re.compile(r"\S[^\S \t]+\S")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
@@ -34,7 +35,8 @@ class ColumnLayout:
     """Layout of a file's lines: `width` cells, of which `token` and `tag` (None: no tags) are read.
 
     `key`: the tag is the value of this key in column `tag`, as in CoNLL-U's MISC. `index`: the first column numbers
-    tokens, and lines of several numbers (1-2) or of none (1.1) are no tokens.
+    tokens, and lines of several numbers (1-2) or of none (1.1) are no tokens. `numbered`: tags are numbers, `style` is
+    that of their names. `unread`: where tags stand that are not asked for; they tell comments from tokens.
     """
 
     width: int
@@ -43,6 +45,8 @@ class ColumnLayout:
     style: Style = BIO
     key: str = ""
     index: bool = False
+    numbered: bool = False
+    unread: int | None = None
 
     def __str__(self) -> str:
         where = f"column {self.tag}" + (f", key {self.key}" if self.key else "")
@@ -94,8 +98,32 @@ def find_layout(
         tag, style, key = _find_tag(columns, choices, where, known, first, needed=tagged is True)
     if tag is None and tagged:
         raise UserError(f"{where}: one column, so no tags; labels need a second one")
-    token = _token(named, width, tag, where, index=first, known=known)
-    return ColumnLayout(width, token, tag, style or BIO, key, index and known and token != 0)
+    unread = None
+    if tag is None and tagged is False and width > 1:
+        unread, style = _unread_tag(columns, choices, where, known, first)
+        if unread is None and "tokens" not in named and _hold_texts(columns[0]):
+            raise UserError(
+                f"{where}: column 0 holds several words in most lines: a table of texts needs a header in its first "
+                "line, such as text<tab>source; if these are tokens: --columns token=0"
+            )
+    token = _token(named, width, unread if tag is None else tag, where, index=first, known=known)
+    numbered = bool(choices.labels) and not key
+    return ColumnLayout(width, token, tag, style or BIO, key, index and known and token != 0, numbered, unread)
+
+
+def _unread_tag(
+    columns: Sequence[Sequence[str]], choices: Choices, where: str, known: bool, index: bool
+) -> tuple[int | None, Style | None]:
+    """Return the column of tags that nobody asked for, and their style; None where none can be told."""
+    try:
+        tag, style, key = _find_tag(columns, choices, where, known, index, needed=False)
+    except UserError:
+        return None, None
+    return (None, None) if key else (tag, style)
+
+
+def _hold_texts(column: Sequence[str]) -> bool:
+    return sum(" " in cell for cell in column) * 2 > len(column)
 
 
 def _named_tag(
@@ -113,7 +141,7 @@ def _named_tag(
     if not -len(columns) <= column < len(columns):
         raise UserError(f"{where}: --columns tag={column}: the file has {counted(len(columns), 'column')}, from 0")
     if choices.labels:
-        return column, BIO, ""
+        return column, require_style(choices.labels, choices.scheme, where), ""
     return column, require_style(columns[column], choices.scheme, where), ""
 
 
@@ -122,7 +150,7 @@ def _find_tag(
 ) -> tuple[int | None, Style | None, str]:
     last = len(columns) - 1
     if choices.labels:
-        return last, BIO, ""
+        return last, require_style(choices.labels, choices.scheme, where), ""
     styles = {number: find_style(set(column), choices.scheme) for number, column in enumerate(columns)}
     marked = {
         number: style
@@ -219,8 +247,9 @@ def _has_sentences(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
 
 
 def is_header(cells: Cells) -> bool:
-    """Whether a line names columns, of tokens first and of tags last, as tables do."""
-    return len(cells) > 1 and cells[0].lower() in TOKEN_NAMES and cells[-1].lower() in TAG_NAMES
+    """Whether a line names columns, of tokens first and of tags anywhere behind it, as tables do."""
+    names = [cell.lower() for cell in cells]
+    return names[0] in TOKEN_NAMES and any(each in TAG_NAMES or _LIKE_TAGS.match(each) for each in names[1:])
 
 
 def _is_plain(column: Sequence[str]) -> bool:

@@ -11,17 +11,24 @@ from typing import Any, Literal
 from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.words import counted
+from diziner.forms.choices import Choices
 from diziner.forms.columnlayout import TAG_NAMES, TOKEN_NAMES
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
-from diziner.forms.lines import text_lines
+from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Table, Unreadable
+from diziner.forms.schemes import OUTSIDE, find_style
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
 _SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
-_LISTS = ("tokens", "words", "ner_tags", "tags", "labels", "spans", "entities", "label", "annotations", "ner")
+LISTS = ("tokens", "words", "ner_tags", "tags", "labels", "spans", "entities", "label", "annotations", "ner")
+_DOCUMENTS = ("doc_id", "document_id", "document", "doc")  # beside a column of sentences, whose numbers begin anew
+_SAMPLE = 200  # rows of which it is seen whether a column holds tags
 _LONGEST = 1 << 27  # characters of a cell
+# A string as Python writes it, or a whole number; and more than one of them with blanks between, as numpy writes lists.
+_ENTRY = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+""")
+_NUMPY = re.compile(rf"\[\s*(?:{_ENTRY.pattern})(?:\s+(?:{_ENTRY.pattern}))+\s*\]")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -68,8 +75,11 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
     delimiter = _delimiter(first)
     header = _names(_header(first, delimiter), task)
     rows = _rows(task, begin, delimiter, len(header))
-    by_token = None if task.choices.columns else _by_token(header)
+    sample, rows = peek(rows, _SAMPLE)
+    named = _named(header, task.choices, sample)
+    by_token = named if task.choices.columns else _by_token(header) or _by_tags(header, sample)
     if by_token is not None:
+        _require_sentences(task, header, by_token[2], sample)
         yield from _sentences(task, rows, *by_token)
         return
     used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
@@ -81,7 +91,7 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
             yield Unreadable(where, f"{counted(len(cells), 'cell')}, the header has {len(header)}", cells)
             continue
         row: dict[str, Any] = dict(zip(header, cells, strict=False))
-        row |= {key: _list(row[key]) for key in row.keys() & {*_LISTS, *used} if row[key].strip()[:1] in ("[", "{")}
+        row |= {key: list_in(row[key]) for key in row.keys() & {*LISTS, *used} if row[key].strip()[:1] in ("[", "{")}
         yield Value(where, row)
 
 
@@ -139,7 +149,7 @@ def _names(cells: Sequence[str], task: Task) -> list[str]:
 
     Errors: UserError for a name that is there twice.
     """
-    known = {*_TEXTS, *TOKEN_NAMES, *TAG_NAMES, *_SENTENCES, *_LISTS}
+    known = {*_TEXTS, *TOKEN_NAMES, *TAG_NAMES, *_SENTENCES, *LISTS}
     named = {str(column) for column in task.choices.columns.values()}
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells)]
     found = [name if name in named or name.lower() not in known else name.lower() for name in names]
@@ -149,47 +159,126 @@ def _names(cells: Sequence[str], task: Task) -> list[str]:
     return found
 
 
-def _by_token(header: Sequence[str]) -> tuple[int, int, int | None] | None:
+def _by_token(header: Sequence[str]) -> tuple[int, int, tuple[int, ...]] | None:
     """Return the columns of token, tag and sentence, where each row is a token. Without a column of sentences, blank
     lines are between these."""
     token = next((header.index(name) for name in TOKEN_NAMES[:2] if name in header), None)
     tag = next((header.index(name) for name in TAG_NAMES if name in header), None)
-    sentence = next((header.index(name) for name in _SENTENCES if name in header), None)
-    if token is None or tag is None or (sentence is None and set(header) & set(_TEXTS)):
+    places = _sentence_columns(header)
+    if token is None or tag is None or (not places and set(header) & set(_TEXTS)):
         return None
-    return token, tag, sentence
+    return token, tag, places
+
+
+def _sentence_columns(header: Sequence[str]) -> tuple[int, ...]:
+    """Return the columns that together say of which sentence a token is: its own, and that of its document."""
+    own = next((name for name in _SENTENCES if name in header), None)
+    document = next((name for name in _DOCUMENTS if name in header and name != own), None)
+    return tuple(header.index(name) for name in (document, own) if name is not None)
+
+
+def _by_tags(header: Sequence[str], sample: Sequence[tuple[int, list[str]]]) -> tuple[int, int, tuple[int, ...]] | None:
+    """Return the same where a column that may hold texts holds tokens: each row has one tag, and its sentence."""
+    token = next((header.index(name) for name in (*TOKEN_NAMES, "text") if name in header), None)
+    tag = next((header.index(name) for name in TAG_NAMES if name in header), None)
+    places = _sentence_columns(header)
+    if token is None or tag is None or not places or token in places:
+        return None
+    return (token, tag, places) if _are_tags(sample, tag) else None
+
+
+def _named(
+    header: Sequence[str], choices: Choices, sample: Sequence[tuple[int, list[str]]]
+) -> tuple[int, int, tuple[int, ...]] | None:
+    """Return the columns that are named as those of token, tag and sentence (as id), where each row is a token."""
+    named = {key: str(column) for key, column in choices.columns.items()}
+    if not {"tokens", "tags"} <= named.keys() or not {*named.values()} <= {*header}:
+        return None
+    token, tag = header.index(named["tokens"]), header.index(named["tags"])
+    if not (_are_tags(sample, tag) or choices.labels) or any(_is_list(cells, token) for _, cells in sample):
+        return None
+    return token, tag, (header.index(named["id"]),) if "id" in named else ()
+
+
+def _are_tags(sample: Sequence[tuple[int, list[str]]], column: int) -> bool:
+    tags = {cells[column].strip() for _, cells in sample if len(cells) > column} - {""}
+    style = find_style(tags) if tags else None
+    return style is not None and (style.scheme != "IO" or tags == {OUTSIDE})
+
+
+def _is_list(cells: Sequence[str], column: int) -> bool:
+    return len(cells) > column and cells[column].strip()[:1] == "[" and len(cells[column].strip()) > 1
+
+
+def _require_sentences(
+    task: Task, header: Sequence[str], places: Sequence[int], sample: Sequence[tuple[int, list[str]]]
+) -> None:
+    """Refuse a column `id` that nobody named and that has another number in each row, as the only one of sentences."""
+    if [header[place] for place in places] != ["id"] or "id" in task.choices.columns:
+        return
+    names = [cells[places[0]] for _, cells in sample if len(cells) > places[0]]
+    if len(names) > 1 and len({*names}) == len(names) and all(names):
+        raise UserError(
+            f"{task.path}:{sample[0][0]}: column 'id' is another in each row, so it numbers tokens and no "
+            "sentences; --columns token=…,tag=…,id=… names the columns, id that of sentences, or none if blank lines "
+            "are between these"
+        )
 
 
 def _sentences(
-    task: Task, rows: Iterator[tuple[int, list[str]]], token: int, tag: int, sentence: int | None
+    task: Task, rows: Iterator[tuple[int, list[str]]], token: int, tag: int, places: tuple[int, ...]
 ) -> Iterator[Value]:
-    current, where = "", ""
+    current, where = ("",) * len(places), ""
     tokens: list[str] = []
-    tags: list[str] = []
+    tags: list[str | int] = []
+    named = task.choices.columns
+    numbered = bool(task.choices.labels)
+
+    def sentence() -> Value:
+        row = {str(named.get("tokens", "tokens")): tokens, str(named.get("tags", "ner_tags")): tags}
+        return Value(where, {**row, str(named["id"]): current[-1]} if "id" in named else row)
+
     for number, cells in rows:
         is_blank = not any(map(str.strip, cells))
-        if not is_blank and len(cells) <= max(token, tag, sentence or 0):
+        if not is_blank and len(cells) <= max(token, tag, *places):
             raise UserError(f"{task.path}:{number}: {counted(len(cells), 'cell')}, the header has more")
-        name = "" if is_blank or sentence is None else cells[sentence].strip()
-        if (is_blank and sentence is None) or (name and name != current):
+        # A cell that is empty says the same as the one above it.
+        own = [cells[place].strip() for place in places] if not is_blank else []
+        name = tuple(new or old for new, old in zip(own, current, strict=True)) if own else current
+        if (is_blank and not places) or name != current:
             if tokens:
-                yield Value(where, {"tokens": tokens, "ner_tags": tags})
+                yield sentence()
             current, tokens, tags = name, [], []
         if not is_blank:
             where = where if tokens else f"{task.path}:{number}"
             tokens.append(cells[token])
-            tags.append(cells[tag].strip())
+            own_tag = cells[tag].strip()
+            tags.append(int(own_tag) if numbered and own_tag.isdecimal() else own_tag)
     if tokens:
-        yield Value(where, {"tokens": tokens, "ner_tags": tags})
+        yield sentence()
 
 
-def _list(cell: str) -> Any:
+def list_in(cell: str) -> Any:
     """Return the list in a cell; the cell itself if it holds none."""
     try:
         return jsontext.row(cell)
     except jsontext.JsonError:
         pass
+    if (entries := _numpy_list(cell)) is not None:
+        return entries
     try:
         return ast.literal_eval(cell)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return cell
+
+
+def _numpy_list(cell: str) -> list[Any] | None:
+    """Return the list in a cell that numpy wrote, with blanks between entries; None for any other.
+
+    >>> _numpy_list("['Mara' 'is'\\n 'here']"), _numpy_list("[1 0 -1]"), _numpy_list("['Mara', 'is']")
+    (['Mara', 'is', 'here'], [1, 0, -1], None)
+    """
+    if not _NUMPY.fullmatch(cell.strip()):
+        return None
+    entries = [found.group() for found in _ENTRY.finditer(cell)]
+    return [ast.literal_eval(entry) for entry in entries] if len(entries) > 1 else None

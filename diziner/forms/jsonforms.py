@@ -75,7 +75,7 @@ def _placed(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable
             if wrong is not None or None in value["extractions"]:
                 yield Unreadable(item.where, f"extraction {wrong!r:.60} is no object with a char_interval", value)
                 continue
-            placed = [each for each in value["extractions"] if _has_place(each)]
+            placed = [_aligned(each) for each in value["extractions"] if _has_place(each)]
             counts["extractions without a place"] += len(value["extractions"]) - len(placed)
             identifier = {"id": value["document_id"]} if "document_id" in value and "id" not in value else {}
             yield Value(item.where, {**value, **identifier, "extractions": placed})
@@ -90,6 +90,12 @@ def _is_extraction(value: object) -> bool:
 
 def _has_place(extraction: Mapping[str, Any]) -> bool:
     return (extraction.get("char_interval") or {}).get("start_pos") is not None
+
+
+def _aligned(extraction: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an extraction; of one that was not found word for word, without its text, which is the model's."""
+    exact = extraction.get("alignment_status") in (None, "match_exact")
+    return extraction if exact else {key: each for key, each in extraction.items() if key != "extraction_text"}
 
 
 def _accepted(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable]:

@@ -21,7 +21,8 @@ _SPANS = (
     "extractions", "named_entities", "ents",
 )  # fmt: skip
 _ALWAYS = ("spans", "entities")  # these hold spans, whatever they look like
-LABEL_KEYS = frozenset({*_TAGS, *_SPANS})
+LABEL_COLUMNS = (*_TAGS, *_SPANS)
+LABEL_KEYS = frozenset(LABEL_COLUMNS)
 # What has places and labels, and holds no mentions.
 _NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta", "other")
 
@@ -63,7 +64,8 @@ def find_keys(rows: Sequence[Value], choices: Choices, gold: Gold) -> Keys:
         own = (given.get(key, ()) for key in ("tokens", "text", "tags", "spans"))
         return Keys(named.get("id", ""), *own)
     tokens = given.get("tokens") or _first(rows, _TOKENS, is_token_list, ("tokens", "words"))
-    text = given.get("text") or _first(rows, [key for key in _TEXT if key not in tokens], _is_string, ("text",))
+    own_text = () if "text" in tokens else ("text",)
+    text = given.get("text") or _first(rows, [key for key in _TEXT if key not in tokens], _is_string, own_text)
     identifier = named.get("id") or ("id" if choices.usual_id and "id" in present else "")
     if gold == "ignored":
         return Keys(identifier, tokens, text)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.words import listed
 from diziner.forms.form import Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import Keys, find_keys, held, is_token_list, token_text
 from diziner.forms.lines import peek
 from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable, offsets_in
-from diziner.forms.schemes import Style, require_style
+from diziner.forms.schemes import Style, find_style, require_style
 from diziner.forms.spanlists import Given, given_spans
 from diziner.forms.spanunits import TOKEN_UNITS, Sample, as_characters, find_unit, has_text
+from diziner.forms.tagstrings import with_tokens
 
 DISCONTINUOUS = "discontinuous"
 _SAMPLE = 1000  # rows that are looked at before the first is read
@@ -41,7 +44,7 @@ def rows_of_values(
 
     Errors: UserError for values that can be read in two ways, with the option that decides.
     """
-    sample, values = peek(values, _SAMPLE)
+    sample, values = peek(with_tokens(values, task.choices), _SAMPLE)
     objects = [item for item in sample if isinstance(item, Value) and isinstance(item.value, Mapping)]
     choices = task.choices
     keys = find_keys(objects, choices, task.gold)
@@ -51,11 +54,26 @@ def rows_of_values(
         found = [tag for tags in lists if isinstance(tags, list) for tag in tags if isinstance(tag, str)]
         style = require_style(found or choices.labels, choices.scheme, f"{objects[0].where}: {keys.tags[0]}")
     if keys.spans:
-        unit = find_unit(_samples(objects, keys), choices.spans, unit or _documented(objects, keys), keys.spans[0])
+        samples = list(_samples(objects, keys))
+        unit = find_unit(samples, choices.spans, unit or _documented(objects, keys), keys.spans[0])
+        if not choices.spans:
+            _refuse_tags(samples, keys.spans[0])
     names = tuple(style.normal(choices.labels)) if style else choices.labels
     plan = _Plan(keys, unit, style, Counter() if counts is None else counts, choices.labels)
     rows = _rows(values, plan)
     return Table(task.split, rows, names, _said(plan), plan.counts)
+
+
+def _refuse_tags(samples: Sequence[Sample], key: str) -> None:
+    """Refuse spans whose labels are tags, each of a token: a mention of several would be as many."""
+    labels = {str(span.label) for row in samples for span in row.spans}
+    style = find_style(labels) if any(label.upper().startswith("B-") for label in labels) else None
+    if style is not None and not style.joint and style.scheme != "IO":
+        raise UserError(
+            f"{samples[0].where}: {key}: labels are tags of single tokens, {listed(sorted(map(repr, labels)), 4)}; "
+            'join them to mentions first (aggregation_strategy="simple" of pipelines); --spans characters, or tokens, '
+            "keeps them as they are"
+        )
 
 
 def _documented(rows: Sequence[Value], keys: Keys) -> str:
@@ -78,7 +96,7 @@ def _said(plan: _Plan) -> str:
 def _samples(rows: Sequence[Value], keys: Keys) -> Iterator[Sample]:
     for row in rows:
         try:
-            spans = given_spans(held(row.value, keys.spans) or [])
+            spans = given_spans(held(row.value, keys.spans) or [], held(row.value, keys.text))
         except UserError:
             continue  # said when the row is read
         spans = [span for span in spans if span.tokens is None]
@@ -122,16 +140,16 @@ def _row(value: Mapping[str, Any], plan: _Plan) -> dict[str, Any]:
         row["tags"] = tags
     spans = held(value, keys.spans) if tags is None else None
     if spans is not None:
-        row["spans"], row["unit"] = _placed(given_spans(spans), row, plan)
+        row["spans"], row["unit"] = _placed(given_spans(spans, row.get("text")), row, plan)
     row["other"] = {key: each for key, each in value.items() if key not in keys.used and key not in _OURS}
     return row
 
 
 def _placed(spans: Sequence[Given], row: Mapping[str, Any], plan: _Plan) -> tuple[list[list[Any]], str]:
     """Return spans as [start, end, label] and what they count; discontinuous ones are counted and left out."""
-    whole = [span for span in spans if len(span.pieces) == 1]
-    plan.counts[DISCONTINUOUS] += len(spans) - len(whole)
     tokens, text = row.get("tokens"), row.get("text")
+    whole = [one for span in spans if len((one := _joined(span, plan.unit, text)).pieces) == 1]
+    plan.counts[DISCONTINUOUS] += len(spans) - len(whole)
     if whole and isinstance(tokens, list) and all(span.tokens is not None for span in whole):
         return [_by_tokens(span, plan, tokens, text) for span in whole], TOKENS
     if plan.unit in TOKEN_UNITS:
@@ -146,6 +164,19 @@ def _placed(spans: Sequence[Given], row: Mapping[str, Any], plan: _Plan) -> tupl
             )
         found.append([start, end, _label(span, plan)])
     return found, CHARACTERS
+
+
+def _joined(span: Given, unit: str, text: object) -> Given:
+    """Return a span whose pieces have nothing but white space between them, as brat cuts at line ends, as one piece."""
+    if len(span.pieces) == 1:
+        return span
+    if unit in TOKEN_UNITS:
+        joined = all(one[1] + (unit != TOKENS) == other[0] for one, other in pairwise(span.pieces))
+    else:
+        places = [as_characters(text, piece, unit) for piece in span.pieces] if isinstance(text, str) else []
+        gaps = [text[one[1] : other[0]] for one, other in pairwise(places)] if isinstance(text, str) else ["?"]
+        joined = not "".join(gaps).strip() and all(one[1] <= other[0] for one, other in pairwise(places))
+    return span._replace(pieces=((span.start, span.end),)) if joined else span
 
 
 def _of_tokens(span: Given, plan: _Plan, tokens: object) -> list[Any]:

@@ -22,8 +22,9 @@ def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
     begin with: files that were put behind one another have some within. With `ends` all is as it stands, but for a mark
     at the very beginning.
 
-    Lines end in LF or CRLF, or, where the file's beginning has no LF, in CR. Nothing else cuts: not U+2028, not U+0085,
-    not a form feed. Read as they are asked for, so that a file may be larger than memory.
+    Lines end in LF, with any CRs before it, or, where the file has no LF but at its very end, in CR. Nothing else cuts:
+    not a CR within a line of a file with LFs, not U+2028, not U+0085, not a form feed. Read as they are asked for, so
+    that a file may be larger than memory.
     Errors: UserError for a file that is missing, cannot be read, is not UTF-8, holds zero bytes, or has a line of
     more than 512 MB.
     """
@@ -42,21 +43,33 @@ def text_lines(path: Path, ends: bool = False) -> Iterator[tuple[int, str]]:
                 raise UserError(f"{path}:{number}: has a zero byte; is it text, and saved as UTF-8?")
             if line[:1] == _MARK and (number == 1 or not ends):
                 line = line.lstrip(_MARK)
-            yield number, line if ends else line.removesuffix("\n").removesuffix("\r")
+            yield number, line if ends else line.removesuffix("\n").rstrip("\r")
 
 
 def _raw_lines(source: BinaryIO) -> Iterator[bytes]:
-    head = source.read(_BLOCK)
+    ends_in_cr = _ends_in_cr(source)
     source.seek(0)
-    if b"\r" not in head or b"\n" in head:
+    if not ends_in_cr:
         yield from iter(partial(source.readline, _LONGEST + 1), b"")
         return
     rest = b""
     while len(rest) <= _LONGEST and (block := source.read(max(_BLOCK, len(rest)))):
         *whole, rest = (rest + block).split(b"\r")
         yield from (line + b"\r" for line in whole)
-    if rest:
+    if rest.strip(b"\n"):
         yield rest
+
+
+def _ends_in_cr(source: BinaryIO) -> bool:
+    """Whether a file has CRs, and no LF but at its very end."""
+    has_cr = False
+    while block := source.read(_BLOCK):
+        before, line_end, after = block.partition(b"\n")
+        if line_end:
+            has_cr = has_cr or b"\r" in before.rstrip(b"\r")
+            return has_cr and not after.strip(b"\r\n") and not source.read(1)
+        has_cr = has_cr or b"\r" in block
+    return has_cr
 
 
 def peek(source: Iterable[T], size: int) -> tuple[list[T], Iterator[T]]:

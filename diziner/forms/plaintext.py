@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from diziner.common.errors import UserError
@@ -14,7 +15,8 @@ ENDINGS = (".txt", ".text", ".md")
 
 
 def text_table(task: Task) -> Table:
-    """Return documents of a plain text file, one a line; blank lines are skipped.
+    """Return documents of a plain text file, one a line; blank lines are skipped. A carriage return within a line of a
+    file whose lines end in LF is white space of its document, and counted as a repair.
 
     Errors: UserError for a file that looks like columns, unless --form says that it is text.
     """
@@ -30,7 +32,8 @@ def text_table(task: Task) -> Table:
         )
     if task.gold == "needed":
         raise UserError(f"{task.path}: plain text has no labels; --form names another form")
-    return Table(task.split, _rows(task))
+    counts = Counter[str]()
+    return Table(task.split, _rows(task, counts), repairs=counts)
 
 
 def looks_like_text(look: Look) -> bool:
@@ -38,7 +41,8 @@ def looks_like_text(look: Look) -> bool:
     return not looks_like_columns(look)
 
 
-def _rows(task: Task) -> Iterator[Row]:
+def _rows(task: Task, counts: Counter[str]) -> Iterator[Row]:
     for number, line in text_lines(task.path):
         if line.strip():
+            counts["carriage returns inside a line"] += line.strip().count("\r")
             yield Row(f"{task.path}:{number}", {"text": line.strip()})

@@ -10,6 +10,7 @@ from diziner.common.errors import UserError
 from diziner.common.words import listed
 
 OUTSIDE = "O"
+_OTHER_OUTSIDES = ("_", "-", "*")  # stand for O where it is nowhere, as for all that is empty in CoNLL's files
 TYPELESS = "ENTITY"  # the label of tags that name none
 
 # Letters of each scheme besides O, and the letter that it has here: B begins, I goes on, E ends, S is alone.
@@ -23,10 +24,11 @@ SCHEMES: dict[str, dict[str, str]] = {
     "IO": {},
 }
 _LETTERS = "BIESLUMW"
+_GOING_ON = "IEML"  # letters that need another tag of their label before them
 _MOST = 0.5  # of all tags that name a mention
 _LIKE_MARKED = re.compile(f"[{_LETTERS}{_LETTERS.lower()}][^\\w\\s].*|.+[^\\w\\s][{_LETTERS}]")
 _MOST_LABELS = 200  # that a corpus has; a column with more holds something else
-# How letter and label are joined, most usual first: B-PER, B_PER, B:PER, PER-B, PER_B, B alone.
+# How letter and label are joined, most usual first: B-PER, B_PER, B:PER, PER-B, PER_B, B alone, B/PER, BPER.
 _JOINTS: dict[str, re.Pattern[str]] = {
     "": re.compile(f"(?P<letter>[{_LETTERS}])-(?P<label>.+)"),
     "_": re.compile(f"(?P<letter>[{_LETTERS}])_(?P<label>.+)"),
@@ -34,30 +36,36 @@ _JOINTS: dict[str, re.Pattern[str]] = {
     "suffix": re.compile(f"(?P<label>.+)-(?P<letter>[{_LETTERS}])"),
     "_ suffix": re.compile(f"(?P<label>.+)_(?P<letter>[{_LETTERS}])"),
     "typeless": re.compile(f"(?P<letter>[{_LETTERS}])"),
+    "other mark": re.compile(f"(?P<letter>[{_LETTERS}])[^\\w\\s](?P<label>.+)"),
+    "no mark": re.compile(f"(?P<letter>[{_LETTERS}])(?P<label>\\w.*)"),
 }
+_DOUBTFUL = ("other mark", "no mark")  # E.coli, Brand: tags only if B and another letter share a label
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Style of a file's tags: a scheme of `SCHEMES`, how letter and label are joined, letters in lower case or not."""
+    """Style of a file's tags: a scheme of `SCHEMES`, how letter and label are joined, letters in lower case or not, and
+    what stands for O."""
 
     scheme: str
     joint: str = ""
     lower: bool = False
+    outside: str = OUTSIDE
 
     def __str__(self) -> str:
-        parts = [self.scheme, self.joint, "in lower case" if self.lower else ""]
+        other = "" if self.outside.upper() == OUTSIDE else f"({self.outside} for O)"
+        parts = [self.scheme, self.joint, "in lower case" if self.lower else "", other]
         return " ".join(part for part in parts if part)
 
     @property
     def is_usual(self) -> bool:
         """Whether tags are written as most files write them, so that nothing need be said."""
-        return not self.joint and not self.lower and self.scheme in ("BIO", "BIOES", "BILOU")
+        plain = not self.joint and not self.lower and self.outside == OUTSIDE
+        return plain and self.scheme in ("BIO", "BIOES", "BILOU")
 
     def read(self, tag: str) -> tuple[str, str] | None:
         """Return letter (B, I, E, S or O) and label of a tag; None for one that is not of this style."""
-        outside = OUTSIDE.lower() if self.lower else OUTSIDE
-        if tag in (outside, OUTSIDE):
+        if tag in (self.outside, OUTSIDE) or (self.lower and tag == OUTSIDE.lower()):
             return OUTSIDE, ""
         if self.scheme == "IO":
             return ("I", TYPELESS if tag == "I" else tag) if tag else None
@@ -112,16 +120,25 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
 
     >>> str(find_style({"O", "b-per", "m-per", "e-per"})), str(find_style({"O", "PER-B", "PER-I"}))
     ('BMES in lower case', 'BIO suffix')
-    >>> find_style({"O", "B", "I"}), find_style({"O", "PER"}), find_style({"NN", "VB"})
-    (Style(scheme='BIO', joint='typeless', lower=False), Style(scheme='IO', joint='', lower=False), None)
+    >>> str(find_style({"O", "B", "I"})), str(find_style({"O", "PER"})), find_style({"NN", "VB"})
+    ('BIO typeless', 'IO', None)
+    >>> str(find_style({"_", "B-PER"})), str(find_style({"O", "BPER", "IPER"})), str(find_style({"O", "Ebola"}))
+    ('BIO (_ for O)', 'BIO no mark', 'IO')
     """
-    marked = [tag for tag in tags if tag not in (OUTSIDE, OUTSIDE.lower())]
-    if scheme == "IO":
-        return Style("IO")
+    outsides = (OUTSIDE, OUTSIDE.lower())
+    outside = next((each for each in outsides if each in tags), OUTSIDE)
+    marked = [tag for tag in tags if tag not in outsides]
     if not marked:
-        return Style(scheme or "BIO", lower=OUTSIDE.lower() in tags and OUTSIDE not in tags)
+        return Style(scheme or "BIO", lower=outside != OUTSIDE, outside=outside)
+    others = [each for each in _OTHER_OUTSIDES if each in marked]
+    if len(others) == 1 and {*marked} != {*others} and not any(each in tags for each in outsides):
+        outside, marked = others[0], [tag for tag in marked if tag not in others]
+    if scheme == "IO":
+        return Style("IO", outside=outside)
     for lower in (False, True):
         for joint in _JOINTS:
+            if joint in _DOUBTFUL and not _share_labels(marked, joint, lower):
+                continue
             if least == 1 and not _letter(marked[0], joint, lower):
                 continue
             letters = [letter for tag in marked if (letter := _letter(tag, joint, lower))]
@@ -131,9 +148,17 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
                 break  # PER-I and I alone are no less bare labels
             named = scheme or next((name for name, own in SCHEMES.items() if set(letters) <= own.keys()), "")
             if named and set(letters) <= SCHEMES[named].keys():
-                return Style(named, joint, lower)
+                return Style(named, joint, lower, outside)
     bare = OUTSIDE in tags and not scheme and len(set(marked)) <= _MOST_LABELS
     return Style("IO") if bare and not any(map(_LIKE_MARKED.fullmatch, marked)) else None
+
+
+def _share_labels(tags: Collection[str], joint: str, lower: bool) -> bool:
+    """Whether B and a letter that goes on stand before one label."""
+    found = [_JOINTS[joint].fullmatch(_upper(tag, joint) if lower else tag) for tag in {*tags}]
+    pairs = [(each["letter"], each["label"]) for each in found if each]
+    begun = {label for letter, label in pairs if letter == "B"}
+    return any(letter in _GOING_ON and label in begun for letter, label in pairs)
 
 
 def _letter(tag: str, joint: str, lower: bool) -> str:

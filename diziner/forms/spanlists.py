@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
@@ -19,7 +20,20 @@ _STARTS = (
     "from",
 )
 _ENDS = ("end", "end_offset", "endOffset", "end_char", "end_pos", "char_end", "end_index", "stop", "to")
-_PLACES = ("span", "pos", "position", "offsets", "offset", "indices", "loc", "char_interval", "points")
+_PLACES = (
+    "span",
+    "pos",
+    "position",
+    "offsets",
+    "offset",
+    "indices",
+    "loc",
+    "char_interval",
+    "points",
+    "spans",
+    "locations",
+    "ranges",
+)
 _LABELS = ("label", "type", "entity_type", "entity_group", "label_", "category", "class", "tag", "labels", "types")
 _MORE_LABELS = ("extraction_class", "class_name", "entity", "ner")
 _TEXTS = (
@@ -34,6 +48,14 @@ _TEXTS = (
     "value",
     "name",
 )
+# The same written in other ways, as letters alone: charStart, BeginOffset, entityLabel. Not of tokens or sentences.
+_LEAD = "(?:char|character|text|span|entity|ent|mention|surface|matched|covered)?"
+_PLACE = "(?:char|character)?(?:offset|index|idx|pos|position)?"
+_LIKE_STARTS = re.compile(f"{_LEAD}(?:offset)?(?:start|begin|beg|starting){_PLACE}")
+_LIKE_ENDS = re.compile(f"{_LEAD}(?:offset)?(?:end|stop|ending){_PLACE}")
+_LIKE_LABELS = re.compile(f"(?:ner|semantic)?{_LEAD}(?:label|type|tag|category|class)(?:name|value)?")
+_LIKE_TEXTS = re.compile(f"{_LEAD}(?:text|string|mention|form)")
+_NAMED = ("value", "name", "label")  # a label that is an object has its name under one of these
 
 
 class Given(NamedTuple):
@@ -54,16 +76,18 @@ class Given(NamedTuple):
         return self.pieces[-1][1]
 
 
-def given_spans(value: object) -> list[Given]:
-    """Read a list of spans, or a mapping of labels to places (CLUENER).
+def given_spans(value: object, text: object = None) -> list[Given]:
+    """Read a list of spans, a mapping of labels to places (CLUENER), or one of lists (as `datasets` stores spans).
 
-    Errors: UserError for anything else, such as spans without a place or a label.
+    `text` tells which of a span's two strings is its own text. Errors: UserError for anything else, such as spans
+    without a place or a label.
     """
     if isinstance(value, Mapping):
-        return list(_by_label(value))
+        columns = _columns(value)
+        return list(_by_label(value)) if columns is None else given_spans(columns, text)
     if not isinstance(value, list):
         raise UserError(f"spans must be a list, found {value!r:.80}")
-    return [span for item in value for span in _read(item)]
+    return [span for item in value for span in _read(item, text)]
 
 
 def looks_like_spans(value: object) -> bool:
@@ -74,28 +98,48 @@ def looks_like_spans(value: object) -> bool:
         return False
 
 
-def _read(item: object) -> Iterator[Given]:
+def _columns(value: Mapping[Any, Any]) -> list[dict[Any, Any]] | None:
+    """Return the spans of a mapping of lists, one for each key of theirs; None for any other mapping."""
+    keys = [key for names in (_STARTS, _ENDS) for key in names if isinstance(value.get(key), list)]
+    lists = {key: own for key, own in value.items() if isinstance(own, list)}
+    if len(keys) != 2 or len({len(own) for own in lists.values()}) > 1:
+        return None
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+def _read(item: object, text: object) -> Iterator[Given]:
     if isinstance(item, Mapping) and isinstance(item.get("points"), list) and len(item["points"]) > 1:
         # DataTurks: as many mentions of one label.
         for point in item["points"]:
-            yield from _read({**item, "points": [point]})
+            yield from _read({**item, "points": [point]}, text)
         return
     if isinstance(item, Mapping):
         pieces, labels = _pieces(item), _labels_of(item)
         if pieces and labels:
-            text, tokens = _own_text(item), _tokens_of(item)
-            yield from (Given(pieces, label, text, tokens) for label in labels)
+            own, tokens = _own_text(item), _tokens_of(item)
+            yield from (Given(pieces, label, own, tokens) for label in labels)
             return
     elif isinstance(item, list | tuple):
         numbers = [each for each in item if _is_number(each)]
         strings = [each for each in item if isinstance(each, str) and each]
         if len(numbers) == 2 and strings and len(item) == len(numbers) + len(strings) <= 4:
+            if len(strings) > 1 and _is_first(strings, numbers, text):
+                strings.reverse()
             yield Given(((numbers[0], numbers[1]),), strings[0], strings[1] if len(strings) > 1 else None)
             return
         if len(numbers) == len(item) == 3:
             yield Given(((numbers[0], numbers[1]),), numbers[2])
             return
-    raise UserError(f"span {item!r:.80} is not [start, end, label] with whole numbers and a label")
+    raise UserError(
+        f"span {item!r:.80} is not [start, end, label] with whole numbers and a label, nor an object with these under "
+        "such names as start, end and label"
+    )
+
+
+def _is_first(strings: Sequence[str], place: Sequence[int], text: object) -> bool:
+    """Whether the first of two strings, and not the second, is what stands at a place, whose end may be included."""
+    found = [text[place[0] : place[1] + more] for more in (0, 1)] if isinstance(text, str) else []
+    return strings[0] in found and strings[1] not in found
 
 
 def _by_label(value: Mapping[Any, Any]) -> Iterator[Given]:
@@ -110,8 +154,7 @@ def _by_label(value: Mapping[Any, Any]) -> Iterator[Given]:
 
 
 def _pieces(item: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
-    start = next((item[key] for key in _STARTS if _is_number(item.get(key))), None)
-    end = next((item[key] for key in _ENDS if _is_number(item.get(key))), None)
+    start, end = _bound(item, _STARTS, _LIKE_STARTS), _bound(item, _ENDS, _LIKE_ENDS)
     if start is not None and end is None and _is_number(item.get("length")):
         end = start + item["length"]
     if start is None and _is_number(item.get("offset")) and _is_number(item.get("length")):
@@ -119,6 +162,29 @@ def _pieces(item: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
     if start is not None and end is not None:
         return ((start, end),)
     return next((found for key in _PLACES if key in item and (found := _ranges(item[key]))), ())
+
+
+def _bound(item: Mapping[Any, Any], names: Sequence[str], like: re.Pattern[str]) -> int | None:
+    """Return the number under a usual name, else under the only one that is like these; None if there is none."""
+    usual = next((item[key] for key in names if _is_number(item.get(key))), None)
+    if usual is not None:
+        return int(usual)
+    found = [_as_number(item[key]) for key in item if key in names or like.fullmatch(_letters(key))]
+    numbers = [number for number in found if number is not None]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _letters(key: object) -> str:
+    return "".join(filter(str.isalpha, str(key).lower()))
+
+
+def _as_number(value: object) -> int | None:
+    """Return a whole number, also one that was written as text or as a fraction; None for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _ranges(value: object, depth: int = 3) -> tuple[tuple[int, int], ...]:
@@ -134,17 +200,26 @@ def _ranges(value: object, depth: int = 3) -> tuple[tuple[int, int], ...]:
 
 
 def _labels_of(item: Mapping[Any, Any]) -> list[str | int]:
-    for key in (*_LABELS, *_MORE_LABELS):
+    others = [key for key in item if _LIKE_LABELS.fullmatch(_letters(key))]
+    for key in (*_LABELS, *_MORE_LABELS, *others):
         value = item.get(key)
-        values: list[Any] = value if isinstance(value, list) else [value]
+        values: list[Any] = [_name_of(each) for each in (value if isinstance(value, list) else [value])]
         if values and all((isinstance(each, str) and each) or _is_number(each) for each in values):
             return values
     return []
 
 
+def _name_of(label: object) -> object:
+    """Return a label, or the name in one that is an object, such as {"value": "PER", "confidence": 0.9}."""
+    if not isinstance(label, Mapping):
+        return label
+    return next((label[key] for key in _NAMED if isinstance(label.get(key), str)), None)
+
+
 def _own_text(item: Mapping[Any, Any]) -> str | None:
     labelled = next((key for key in (*_LABELS, *_MORE_LABELS) if item.get(key)), "")
-    names = [key for key in (*_TEXTS, "entity", "span") if key != labelled]
+    others = [key for key in item if _LIKE_TEXTS.fullmatch(_letters(key))]
+    names = [key for key in (*_TEXTS, "entity", "span", *others) if key != labelled]
     found = next((item[key] for key in names if isinstance(item.get(key), str)), None)
     points = item.get("points")
     if found is None and isinstance(points, list) and len(points) == 1 and isinstance(points[0], Mapping):

@@ -49,8 +49,15 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
         return "tokens" if all(row.tokens is not None for row in rows) else "characters"
     units = [unit for unit, number in fitting.items() if number == most]
     told = [span for row in rows for span in row.spans if span.text is not None]
-    if not told and not fitting.keys() & {*TOKEN_UNITS} and _are_whole_words(rows, key):
-        return "characters"
+    if not told and not fitting.keys() & {*TOKEN_UNITS}:
+        whole = _are_whole_words(rows, key)
+        if _are_from_one(rows):
+            raise UserError(
+                f"{rows[0].where}: {key}: most spans begin inside a word, as {_shown(rows[0])}; were they counted from "
+                "1, take 1 from each; if they are right: --spans characters"
+            )
+        if whole:
+            return "characters"
     if told and any(unit.startswith("characters") for unit in units):
         units = [unit for unit in units if unit.startswith("characters")] or units
     if len(units) == 1:
@@ -128,8 +135,9 @@ def _is_whole(row: Sample, span: Given, unit: str) -> bool:
 
 
 def has_text(text: str, pieces: Sequence[tuple[int, int]], own: str) -> bool:
-    """Whether pieces of a text are what a span says it has, but for white space."""
-    return "".join("".join(text[start:end] for start, end in pieces).split()) == "".join(own.split())
+    """Whether pieces of a text are what a span says it has, but for white space and capital letters."""
+    there = "".join("".join(text[start:end] for start, end in pieces).split())
+    return there == (stated := "".join(own.split())) or there.casefold() == stated.casefold()
 
 
 def as_characters(text: str, place: tuple[int, int], unit: str) -> tuple[int, int]:
@@ -156,6 +164,22 @@ def _cut_words(rows: Sequence[Sample]) -> bool:
     ends = [each for row in rows for each in _ends(row)]
     cut = sum(inside for inside, _ in ends)
     return cut > _WHOLE_WORDS * len(ends) and not any(next_inside for _, next_inside in ends)
+
+
+def _are_from_one(rows: Sequence[Sample]) -> bool:
+    """Whether more than half of all spans begin inside a word, and would be whole words were they counted from 1.
+
+    Of one span alone a start that is a letter too late tells nothing: it may be part of a word.
+    """
+    spans = [(row, span) for row in rows for span in row.spans]
+    inside = [
+        (row, span) for row, span in spans if 0 < span.start < span.end and _inside_word(row.text or "", span.start)
+    ]
+    for shift in (1, 0) if len(spans) > 1 else (1,):
+        moved = [(row, span._replace(pieces=((span.start - 1, span.end - shift),))) for row, span in inside]
+        if sum(_is_whole(row, span, "characters") for row, span in moved) > _WHOLE_WORDS * len(spans):
+            return True
+    return False
 
 
 def _ends(row: Sample) -> Iterator[tuple[bool, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from diziner.common.errors import UserError
 from diziner.forms import (
@@ -208,7 +209,8 @@ def form_of(look: Look, choices: Choices) -> Form:
     if arrowfiles.looks_like_parquet(look):
         return FORMS["parquet"]
     by_ending = [form for form in FORMS.values() if look.suffix in form.endings and not path.is_dir()]
-    if look.suffix in plaintext.ENDINGS and (choices.scheme or choices.columns.keys() & {"tokens", "tags"}):
+    tagged = choices.scheme or choices.labels or choices.columns.keys() & {"tokens", "tags"}
+    if look.suffix in plaintext.ENDINGS and tagged:
         return FORMS["columns"]
     numbered = any(isinstance(column, int) for column in choices.columns.values())
     if look.suffix == ".tsv" and numbered and not webanno.looks_like_webanno(look):
@@ -235,8 +237,19 @@ def endings() -> tuple[str, ...]:
 
 
 def is_folder_form(names: Iterable[str], choices: Choices) -> bool:
-    """Whether a folder is of a form that folders have, and not one with files of a form; `names` of what is in it."""
-    return choices.form in FOLDER_FORMS or any(name in _SAVED or shards.is_shard(name) for name in names)
+    """Whether a folder is of a form that folders have, and not one with files of a form; `names` of what is in it.
+
+    Errors: UserError for a folder of brat's that has files of other forms too, which would not be read.
+    """
+    listed_names = list(names)
+    if choices.form in FOLDER_FORMS or any(name in _SAVED or shards.is_shard(name) for name in listed_names):
+        return True
+    if not any(name.endswith(brat.ENDING) for name in listed_names):
+        return False
+    known = {*endings()} - {brat.ENDING, *plaintext.ENDINGS}
+    if other := next((name for name in sorted(listed_names) if PurePath(name).suffix.lower() in known), None):
+        raise UserError(f"{other}: beside files of brat's, which are read as one corpus; --form brat leaves it out")
+    return True
 
 
 def table_of(task: Task) -> Table:

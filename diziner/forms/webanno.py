@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,7 +32,9 @@ def webanno_table(task: Task) -> Table:
             width = [f"{layer}|{name}" for name in names] or [layer]
             features += width if line.startswith("#T_SP=") else [f"{name} (no span)" for name in width]
     column = _FIRST + _feature(features, task)
-    return Table(task.split, _rows(lines, column, task), said=f"labels of {features[column - _FIRST]}")
+    counts = Counter[str]()
+    rows = _rows(lines, column, task, counts)
+    return Table(task.split, rows, said=f"labels of {features[column - _FIRST]}", repairs=counts)
 
 
 def looks_like_webanno(look: Look) -> bool:
@@ -52,7 +55,9 @@ def _feature(features: Sequence[str], task: Task) -> int:
     raise UserError(f"{task.path}: which layer has the labels? --columns with one of: {listed or 'none is there'}")
 
 
-def _rows(lines: Sequence[tuple[int, str]], column: int, task: Task) -> Iterator[Row | Unreadable]:
+def _rows(
+    lines: Sequence[tuple[int, str]], column: int, task: Task, counts: Counter[str]
+) -> Iterator[Row | Unreadable]:
     block: list[tuple[int, str]] = []
     for number, line in [*lines, (0, "")]:
         if line.strip():
@@ -62,14 +67,17 @@ def _rows(lines: Sequence[tuple[int, str]], column: int, task: Task) -> Iterator
             texts = [line.removeprefix("#Text=") for _, line in block if line.startswith("#Text=")]
             # Lines that are numbered 1-2.1 are parts of a token: what is labelled there lies inside it.
             if any("-" in each[0] for _, each in cells):
-                yield _row(cells, texts, column, task)
+                yield _row(cells, texts, column, task, counts)
             block = []
 
 
-def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: int, task: Task) -> Row | Unreadable:
+def _row(
+    cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: int, task: Task, counts: Counter[str]
+) -> Row | Unreadable:
     where = f"{task.path}:{cells[0][0]}"
     tokens: list[str] = []
     spans: dict[tuple[str, str], list[int]] = {}
+    bare: set[tuple[int, str]] = set()
     for number, each in cells:
         if len(each) <= column:
             return Unreadable(where, f"line {number} has {counted(len(each), 'column')}, expected {column + 1}", each)
@@ -78,10 +86,13 @@ def _row(cells: Sequence[tuple[int, list[str]]], texts: Sequence[str], column: i
         for stacked in _STACKED.split(each[column]):
             found = _VALUE.fullmatch(stacked)
             label = found["label"] if found else ""
-            if label not in ("_", "*", ""):
+            if label == "*":  # somebody's span without a label; one with a number goes on over several tokens
+                bare.add((0 if found and found["id"] else len(tokens), found["id"] or "" if found else ""))
+            elif label not in ("_", ""):
                 key = (label, f"[{found['id']}]" if found and found["id"] else str(len(tokens)))
                 place = spans.setdefault(key, [len(tokens) - 1, len(tokens)])
                 place[1] = len(tokens)
+    counts["spans without a label"] += len(bare)
     value: dict[str, Any] = {"tokens": tokens, "spans": [], "unit": TOKENS}
     value["spans"] = [[start, end, label.replace("\\", "")] for (label, _), (start, end) in spans.items()]
     text = "".join(texts).replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n").replace("\\\\", "\\")

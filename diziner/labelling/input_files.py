@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from diziner.common.errors import UserError
 from diziner.common.remote import Place, Remote
 from diziner.corpora.decode import Decoder
+from diziner.forms.brat import ENDING as ANNOTATIONS
 from diziner.forms.choices import NO_CHOICES, Choices
 from diziner.forms.form import Look, Task
 from diziner.forms.others import other_of
@@ -61,7 +62,8 @@ def files_of(source: Place, choices: Choices = NO_CHOICES) -> Files:
         return Files((source,), (), choices)
     if not source.is_dir():
         raise UserError(f"{source}: no such file or folder")
-    if is_folder_form((path.name for path in source.iterdir()), choices):
+    # Texts of brat's may lie in folders below.
+    if is_folder_form((path.name for path in (*source.iterdir(), *source.rglob(f"*{ANNOTATIONS}"))), choices):
         return Files((source,), (), choices)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
     return _chosen(source, files, choices)
