@@ -14,7 +14,7 @@ from typing import Any
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
 from diziner.common.yamledit import with_value
-from diziner.common.yamlfile import parse_yaml
+from diziner.common.yamlfile import broken_by_dvc, parse_yaml
 from diziner.repro.dvc_once import one_process
 
 # `dvc exp save` commits outputs of the stages it is given, whether or not they are those of the lock: one that every
@@ -37,6 +37,11 @@ def set_params(overrides: Sequence[str], params: Path) -> None:
     try:
         wanted = to_path_overrides(overrides)
         before = params.read_text(encoding="utf-8")
+        if place := broken_by_dvc(before):
+            raise UserError(
+                f"{params}: {place}: DVC rewrites this so that it cannot be read; write it in block style, each item or "
+                "key on a line of its own, and give another name to what needs quotes"
+            )
         if len(get_hydra_sweeps(wanted)) > 1:
             raise UserError("-S: several values of one setting: `dvc exp run --queue -S …` queues a run for each")
         for path, own in wanted.items():
