@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,23 @@ class _Parser(argparse.ArgumentParser):
 
     def parsed(self, words: Sequence[str]) -> argparse.Namespace:
         """Return what the words of a command line say."""
+        if any(word in COMMANDS for word in words):  # else it is the command that is misspelt
+            self._refuse(self._misspelt(words))  # before the option is missed that it stands for
         found, unknown = self.parse_known_args(words)
+        self._refuse(unknown)
+        return found
+
+    def _misspelt(self, words: Sequence[str]) -> list[str]:
+        """Return the words that are options of no command here, nor the beginning of one."""
+        known = tuple(_options(self))
+        given = takewhile("--".__ne__, words)
+        names = {word: word.partition("=")[0] for word in given if word.startswith("--") and " " not in word}
+        return [word for word, name in names.items() if not any(option.startswith(name) for option in known)]
+
+    def _refuse(self, unknown: Sequence[str]) -> None:
         if unknown:
             option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
             self.error(f"unrecognized arguments: {' '.join(unknown)}{meant(option, _options(self)) if option else ''}")
-        return found
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -31,6 +31,7 @@ class Screen:
         self.width = width
         self.lines: list[str] = [""]
         self.coloured = False
+        self.overflowed = False  # a line was wider than the screen, which broke it wherever it was
         self._row = self._column = 0
 
     def feed(self, text: str) -> None:
@@ -55,6 +56,7 @@ class Screen:
             assert char.isprintable(), f"a terminal does not know {char!r}"
             if self._column == self.width:
                 self._row, self._column = self._row + 1, 0
+                self.overflowed = True
             self._fill()
             line = self.lines[self._row].ljust(self._column)
             self.lines[self._row] = line[: self._column] + char + line[self._column + 1 :]
@@ -118,6 +120,7 @@ def shown_on_terminal(width: int, *words: str) -> tuple[int, str]:
         except SystemExit as stop:
             code = int(str(stop.code))
         screen.feed(shown())
+    assert not screen.overflowed, f"wider than {width}:\n{screen.text()}"
     return code, screen.text()
 
 

@@ -17,6 +17,7 @@ from diziner.ablation.variants import Changes, changed, changes_nothing, exp_run
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text
 from diziner.common.options import add_jobs
+from diziner.common.tables import described, width_of
 from diziner.common.words import counted
 from diziner.common.yamlfile import parse_yaml
 from diziner.layout import PARAMS, room_named, rooms
@@ -64,8 +65,8 @@ def run(options: argparse.Namespace) -> None:
     """
     variants = load_variants()
     if options.list:
-        width = max(map(len, variants))
-        sys.stdout.writelines(f"{name:<{width}}  {entry['about']}\n" for name, entry in variants.items())
+        about = {name: str(entry["about"]) for name, entry in variants.items()}
+        sys.stdout.write(described(about, width_of(sys.stdout)))
         return
     if not options.names:
         raise UserError(f"which variant? there are: {', '.join(variants)} (`diziner ablate --list` says what they do)")

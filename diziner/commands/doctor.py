@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from diziner.common.errors import DizinerError, UserError
+from diziner.common.tables import width_of
 from diziner.doctor.examine import examine, number, report
 from diziner.doctor.finding import reason
 from diziner.doctor.subject import Subject
@@ -36,7 +37,11 @@ def run(options: argparse.Namespace) -> None:
     """
     subject = _subject(options.quick)
     findings = examine(subject)
-    text = json.dumps(report(subject, findings), indent=2, sort_keys=True) + "\n" if options.json else text_of(findings)
+    text = (
+        json.dumps(report(subject, findings), indent=2, sort_keys=True) + "\n"
+        if options.json
+        else text_of(findings, width_of(sys.stdout))
+    )
     # Names that this terminal cannot show are no reason to say nothing.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from diziner.repro.run import Leaving
 
 _STAGE = "corpus"
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)  # what a project says that one may look at alone
 
 
 def write_room_sources(settings: Settings) -> None:
@@ -75,16 +77,19 @@ def prepare(names: Sequence[str], settings: Settings, strict: bool) -> dict[str,
     from diziner.repro.run import reproduce
     from diziner.repro.view import DocumentsView
 
-    write_room_sources(settings)
     targets = [f"{Room(name).folder}/dvc.yaml:{_STAGE}" for name in names]
     try:
+        write_room_sources(settings)
         outcome = reproduce(
             Path.cwd(), targets, os.cpu_count() or 1, False, True, DocumentsView(sys.stderr), leaving(settings)
         )
-    except UserError as error:  # a run is at work here, say: a plan may be asked for meanwhile
+    except (UserError, OSError) as error:  # a run is at work here, say: a plan may be asked for meanwhile
+        if isinstance(error, OSError) and error.errno not in _READ_ONLY:
+            raise
         if not all(Room(name).manifest.is_file() for name in names):
             raise
-        sys.stderr.write(f"documents are taken as they are: {error}\n")
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        sys.stderr.write(f"documents are taken as they are: {why}\n")
         return {}
     if outcome.signal:
         raise SystemExit(128 + outcome.signal)

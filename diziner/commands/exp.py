@@ -10,6 +10,7 @@ from pathlib import Path
 from diziner.commands import repro
 from diziner.common.errors import DizinerError, UserError
 from diziner.common.files import write_text
+from diziner.compare.revisions import Revision
 from diziner.layout import DATA, METRICS, PARAMS, PIPELINE
 from diziner.settings import load_settings
 
@@ -42,11 +43,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Set, run, keep. Settings that cannot be are refused before anything runs, and leave params.yaml as it was.
 
-    Errors: as of `repro`; UserError for a name that is taken.
+    Errors: as of `repro`; UserError for a name that is taken, and where nothing is committed yet.
     """
     from diziner.repro.experiment import refuse_taken, save_experiment, set_params
 
     root = Path.cwd()
+    if not options.dry:
+        Revision("HEAD")  # what an experiment begins with: none is kept without it
     if options.name:
         refuse_taken(root, options.name)
     before = PARAMS.read_text(encoding="utf-8") if PARAMS.is_file() else ""

@@ -12,7 +12,7 @@ from diziner.commands.targets import linked_rooms
 from diziner.commands.weights import not_here
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
-from diziner.common.tables import text_table
+from diziner.common.tables import UNBOUNDED, Column, fitted_lines, fitted_table, width_of
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import SIGNIFICANCE
 from diziner.compare.sample_size import basis_of, sample_sizes, sizes_text
@@ -27,6 +27,10 @@ from diziner.rehearsal.rehearse import ask_first, rehearse
 from diziner.rehearsal.window import said_of
 from diziner.scoring.power import POWER
 from diziner.settings import Settings, load_settings
+
+# The plan's columns: those with a high number are the first to be left out on a narrow terminal.
+_COLUMNS = {"work": 0, "model": 4, "calls": 0, "in store": 5, "tokens in": 2, "tokens out": 3, "USD": 1}
+_BATCHES = "in batches", 6
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +87,9 @@ def run(options: argparse.Namespace) -> None:
         room = room_named(names[0])
         gone = ask_first(room, settings, asker_for(settings, room, at_once=True), options.ask)
         sys.stdout.write("".join(f"{line}\n" for line in gone))
-    sys.stdout.write(render(plan(names, settings), settings) + left_out_lines(reasons))
+    width = width_of(sys.stdout)
+    text = render(plan(names, settings), settings, width)
+    sys.stdout.write(text + fitted_lines(left_out_lines(reasons).splitlines(), width))
 
 
 _NOTHING = "nothing to plan: no benchmark's documents can be loaded; the lines above say what each lacks\n"
@@ -117,11 +123,11 @@ def plan(benchmarks: Sequence[str], settings: Settings) -> list[Planned]:
     return planned
 
 
-def render(planned: Sequence[Planned], settings: Settings) -> str:
-    """Return the plan for a terminal."""
+def render(planned: Sequence[Planned], settings: Settings, width: int = UNBOUNDED) -> str:
+    """Return the plan for a terminal of a width."""
     calling = [line for line in planned if line.calls]
     modes = batch_modes(((line.endpoint, line.work) for line in calling), settings.endpoints)
-    head = ("work", "model", "calls", "in store", "tokens in", "tokens out", "USD", *(["in batches"] if modes else []))
+    importance = _COLUMNS | dict([_BATCHES] if modes else [])
 
     def row(work: str, model: str, own: Sequence[Planned]) -> tuple[str, ...]:
         batched = [_in_batches(line, settings) for line in own]
@@ -132,7 +138,10 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
     for one in planned:
         by_benchmark.setdefault(one.work.partition(" ")[0], []).append(one)
     sums = [row(f"{name} in all", "", own) for name, own in by_benchmark.items()] if len(by_benchmark) > 1 else []
-    text = text_table(head, [*lines, *sums, row("total", "", planned)])
+    cells = zip(*[*lines, *sums, row("total", "", planned)], strict=True)
+    columns = [Column(name, own, importance[name]) for name, own in zip(importance, cells, strict=True)]
+    table, left_out = fitted_table(columns, width)
+    text = f"left out in {width} characters: {', '.join(left_out)} (widen the terminal)\n" if left_out else ""
     text += (
         "prompts and answers of later rounds are estimates, by scripted stand-ins; answers are as long as those "
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"
@@ -144,7 +153,8 @@ def render(planned: Sequence[Planned], settings: Settings) -> str:
     text += _waiting(len(calling)) + _prices(calling) + _unseen(calling)
     for line in said_of(((line.window, line.too_long) for line in planned), settings.answers.chunk_tokens):
         text += f"{line}\n"
-    return text + _budget(sum(line.usd or 0.0 for line in calling), any(line.usd is None for line in calling), settings)
+    text += _budget(sum(line.usd or 0.0 for line in calling), any(line.usd is None for line in calling), settings)
+    return table + fitted_lines(text.splitlines(), width)
 
 
 def _prices(calling: Sequence[Planned]) -> str:

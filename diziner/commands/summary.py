@@ -15,7 +15,7 @@ from diziner.commands.targets import linked_rooms
 from diziner.common.errors import UserError
 from diziner.common.files import read_json
 from diziner.common.freshness import SOUND, State
-from diziner.common.tables import width_of
+from diziner.common.tables import fitted_lines, width_of
 from diziner.common.yamlfile import read_yaml
 from diziner.layout import CORRELATION, PUBLISHED, ROOM_SOURCES, SUMMARY, Room, rooms
 from diziner.records.annotations import LEFT_OUT
@@ -73,12 +73,13 @@ def run(options: argparse.Namespace) -> None:
     column = {name: states.of(name).state.value for name in names}
     if set(column.values()) <= {State.CURRENT.value}:
         column = {}
-    sys.stdout.write(table(found, width, settings.no_models, column))
-    sys.stdout.write(words)
-    sys.stdout.write(_left_out(names))
+    if names:
+        sys.stdout.write(table(found, width, settings.no_models, column))
+    lines = [*words, *_left_out(names)]
     if not sums_up and names:
         files = f"{SUMMARY}, {CORRELATION} and plots"
-        sys.stdout.write(f"{files}, which `diziner repro` makes of all rooms: {states.summary}\n")
+        lines.append(f"{files}, which `diziner repro` makes of all rooms: {states.summary}")
+    sys.stdout.write(fitted_lines(lines, width))
     if correlation is not None and names:
         sys.stdout.write(correlation_line(correlation, published, width))
         if options.correlation:
@@ -101,17 +102,16 @@ def _figures(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
     return summarise(metrics, usd), unread
 
 
-def _words(states: Standings, names: Sequence[str], others: Sequence[str], unread: Mapping[str, str]) -> str:
+def _words(states: Standings, names: Sequence[str], others: Sequence[str], unread: Mapping[str, str]) -> list[str]:
     """Return a line for each state other than current, and for each room that has no row."""
     lines = states.shown(name for name in names if states.of(name).state not in SOUND)
     lines += [f"not in the table: {line}" for line in states.shown(name for name in others if name not in unread)]
     lines += [f"not in the table: {name} ({states.of(name).state.value}): {why}" for name, why in unread.items()]
     unrun = [name for name in others if states.of(name).state is State.NOT_RUN]
-    lines += [f"`diziner plan {unrun[0]}` says what {unrun[0]} lacks"] if unrun else []
-    return "".join(f"{line}\n" for line in lines)
+    return lines + ([f"`diziner plan {unrun[0]}` says what {unrun[0]} lacks"] if unrun else [])
 
 
-def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: str) -> None:
+def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: Sequence[str]) -> None:
     """Print the paper's table."""
     published = read_yaml(PUBLISHED, "published")
     sources = {row["benchmark"]: _source(Room(row["benchmark"]), settings) for row in summary["benchmarks"]}
@@ -119,8 +119,8 @@ def _paper(summary: dict[str, Any], settings: Settings, json_form: bool, words: 
     if json_form:
         sys.stdout.write(json.dumps(paper_json(lines, published), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(paper_table(lines, published, width_of(sys.stdout)))
-        sys.stdout.write(words)
+        width = width_of(sys.stdout)
+        sys.stdout.write(paper_table(lines, published, width) + fitted_lines(words, width))
 
 
 def _source(room: Room, settings: Settings) -> str:
@@ -136,7 +136,7 @@ def _source(room: Room, settings: Settings) -> str:
     return settings.source(room.name)
 
 
-def _left_out(names: Sequence[str]) -> str:
+def _left_out(names: Sequence[str]) -> list[str]:
     """Return a line on annotators that were not asked in some round; nothing if all were, or outputs are not here."""
     rounds = Counter[str]()
     for name in names:
@@ -146,7 +146,7 @@ def _left_out(names: Sequence[str]) -> str:
     parts = [
         f"{annotator} in {count} round{'s' if count > 1 else ''}" for annotator, count in sorted((+rounds).items())
     ]
-    return f"left out (by the guideline, or its model is gone: report.html): {', '.join(parts)}\n" if parts else ""
+    return [f"left out (by the guideline, or its model is gone: report.html): {', '.join(parts)}"] if parts else []
 
 
 def _joined(summary: dict[str, Any], names: list[str], published: dict[str, Any] | None) -> dict[str, Any]:

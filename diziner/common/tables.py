@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -93,6 +93,32 @@ def left_out_note(heads: Sequence[str], width: int) -> list[str]:
 def wrapped(lines: Iterable[str], width: int) -> str:
     """Return lines of text broken at a terminal's width, or at 120 characters on a wider one."""
     return "".join(f"{part}\n" for line in lines for part in textwrap.wrap(line, min(width, _NOTE_WIDTH)))
+
+
+def fitted_lines(lines: Iterable[str], width: int) -> str:
+    """Return lines of text broken at a terminal's width; whole where nobody reads on one, so that a line can be found.
+
+    >>> fitted_lines(["stale: a (b changed)"], 10), fitted_lines(["stale: a (b changed)"], UNBOUNDED)
+    ('stale: a\\n(b\\nchanged)\\n', 'stale: a (b changed)\\n')
+    """
+    return "".join(f"{line}\n" for line in lines) if width >= UNBOUNDED else wrapped(lines, width)
+
+
+def described(texts: Mapping[str, str], width: int) -> str:
+    """Return names, each with a text beside it that keeps to a terminal's width.
+
+    >>> print(described({"a": "one two", "bcd": "three"}, 9), end="")
+    a    one
+         two
+    bcd  three
+    """
+    margin = max(map(len, texts), default=0) + _SPACE
+    room = max(width - margin, 1)
+    lines = []
+    for name, text in texts.items():
+        first, *more = textwrap.wrap(text, room, break_long_words=False) or [""]
+        lines += [f"{name.ljust(margin)}{first}".rstrip(), *(f"{'':{margin}}{line}" for line in more)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _width(columns: Iterable[Column]) -> int:

@@ -117,14 +117,28 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line, mark.column) if mark else (0, 0)
         path, flow = _place(node, (line, column))
+        found = _problem(error)
         if isinstance(error, DuplicateKeyError):
-            found, mend = "a key is given twice", "keep one of them"
+            mend = "keep one of them"
         else:
-            found = " ".join(str(getattr(error, "problem", None) or error).split())
             block = "write it in block style, each item or key on a line of its own"
             mend = block if flow else "write the value in quotes"
         return Difference(line + 1, _dotted(path), f"DVC cannot read this ({found}); {mend}")
     return _first(ours, theirs, node, ())
+
+
+def told(error: Exception) -> str:
+    """Return what `read_as_dvc` has against a text, in a few words, after the line that it says it of."""
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {_problem(error)}" if mark else _problem(error)
+
+
+def _problem(error: Exception) -> str:
+    from ruamel.yaml.constructor import DuplicateKeyError
+
+    if isinstance(error, DuplicateKeyError):
+        return "a key is given twice"
+    return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
 def _place(node: Node, at: tuple[int, int], path: Path = (), flow: bool = False) -> tuple[Path, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +11,14 @@ import yaml
 from diziner.common.errors import UserError
 from diziner.common.yamlfile import composed, dump_yaml, parse_yaml
 
+# What only quotes keep together inside brackets: `dvc exp run -S` takes them off, and DVC cannot read what is left.
+_MISREAD = re.compile(r":(?! )|\?")
 _BY_HAND = "cannot be changed in a file written like this; change it by hand"
 
 
 def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
     """Return the text with the value at a path of keys and positions replaced: on one line, mappings of a list on one
-    each.
+    each, and a mapping with an address in it as a block, since DVC cannot rewrite that in brackets.
 
     The last key may be new: it is added behind the others. Comments inside a list that is replaced go with it.
     Errors: UserError if there is no place for it, or the text is written in a way that this cannot change (an
@@ -37,9 +40,9 @@ def with_value(text: str, path: Sequence[str | int], value: Any) -> str:
     place[last] = _unshared(value)
     if known:
         key, old = _entry(node, last, path)
-        edited = _replaced(text, key, old, _written(value, node))
+        edited = _replaced(text, key, old, _written(value, node, node.start_mark.column))
     else:
-        edited = _added(text, node, f"{last}:{_written(value, node)}")
+        edited = _added(text, node, f"{last}:{_written(value, node, 0)}")
     return _checked(edited, expected, path)
 
 
@@ -157,13 +160,17 @@ def _added(text: str, node: Any, entry: str) -> str:
     return f"{before}\n{lines}{after}"
 
 
-def _written(value: Any, around: Any) -> str:
-    """Return a value as it follows a colon in the mapping `around`."""
-    rows = isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
-    if not rows or around.flow_style or not isinstance(around, yaml.MappingNode):
+def _written(value: Any, around: Any, column: int) -> str:
+    """Return a value as it follows a colon in the mapping `around`, whose keys stand at a column."""
+    margin = " " * (column + 2)
+    if around.flow_style or not isinstance(around, yaml.MappingNode):
         return f" {_flow(value)}"
-    margin = " " * (around.start_mark.column + 2)
-    return "".join(f"\n{margin}- {_flow(item)}" for item in value)
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        return "".join(f"\n{margin}- {_flow(item)}" for item in value)
+    if isinstance(value, Mapping) and _MISREAD.search(_flow(value)):
+        lines = dump_yaml(_unshared(dict(value)), width=10**6).splitlines()
+        return "".join(f"\n{margin}{line}" for line in lines)
+    return f" {_flow(value)}"
 
 
 def _flow(value: Any) -> str:

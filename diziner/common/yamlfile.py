@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from diziner.common.errors import UserError
 from diziner.common.files import check, read_text, write_text
 from diziner.common.unseen import refuse_other_keys
-from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, rewritten_by_dvc, surely_alike
+from diziner.common.yamlagree import MAY_BE_A_NUMBER, difference, read_as_dvc, rewritten_by_dvc, surely_alike, told
 from diziner.common.yamllimits import CONSTRUCTING, YamlError, YamlLimitError, check_text, check_tree, unconstructed
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def parse_yaml_as_dvc(data: bytes) -> Any:
     try:
         return read_as_dvc(text)
     except (YAMLError, RecursionError, *CONSTRUCTING) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(told(error)) from None
 
 
 def dump_yaml(value: Any, *, flow: bool | None = False, quoted: bool = False, width: float = WIDTH) -> str:

@@ -180,23 +180,34 @@ class OutFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Make the folder, keep other processes from labelling into it, and clear what a killed one left half done.
+        One that was made for nothing, since nothing was written, is taken away again.
 
         Errors: UserError if another process has it, or no folder can be there.
         """
-        with self._locked():
-            try:
-                (self.path / REPORTS).mkdir(exist_ok=True)
-                for folder in (self.path, self.path / REPORTS):
-                    for file in folder.iterdir():
-                        if _LEFT_BEHIND.fullmatch(file.name):
-                            file.unlink()
-            except OSError as error:
-                raise UserError(f"--out {self.path}: {error.strerror}") from None
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # it holds reports, or is gone
-                    (self.path / REPORTS).rmdir()
+        made = not self.path.exists()
+        try:
+            with self._locked():
+                yield from self._cleared()
+        finally:
+            if made:
+                with suppress(OSError):  # it holds labels
+                    self.path.rmdir()
+
+    def _cleared(self) -> Iterator[None]:
+        """Yield once, the folder cleared, and clear it of an empty folder of reports then."""
+        try:
+            (self.path / REPORTS).mkdir(exist_ok=True)
+            for folder in (self.path, self.path / REPORTS):
+                for file in folder.iterdir():
+                    if _LEFT_BEHIND.fullmatch(file.name):
+                        file.unlink()
+        except OSError as error:
+            raise UserError(f"--out {self.path}: {error.strerror}") from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it holds reports, or is gone
+                (self.path / REPORTS).rmdir()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import write_text
+from diziner.common.words import meant
 from diziner.common.yamledit import with_value
-from diziner.common.yamlfile import parse_yaml
+from diziner.common.yamlfile import broken_by_dvc, parse_yaml
 from diziner.repro.dvc_once import one_process
 
 # `dvc exp save` commits outputs of the stages it is given, whether or not they are those of the lock: one that every
@@ -34,9 +35,14 @@ def set_params(overrides: Sequence[str], params: Path) -> None:
     from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
     from hydra.errors import HydraException
 
+    before = params.read_text(encoding="utf-8") if params.is_file() else ""
     try:
         wanted = to_path_overrides(overrides)
-        before = params.read_text(encoding="utf-8")
+        if place := broken_by_dvc(before):
+            raise UserError(
+                f"{params}: {place}: DVC rewrites this so that it cannot be read; write it in block style, each item "
+                "or key on a line of its own, and give another name to what needs quotes"
+            )
         if len(get_hydra_sweeps(wanted)) > 1:
             raise UserError("-S: several values of one setting: `dvc exp run --queue -S …` queues a run for each")
         for path, own in wanted.items():
@@ -46,7 +52,23 @@ def set_params(overrides: Sequence[str], params: Path) -> None:
             write_text(params, _with_values(before, after))
     except (DvcException, HydraException, KeyError, OSError, ValueError) as error:
         reason = str(error.__cause__ or error) or type(error).__name__
-        raise UserError(f"-S {' '.join(overrides)}: {' '.join(reason.split())}") from None
+        similar = _similar(overrides, before)
+        raise UserError(f"-S {' '.join(overrides)}: {' '.join(reason.split())}{similar}") from None
+
+
+def _similar(overrides: Sequence[str], text: str) -> str:
+    """Return the question whether another setting was meant, for the first that there is not."""
+    known = [*_settings(parse_yaml(text, ""))]
+    names = (override.partition("=")[0].lstrip("+~") for override in overrides)
+    return next((meant(name, known) for name in names if name not in known), "")
+
+
+def _settings(value: Any, above: str = "") -> Iterator[str]:
+    """Yield the dotted names of all settings."""
+    if isinstance(value, dict):
+        for key, own in value.items():
+            yield f"{above}{key}"
+            yield from _settings(own, f"{above}{key}.")
 
 
 def _with_values(before: str, after: str) -> str:

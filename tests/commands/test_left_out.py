@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,21 @@ def write_files(folder: Path, pilot: int) -> None:
     for split, count in (("pilot", pilot), ("test", 4)):
         rows = [{"tokens": [f"{split}{n}", "by", "Bond"], "ner_tags": ["O", "O", "B-ACTOR"]} for n in range(count)]
         (folder / f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_a_project_that_may_only_be_read_is_planned_by_the_documents_it_has(
+    copy_reproduced: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = copy_reproduced(tmp_path / "project", "conll2003")
+    at = project.folder
+    (at / "stages/sources.json").unlink()  # what a plan writes first
+    mounting = f'mount --bind {at} {at} && mount -o remount,ro,bind {at} && cd {at} && exec "$@"'
+    words = ["unshare", "--mount", "--map-root-user", "sh", "-c", mounting, "sh"]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a folder anew")
+    done = project.run(*words, *WORDS, "plan", "conll2003")
+    assert "documents are taken as they are: " in done.stderr and "Read-only file system" in done.stderr
+    assert done.stdout.splitlines()[2].startswith("total ")
 
 
 def test_a_run_goes_on_without_a_benchmark_that_cannot_be_loaded(

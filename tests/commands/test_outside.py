@@ -49,6 +49,22 @@ def test_the_version_is_said(diziner: Callable[..., str], capsys: pytest.Capture
     assert (left.value.code, capsys.readouterr().out) == (0, f"diziner {VERSION}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("label --guidline x", "unrecognized arguments: --guidline; did you mean --guideline?"),
+        ("label --guidline=x --in y", "did you mean --guideline?"),
+        ("labl --guideline x", "invalid choice: 'labl'"),
+        ("label --guide x", "arguments are required"),
+    ],
+)
+def test_a_misspelt_option_is_named_and_not_the_one_that_it_stands_for(
+    command: Callable[..., tuple[int, str]], words: str, said: str
+) -> None:
+    code, told = command(*words.split())
+    assert code == 2 and said in told
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - ANYWHERE))
 def test_a_command_on_a_project_says_how_to_make_one(diziner: Callable[..., str], tmp_path: Path, name: str) -> None:
     assert "`diziner init DIR`" in diziner(name, *ARGUMENTS.get(name, ()), code=2)

@@ -11,6 +11,14 @@ from metric_project import MetricProject, drawn
 from projects import ROOT
 from terminal import recorded, shown_on_terminal
 
+from diziner.commands.plan import render
+from diziner.doctor.finding import Finding
+from diziner.doctor.text import text_of
+from diziner.rehearsal.asker import Planned
+from diziner.rehearsal.window import Window
+from diziner.repro.failures import FailureRecord
+from diziner.settings import load_settings
+
 Run = Callable[..., tuple[int, str]]
 WIDTHS = (60, 80, 140)
 ROOMS = ("conll2003", "crossner_literature", "genia", "mit_movie")
@@ -39,6 +47,30 @@ def test_rooms_on_a_screen(project: Path, command: Run, name: str, width: int | 
     assert code == (name == "gate")
     assert width is None or max(map(len, text.splitlines())) <= width
     recorded(f"{name}.{width or 'piped'}", text)
+
+
+@pytest.mark.parametrize("name", ["status", "summary", "diff", "gate"])
+def test_a_long_reason_keeps_to_the_screen_too(project: Path, command: Run, name: str) -> None:
+    FailureRecord(project).fail("data/conll2003/dvc.yaml:score", "nobody listens at localhost:8000; " * 9)
+    _, text = shown_on_terminal(60, name)
+    assert "nobody listens" in " ".join(text.split()) and max(map(len, text.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_variants_and_findings_keep_to_the_screen(command: Run, width: int) -> None:
+    code, text = shown_on_terminal(width, "ablate", "--list")
+    assert code == 0 and max(map(len, text.splitlines())) <= width
+    found = Finding("DVC", "settings", "note", "a word and one more " * 9, "mend it " * 9)
+    assert max(map(len, text_of([found], width).splitlines())) <= min(width, 80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan_keeps_to_the_screen_and_says_what_it_leaves_out(width: int) -> None:
+    work = "conll2003 test by the selected guideline, qwen"
+    planned = [Planned(work, "scripted-careful", 12, 9, 17711.0, 299.0, None, Window("scripted-careful", None))]
+    text = render(planned, load_settings(ROOT / "params.yaml"), width)
+    assert max(map(len, text.splitlines())) <= width and {"9", "?"} <= set(text.split())
+    assert ("left out in 60 characters: model, in store" in text) == (width == 60)
 
 
 GOLD = "Ada B-PER\nLovelace I-PER\nwrote O\nto O\nOslo B-LOC\n\nBank B-ORG\nof I-ORG\nNorway I-ORG\nsleeps O\n\n"

@@ -205,17 +205,27 @@ def test_paths_in_a_lock_are_those_of_the_stages_own_folder(place: Place, comman
     assert "params.yaml answers.repair_turns: 1 -> 2" in command("status", ROOM)[1]
 
 
-@pytest.mark.parametrize("lock", ["{", "<<<<<<< ours\nstages:\n=======\nstages:\n>>>>>>> theirs\n", "stages: [1]"])
+@pytest.mark.parametrize(
+    "lock",
+    ["{", "<<<<<<< ours\nstages:\n=======\nstages:\n>>>>>>> theirs\n", "stages: [1]", "stages: {}\nstages: {}\n"],
+)
 def test_a_damaged_lock_costs_its_own_row(place: Place, command: Run, lock: str) -> None:
     (place.folder / f"data/{ROOM}/dvc.lock").write_text(lock)
     for words in (("status",), ("summary",), ("report",), ("diff",)):
         code, said = command(*words)
         assert code == 0 and re.search(rf"failed.*data/{ROOM}/dvc.lock: damaged", said), words
+        assert not re.search("<unicode|yaml.dev|while", said), "in plain words"
     row = next(line for line in command("diff")[1].splitlines() if line.startswith(OTHER))
     assert row.split()[1] == "current"
     code, said = command("gate")
     assert code == 1 and re.search(rf"FAIL +{ROOM} +state +failed: data/{ROOM}/dvc.lock: damaged", said), said
     assert said.endswith(f"error: gate failed: {ROOM}\n")
+
+
+def test_rooms_whose_figures_are_all_gone_were_run_all_the_same(place: Place, command: Run) -> None:
+    place.drop(FINAL, FINAL.replace(ROOM, OTHER))
+    said = command("summary")[1]
+    assert f"missing: {ROOM}" in said and "has been run" not in said
 
 
 def test_damaged_metrics_cost_their_own_row(place: Place, command: Run) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from projects import Project, copy_project
 
+from diziner.common.yamlfile import broken_by_dvc
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
 
@@ -30,6 +31,7 @@ def test_a_servers_models_annotate_and_refine(project: Project, server: Scripted
     said = project.diziner_here("use", "--endpoint", server.base_url, *words, "--name", "lab").stdout
     assert "3 models of lab annotate, scripted-supervisor refines" in said
     text = (project.folder / "params.yaml").read_text()
+    assert broken_by_dvc(text) is None, "`dvc exp run -S` writes it anew without quotes"
     value = yaml.safe_load(text)
     assert value["annotator_pool"] == ["scripted_careful", "scripted_eager", "scripted_shy"]
     assert value["endpoints"]["lab"]["api_base"] == server.base_url

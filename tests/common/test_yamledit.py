@@ -31,6 +31,15 @@ CHOICE = {"conflict": "a_to_b", "decision": "It's b: not # a"}
         ("a: {b: 'x'} # why", ["a", "c"], True, "a: {b: 'x', c: true} # why"),
         ("a: >\n  folded\n  text\n\nb: 2\n", ["a"], "x: y", "a: 'x: y'\n\nb: 2\n"),
         ("a: [1, 2]\n", ["a", 1], "é", "a: [1, é]\n"),
+        # What DVC would write back without its quotes, and not read again, stands on lines of its own.
+        (
+            "a:\n  b: 1 # one\nc: 2\n",
+            ["a", "d"],
+            {"m": "x:8b", "l": [1]},
+            "a:\n  b: 1 # one\n  d:\n    m: x:8b\n    l:\n    - 1\nc: 2\n",
+        ),
+        ("a:\n  b: {m: 1}\n", ["a", "b"], {"m": "http://h/v1"}, "a:\n  b:\n    m: http://h/v1\n"),
+        ("a:\n  b: 1\n", ["a", "d"], [{"b": 1}], "a:\n  b: 1\n  d:\n    - {b: 1}\n"),
         ("a: [{b: 1}]\n", ["a"], [{"b": 1}, {"b": 2}], "a:\n  - {b: 1}\n  - {b: 2}\n"),
     ],
 )

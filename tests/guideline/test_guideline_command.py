@@ -228,7 +228,7 @@ def test_a_refined_guideline_of_a_revision_comes_from_dvcs_cache(done: Project, 
     [
         ("nope", "nope: no such file"),
         ("nope:1", "no benchmark 'nope' in data/"),
-        ("conll2003:9", "rounds/r9/guideline.yaml: no such file"),
+        ("conll2003:9", "params.yaml: rounds: no round 9; there are: 0, 1"),
         ("nope:file.yaml", "no revision 'nope' in this repository"),
         ("HEAD:conll2003:9", "HEAD:data/conll2003/rounds/r9/guideline.yaml: no such file in git"),
         (":", "':': not a guideline"),

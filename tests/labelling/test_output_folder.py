@@ -109,6 +109,20 @@ def test_a_lock_that_is_taken_away_locks_nobody_out_and_nobody_in(tmp_path: Path
     assert not (folder.path / ".lock").exists()
 
 
+def test_a_folder_that_was_made_for_nothing_is_gone_and_one_that_was_there_stays(tmp_path: Path) -> None:
+    folder = OutFolder(tmp_path / "out", "jsonl")
+    with pytest.raises(UserError, match="no answer"), folder.held():
+        raise UserError("no answer")
+    assert not folder.path.exists()
+    with folder.held():
+        (folder.path / "rejects.jsonl").touch()
+    assert folder.path.is_dir()
+    folder.withdraw("rejects.jsonl")
+    with folder.held():
+        pass
+    assert folder.path.is_dir()
+
+
 def digest(params: dict[str, Any], guideline: Path = GUIDELINE) -> str:
     settings = Settings(params)
     asker = asker_for(settings, Room("conll2003"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -54,6 +57,7 @@ def test_a_setting_that_is_taken_out_is_gone(params: Path) -> None:
     ("overrides", "said"),
     [
         (["scoring.seed"], "-S scoring.seed: Error parsing override 'scoring.seed'"),
+        (["scoring.sed=1"], "+scoring.sed=1; did you mean scoring.seed?"),
         (["nope=1"], "-S nope=1: Could not override 'nope'"),
         (["scoring.seed=1,2"], "several values of one setting: `dvc exp run --queue"),
         (["nowhere.yaml:a=1"], "nowhere.yaml:a=1: "),
@@ -71,3 +75,19 @@ def test_what_is_no_setting_is_refused_in_a_line_and_changes_nothing(
     assert said in str(refused.value) and "\n" not in str(refused.value)
     assert params.read_bytes() == before
     assert [path.name for path in params.parent.iterdir()] == ["params.yaml"]
+
+
+def test_what_dvc_could_not_read_again_is_said_before_anything_changes(params: Path) -> None:
+    params.write_text("endpoints:\n  lab: {api_base: 'http://h:8000/v1'}\nseed: 1\n")
+    before = params.read_bytes()
+    with pytest.raises(UserError, match=r"params.yaml: endpoints.lab.api_base: .*block style"):
+        set_params(["seed=2"], Path("params.yaml"))
+    assert params.read_bytes() == before
+
+
+def test_without_a_commit_nothing_runs_that_could_not_be_kept(params: Path, command: Callable[..., Any]) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    for name in ("dvc.yaml", ".diziner", "stages"):
+        (params.parent / name).symlink_to(ROOT / name)
+    code, said = command("exp", "run", "-S", "scoring.seed=14")
+    assert code == 2 and said.startswith("error: nothing is committed in this repository"), said

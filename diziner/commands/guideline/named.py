@@ -44,7 +44,11 @@ def named_guideline(given: Named) -> Guideline:
     if given.path.exists() or ":" not in given.word:
         return load_guideline(given.path)
     if room := _ROUND.fullmatch(given.word):
-        return load_guideline(room_named(room["name"]).guideline(int(room["number"]), load_settings().start))
+        settings, number = load_settings(), int(room["number"])
+        path = room_named(room["name"]).guideline(number, settings.start)
+        if not path.is_file():
+            settings.round(number)  # that there is no such round says more
+        return load_guideline(path)
     revision, _, name = given.word.partition(":")
     if not revision or not name:
         raise UserError(f"{given.word!r}: not a guideline; give {FORMS}")
