@@ -1,7 +1,8 @@
 """Mutants of a module: each place where a comparison, an operator, a constant or a branch can be changed, and how.
 
 Pure: text in, mutants out, always in the same order. What no test can be asked to see is left out: annotations,
-docstrings, messages of errors, arguments of decorators, blocks for type checkers and the guard `__main__`.
+docstrings, assertions (`zip(…, strict=True)` is one), messages of errors, arguments of decorators, blocks for type
+checkers and the guard `__main__`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ class Mutant:
         data = source.encode()
         return (data[: self.start] + self.instead.encode() + data[self.end :]).decode()
 
+    @property
+    def room(self) -> str:
+        """The folder of diziner/ that it is in."""
+        return self.path.split("/")[1]
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What it is known by when lines have moved."""
+        return self.path, self.function, self.text, self.instead
+
     def __str__(self) -> str:
         text, instead = (" ".join(part.split()) for part in (self.text, self.instead))
         return f"{self.path}:{self.line} {self.function or '(module)'}: {text}  ->  {instead}"
@@ -80,6 +91,8 @@ class _Finder:
             return
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
             return
+        if isinstance(node, ast.keyword) and node.arg == "strict" and isinstance(node.value, ast.Constant):
+            return  # an assertion of zip
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             function = f"{function}.{node.name}" if function else node.name
         yield from self._at(node, function)
