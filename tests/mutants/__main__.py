@@ -1,9 +1,10 @@
 """Mutation testing: `make mutants`.
 
-Draws mutants of the rooms that matter most with a seed, and runs for each the tests of its own room that run the
-changed line, shortest first, until one fails; then, before it is called alive, the room's other tests, which may reach
-the line in a process of their own. Survivors that no test need see are listed in tests/mutants/equivalent.yaml, each
-with its reason. Exit 1 if fewer than `--least` of all are killed or a survivor is not listed.
+Draws mutants of the rooms that matter most with a seed, and runs for each the tests of its own room (examples in its
+docstrings too) that run the changed line, shortest first, until one fails; then, before it is called alive, the room's
+other tests, which may reach the line in a process of their own. Survivors that no test need see are listed in
+tests/mutants/equivalent.yaml, each with its reason. Exit 1 if fewer than `--least` of all are killed or a survivor is
+not listed.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Copy:
     def lines_of(self, room: str) -> dict[str, Any]:
         """Return what each test of a room runs (`mutants.lines`)."""
         told = self.kept / f"{room}.lines.json"
-        code = self._pytest([f"tests/{room}"], {lines.LINES: str(told), lines.ROOM: room}, None)
+        code = self._pytest([f"tests/{room}", f"diziner/{room}"], {lines.LINES: str(told), lines.ROOM: room}, None)
         if code not in (0, 1) or not told.is_file():
             raise SystemExit(f"tests/{room} cannot be run:\n{self._said()[-4000:]}")
         ran: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
@@ -92,8 +92,10 @@ class Copy:
     def _pytest(self, arguments: Sequence[str], environment: Mapping[str, str], cpu_s: float | None) -> int | None:
         """Return what pytest exits with; None if it took more processor time, or ten times that on the clock."""
         plugins = ["-p", "no:xdist", "-p", "mutants.lines", "-p", "no:cacheprovider"]
+        # Examples in docstrings are tests too; our own alt_test.py is none, and shall not be compiled as one.
+        kinds = ["--doctest-modules", "-o", "python_files=test_*.py"]
         asked = {
-            "arguments": ["-q", *plugins, "--basetemp", str(self.kept / "base"), *arguments],
+            "arguments": ["-q", *plugins, *kinds, "--basetemp", str(self.kept / "base"), *arguments],
             "environment": dict(environment),
             "cpu_s": cpu_s and int(cpu_s),
             "wall_s": cpu_s and cpu_s * WAIT,

@@ -1,9 +1,10 @@
 """Pytest plug-in of mutation testing: which tests run which lines, and a run of chosen tests in a chosen order.
 
-MUTANTS_LINES names a file to write: for each test its seconds and the lines of the room MUTANTS_ROOM that it ran in
-this process, and below "" the lines of modules and classes, which an import runs, whichever test is first. What a
-fixture of a module or a session ran counts for every test that uses it. Tests that fail while they are watched are
-left out. The room's modules are compiled with a note before each statement: tracing would cost many times as much.
+MUTANTS_LINES names a file to write: for each test its seconds of processor time and the lines of the room MUTANTS_ROOM
+that it ran in this process, and below "" the lines of modules and classes, which an import runs, whichever test is
+first. What a fixture of a module or a session ran and took counts for every test that uses it. Tests that fail while
+they are watched are left out. The room's modules are compiled with a note before each statement: tracing would cost
+many times as much.
 MUTANTS_CHOSEN names a file of node ids, one a line: only these run, in that order.
 """
 
@@ -13,9 +14,9 @@ import ast
 import builtins
 import json
 import os
-import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -35,9 +36,23 @@ class Recorder:
     def __init__(self) -> None:
         self.current = ""
         self.ran: dict[str, set[tuple[str, int, int]]] = defaultdict(set)
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = defaultdict(float)
         self.failed: set[str] = set()
-        self.users: dict[str, set[str]] = defaultdict(set)
+        self.uses: dict[str, set[str]] = defaultdict(set)
+
+    @contextmanager
+    def turned_to(self, name: str) -> Iterator[None]:
+        """Keep what runs in here as that of a test or fixture; its time is not also another's."""
+        before, self.current, started = self.current, name, self._now()
+        yield
+        self.current = before
+        self.seconds[name] += self._now() - started
+        self.seconds[before] -= self._now() - started
+
+    def _now(self) -> float:
+        """Return processor time, that of processes that have ended included."""
+        used = os.times()
+        return used.user + used.system + used.children_user + used.children_system
 
     def note(self, path: str, first: int, last: int, in_function: bool) -> None:
         """Keep that a statement of these lines is about to run."""
@@ -45,16 +60,16 @@ class Recorder:
 
     def written(self) -> dict[str, Any]:
         """Return what was recorded: {test: {"seconds", "lines": {path: [line]}}}, paths from the project's root."""
-        for fixture, tests in self.users.items():
-            for test in tests:
+        for test, fixtures in self.uses.items():
+            for fixture in fixtures:
                 self.ran[test] |= self.ran[fixture]
         found: dict[str, Any] = {}
-        for test in ["", *sorted(self.seconds.keys() - self.failed)]:
+        for test in ["", *sorted(self.uses.keys() - self.failed)]:
             lines: dict[str, set[int]] = defaultdict(set)
             for path, first, last in self.ran[test]:
                 lines[path].update(range(first, last + 1))
             found[test] = {
-                "seconds": round(self.seconds.get(test, 0.0), 3),
+                "seconds": round(self.seconds[test] + sum(self.seconds[name] for name in self.uses[test]), 3),
                 "lines": {path: sorted(own) for path, own in sorted(lines.items())},
             }
         return found
@@ -126,14 +141,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _recorder is None:
         yield
         return
-    started = time.process_time()
-    _recorder.current = item.nodeid
-    for found in item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ():
-        for fixture in found:
-            _recorder.users[_named(fixture)].add(item.nodeid)
-    yield
-    _recorder.current = ""
-    _recorder.seconds[item.nodeid] = time.process_time() - started
+    fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    _recorder.uses[item.nodeid] = {_named(own) for found in fixtures for own in found if own.scope != "function"}
+    with _recorder.turned_to(item.nodeid):
+        yield
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -141,9 +152,8 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
     if _recorder is None or fixturedef.scope == "function":
         yield
         return
-    before, _recorder.current = _recorder.current, _named(fixturedef)
-    yield
-    _recorder.current = before
+    with _recorder.turned_to(_named(fixturedef)):
+        yield
 
 
 def _named(fixture: pytest.FixtureDef[Any]) -> str:
