@@ -196,10 +196,10 @@ def test_a_long_text_is_shown_where_it_changed_and_within_the_screen() -> None:
 
 
 def test_damaged_metrics_are_named_and_others_compared(project: MetricProject, diff: Callable[..., str]) -> None:
-    project.edit("metrics/final/mit_movie.json", "{")
+    project.edit("metrics/final/conll2003.json", "{")
     text = diff()
-    assert "not compared: metrics/final/mit_movie.json (work tree): not JSON" in text
-    assert line(text, "conll2003") and "mit_movie  " not in text
+    assert "not compared: metrics/final/conll2003.json (work tree): not JSON" in text
+    assert line(text, "mit_movie") and "conll2003  " not in text
 
 
 def test_outside_a_repository_and_for_no_revision_one_line_says_so(

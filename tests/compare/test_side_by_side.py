@@ -44,7 +44,7 @@ def test_a_folder_has_the_files_and_the_figures_of_its_commit(project: MetricPro
     assert figures[0]["figures"] == figures[1]["figures"] and figures[0]["benchmarks"] == figures[1]["benchmarks"]
     old, new = (figures[0]["figures"][side]["conll2003"]["f1"] for side in ("old", "new"))
     assert old < new == json.loads(Path("metrics/final/conll2003.json").read_text())["f1"]
-    assert (figures[0]["old"]["name"], figures[1]["old"]["name"]) == ("folder before", "HEAD")
+    assert (figures[0]["old"], figures[1]["old"]) == ("folder before", "HEAD")
 
 
 def test_a_word_is_a_folder_of_a_project_or_a_revision(project: MetricProject) -> None:
