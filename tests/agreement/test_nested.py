@@ -156,6 +156,51 @@ def analysis_of(**spans: Sequence[Span]) -> Analysis:
     return analyse([GENE], {name: [Annotation("g", tuple(own))] for name, own in spans.items()}, TYPES, SPANS)
 
 
+def test_examples_show_who_reads_a_place_how_and_where_it_stands() -> None:
+    draw = random.Random(3)
+    seen: Counter[str] = Counter()
+    for _ in range(60):
+        documents, rows = layout(draw, 4)
+        shared = {n: {r.id for r in own if r.failure is None} for n, own in rows.items()}
+        if any(not shared[a] & shared[b] for a, b in combinations(rows, 2)):
+            continue
+        gold = {d.id: rows["a0"][number].spans for number, d in enumerate(documents)} if draw.random() < 0.3 else None
+        analysis = analyse(documents, rows, TYPES, SPANS, reference=gold)
+        tokens = {document.id: document.tokens for document in documents}
+        hotspots = {hotspot.id: hotspot for hotspot in analysis.hotspots}
+        for only in (None, *analysis.agreement.annotators):
+            groups = analysis.groups if only is None else annotator_errors(analysis, only)
+            for example in (example for group in groups for example in group.examples):
+                place = (example.start, example.end)
+                here = votes(rows, example.document, dict.fromkeys(rows, 0.0)).get(place, {})
+                if any(len(types) > 1 for types in here.values()):
+                    continue  # a place for each type
+                text = tokens[example.document]
+                assert example.span_text == " ".join(text[slice(*place)])
+                before, after = text[max(0, place[0] - 3) : place[0]], text[place[1] : place[1] + 3]
+                assert example.context == " ".join([*before, f"«{example.span_text}»", *after])
+                agreed = [s.type for s in analysis.consensus[example.document] if (s.start, s.end) == place] or ["O"]
+                assert [example.consensus] == agreed
+                readings: dict[str, list[str]] = {}
+                for name in analysis.agreement.annotators:
+                    if example.document in shared[name]:
+                        readings.setdefault(*here.get(name, {"O"}), []).append(name)
+                expected = readings.pop(example.consensus, [])
+                assert list(example.agreeing) == ["gold labels"] * (gold is not None) + expected
+                others = {reading: [n for n in names if only in (None, n)] for reading, names in readings.items()}
+                ranked = sorted((-len(names), reading, names) for reading, names in others.items() if names)
+                assert [(r, list(names)) for r, names in example.alternatives] == [(r, n) for _, r, n in ranked]
+                if example.hotspot:
+                    hotspot = hotspots[example.hotspot]
+                    assert hotspot.document == example.document and place in hotspot.candidates
+                    assert example.kind == hotspot.kind
+                else:
+                    assert example.kind == ""
+                    assert all(place not in h.candidates for h in hotspots.values() if h.document == example.document)
+                seen[example.kind] += 1
+    assert min(seen[kind] for kind in ("", "complex", "systematic_bias", "elite_split")) > 10, seen
+
+
 def test_a_nested_mention_that_one_misses_is_a_hotspot_with_its_readings() -> None:
     whole, inner = Span(1, 4, "DNA"), Span(1, 2, "protein")
     analysis = analysis_of(a=[whole, inner], b=[inner, whole], c=[whole])
