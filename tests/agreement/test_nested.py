@@ -184,7 +184,7 @@ def test_examples_show_who_reads_a_place_how_and_where_it_stands() -> None:
                 readings: dict[str, list[str]] = {}
                 for name in analysis.agreement.annotators:
                     if example.document in shared[name]:
-                        readings.setdefault(*here.get(name, {"O"}), []).append(name)
+                        readings.setdefault(min(here.get(name, {"O"})), []).append(name)
                 expected = readings.pop(example.consensus, [])
                 assert list(example.agreeing) == ["gold labels"] * (gold is not None) + expected
                 others = {reading: [n for n in names if only in (None, n)] for reading, names in readings.items()}

@@ -129,8 +129,8 @@ def test_documents_and_answers_have_the_textbooks_variances(counts: Ints) -> Non
         return float(np.mean([cell[:, chosen].var(axis=0, ddof=1).mean() for cell in cells])) if samples > 1 else 0.0
 
     def of_documents(chosen: np.ndarray) -> float:
-        own = float(np.mean([cell[:, chosen].mean(axis=0).var(ddof=1) for cell in cells]))
-        return own - of_answers(chosen) / samples
+        own = np.mean([cell[:, chosen].mean(axis=0).var(ddof=1) for cell in cells])
+        return float(own - of_answers(chosen) / samples)
 
     found = split(design, 1)
     for estimate, slow in ((found.documents, of_documents), (found.answers, of_answers)):
