@@ -50,17 +50,24 @@ class Verdict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=300, help="mutants, drawn over all rooms (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of each a draw and its counts (%(default)s)")
     parser.add_argument("--least", type=float, default=0.9, help="share that must be killed (%(default)s)")
+    parser.add_argument("--direct", action="store_true", help="quicker: no tests that do not run the line themselves")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("rooms", nargs="*", default=list(ROOMS), help="only what was drawn in these rooms of diziner/")
     options = parser.parse_args()
     started = time.monotonic()
-    mutants = [mutant for mutant in drawn(options.count, options.seed) if mutant.room in options.rooms]
+    draws = {seed: drawn(options.count, seed) for seed in options.seed}
+    mutants = sorted({mutant for draw in draws.values() for mutant in draw if mutant.room in options.rooms})
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ExitStack() as stack:
         copies = [stack.enter_context(closing(Copy(Path(folder), number))) for number in range(options.jobs)]
-        found = judged(mutants, copies)
-    sys.exit(report(found, options, time.monotonic() - started))
+        found = judged(mutants, copies, options.direct)
+    codes = [
+        report(f"seed {seed}", [verdict for verdict in found if verdict.mutant in draw], options.least)
+        for seed, draw in draws.items()
+    ]
+    sys.stdout.write(f"{time.monotonic() - started:.0f} s\n")
+    sys.exit(max(codes))
 
 
 def drawn(count: int, seed: int) -> list[Mutant]:
@@ -75,8 +82,9 @@ def drawn(count: int, seed: int) -> list[Mutant]:
     return sorted(sorted(ranks, key=ranks.__getitem__)[:count])
 
 
-def judged(mutants: Sequence[Mutant], copies: Sequence[Copy]) -> list[Verdict]:
-    """Return a verdict for each mutant, in their order; a copy of the project is used by one at a time."""
+def judged(mutants: Sequence[Mutant], copies: Sequence[Copy], direct: bool) -> list[Verdict]:
+    """Return a verdict for each mutant, in their order; a copy of the project is used by one at a time. `direct`: by
+    the tests alone that run the line in their own process."""
     free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
         free.put(copy)
@@ -93,7 +101,11 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Copy]) -> list[Verdict]:
         ran = recorded[mutant.room].result()
         reason = reasons.get(mutant.key, "")
         chosen = covering(mutant, ran)
-        others = [] if reason else sorted(ran.keys() - {"", *chosen}, key=lambda test: (ran[test]["seconds"], test))
+        others = (
+            []
+            if reason or direct
+            else sorted(ran.keys() - {"", *chosen}, key=lambda test: (ran[test]["seconds"], test))
+        )
         failure = ""
         for tests in filter(None, (chosen, others)):
             seconds = sum(ran[test]["seconds"] for test in tests)
@@ -132,8 +144,9 @@ def covering(mutant: Mutant, ran: Mapping[str, Any]) -> list[str]:
     return sorted(chosen, key=lambda test: (ran[test]["seconds"], test))
 
 
-def report(found: Sequence[Verdict], options: argparse.Namespace, seconds: float) -> int:
+def report(title: str, found: Sequence[Verdict], least: float) -> int:
     """Print the survivors, and counts by kind and room; 1 if too few were killed or a survivor has no reason."""
+    sys.stdout.write(f"\n{title}\n")
     alive = [verdict for verdict in found if not verdict.failure]
     for verdict in alive:
         sys.stdout.write(f"{verdict}\n")
@@ -144,8 +157,8 @@ def report(found: Sequence[Verdict], options: argparse.Namespace, seconds: float
     for key in keys:
         for name in sorted({key(verdict.mutant) for verdict in found}):
             sys.stdout.write(f"{name}: {counts([v for v in found if key(v.mutant) == name])}\n")
-    sys.stdout.write(f"all, seed {options.seed}: {counts(found)}; {seconds:.0f} s\n")
-    too_few = len(found) - len(alive) < options.least * len(found)
+    sys.stdout.write(f"all, {title}: {counts(found)}\n")
+    too_few = len(found) - len(alive) < least * len(found)
     return int(too_few or any(not verdict.reason for verdict in alive))
 
 
