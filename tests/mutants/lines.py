@@ -23,6 +23,7 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 LINES, ROOM, CHOSEN = "MUTANTS_LINES", "MUTANTS_ROOM", "MUTANTS_CHOSEN"
 ROOT = Path.cwd()
@@ -163,6 +164,13 @@ def _named(fixture: pytest.FixtureDef[Any]) -> str:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if _recorder is not None and report.failed:
         _recorder.failed.add(report.nodeid)
+
+
+def pytest_sessionstart() -> None:
+    if CHOSEN in os.environ:  # no test is read: an example that fails need not be made smaller
+        kept = [phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)]
+        settings.register_profile("mutants", settings.default, phases=kept)
+        settings.load_profile("mutants")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
