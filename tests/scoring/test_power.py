@@ -179,6 +179,18 @@ def test_a_side_without_documents_is_like_the_other() -> None:
     assert known(old, new).moments(0.01) == pytest.approx(expected)
 
 
+def test_a_document_that_adds_nothing_is_none_that_differs() -> None:
+    """F1 of both runs is 0.5: four more predictions with one more that is correct leave it as it is."""
+    rows = [((1, 2, 2), (2, 6, 2))] * 3 + [((0, 2, 2), (2, 2, 2))] * 8 + [((2, 2, 2), (0, 2, 2))] * 3
+    old, new = (np.array([pair[side] for pair in rows]) for side in (0, 1))
+    e = contributions(old, new)
+    assert (e == 0).sum() == 3
+    share, second, _, _ = known(old, new).moments(float(e.mean()))
+    assert (share, second) == pytest.approx((11 / 14, float(np.square(e).mean())))
+    back, _, _, _ = known(new, old).moments(float(e.mean()))
+    assert back == pytest.approx(11 / 14)
+
+
 def test_what_is_assumed_has_the_moments_of_a_normal_distribution() -> None:
     differences = assumed_differences(0.3, 0.2)
     assert differences is not None and differences.step == 0.0

@@ -116,6 +116,8 @@ def test_reference_pools_character_offsets_of_all_documents() -> None:
     assert score("reference", ["Paris", "Rome"], gold, predicted).f1 == pytest.approx(2 / 3)
     shifted = [[Span(1, 2, "LOC")], [Span(2, 3, "LOC")]]
     assert score("reference", ["ab c", "a b c"], shifted, [shifted[0], []]).recall == 0.5
+    same = [[Span(1, 2, "LOC")], [Span(2, 3, "LOC")]]
+    assert score("reference", ["abc x", "a b x"], same, [same[0], []]).recall == 1.0
     assert score("reference", ["a b", "a b"], [[Span(1, 2, "LOC")]] * 2, [[Span(1, 2, "LOC")], []]).recall == 1.0
 
 
