@@ -11,6 +11,7 @@ from itertools import combinations
 import pytest
 
 from diziner.agreement.analysis import Analysis, analyse, annotator_errors
+from diziner.agreement.candidates import candidates_of
 from diziner.agreement.files import confusion_to_json, disagreements_to_json, tokens_frame
 from diziner.agreement.report import render_report
 from diziner.agreement.settings import AnalysisSettings
@@ -250,6 +251,21 @@ def test_gold_takes_the_place_of_the_consensus() -> None:
     assert {group.subtype for group in analysis.groups} == {"protein_to_O"}
     [example] = analysis.groups[0].examples
     assert example.agreeing == ("gold labels",)
+
+
+def test_places_are_of_the_documents_at_hand_and_two_types_of_one_annotator_are_two() -> None:
+    one, other = (Document(name, ("a", "b", "c"), "a b c") for name in ("d1", "d2"))
+    dna, protein, whole = Span(0, 1, "DNA"), Span(0, 1, "protein"), Span(0, 3, "cell")
+    rows = {
+        "a": [Annotation("elsewhere", (Span(0, 9, "nothing"),)), Annotation("d1", (protein, dna, whole))],
+        "b": [Annotation("d2", (dna, dna)), Annotation("d1", (Span(2, 3, "DNA"),))],
+        "c": [Annotation("d2", (protein,))],
+    }
+    found = candidates_of([other, one], rows, TYPES)
+    assert found.places == {
+        "d1": ((0, 3, ""), (0, 1, "DNA"), (0, 1, "protein"), (2, 3, "")),
+        "d2": ((0, 1, ""),),
+    }
 
 
 def test_a_span_that_is_wrong_is_named_by_its_tokens() -> None:

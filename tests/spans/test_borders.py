@@ -13,6 +13,8 @@ from diziner.spans.borders import may_begin, may_end
         # A number's own marks; with a word on either side the mark is one like others.
         ("2.5", [], []),
         ("12:30", [], []),
+        ("3.5km", [], []),
+        ("kg3.5", [], []),
         ("5.Rome", [1, 2], []),
         ("-5%", [1, 2], [1, 2]),
         ("10-12", [2, 3], [2, 3]),
