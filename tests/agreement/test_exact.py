@@ -60,6 +60,14 @@ def test_those_who_did_not_answer_have_no_part_in_a_measure() -> None:
         assert getattr(floats, name)[patterns.index].tolist() == pytest.approx([float(value) for value in values])
 
 
+def test_no_measure_is_a_negative_zero() -> None:
+    """The coalition is as far from the rest as from itself: the floats of this pattern's dominance are -1e-16."""
+    weights, elite = np.array([1, 2, 5, 1, 1]) / 6, np.array([True, False, False, True, True])
+    patterns = find_patterns(np.array([[1], [2], [0], [0], [3]], np.uint8), MISSING)
+    dominance = pattern_measures(patterns, weights, elite).elite_dominance[patterns.index]
+    assert dominance.tolist() == [0.0] and not np.signbit(dominance).any()
+
+
 tokens = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=8)
 
 
