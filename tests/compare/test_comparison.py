@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from metric_project import Rows, drawn, table
 
+from diziner.common.freshness import Standing, State
 from diziner.compare.comparison import Comparison, Side, compare_all, mean_change, shown_p, shown_smallest
 from diziner.compare.gates import Gates, base_notes, failed, judge, out_of_sight, sight_notes
 from diziner.scoring.bootstrap import holm, paired_bootstrap
@@ -150,6 +151,28 @@ def test_faults_fail_the_benchmark_that_they_are_of_and_the_summary() -> None:
     checks = judge(GATES, [], {"a": side()}, {"b": ["one", "two"], "": ["three"]}, 0.0)
     assert failed(checks) == ["b", "summary"]
     assert [check.found for check in checks if not check.passed] == ["one", "two", "three"]
+
+
+def test_what_was_never_run_passes_unless_somebody_wants_its_figure() -> None:
+    def rules(state: State, gates: Gates = GATES, allow_stale: bool = False, **new: Side) -> list[tuple[str, bool]]:
+        states = {"a": Standing(state), "": Standing(State.CURRENT)}
+        checks = judge(gates, [], new, {"a": ["broken"]} if not new else {}, 0.0, states, allow_stale)
+        return [(check.rule, check.passed) for check in checks if check.benchmark == "a"]
+
+    wanted = Gates(0.1, 0.05, {"a": 0.5})
+    assert rules(State.NOT_RUN) == [("state", True)]
+    assert rules(State.NOT_RUN, wanted) == [("state", True), ("metrics", False)]
+    assert rules(State.STALE) == [("state", False), ("metrics", False)]
+    assert rules(State.CURRENT) == [("metrics", False)]
+    assert rules(State.STALE, a=side()) == [("state", False), ("failed share", True)]
+    assert rules(State.STALE, allow_stale=True, a=side()) == [("state", True), ("failed share", True)]
+
+
+def test_a_benchmark_that_is_retired_may_be_gone() -> None:
+    retired = Gates(0.1, 0.05, {"a": 0.5}, retired=frozenset("ab"))
+    rows = compare_all({"a": side(OLD), "b": side(OLD)}, {"b": side(WORSE)})
+    checks = judge(retired, rows, {"b": side(WORSE)}, {}, 0.0)
+    assert {check.benchmark for check in checks} == {"b"} and failed(checks) == ["b"]
 
 
 def test_drops_that_documents_do_not_show_are_told() -> None:
