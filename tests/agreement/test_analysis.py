@@ -369,3 +369,4 @@ def test_errors_against_a_reference_are_all_shown_and_agreement_stays() -> None:
     # Both annotators differ on three tokens: two where the reference has none, one where it has another type.
     assert {group.subtype: group.tokens for group in found.groups} == {"O_to_ORG": 4, "LOC_to_ORG": 2}
     assert found.totals.below_threshold == found.totals.disagreeing == 6
+    assert sum(found.totals.families_below.values()) == 6 and sum(found.totals.families.values()) == 0

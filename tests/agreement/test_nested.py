@@ -226,6 +226,12 @@ def test_other_bounds_of_the_same_type_are_a_span_error() -> None:
     assert (hotspot.start, hotspot.end) == (1, 4)  # both bounds share tokens: one place
 
 
+def test_mentions_of_a_type_that_share_no_token_are_one_too_many_and_one_too_few() -> None:
+    for own in ([Span(3, 5, "DNA")], [Span(0, 1, "DNA")]):
+        analysis = analysis_of(a=[Span(1, 3, "DNA")], b=[Span(1, 3, "DNA")], c=own)
+        assert {group.subtype for group in annotator_errors(analysis, "c")} == {"DNA_to_O", "O_to_DNA"}
+
+
 def test_files_of_a_nested_analysis_fit_their_schemas() -> None:
     analysis = analysis_of(a=[Span(1, 4, "DNA"), Span(1, 2, "protein")], b=[Span(1, 4, "DNA")])
     check(agreement_to_json(analysis.agreement), "agreement", "agreement.json")

@@ -47,6 +47,25 @@ def test_a_folder_has_the_files_and_the_figures_of_its_commit(project: MetricPro
     assert (figures[0]["old"], figures[1]["old"]) == ("folder before", "HEAD")
 
 
+def test_code_that_differs_is_told_with_its_stages_where_both_runs_have_digests(project: MetricProject) -> None:
+    def digests(root: str, **stages: dict[str, str]) -> None:
+        for stage, own in stages.items():
+            path = Path(root) / "stages/code" / f"{stage}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(own))
+
+    Path("stages/score.py").write_text("# other scores\n")
+    digests(".", score={"stages/score.py": "2", "diziner/a.py": "1", "data.txt": "2"}, vote={"diziner/a.py": "1"})
+    assert side_by_side(Folder(Path("../before")))["changes"]["code"] == ["stages/score.py"]
+    digests(
+        "../before", score={"stages/score.py": "1", "diziner/a.py": "1", "data.txt": "1"}, gone={"diziner/a.py": "1"}
+    )
+    assert side_by_side(Folder(Path("../before")))["changes"]["code"] == [
+        "diziner/a.py (gone, vote)",
+        "stages/score.py (score)",
+    ]
+
+
 def test_a_word_is_a_folder_of_a_project_or_a_revision(project: MetricProject) -> None:
     assert isinstance(snapshot_named("../before"), Folder)
     assert isinstance(snapshot_named("HEAD"), Revision)

@@ -13,10 +13,21 @@ from hypothesis import strategies as st
 from diziner.common.errors import UserError
 from diziner.guideline.agreed import agreed_from_json, agreed_to_json, check_agreed, worked
 from diziner.guideline.choices import choices_from, decision_for, with_choices, without_choice
+from diziner.guideline.file import instruction_to_json
 from diziner.guideline.instruction_examples import plain_text, with_labels, with_names
+from diziner.guideline.lines import guideline_lines
 from diziner.guideline.word_edits import changed_words, common_words, word_edits
 from diziner.records.annotations import Span
-from diziner.records.guideline import AgreedExample, AgreedExamples, Choice, EntityType, Example, Instruction
+from diziner.records.guideline import (
+    AgreedExample,
+    AgreedExamples,
+    Choice,
+    EntityType,
+    Example,
+    Goal,
+    Guideline,
+    Instruction,
+)
 
 TYPES = (EntityType("PER", "person", "a human"), EntityType("LOC", "place", "a place"))
 
@@ -29,6 +40,29 @@ def test_examples_of_instructions_name_types_as_annotators_know_them() -> None:
     assert found[0].children[0].examples == (Example("[Ada|person] of [York|place]"),)
     assert plain_text(marked) == "Ada of York"
     assert plain_text(said) == "[sic] Ada|PER"
+
+
+def test_an_instruction_is_written_and_read_without_what_is_empty() -> None:
+    full = Example("[Ada|PER] sang", "", "a name", "Ada sang")
+    said = Example("Oslo", "no entity")
+    below = Instruction("C1.1", "Below.", (said,))
+    value = instruction_to_json(Instruction("C1", "Above.", (full,), (below,)))
+    assert value == {
+        "id": "C1",
+        "text": "Above.",
+        "examples": [{"text": "[Ada|PER] sang", "explanation": "a name", "error": "Ada sang"}],
+        "children": [{"id": "C1.1", "text": "Below.", "examples": [{"text": "Oslo", "annotation": "no entity"}]}],
+    }
+    guideline = Guideline(
+        "x", 0, Goal("Names.", "", "", ""), TYPES, common=(Instruction("C1", "Above.", (full,), (below,)),)
+    )
+    lines = guideline_lines(guideline)["instructions", ""]
+    assert [(line.kind, line.depth, line.text) for line in lines] == [
+        ("instruction", 0, "Above."),
+        ("example", 1, "[Ada|PER] sang (a name) wrong: Ada sang"),
+        ("instruction", 1, "Below."),
+        ("example", 2, "Oslo → no entity"),
+    ]
 
 
 def test_a_type_is_known_by_its_label_and_its_name_in_any_case() -> None:
@@ -150,3 +184,10 @@ def test_a_text_of_which_hardly_a_word_is_left_is_replaced_whole() -> None:
     assert [tuple(e) for e in word_edits("a b c", "a x y")] == [("=", "a "), ("-", "b c"), ("+", "x y")]
     assert common_words("a b c d e f g", "a x y z u v w") == 0.0
     assert common_words("a b c", "a x y") == pytest.approx(1 / 3)
+
+
+def test_words_that_a_long_text_repeats_count_as_others_do() -> None:
+    long = "a b " * 150
+    assert common_words(long, f"{long}c") == pytest.approx(600 / 601)
+    assert changed_words(long, f"{long}c") == 1
+    assert [tuple(edit) for edit in word_edits(long, f"{long}c")] == [("=", long), ("+", "c")]
