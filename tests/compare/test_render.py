@@ -81,7 +81,7 @@ def test_a_change_is_cut_at_160_characters_two_texts_where_they_begin_to_differ(
     assert change(f'~ key: "{same}{old}" -> "{same}{new}"') == (
         f'~ key: "…{"s" * 20}{"o" * 50}…" -> "…{"s" * 20}{"n" * 50}…"'
     )
-    whole = f'~ key: "{"o" * 143}" -> "nn"'
+    whole = f'~ key: "{"s" * 72}" -> "{"s" * 73}"'
     assert len(whole) == 160 and change(whole) == whole
     assert change(f'~ {"k" * 120}: "{old}" -> "{new}"') == f'~ {"k" * 120}: "{"o" * 19}…" -> "{"n" * 8}…'
     # Room that a short text leaves is the other's.
