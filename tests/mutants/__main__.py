@@ -99,7 +99,7 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Copy], direct: bool) -> l
 
     def verdict(mutant: Mutant) -> Verdict:
         ran = recorded[mutant.room].result()
-        reason = reasons.get(mutant.key, "")
+        reason = reason_for(mutant, reasons)
         chosen = covering(mutant, ran)
         others = (
             []
@@ -127,10 +127,19 @@ def tests_of(room: str) -> Iterator[Path]:
     return (ROOT / "tests" / room).glob("test_*.py")
 
 
-def known_reasons() -> dict[tuple[str, ...], str]:
-    """Return the reviewed mutants that no test need see: their keys and the reasons."""
-    entries = yaml.safe_load(REASONS.read_text(encoding="utf-8")) or []
-    return {(e["path"], e["function"], e["text"], e["instead"]): e["reason"] for e in entries}
+def known_reasons() -> list[dict[str, str]]:
+    """Return the reviewed mutants that no test need see, with the reasons."""
+    entries: list[dict[str, str]] = yaml.safe_load(REASONS.read_text(encoding="utf-8")) or []
+    return entries
+
+
+def reason_for(mutant: Mutant, entries: Sequence[Mapping[str, str]]) -> str:
+    """Return the reason of an entry for a mutant, "" without one; one with a `line` is of places on such a line."""
+    for entry in entries:
+        named = tuple(entry[name] for name in ("path", "function", "text", "instead"))
+        if named == mutant.key and entry.get("line", mutant.source_line) == mutant.source_line:
+            return entry["reason"]
+    return ""
 
 
 def covering(mutant: Mutant, ran: Mapping[str, Any]) -> list[str]:

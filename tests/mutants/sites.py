@@ -48,6 +48,7 @@ class Mutant:
     function: str
     text: str
     instead: str
+    source_line: str = ""
 
     def applied(self, source: str) -> str:
         """Return the module's source with the change made; offsets count bytes of UTF-8."""
@@ -132,7 +133,8 @@ class _Finder:
         text = self.source.encode()[start:end].decode()
         changed = ast.unparse(instead)
         whole = changed if isinstance(instead, ast.stmt | ast.Constant) else f"({changed})"
-        return Mutant(self.path, start, end, node.lineno, kind, function, text, whole)
+        line = self.source.splitlines()[node.lineno - 1].strip()
+        return Mutant(self.path, start, end, node.lineno, kind, function, text, whole, line)
 
 
 def _of_text(node: ast.BinOp) -> bool:

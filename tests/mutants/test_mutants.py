@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mutants.__main__ import Verdict, counts, covering, drawn, known_reasons, report
+from mutants.__main__ import Verdict, counts, covering, drawn, known_reasons, reason_for, report
 from mutants.copies import ROOT
 from mutants.lines import NOTE, Notes
 from mutants.sites import Mutant, mutants_of
@@ -106,10 +106,19 @@ def test_a_run_fails_below_its_share_or_with_a_survivor_that_has_no_reason(capsy
 
 
 def test_every_reason_is_of_a_mutant_that_there_is() -> None:
-    paths = {key[0] for key in known_reasons()}
-    there = {m.key for path in paths for m in mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))}
-    assert known_reasons().keys() <= there
-    assert all(len(reason) > 10 for reason in known_reasons().values())
+    entries = known_reasons()
+    paths = {entry["path"] for entry in entries}
+    there = [m for path in paths for m in mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))]
+    for entry in entries:
+        assert any(reason_for(mutant, [entry]) for mutant in there), entry
+        assert len(entry["reason"]) > 10
+
+
+def test_a_reason_with_a_line_is_of_no_other_line() -> None:
+    two = Mutant("diziner/a/b.py", 0, 1, 7, "constant", "f", "1", "2", "return x[1]")
+    entry = {"path": "diziner/a/b.py", "function": "f", "text": "1", "instead": "2", "reason": "equal"}
+    assert reason_for(two, [entry]) == reason_for(two, [{**entry, "line": "return x[1]"}]) == "equal"
+    assert reason_for(two, [{**entry, "line": "return x[:1]"}]) == reason_for(two, [{**entry, "function": "g"}]) == ""
 
 
 def test_a_mutant_is_printed_on_one_line() -> None:
