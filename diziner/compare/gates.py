@@ -124,7 +124,7 @@ def out_of_sight(gates: Gates, comparisons: Sequence[Comparison]) -> list[Compar
     """Return the comparisons whose documents do not show a drop of `max_drop` with probability 0.8: most such drops
     pass."""
     limit = as_written(gates.max_drop)
-    return [row for row in comparisons if row.smallest is not None and rounded(row.smallest) > limit]
+    return [row for row in comparisons if row.smallest is not None and as_written(rounded(row.smallest)) > limit]
 
 
 def sight_notes(gates: Gates, comparisons: Sequence[Comparison]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -324,12 +324,38 @@ def test_spans_may_come_in_any_order() -> None:
         ("coalition_cutoff", 0.0),
         ("weights", "best"),
         ("weight_floor", 0.0),
+        ("percentile", -0.1),
+        ("percentile", 100.1),
+        ("coalition_cutoff", 1.1),
+        ("weight_floor", 1.1),
+        ("analysis_weights", "best"),
+        ("consensus", "best"),
+        ("readings", "best"),
         ("examples_per_group", -1),
+        ("held_back", -1),
     ],
 )
 def test_settings_that_are_refused(setting: str, value: object) -> None:
     with pytest.raises(UserError, match=f"^{setting}: "):
         AnalysisSettings(**{setting: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("percentile", (0.0, 100.0)),
+        ("split_percentile", (0.0, 100.0)),
+        ("bias_percentile", (0.0, 100.0)),
+        ("coalition_cutoff", (0.001, 0.99, 1.0)),
+        ("weight_floor", (0.001, 0.99, 1.0)),
+        ("analysis_weights", (None, "kappa")),
+        ("examples_per_group", (0,)),
+        ("held_back", (0,)),
+    ],
+)
+def test_settings_at_their_limits_are_taken(setting: str, values: Sequence[object]) -> None:
+    for value in values:
+        assert getattr(AnalysisSettings(**{setting: value}), setting) == value  # type: ignore[arg-type]
 
 
 def test_errors_against_a_reference_are_all_shown_and_agreement_stays() -> None:
@@ -343,3 +369,4 @@ def test_errors_against_a_reference_are_all_shown_and_agreement_stays() -> None:
     # Both annotators differ on three tokens: two where the reference has none, one where it has another type.
     assert {group.subtype: group.tokens for group in found.groups} == {"O_to_ORG": 4, "LOC_to_ORG": 2}
     assert found.totals.below_threshold == found.totals.disagreeing == 6
+    assert sum(found.totals.families_below.values()) == 6 and sum(found.totals.families.values()) == 0

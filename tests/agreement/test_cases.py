@@ -64,6 +64,25 @@ def test_a_case_is_a_place_with_all_that_was_given_there() -> None:
     assert told(second) == [(["4-6 LOC"], ("a", "c")), (["5-6 LOC"], ("b",))]
 
 
+def test_pairs_that_read_a_place_otherwise_are_counted_in_whole_numbers() -> None:
+    [case] = cases({name: [line] for name, line in zip("abcd", ["[x|ORG]", "[x|ORG]", "[x|LOC]", "x"], strict=True)})
+    assert case.differing == 5 and isinstance(case.differing, int)
+
+
+def test_of_two_mentions_as_long_as_one_another_there_is_a_first_and_a_later_one() -> None:
+    early, late = "[{} {}|LOC] {}", "{} [{} {}|LOC]"
+    words = ("Port", "Said", "town"), ("Cape", "Cod", "bay")
+    found = clusters(
+        {name: [form.format(*own) for own in words] for name, form in zip("abc", (early, late, late), strict=True)}
+    )
+    [cluster] = found.values()
+    assert dict(cluster.options) == {"the mention that begins later": 4, "the mention that begins first": 2}
+    assert [dict(part.options) for part in cluster.parts] == [
+        {'"Cod bay"': 2, '"Cape Cod"': 1},
+        {'"Said town"': 2, '"Port Said"': 1},
+    ]
+
+
 def test_one_who_marks_a_whole_sentence_hides_no_disagreement_within_it() -> None:
     wide, inside = cases(
         {

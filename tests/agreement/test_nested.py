@@ -11,6 +11,7 @@ from itertools import combinations
 import pytest
 
 from diziner.agreement.analysis import Analysis, analyse, annotator_errors
+from diziner.agreement.candidates import candidates_of
 from diziner.agreement.files import confusion_to_json, disagreements_to_json, tokens_frame
 from diziner.agreement.report import render_report
 from diziner.agreement.settings import AnalysisSettings
@@ -156,6 +157,51 @@ def analysis_of(**spans: Sequence[Span]) -> Analysis:
     return analyse([GENE], {name: [Annotation("g", tuple(own))] for name, own in spans.items()}, TYPES, SPANS)
 
 
+def test_examples_show_who_reads_a_place_how_and_where_it_stands() -> None:
+    draw = random.Random(3)
+    seen: Counter[str] = Counter()
+    for _ in range(60):
+        documents, rows = layout(draw, 4)
+        shared = {n: {r.id for r in own if r.failure is None} for n, own in rows.items()}
+        if any(not shared[a] & shared[b] for a, b in combinations(rows, 2)):
+            continue
+        gold = {d.id: rows["a0"][number].spans for number, d in enumerate(documents)} if draw.random() < 0.3 else None
+        analysis = analyse(documents, rows, TYPES, SPANS, reference=gold)
+        tokens = {document.id: document.tokens for document in documents}
+        hotspots = {hotspot.id: hotspot for hotspot in analysis.hotspots}
+        for only in (None, *analysis.agreement.annotators):
+            groups = analysis.groups if only is None else annotator_errors(analysis, only)
+            for example in (example for group in groups for example in group.examples):
+                place = (example.start, example.end)
+                here = votes(rows, example.document, dict.fromkeys(rows, 0.0)).get(place, {})
+                if any(len(types) > 1 for types in here.values()):
+                    continue  # a place for each type
+                text = tokens[example.document]
+                assert example.span_text == " ".join(text[slice(*place)])
+                before, after = text[max(0, place[0] - 3) : place[0]], text[place[1] : place[1] + 3]
+                assert example.context == " ".join([*before, f"«{example.span_text}»", *after])
+                agreed = [s.type for s in analysis.consensus[example.document] if (s.start, s.end) == place] or ["O"]
+                assert [example.consensus] == agreed
+                readings: dict[str, list[str]] = {}
+                for name in analysis.agreement.annotators:
+                    if example.document in shared[name]:
+                        readings.setdefault(min(here.get(name, {"O"})), []).append(name)
+                expected = readings.pop(example.consensus, [])
+                assert list(example.agreeing) == ["gold labels"] * (gold is not None) + expected
+                others = {reading: [n for n in names if only in (None, n)] for reading, names in readings.items()}
+                ranked = sorted((-len(names), reading, names) for reading, names in others.items() if names)
+                assert [(r, list(names)) for r, names in example.alternatives] == [(r, n) for _, r, n in ranked]
+                if example.hotspot:
+                    hotspot = hotspots[example.hotspot]
+                    assert hotspot.document == example.document and place in hotspot.candidates
+                    assert example.kind == hotspot.kind
+                else:
+                    assert example.kind == ""
+                    assert all(place not in h.candidates for h in hotspots.values() if h.document == example.document)
+                seen[example.kind] += 1
+    assert min(seen[kind] for kind in ("", "complex", "systematic_bias", "elite_split")) > 10, seen
+
+
 def test_a_nested_mention_that_one_misses_is_a_hotspot_with_its_readings() -> None:
     whole, inner = Span(1, 4, "DNA"), Span(1, 2, "protein")
     analysis = analysis_of(a=[whole, inner], b=[inner, whole], c=[whole])
@@ -178,6 +224,12 @@ def test_other_bounds_of_the_same_type_are_a_span_error() -> None:
     assert {group.subtype for group in annotator_errors(analysis, "c")} == {"DNA_bounds"}
     [hotspot] = analysis.hotspots
     assert (hotspot.start, hotspot.end) == (1, 4)  # both bounds share tokens: one place
+
+
+def test_mentions_of_a_type_that_share_no_token_are_one_too_many_and_one_too_few() -> None:
+    for own in ([Span(3, 5, "DNA")], [Span(0, 1, "DNA")]):
+        analysis = analysis_of(a=[Span(1, 3, "DNA")], b=[Span(1, 3, "DNA")], c=own)
+        assert {group.subtype for group in annotator_errors(analysis, "c")} == {"DNA_to_O", "O_to_DNA"}
 
 
 def test_files_of_a_nested_analysis_fit_their_schemas() -> None:
@@ -205,6 +257,21 @@ def test_gold_takes_the_place_of_the_consensus() -> None:
     assert {group.subtype for group in analysis.groups} == {"protein_to_O"}
     [example] = analysis.groups[0].examples
     assert example.agreeing == ("gold labels",)
+
+
+def test_places_are_of_the_documents_at_hand_and_two_types_of_one_annotator_are_two() -> None:
+    one, other = (Document(name, ("a", "b", "c"), "a b c") for name in ("d1", "d2"))
+    dna, protein, whole = Span(0, 1, "DNA"), Span(0, 1, "protein"), Span(0, 3, "cell")
+    rows = {
+        "a": [Annotation("elsewhere", (Span(0, 9, "nothing"),)), Annotation("d1", (protein, dna, whole))],
+        "b": [Annotation("d2", (dna, dna)), Annotation("d1", (Span(2, 3, "DNA"),))],
+        "c": [Annotation("d2", (protein,))],
+    }
+    found = candidates_of([other, one], rows, TYPES)
+    assert found.places == {
+        "d1": ((0, 3, ""), (0, 1, "DNA"), (0, 1, "protein"), (2, 3, "")),
+        "d2": ((0, 1, ""),),
+    }
 
 
 def test_a_span_that_is_wrong_is_named_by_its_tokens() -> None:

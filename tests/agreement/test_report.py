@@ -137,6 +137,21 @@ def test_report_without_disagreement() -> None:
     report = render_report(analyse([BANK], rows, ("ORG",)), [BANK])
     assert "| Total | 0 | 0.0 | 0 |" in report.replace("*", "")
     assert "## Span_Error" not in report
+    assert "Reference: the consensus, a weighted majority vote" in report
+    assert "documents in common" not in report and "held back" not in report
+    against_gold = render_report(analyse([BANK], rows, ("ORG",), reference={"d0": [Span(1, 4, "ORG")]}), [BANK])
+    assert "Reference: the gold labels. Wherever" in against_gold and "weighted majority" not in against_gold
+
+
+def test_documents_that_two_annotators_do_not_share_are_told() -> None:
+    other = Document("d1", BANK.tokens, BANK.text)
+    failed = Annotation("d1", failure=Failure("timeout", ""))
+    rows = {name: [Annotation("d0", ()), failed if name == NAMES[0] else Annotation("d1", ())] for name in NAMES}
+    report = render_report(analyse([BANK, other], rows, ("ORG",)), [BANK, other])
+    first, second, third = sorted(NAMES)
+    pairs = [pair for pair in ((first, second), (first, third), (second, third)) if NAMES[0] in pair]
+    told = ", ".join(f"{one} and {two} 1" for one, two in pairs)
+    assert f"- Pairs by documents in common, where these are not all: {told}\n" in report
 
 
 def test_report_on_one_annotator(large: Analysed) -> None:

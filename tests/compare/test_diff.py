@@ -183,8 +183,15 @@ def test_what_people_and_models_wrote_cannot_format_a_comment() -> None:
 
 
 def test_control_characters_are_shown_not_sent_to_the_terminal() -> None:
-    [line] = changed_lines({}, {"text": "a\u202eb\x9b31m"})
-    assert line == '+ text: "a\\u202eb\\u009b31m"'
+    [line] = changed_lines({}, {"text": "a\u202eb\x9b31m é東"})
+    assert line == '+ text: "a\\u202eb\\u009b31m é東"'
+
+
+def test_settings_are_compared_leaf_by_leaf() -> None:
+    before = {"a": {"b": 1, "c": [1, 2], "d": {}}, "e": None, "f": "x"}
+    after = {"a": {"b": 2, "c": [1, 2]}, "f": "x", "g": {"h": {"i": True}}}
+    assert changed_lines(before, after, "p: ") == ["~ p: a.b: 1 -> 2", "- p: e: null", "+ p: g.h.i: true"]
+    assert changed_lines(after, after) == []
 
 
 def test_a_long_text_is_shown_where_it_changed_and_within_the_screen() -> None:
@@ -196,10 +203,10 @@ def test_a_long_text_is_shown_where_it_changed_and_within_the_screen() -> None:
 
 
 def test_damaged_metrics_are_named_and_others_compared(project: MetricProject, diff: Callable[..., str]) -> None:
-    project.edit("metrics/final/mit_movie.json", "{")
+    project.edit("metrics/final/conll2003.json", "{")
     text = diff()
-    assert "not compared: metrics/final/mit_movie.json (work tree): not JSON" in text
-    assert line(text, "conll2003") and "mit_movie  " not in text
+    assert "not compared: metrics/final/conll2003.json (work tree): not JSON" in text
+    assert line(text, "mit_movie").endswith("same") and "conll2003  " not in text
 
 
 def test_outside_a_repository_and_for_no_revision_one_line_says_so(

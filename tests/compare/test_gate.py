@@ -154,6 +154,13 @@ def test_a_metric_edited_by_hand_fails(
     assert "gate failed: conll2003\n" in said
 
 
+def test_a_number_too_large_for_any_fails(project: MetricProject, gate: Callable[..., Any]) -> None:
+    path = project.folder / "metrics/final/conll2003.json"
+    path.write_text(path.read_text().replace(": 1000", ": 1e999", 1))
+    code, said = gate()
+    assert code == 1 and "not JSON: 1e999 is too large for a number" in " ".join(said.split())
+
+
 def test_a_metric_and_its_counts_lowered_together_fail(project: MetricProject, gate: Callable[..., Any]) -> None:
     lock = (project.folder / "data/conll2003/dvc.lock").read_text()
     project.score("conll2003", [*GOOD[:-1], (0, 1, GOOD[-1][2])])

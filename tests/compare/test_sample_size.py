@@ -14,10 +14,10 @@ from diziner.common.errors import UserError
 from diziner.common.files import write_json, write_jsonl
 from diziner.compare.comparison import Side, compare_all
 from diziner.compare.gates import Gates, out_of_sight, sight_notes
-from diziner.compare.sample_size import basis_of, sample_sizes
+from diziner.compare.sample_size import Basis, basis_of, sample_sizes, sizes_text
 from diziner.layout import Room
 from diziner.records.documents import Document, document_row
-from diziner.scoring.power import Design, assumed_differences, documents_needed, spread
+from diziner.scoring.power import Design, assumed_differences, documents_needed, smallest_change, spread
 
 
 @pytest.fixture
@@ -111,6 +111,32 @@ def test_plan_says_how_many_documents_a_change_needs(
     )
     one = command("plan", "conll2003", "--detect", "0.02")[1]
     assert "Holm" not in one and "mit_movie" not in one
+
+
+def test_a_table_of_sizes_says_what_is_known_of_each() -> None:
+    differences = assumed_differences(0.5)
+    bases = {
+        "all": Basis(100, 100, 0.5, differences, "gold"),
+        "more": Basis(100, 10**6, None, differences, "gold"),
+        "few": Basis(1, None, 0.25, differences, "gold"),
+        "none": Basis(0, None, None, None, "nothing"),
+    }
+    rows = sample_sizes(bases, 0.1, 0.8, 0.05)
+    alone, together = (documents_needed(differences, 0.1, Design(tests=n)) for n in (1, 3))  # type: ignore[arg-type]
+    assert [(row.alone, row.together) for row in rows] == [(alone, together)] * 3 + [(None, None)]
+    seen = [smallest_change(differences, 100, Design(tests=n)) or 0.0 for n in (1, 3)]  # type: ignore[arg-type]
+    lines = [line.split() for line in sizes_text(rows, 0.1, 0.8, 0.05, None).splitlines()]
+    both = [f"{seen[0]:.3f},", "with", "Holm", f"{seen[1]:.3f}"]
+    assert lines[2] == ["all", "0.500", "gold", "100", "100", *both, f"{alone}+", f"{together}+"]
+    assert lines[3] == ["more", "-", "gold", "100", "1000000", *both, f"{alone}", f"{together}"]
+    assert lines[4] == ["few", "0.250", "gold", "1", "-", "none,", "with", "Holm", "none", f"{alone}", f"{together}"]
+    assert lines[5] == ["none", "-", "nothing", "0", "-", "-", "-", "-"]
+    text = sizes_text(rows, 0.1, 0.8, 0.05, 0.3)
+    assert "with Holm: each of 3 benchmarks at 0.0167." in text and "errors correlate by 0.3 over" in text
+    single = sizes_text([rows[0], rows[3]], 0.1, 0.8, 0.05, None)
+    assert "Holm" not in single and "errors correlate by 0.5 over" in single
+    exact = Basis(100, alone, 0.5, differences, "gold")
+    assert "+\n" not in sizes_text(sample_sizes({"all": exact}, 0.1, 0.8, 0.05), 0.1, 0.8, 0.05, None)
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,21 @@ def test_a_line_that_waited_keeps_the_receipt_of_its_round() -> None:
     late = guideline(2, Receipt(1, "new", ("a:0-1",), ("a",), ("key",)), "C2.1")
     assert problems(late, waited=("A line.",)) == []
     assert problems(late) == ["C2.1: is said to be new in round 2, but its receipt is of round 1"]
+
+
+def test_lines_without_a_receipt_have_to_be_of_the_guideline_before_and_the_others_are_still_looked_at() -> None:
+    made = guideline(1, Receipt(1, "new", ("z:0-1",), ("a",), ("key",)))
+    bare = tuple(Instruction(name, f"Line {name}.") for name in ("H1", "H2"))
+    after = replace(made, common=(*bare, *made.common))
+    before = replace(made, round=0, common=bare[:1])
+    told = ["H2: has no receipt and is not a line of the guideline before", "C1.1: no hotspot z:0-1 in round 0"]
+    assert receipt_problems(after, before, EVIDENCE, {"key"}) == told
+    assert receipt_problems(after, None, EVIDENCE, {"key"}) == told[1:]
+
+
+def test_a_receipt_says_which_rounds_were_looked_in() -> None:
+    old = Instruction("C1.1", "A line.", receipt=Receipt(1, "new", ("a:0-1",), ("a",), ("key",)))
+    line = replace(old, text="Another.", receipt=Receipt(2, "modified", ("z:0-1",), ("a",), ("key",)))
+    made = replace(guideline(2, Receipt(2, "modified", (), (), ())), common=(line,))
+    found = receipt_problems(made, replace(made, round=1, common=(old,)), EVIDENCE, {"key"})
+    assert "C1.1: no hotspot z:0-1 in rounds 0 to 1" in found

@@ -1,93 +1,96 @@
 """Mutation testing: `make mutants`.
 
-Draws mutants of the rooms that matter most with a seed, and runs for each the tests of its own room that run the
-changed line, shortest first, until one fails. Survivors are printed; those that no test need see stand in
-tests/mutants/equivalent.yaml, each with its reason. Exit 1 if fewer than `--least` of all are killed.
+Draws mutants of the rooms that matter most with a seed, and runs for each the tests of its own room (examples in its
+docstrings too) that run the changed line, shortest first, until one fails; then, before it is called alive, the room's
+other tests, which may reach the line in a process of their own. Survivors that no test need see are listed in
+tests/mutants/equivalent.yaml, each with its reason. Exit 1 if fewer than `--least` of all are killed or a survivor is
+not listed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import yaml
 
-from mutants import lines
+from mutants.copies import ROOT, Copy
 from mutants.sites import Mutant, mutants_of
 
-ROOT = Path(__file__).parents[2]
 ROOMS = ("spans", "scoring", "agreement", "guideline", "supervisor", "prompting", "llm", "compare", "corpora")
 REASONS = Path(__file__).parent / "equivalent.yaml"
-SLACK_S = 60  # beside ten times what the tests took before
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutant: killed by a test, or alive, after so many tests."""
+    """What became of a mutant: how tests failed ("" if it is alive), how many run its line, why none need see it."""
 
     mutant: Mutant
-    killed: bool
+    failure: str
     tests: int
     reason: str = ""
+
+    def __str__(self) -> str:
+        state = f"killed, {self.failure}" if self.failure else f"listed: {self.reason}" if self.reason else "ALIVE"
+        return f"{self.mutant}  [{self.tests} tests; {state}]"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=300, help="mutants, drawn over all rooms (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of each a draw and its counts (%(default)s)")
     parser.add_argument("--least", type=float, default=0.9, help="share that must be killed (%(default)s)")
+    parser.add_argument("--direct", action="store_true", help="quicker: no tests that do not run the line themselves")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("rooms", nargs="*", default=list(ROOMS), help="rooms of diziner/ (all: %(default)s)")
+    parser.add_argument("rooms", nargs="*", default=list(ROOMS), help="only what was drawn in these rooms of diziner/")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copies = [copied(Path(folder) / str(number)) for number in range(options.jobs)]
-        started = time.monotonic()
-        found = judged(drawn(options.rooms, options.count, options.seed), copies)
-        sys.exit(report(found, options, time.monotonic() - started))
+    started = time.monotonic()
+    draws = {seed: drawn(options.count, seed) for seed in options.seed}
+    mutants = sorted({mutant for draw in draws.values() for mutant in draw if mutant.room in options.rooms})
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ExitStack() as stack:
+        copies = [stack.enter_context(closing(Copy(Path(folder), number))) for number in range(options.jobs)]
+        found = judged(mutants, copies, options.direct)
+    codes = [
+        report(f"seed {seed}", [verdict for verdict in found if verdict.mutant in draw], options.least)
+        for seed, draw in draws.items()
+    ]
+    sys.stdout.write(f"{time.monotonic() - started:.0f} s\n")
+    sys.exit(max(codes))
 
 
-def drawn(rooms: Sequence[str], count: int, seed: int) -> list[Mutant]:
-    """Return `count` mutants of the rooms' modules, each place as likely as another."""
-    paths = [path for room in rooms for path in sorted((ROOT / "diziner" / room).rglob("*.py"))]
-    every = [m for path in paths for m in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))]
-    return sorted(random.Random(seed).sample(every, min(count, len(every))))
+def drawn(count: int, seed: int) -> list[Mutant]:
+    """Return `count` mutants of all rooms, each as likely as another; an edit elsewhere does not change the others."""
+    paths = [path for room in ROOMS for path in sorted((ROOT / "diziner" / room).rglob("*.py"))]
+    twins: Counter[tuple[str, ...]] = Counter()
+    ranks: dict[Mutant, str] = {}
+    for path in paths:
+        for mutant in mutants_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")):
+            twins[mutant.key] += 1
+            ranks[mutant] = sha256("\0".join([str(seed), *mutant.key, str(twins[mutant.key])]).encode()).hexdigest()
+    return sorted(sorted(ranks, key=ranks.__getitem__)[:count])
 
 
-def copied(place: Path) -> Path:
-    """Copy the work tree without what git ignores, and return the copy."""
-    names = subprocess.run(
-        ["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, place / name)
-    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
-    return place
-
-
-def judged(mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[Verdict]:
-    """Return a verdict for each mutant, in their order; a copy of the project is used by one at a time."""
-    free: SimpleQueue[Path] = SimpleQueue()
+def judged(mutants: Sequence[Mutant], copies: Sequence[Copy], direct: bool) -> list[Verdict]:
+    """Return a verdict for each mutant, in their order; a copy of the project is used by one at a time. `direct`: by
+    the tests alone that run the line in their own process."""
+    free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
         free.put(copy)
-    reasons = {(r["path"], r["function"], r["text"], r["instead"]): r["reason"] for r in known_reasons()}
+    reasons = known_reasons()
 
-    def on_a_copy(work: Any, *arguments: Any) -> Any:
+    def on_a_copy(work: Callable[..., Any], *arguments: Any) -> Any:
         copy = free.get()
         try:
             return work(copy, *arguments)
@@ -95,19 +98,27 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[Verdict]:
             free.put(copy)
 
     def verdict(mutant: Mutant) -> Verdict:
-        key = (mutant.path, mutant.function, mutant.text, mutant.instead)
-        ran = recorded[Path(mutant.path).parts[1]].result()
-        tests = covering(mutant, ran)
-        killed = bool(tests) and on_a_copy(fails_with, mutant, tests, sum(ran[test]["seconds"] for test in tests))
-        found = Verdict(mutant, killed, len(tests), "" if killed else reasons.get(key, ""))
-        sys.stdout.write(f"{'killed' if killed else 'ALIVE '} ({len(tests)} tests) {mutant}\n")
+        ran = recorded[mutant.room].result()
+        reason = reason_for(mutant, reasons)
+        chosen = covering(mutant, ran)
+        others = (
+            []
+            if reason or direct
+            else sorted(ran.keys() - {"", *chosen}, key=lambda test: (ran[test]["seconds"], test))
+        )
+        failure = ""
+        for tests in filter(None, (chosen, others)):
+            seconds = sum(ran[test]["seconds"] for test in tests)
+            failure = failure or on_a_copy(Copy.failure, mutant, tests, seconds)
+        found = Verdict(mutant, failure, len(chosen), reason)
+        sys.stdout.write(f"{found}\n")
         sys.stdout.flush()
         return found
 
     with ThreadPoolExecutor(len(copies)) as pool:
         # Rooms with most tests begin: a mutant is tried as soon as its room's lines are known.
-        wanted = sorted({Path(m.path).parts[1] for m in mutants}, key=lambda room: -len([*tests_of(room)]))
-        recorded = {room: pool.submit(on_a_copy, lines_of, room) for room in wanted}
+        wanted = sorted({mutant.room for mutant in mutants}, key=lambda room: -len([*tests_of(room)]))
+        recorded = {room: pool.submit(on_a_copy, Copy.lines_of, room) for room in wanted}
         return list(pool.map(verdict, mutants))
 
 
@@ -117,24 +128,23 @@ def tests_of(room: str) -> Iterator[Path]:
 
 
 def known_reasons() -> list[dict[str, str]]:
-    """Return the reviewed mutants that no test need see."""
+    """Return the reviewed mutants that no test need see, with the reasons."""
     entries: list[dict[str, str]] = yaml.safe_load(REASONS.read_text(encoding="utf-8")) or []
     return entries
 
 
-def lines_of(copy: Path, room: str) -> dict[str, Any]:
-    """Return what each test of a room runs (`mutants.lines`)."""
-    said = copy / f"{room}.lines.json"
-    ended = tests_run(copy, [f"tests/{room}"], {lines.LINES: str(said)}, timeout_s=None)
-    if ended.returncode > 1 or not said.is_file():
-        raise SystemExit(f"tests/{room} cannot be run:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
-    ran: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
-    return ran
+def reason_for(mutant: Mutant, entries: Sequence[Mapping[str, str]]) -> str:
+    """Return the reason of an entry for a mutant, "" without one; one with a `line` is of places on such a line."""
+    for entry in entries:
+        named = tuple(entry[name] for name in ("path", "function", "text", "instead"))
+        if named == mutant.key and entry.get("line", mutant.source_line) == mutant.source_line:
+            return entry["reason"]
+    return ""
 
 
 def covering(mutant: Mutant, ran: Mapping[str, Any]) -> list[str]:
     """Return the tests that run the mutant's line, shortest first; all of the room's for a line that an import runs."""
-    at_import = mutant.line in ran.get("", {"lines": {}})["lines"].get(mutant.path, ())
+    at_import = mutant.line in ran[""]["lines"].get(mutant.path, ())
     chosen = [
         test
         for test, entry in ran.items()
@@ -143,50 +153,34 @@ def covering(mutant: Mutant, ran: Mapping[str, Any]) -> list[str]:
     return sorted(chosen, key=lambda test: (ran[test]["seconds"], test))
 
 
-def fails_with(copy: Path, mutant: Mutant, tests: Sequence[str], seconds: float) -> bool:
-    """Say whether a test fails, or never ends, with the change made in a copy, which is whole again afterwards."""
-    path, chosen = copy / mutant.path, copy / "chosen.txt"
-    source = path.read_text(encoding="utf-8")
-    chosen.write_text("\n".join(tests), encoding="utf-8")
-    path.write_text(mutant.applied(source), encoding="utf-8")
-    try:
-        files = sorted({test.partition("::")[0] for test in tests})
-        ended = tests_run(copy, ["-x", *files], {lines.CHOSEN: str(chosen)}, timeout_s=SLACK_S + 10 * seconds)
-    except subprocess.TimeoutExpired:
-        return True
-    finally:
-        path.write_text(source, encoding="utf-8")
-    return ended.returncode != 0
-
-
-def tests_run(
-    copy: Path, arguments: Sequence[str], more: Mapping[str, str], timeout_s: float | None
-) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a copy, with the copy's own code first."""
-    paths = os.pathsep.join([str(copy), str(copy / "tests")])
-    environment = {**os.environ, **more, "PYTHONPATH": paths, "CI": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    base = ["--basetemp", str(copy.with_name(f"{copy.name}-tmp")), "-p", "mutants.lines", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", *base, *arguments]
-    return subprocess.run(
-        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
-
-
-def report(found: Sequence[Verdict], options: argparse.Namespace, seconds: float) -> int:
-    """Print counts by room and kind, and the survivors; 1 if too few were killed or a survivor has no reason."""
-    for title, key in (("room", lambda m: Path(m.path).parts[1]), ("kind", lambda m: m.kind)):
-        made, killed = Counter(key(v.mutant) for v in found), Counter(key(v.mutant) for v in found if v.killed)
-        sys.stdout.write(f"by {title}: {', '.join(f'{name} {killed[name]}/{made[name]}' for name in sorted(made))}\n")
-    alive = [verdict for verdict in found if not verdict.killed]
+def report(title: str, found: Sequence[Verdict], least: float) -> int:
+    """Print the survivors, and counts by kind and room; 1 if too few were killed or a survivor has no reason."""
+    sys.stdout.write(f"\n{title}\n")
+    alive = [verdict for verdict in found if not verdict.failure]
     for verdict in alive:
-        sys.stdout.write(f"alive: {verdict.mutant}  [{verdict.reason or 'no reason is given'}]\n")
-    share = 1 - len(alive) / len(found)
-    unexplained = sum(not verdict.reason for verdict in alive)
-    sys.stdout.write(
-        f"{len(found)} mutants, seed {options.seed}: {len(found) - len(alive)} killed ({share:.1%}), "
-        f"{len(alive)} alive, {unexplained} of them without a reason; {seconds:.0f} s\n"
+        sys.stdout.write(f"{verdict}\n")
+    for verdict in found:
+        if verdict.failure and verdict.reason:
+            sys.stdout.write(f"listed, yet killed: {verdict}\n")
+    keys: tuple[Callable[[Mutant], str], ...] = (lambda mutant: mutant.kind, lambda mutant: mutant.room)
+    for key in keys:
+        for name in sorted({key(verdict.mutant) for verdict in found}):
+            sys.stdout.write(f"{name}: {counts([v for v in found if key(v.mutant) == name])}\n")
+    sys.stdout.write(f"all, {title}: {counts(found)}\n")
+    too_few = len(found) - len(alive) < least * len(found)
+    return int(too_few or any(not verdict.reason for verdict in alive))
+
+
+def counts(found: Sequence[Verdict]) -> str:
+    """Return a line that counts verdicts: killed, alive, listed."""
+    killed = sum(bool(verdict.failure) for verdict in found)
+    late = sum(verdict.failure == "out of time" for verdict in found)
+    listed = sum(bool(verdict.reason) for verdict in found if not verdict.failure)
+    share = killed / max(1, len(found))
+    return (
+        f"{killed} of {len(found)} killed ({share:.1%}{f', {late} out of time' if late else ''}), "
+        f"{len(found) - killed - listed} alive, {listed} listed"
     )
-    return int(share < options.least or unexplained > 0)
 
 
 if __name__ == "__main__":

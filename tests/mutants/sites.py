@@ -1,7 +1,8 @@
 """Mutants of a module: each place where a comparison, an operator, a constant or a branch can be changed, and how.
 
 Pure: text in, mutants out, always in the same order. What no test can be asked to see is left out: annotations,
-docstrings, messages of errors, arguments of decorators, blocks for type checkers and the guard `__main__`.
+docstrings, assertions (`zip(…, strict=True)` is one), messages of errors, arguments of decorators, blocks for type
+checkers and the guard `__main__`.
 """
 
 from __future__ import annotations
@@ -47,11 +48,22 @@ class Mutant:
     function: str
     text: str
     instead: str
+    source_line: str = ""
 
     def applied(self, source: str) -> str:
         """Return the module's source with the change made; offsets count bytes of UTF-8."""
         data = source.encode()
         return (data[: self.start] + self.instead.encode() + data[self.end :]).decode()
+
+    @property
+    def room(self) -> str:
+        """The folder of diziner/ that it is in."""
+        return self.path.split("/")[1]
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What it is known by when lines have moved."""
+        return self.path, self.function, self.text, self.instead
 
     def __str__(self) -> str:
         text, instead = (" ".join(part.split()) for part in (self.text, self.instead))
@@ -80,6 +92,8 @@ class _Finder:
             return
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
             return
+        if isinstance(node, ast.keyword) and node.arg == "strict" and isinstance(node.value, ast.Constant):
+            return  # an assertion of zip
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             function = f"{function}.{node.name}" if function else node.name
         yield from self._at(node, function)
@@ -119,7 +133,8 @@ class _Finder:
         text = self.source.encode()[start:end].decode()
         changed = ast.unparse(instead)
         whole = changed if isinstance(instead, ast.stmt | ast.Constant) else f"({changed})"
-        return Mutant(self.path, start, end, node.lineno, kind, function, text, whole)
+        line = self.source.splitlines()[node.lineno - 1].strip()
+        return Mutant(self.path, start, end, node.lineno, kind, function, text, whole, line)
 
 
 def _of_text(node: ast.BinOp) -> bool:

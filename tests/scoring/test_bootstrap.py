@@ -7,6 +7,7 @@ from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.scoring import bootstrap
 from diziner.scoring.bootstrap import Interval, document_bootstrap, document_counts, holm, paired_bootstrap
+from diziner.scoring.resampling import Draws
 from diziner.scoring.strict import score_counts, strict_span_scores
 
 
@@ -82,6 +83,32 @@ def test_the_seed_decides_and_the_block_size_does_not(monkeypatch: pytest.Monkey
     assert interval.low < f1(counts) < interval.high
     monkeypatch.setattr(bootstrap, "_CELLS_AT_ONCE", 1000)
     assert document_bootstrap(counts, seed=1) == interval
+
+
+def test_intervals_are_percentiles_of_drawn_documents() -> None:
+    """A plain loop over what the generator draws, in fractions; also with one sample, and with spans beyond 16 bits."""
+    counts = np.array([[3, 4, 5], [0, 0, 0], [70_000, 90_000, 80_000], [1, 3, 2]], np.int64)
+    other = np.array([[2, 4, 5], [0, 1, 0], [69_000, 70_000, 80_000], [2, 3, 2]], np.int64)
+    for samples in (1, 2, 40):
+        drawn = Draws(5).below(4, (samples, 4))
+        a, b = (
+            [score_counts(*rows[own].sum(axis=0).tolist()).f1 for own in drawn.tolist()] for rows in (counts, other)
+        )
+        found = document_bootstrap(counts, samples, seed=5)
+        assert [found.low, found.high] == pytest.approx(np.percentile(a, [2.5, 97.5]).tolist(), abs=1e-12)
+        paired = paired_bootstrap(counts, other, samples, seed=5)
+        differences = np.subtract(a, b)
+        assert [paired.low, paired.high] == pytest.approx(np.percentile(differences, [2.5, 97.5]).tolist(), abs=1e-12)
+        tail = min((differences <= 0).sum(), (differences >= 0).sum())
+        assert paired.p_value == min(1.0, 2 * (tail + 1) / (samples + 1))
+
+
+def test_more_spans_than_are_added_exactly_are_refused() -> None:
+    """Whichever document is drawn, a sum of predicted and gold has to stay below 2^30."""
+    most = 2**28
+    assert document_bootstrap(np.tile([most - 1] * 3, (2, 1)), 3, seed=1).low == 1.0
+    with pytest.raises(ValueError, match="more spans than fit"):
+        document_bootstrap(np.tile([most] * 3, (2, 1)), 3, seed=1)
 
 
 def test_degenerate_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -90,15 +91,122 @@ def test_what_is_assumed_of_another_run_is_the_usual_formula_in_large_samples() 
     )
 
 
-def test_a_run_without_gold_spreads_as_gold_says() -> None:
+@pytest.mark.parametrize("f1", [0.2, 0.6, 0.9])
+@pytest.mark.parametrize("few", [True, False])
+def test_a_run_without_gold_spreads_as_gold_says(f1: float, few: bool) -> None:
     """Independent mentions are simulated; the expectation is by sqrt(2) above them, for what documents share."""
     chance = np.random.default_rng(3)
-    gold = chance.poisson(2.5, 200_000)
-    found, invented = chance.binomial(gold, 0.6), chance.poisson(0.4 * 2.5, len(gold))
+    gold = chance.poisson(2.5, 200_000) if few else chance.choice([0, 3, 30], 200_000)
+    found, invented = chance.binomial(gold, f1), chance.poisson((1 - f1) * gold.mean(), len(gold))
     simulated = spread(np.column_stack([found, found + invented, gold]))
     assert simulated is not None
-    assert expected_spread(gold, 0.6) == pytest.approx(simulated * math.sqrt(2), rel=0.02)
-    assert expected_spread(np.zeros(5, dtype=np.int64), 0.6) is None
+    assert expected_spread(gold, f1) == pytest.approx(simulated * math.sqrt(2), rel=0.01)
+    assert expected_spread(np.zeros(5, dtype=np.int64), f1) is None
+    assert expected_spread(gold, 1.0) == 0.0
+
+
+def contributions(old: Counts, new: Counts) -> NDArray[np.float64]:
+    """What each document adds to the difference, as the module says it in words."""
+    both = old.sum(axis=0) + new.sum(axis=0)
+    f1 = 2 * both[0] / (both[1] + both[2])
+    mean = ((old[:, 1] + new[:, 1]) / 2 + new[:, 2]).mean()
+    found: NDArray[np.float64] = (2.0 * (new[:, 0] - old[:, 0]) - f1 * (new[:, 1] - old[:, 1])) / mean
+    return found
+
+
+def shown(e: NDArray[np.float64], documents: NDArray[np.int64], design: Design) -> NDArray[np.bool_]:
+    """The module's equation for numbers of documents, with moments of their contributions, of mean c > 0, by numpy."""
+    normal = NormalDist()
+    level, power = normal.inv_cdf(1 - design.level / design.tests / 2), normal.inv_cdf(design.power)
+    c, second = e.mean(), np.square(e).mean()
+    v = (e - c * e**2 / (2 * second)).std() / second**0.5
+    bias = 3 * c * np.var(e**2) / (8 * second**2.5) - np.cov(e, e**2, ddof=0)[0, 1] / (2 * second**1.5)
+    kurtosis = -2 * (e**4).mean() / second**2 / documents
+    z = level + (level**3 - 3 * level) * kurtosis / 24
+    ahead = (c - np.abs(e[e != 0]).min() / documents) * (documents / second) ** 0.5 + bias / documents**0.5
+    differing = (e != 0).mean() * documents
+    patterns = differing - power * differing**0.5 + 0.5 >= math.log2(2 / (design.level / design.tests))
+    found: NDArray[np.bool_] = patterns & (ahead >= z + power * v)
+    return found
+
+
+@pytest.mark.parametrize("design", [Design(), Design(0.01, 0.95, 7), Design(tests=5000), Design(power=0.3)])
+@pytest.mark.parametrize(("losses", "gains"), [(0.0, 0.05), (0.4, 0.0), (0.05, 0.3), (0.4, 0.15)])
+def test_documents_needed_are_the_first_number_that_the_equation_holds_for(
+    losses: float, gains: float, design: Design
+) -> None:
+    old, new = population(losses, gains, documents=300)
+    e = contributions(old, new)
+    e = e if e.mean() > 0 else -e
+    numbers = np.arange(2, 20_000)
+    first = int(numbers[shown(e, numbers, design)][0])
+    assert documents_needed(known(old, new), float(e.mean()), design) == first
+    smallest = smallest_change(known(old, new), first, design)
+    assert smallest is not None and smallest <= e.mean() + 1e-9
+    fewer = smallest_change(known(old, new), first - 1, design)
+    assert fewer is None or fewer > e.mean()
+
+
+def test_moments_are_those_of_the_documents_and_a_change_beyond_them_needs_more_that_gain() -> None:
+    old, new = population(0.1, 0.3, 300)
+    e = contributions(old, new)
+    ups, downs = e[e > 0].sum() / 300, -e[e < 0].sum() / 300
+
+    def expected(more: float, less: float) -> list[float]:
+        def of(side: NDArray[np.float64], power: int) -> float:
+            return float((np.abs(side) ** power).sum() / np.abs(side).sum())
+
+        signs = {0: 1, 2: 1, 3: -1, 4: 1}
+        return [more * of(e[e > 0], power) + less * sign * of(e[e < 0], power) for power, sign in signs.items()]
+
+    for differences in (known(old, new), known(new, old)):  # the greater side is the one that changes go to
+        assert differences.step == pytest.approx(np.abs(e[e != 0]).min())
+        plain = [float((e != 0).mean()), *(float((e**power).mean()) for power in (2, 3, 4))]
+        assert differences.moments(float(e.mean())) == pytest.approx(plain)
+        for change in (0.01, 0.2, ups + downs, 0.9):
+            gone = min(change, ups + downs)
+            more, less = (ups + downs + gone) / 2, (ups + downs - gone) / 2
+            assert differences.moments(change) == pytest.approx(expected(more + change - gone, less))
+
+
+def test_a_side_without_documents_is_like_the_other() -> None:
+    old, new = population(0.1, 0.0, 300)
+    lost = np.abs(contributions(old, new)[contributions(old, new) != 0])
+    of = [float((lost**power).sum() / lost.sum()) for power in (0, 2, 3, 4)]
+    total = lost.sum() / 300
+    more, less = (total + 0.01) / 2, (total - 0.01) / 2
+    expected = [more * each + sign * less * each for each, sign in zip(of, (1, 1, -1, 1), strict=True)]
+    assert known(old, new).moments(0.01) == pytest.approx(expected)
+
+
+def test_a_document_that_adds_nothing_is_none_that_differs() -> None:
+    """F1 of both runs is 0.5: four more predictions with one more that is correct leave it as it is."""
+    rows = [((1, 2, 2), (2, 6, 2))] * 3 + [((0, 2, 2), (2, 2, 2))] * 8 + [((2, 2, 2), (0, 2, 2))] * 3
+    old, new = (np.array([pair[side] for pair in rows]) for side in (0, 1))
+    e = contributions(old, new)
+    assert (e == 0).sum() == 3
+    share, second, _, _ = known(old, new).moments(float(e.mean()))
+    assert (share, second) == pytest.approx((11 / 14, float(np.square(e).mean())))
+    back, _, _, _ = known(new, old).moments(float(e.mean()))
+    assert back == pytest.approx(11 / 14)
+
+
+def test_what_is_assumed_has_the_moments_of_a_normal_distribution() -> None:
+    differences = assumed_differences(0.3, 0.2)
+    assert differences is not None and differences.step == 0.0
+    points, weights = np.polynomial.hermite_e.hermegauss(8)
+    e = 0.07 + 0.3 * math.sqrt(2 * 0.8) * points
+    moments = [float(weights @ e**power / weights.sum()) for power in (0, 2, 3, 4)]
+    assert differences.moments(0.07) == pytest.approx(moments)
+
+
+def test_fewer_than_ten_documents_that_differ_say_too_little() -> None:
+    old = np.tile([2, 3, 4], (40, 1))
+    new = old.copy()
+    new[:9, 0] += 1
+    assert paired_differences(new, old) is None
+    new[9, 0] += 1
+    assert paired_differences(new, old) is not None
 
 
 @given(

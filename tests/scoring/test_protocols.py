@@ -11,7 +11,7 @@ from diziner.common.errors import UserError
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 from diziner.scoring.pairing import count_boundary_pairs, count_type_pairs, maximum_matching
-from diziner.scoring.protocols import PROTOCOLS, score_protocols
+from diziner.scoring.protocols import PROTOCOLS, Protocol, score_protocols
 from diziner.scoring.strict import Score, strict_span_scores
 from diziner.scoring.surfaces import normalise
 from diziner.spans.overlaps import resolve_overlaps
@@ -116,6 +116,8 @@ def test_reference_pools_character_offsets_of_all_documents() -> None:
     assert score("reference", ["Paris", "Rome"], gold, predicted).f1 == pytest.approx(2 / 3)
     shifted = [[Span(1, 2, "LOC")], [Span(2, 3, "LOC")]]
     assert score("reference", ["ab c", "a b c"], shifted, [shifted[0], []]).recall == 0.5
+    same = [[Span(1, 2, "LOC")], [Span(2, 3, "LOC")]]
+    assert score("reference", ["abc x", "a b x"], same, [same[0], []]).recall == 1.0
     assert score("reference", ["a b", "a b"], [[Span(1, 2, "LOC")]] * 2, [[Span(1, 2, "LOC")], []]).recall == 1.0
 
 
@@ -199,3 +201,54 @@ def test_wrong_input_is_refused(gold: Rows, predicted: Rows, names: list[str], m
     with pytest.raises(UserError) as error:
         score_protocols(documents("a b"), gold, predicted, names)
     assert message in str(error.value)
+
+
+def whole_and_by_document(name: str, texts: list[str]) -> tuple[list[int], list[int]]:
+    """Counts of all documents at once, and the sums of what each has alone: gold has all tokens but the last, what is
+    predicted the first, the last, and both after the first."""
+    documents = [Document(f"d{n}", tuple(text.split()), text) for n, text in enumerate(texts)]
+    lengths = {d.id: len(d.tokens) for d in documents}
+    gold = {name: [Span(n, n + 1, "A") for n in range(length - 1)] for name, length in lengths.items()}
+    predicted = {name: [Span(0, 1, "A"), Span(1, 3, "A"), Span(n - 1, n, "A")] for name, n in lengths.items()}
+    own = PROTOCOLS[name]
+
+    def counts(some: list[Document]) -> list[int]:
+        if own.credit is not None:
+            rows = [own.credit(gold[d.id], predicted[d.id]) for d in some]
+            return [sum(column) for column in zip(*rows, strict=True)]
+        ids = [d.id for d in some]
+        score = own({d.id: d for d in some}, {i: gold[i] for i in ids}, {i: predicted[i] for i in ids})
+        return [score.correct, score.predicted, score.gold]
+
+    return counts(documents), [sum(column) for column in zip(*(counts([d]) for d in documents), strict=True)]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_documents_count_alone_unless_a_protocol_says_that_it_pools_them(name: str) -> None:
+    whole, parts = whole_and_by_document(name, ["Ann saw Bob", "Ann saw Bob", "one two three four"])
+    assert (whole != parts) == PROTOCOLS[name].pooled
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_tokens_do_not_matter_unless_a_protocol_says_that_it_reads_them(name: str) -> None:
+    one, other = (whole_and_by_document(name, text)[0] for text in (["a b b", "c d e e"], ["a b c", "defg h i j"]))
+    assert (one != other) == PROTOCOLS[name].reads_tokens
+
+
+def test_partial_matches_count_half() -> None:
+    """The first of three, the last that is not in gold, and the second overlapped; the same again of four."""
+    assert whole_and_by_document("muc_partial", ["a b c", "a b c d"])[1] == [2 * 2 + 2, 2 * 6, 2 * 5]
+
+
+def test_a_plug_ins_protocol_stands_for_itself_unless_it_says_more() -> None:
+    def scorer(documents: object, gold: object, predicted: object) -> Score:
+        """Count nothing.
+
+        The text of its page.
+        """
+        return Score(0.0, 0.0, 0.0, 0, 0, 0)
+
+    own = Protocol("mine", "Mine", scorer)
+    assert (own.reads_tokens, own.pooled, own.credit, own.section) == (False, False, None, "The text of its page.")
+    scorer.__doc__ = None
+    assert own.section == ""

@@ -95,6 +95,15 @@ def test_errors_name_the_column_and_what_is_wrong(line: str, column: int, what: 
     assert what in str(error.value)
 
 
+def test_an_error_shows_twenty_characters_before_its_place_and_as_many_from_it() -> None:
+    with pytest.raises(UserError) as error:
+        parse_brackets("0123456789" * 3 + "]" + "abcdefghij" * 3)
+    assert str(error.value).endswith("(near '01234567890123456789]abcdefghijabcdefghi')")
+    with pytest.raises(UserError) as error:
+        parse_brackets("01]23")
+    assert str(error.value).endswith("(near '01]23')")
+
+
 @pytest.mark.parametrize(
     ("tokens", "spans"),
     [

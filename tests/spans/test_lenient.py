@@ -91,6 +91,8 @@ def test_a_mention_begins_and_ends_beside_a_mark_inside_a_token(
         ("🇳🇴x", "🇳"),
         ("👍🏽 is", "👍"),
         ("ولندن الان", "لندن"),  # joins its conjunction without a mark
+        ("東京㍿へ", "式会社"),  # one character, which folds to four
+        ("東京㍿へ", "東京株"),
     ],
 )
 def test_a_mention_never_begins_or_ends_within_a_word(text: str, answer: str) -> None:
@@ -206,6 +208,12 @@ def test_of_two_answers_in_one_token_one_is_kept_and_one_counted() -> None:
     matches = matched("the Oslo-Bergen line", "Oslo", "Bergen")
     assert matches.spans == (Span(1, 2, "X"),)
     assert matches.drops == {"repeated": 1}
+
+
+def test_a_mention_keeps_the_characters_of_the_answer_that_found_it_first() -> None:
+    matches = matched("Oslo-based and Oslo-born", "Oslo-based", "Oslo")
+    assert matches.spans == (Span(0, 1, "X"), Span(2, 3, "X"))
+    assert matches.characters == ((0, 10), (15, 19))
 
 
 @given(st.text(max_size=30), st.sampled_from(["", *KINDS]))
