@@ -10,7 +10,10 @@ import pytest
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.prompting.request import Message, ModelSettings, Request, Response, key_of
+from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response, key_of
+from diziner.prompting.usage import usage_of
+from diziner.records.annotations import Failure
+from diziner.records.usage import Usage
 
 SETTINGS = ModelSettings("here", "model-1")
 REQUEST = Request("openai", SETTINGS, (Message("user", "Hello"),), {"type": "object"})
@@ -120,3 +123,22 @@ def test_what_is_not_json_is_refused_in_one_line(extra: dict[str, Any]) -> None:
 def test_truncations_refusals_and_empty_texts_are_no_answers(text: str, reason: str, code: str | None) -> None:
     failure = Response(text, reason).failure
     assert (failure.code if failure else None) == code
+
+
+def test_a_repair_turn_keeps_what_requests_of_its_kind_begin_with() -> None:
+    system, user, more = Message("system", "S"), Message("user", "U"), Message("assistant", "A")
+    plain = Request("here", SETTINGS, (system, user))
+    assert plain.followed_by(more).messages == (system, user, more)
+    assert plain.followed_by(more).opening == (system,)
+    begun = dataclasses.replace(plain, opening=(system, Message("user", "U")))
+    assert begun.followed_by(more, user).opening == begun.opening
+    assert plain.followed_by(more).followed_by(user).opening == (system,)
+
+
+def test_usage_is_what_a_provider_says_nothing_for_a_refusal_and_unknown_where_no_reply_came() -> None:
+    who = (REQUEST.key, "here", "model-1")
+    said = Response("x", "stop", "m", "xllamacpp 1 on CPU", 7, 5, 0.25, 3)
+    assert usage_of(REQUEST, said) == Usage(*who, 7, 5, 0.25, "xllamacpp 1 on CPU", 3)
+    assert usage_of(REQUEST, Response("x", "stop", fingerprint="fp_1")) == Usage(*who, 0, 0, None, "", 0)
+    assert usage_of(REQUEST, Refusal("refused", "too long", 400)) == Usage(*who, 0, 0, 0.0, "", 0)
+    assert usage_of(REQUEST, Failure("timeout", "no answer")) == Usage(*who, None, None, None, "", 0)
