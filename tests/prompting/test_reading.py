@@ -313,8 +313,8 @@ def test_a_supervisors_answer_loses_its_control_characters_and_keeps_its_line_br
     assert patterns(raw).value["patterns"][0]["principle"] == "a[31m\nbc\ufffd"
     assert patterns(raw.replace("\\u001b", "\x1b").replace("\\u009b", "\x9b")).value == patterns(raw).value
     for control in ("\x1b", "\x7f", "\x9b", "\x08", "\x0c"):
-        raw = json.dumps({"patterns": [{**PATTERN, "principle": f"a{control}b\U0001f600"}]})
-        assert patterns(raw).value["patterns"][0]["principle"] == "ab\U0001f600"
+        raw = json.dumps({"patterns": [{**PATTERN, "principle": f"a{control}b"}]})
+        assert patterns(raw).value["patterns"][0]["principle"] == "ab"
 
 
 class Verbatim(Form):
@@ -342,7 +342,7 @@ def test_marks_of_reasoning_inside_of_an_answer_are_its_own() -> None:
     for around in ("{}", " {}\n", "```json\n{}\n```", "\ufeff{}"):
         assert read_object(around.replace("{}", text), form) == Reading(value)
     every_mark = f"<think>◁ [T [t [R [r [/ {DRAFT}</think>"
-    assert read(every_mark + asked([("Port Said", "LOC")])) == [("Port Said", "LOC")]
+    assert read(every_mark + asked([("Port Said", "LOC")])) == [("Port Said", "LOC")] and read(every_mark) is None
 
 
 def test_a_reason_is_printable_and_of_a_bounded_length() -> None:
