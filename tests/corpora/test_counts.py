@@ -19,7 +19,7 @@ from diziner.corpora.corpus import Corpus, Labelled
 from diziner.corpora.counts import count_differences, type_counts
 from diziner.corpora.newroom import document_rows, new_card, new_guideline, read_own_texts
 from diziner.corpora.originals import convert, cut, rows_of
-from diziner.corpora.pilot import _medoids
+from diziner.corpora.pilot import _medoids, pilot_sets
 from diziner.embedding.clusters import cluster
 from diziner.embedding.tfidf import tfidf
 from diziner.records.annotations import Span
@@ -95,6 +95,9 @@ def test_pilot_documents_are_those_of_the_definition(texts: list[list[str]], siz
     chosen = _medoids(tfidf(documents), size, seed, spread)
     assert chosen == plain_medoids(documents, size, seed, spread)
     assert len(set(chosen)) == size and np.array(chosen).dtype.kind == "i"
+    # Under TF-IDF likeness to chosen documents counts, by the published factor.
+    [drawn] = pilot_sets(documents, 1, size, "kmeans", seed=seed)
+    assert [each.id for each in drawn] == [f"d{place}" for place in sorted(plain_medoids(documents, size, seed, 4))]
 
 
 def own(folder: Path, count: int, share: float, *types: str, seed: int = 1, gold: bool = True) -> tuple[int, int]:
