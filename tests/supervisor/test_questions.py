@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from projects import ROOT
+from stub_supervisor import pattern as stub_pattern
 
 from diziner.guideline.file import load_guideline
 from diziner.prompting.request import ModelSettings, Outcome, Request, Response
 from diziner.records.disagreements import ErrorExample, ErrorGroup
 from diziner.records.guideline import Guideline, Instruction, Receipt
 from diziner.supervisor.at_once import integration
-from diziner.supervisor.bounds import Candidate
+from diziner.supervisor.at_once.instructions import _for_good as for_good
+from diziner.supervisor.bounds import Candidate, Cut
 from diziner.supervisor.evidence import Evidence, Leaning
 from diziner.supervisor.history import StartingPoint
 from diziner.supervisor.other_forms import fitted, with_known_names
@@ -144,6 +147,77 @@ def test_a_goal_is_rewritten_where_it_is_shown_and_may_be(update: bool, show: bo
     assert (goal.documents == "Mail.") == bool(asked) and goal.purpose == STANDING.goal.purpose
     shown = asker.asked["patterns"][0].messages[0].content
     assert (STANDING.goal.documents in shown) == show
+
+
+AT_ONCE = SupervisorSettings(ModelSettings("there", "m"), max_patterns=2)
+ALL = {
+    "patterns": {"patterns": [stub_pattern(1, ["G1"], [], clarify="What is a place?"), stub_pattern(2, ["G2"], [])]},
+    "diagnosis": {"summary": "s", "needs": [{"kind": "over_tagging", "groups": ["E1"], "need": "less"}]},
+    "instructions": {"instructions": [{**LINE, "annotator": "", "addresses": ["P1"]}]},
+    "integration": {"decisions": [], "standing": []},
+    "goal": {"updated": True, "documents": "Mail.", "purpose": " ", "types": "Names.", "use": "Search."},
+}
+
+
+@pytest.mark.parametrize(
+    ("update", "show", "asked"), [(True, True, 1), (True, False, 0), (False, True, 0), (False, False, 0)]
+)
+def test_at_once_a_goal_is_rewritten_where_it_is_shown_and_may_be(update: bool, show: bool, asked: int) -> None:
+    asker = answers(**ALL)
+    refinement = refined(asker, replace(AT_ONCE, update_goal=update, show_goal=show))
+    assert len(asker.cases("goal")) == asked and refinement.record["goal_updated"] == bool(asked)
+    assert (refinement.guideline.goal.documents == "Mail.") == bool(asked)
+    if asked:
+        [case] = asker.cases("goal")
+        assert "pattern 1: What is a place? Principle: principle 1" in case and "pattern 2" not in case
+
+
+def test_at_once_annotators_are_ranked_by_agreement_then_by_name() -> None:
+    asker = answers(**ALL)
+    refinement = refined(asker, AT_ONCE)
+    [case] = asker.cases("patterns")
+    assert re.findall(r"^- ([abcd])\b", case, re.MULTILINE) == ["b", "a", "c", "d"]
+    assert len(asker.cases("diagnosis")) == 2
+    assert refinement.record["findings"] == {
+        "P1": {"annotator": None, "groups": ["G1"]},
+        "P2": {"annotator": None, "groups": ["G2"]},
+        "N1": {"annotator": "b", "groups": ["E1"]},
+        "N2": {"annotator": "d", "groups": ["E1"]},
+    }
+    assert refinement.record["addresses"] == {"C1.1": ["P1"]} and refinement.record["cut"] == []
+    types = [f'"{PLAIN.types[0].name}"', PLAIN.types[0].name]
+    assert any(name in asker.cases("instructions")[0] for name in types)
+
+
+def test_what_is_over_a_limit_or_names_nothing_is_said() -> None:
+    many = [stub_pattern(n, ["G1", "G9"] if n == 1 else ["G2"], []) for n in (1, 2, 3)]
+    needs = [{"kind": "over_tagging", "groups": ["E1"], "need": f"need {n}"} for n in range(3)]
+    asker = answers(**{**ALL, "patterns": {"patterns": many}, "diagnosis": {"summary": "s", "needs": needs}})
+    refinement = refined(asker, replace(AT_ONCE, max_specific=1))
+    over = "over the limit of 1"
+    assert [(cut["text"], cut["reason"]) for cut in refinement.record["cut"]] == [
+        ("pattern 3", "over the limit of 2"),
+        ("pattern 1", "names G9, which is no kind of disagreement here"),
+        *[(f"need {n}", over) for _ in range(2) for n in (1, 2)],
+    ]
+    wide = refined(
+        answers(**{**ALL, "diagnosis": {"summary": "s", "needs": needs}}), replace(AT_ONCE, max_specific=None)
+    )
+    assert len(wide.record["findings"]) == 2 + 6 and wide.record["cut"] == []
+
+
+def test_after_a_repair_turn_what_was_mended_is_cut_no_more() -> None:
+    def candidate(text: str) -> Candidate:
+        return Candidate(Instruction("", text))
+
+    example, line, other = Cut("e1", "r", "Line A"), Cut("Mark every city.", "too long"), Cut("Be calm.", "empty")
+    again = Cut("e2", "r", "Line C.")
+    assert for_good([line, other], [candidate("Mark a city.")], []) == [other], "of the lines the one most like it"
+    assert for_good([line], [], []) == [line]
+    assert for_good([example, line], [candidate("Line C")], [again, Cut("Line D", "repeats")]) == [example, again]
+    assert for_good([example], [candidate("line a.")], []) == []
+    assert for_good([example], [candidate("Line A")], [Cut("e3", "r", "Line A")]) == [example]
+    assert for_good([example, line], [candidate("Line A")], []) == [line]
 
 
 def test_decisions_about_what_is_not_there_say_what_is() -> None:
