@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from batch_calls import hosted, replies, requests, spent, submitted, use_key
+from projects import ROOT
 
 from diziner.common.errors import ProviderError, UserError
 from diziner.endpoints.batching import Batch
+from diziner.layout import Room
 from diziner.llm import batches, ledger
+from diziner.llm.access import AGAIN, NOW, asker_for
 from diziner.llm.ask import StoreAsker
 from diziner.llm.collecting import cancel, collect
 from diziner.llm.store import ResponseStore
@@ -24,6 +28,7 @@ from diziner.prompting.request import Refusal, Request, Response
 from diziner.scripted.batches import BatchHabits
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
+from diziner.settings import settings_from
 
 
 @pytest.fixture(autouse=True)
@@ -238,3 +243,33 @@ def test_another_model_than_before_is_paid_for_and_not_kept(tmp_path: Path, serv
         collect(store, endpoints)
     assert sum(reply is not None for reply in replies(store, asked)) == 2
     assert store.read(batches.open_batches) == []
+
+
+def test_a_response_that_is_no_answer_is_what_came_of_it_until_it_is_asked_for_at_once(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        endpoints, store = hosted(server.base_url), ResponseStore(tmp_path / "store")
+        asked = requests(endpoints, 2)
+        cut = Response('{"ent', "length", "m", "f", 5, 5)
+        store.put(asked[0], cut)
+        with pytest.raises(WaitingError, match="work: 1 request is in no batch of endpoint web yet"):
+            StoreAsker(store, endpoints, batches=True).ask(asked, "work")
+        assert StoreAsker(store, endpoints, batches=True).ask(asked[:1], "work") == [cut]
+        assert server.requests == 0
+        assert StoreAsker(store, endpoints).ask(asked[:1], "work") != [cut]
+        assert server.requests == 1
+
+
+def test_stages_wait_for_batches_unless_they_are_told_to_ask_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(NOW, raising=False)
+    monkeypatch.delenv(AGAIN, raising=False)
+    settings, room = settings_from(yaml.safe_load((ROOT / "params.yaml").read_text()), "params.yaml"), Room("conll2003")
+    plain, at_once = asker_for(settings, room), asker_for(settings, room, at_once=True)
+    assert (plain.batches, plain.again, plain.before, plain.tape) == (True, False, None, room.tape)
+    assert at_once.batches is False and asker_for(settings, room, 0).before is not None
+    monkeypatch.setenv(NOW, "1")
+    monkeypatch.setenv(AGAIN, "1")
+    told = asker_for(settings, room)
+    assert told.batches is False and told.again is True

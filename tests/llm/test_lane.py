@@ -19,6 +19,7 @@ from virtual_time import run_virtually
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError
+from diziner.llm import lane
 from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.lane import Lane
 from diziner.llm.ledger import NANO, entries, reserved, spent
@@ -375,3 +376,16 @@ def test_a_crowd_refused_together_halves_once() -> None:
     assert limit.allowed == 32
     limit.refused(1)
     assert limit.allowed == 16
+
+
+def test_a_wait_is_longer_than_wished_and_doubles_up_to_a_minute_at_random() -> None:
+    def waits(made: int, wished: float | None = None) -> tuple[float, float]:
+        drawn = [lane._wait(made, wished) for _ in range(400)]
+        return min(drawn), max(drawn)
+
+    for made, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (1000, 60.0)):
+        least, most = waits(made)
+        assert 0 <= least < longest / 4 and longest * 3 / 4 < most <= longest
+    for wished in (0.0, 7.5, 300.0):
+        least, most = waits(3, wished)
+        assert wished <= least < wished + 0.25 and wished + 0.75 < most <= wished + 1

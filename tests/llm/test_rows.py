@@ -91,6 +91,7 @@ def damaged() -> Iterator[tuple[Any, str]]:
         yield row, "in place of provenance, response, usage, or of refusal alone"
         yield {**row, **reply_to_json(Refusal("c", "d", 400))}, "a refusal stands alone"
     yield {**reply_to_json(REPLY), "more": 1}, "has more, provenance, response, usage in place of"
+    yield {**reply_to_json(REPLY), "a": 1, "b": 1, "c": 1, "d": 1}, "has a, b, c, d, provenance, response, usage in"
     for value in (None, [], "x", 1):
         yield value, "a reply must be an object"
     for wrong in ({}, [], {"code": "c", "detail": "d"}, {"code": "c", "detail": "d", "status": 1, "x": 1}):
