@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from diziner.corpora.originals import convert, cut, rows_of
 from diziner.corpora.pilot import _medoids, pilot_sets
 from diziner.embedding.clusters import cluster
 from diziner.embedding.tfidf import tfidf
+from diziner.forms.choices import Choices
 from diziner.records.annotations import Span
 from diziner.records.documents import Document
 
@@ -202,3 +204,34 @@ def test_originals_are_read_whole_in_their_order_and_cut_by_a_shuffle(tmp_path: 
 def test_texts_without_tokens_are_converted_with_the_characters_of_their_mentions() -> None:
     own_text = Labelled(Document("d", ("서울에", "갔다"), "서울에 갔다"), (Span(0, 1, "LOC"),), ((0, 2),), True)
     assert list(rows_of([own_text])) == [{"id": "d", "text": "서울에 갔다", "spans": [[0, 2, "LOC"]]}]
+
+
+def test_ids_of_two_files_of_a_hub_are_passed_over_and_of_one_kept(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        rows = [{"id": str(number), "text": f"{name} {number}"} for number in range(2)]
+        polars.DataFrame(rows).write_parquet(tmp_path / f"{name}.parquet")
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    both = read_own_texts("toy", one, two, ["PER"], 0.5, 1)
+    assert [each.document.id for each in (*both.pilot, *both.test)] == [
+        "one.parquet:1", "one.parquet:2", "two.parquet:1", "two.parquet:2",
+    ]  # fmt: skip
+    alone = read_own_texts("toy", one, None, ["PER"], 0.5, 1)
+    assert sorted(each.document.id for each in (*alone.pilot, *alone.test)) == ["0", "1"]
+
+
+def test_spans_that_flat_documents_cannot_have_are_refused_unless_they_are_to_be_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+
+    def read(*spans: list[object], **choices: bool) -> tuple[tuple[Span, ...] | None, int]:
+        rows = [{"id": "a", "text": "Ann Lee", "spans": list(spans)}, {"id": "b", "text": "x"}]
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        texts = read_own_texts("toy", path, None, ["PER"], 0.5, 1, choices=Choices(**choices))  # type: ignore[arg-type]
+        [labelled] = [each for each in (*texts.pilot, *texts.test) if each.document.id == "a"]
+        return labelled.spans, texts.repairs
+
+    inner: tuple[list[object], list[object]] = ([0, 7, "PER"], [0, 3, "PER"])
+    assert read([0, 3, "PER"], [4, 7, "PER"]) == ((Span(0, 1, "PER"), Span(1, 2, "PER")), 0)
+    with pytest.raises(UserError, match=r"own\.jsonl: 1 nested or overlapping span: documents here have flat spans"):
+        read(*inner)
+    assert read(*inner, drop=True) == ((Span(0, 2, "PER"),), 1)
+    assert read(*inner, nested=True) == ((Span(0, 1, "PER"), Span(0, 2, "PER")), 0)

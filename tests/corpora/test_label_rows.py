@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from diziner.common.errors import UserError
+from diziner.corpora import labelrows
+from diziner.corpora.decode import Decoder
 from diziner.corpora.labelrows import read_label_file
+from diziner.forms.rows import Row, Unreadable
 from diziner.records.annotations import Span
 from diziner.records.given import GivenRow
 
@@ -75,3 +78,17 @@ def test_tokens_tags_and_characters_are_told_apart(tmp_path: Path) -> None:
 )
 def test_what_is_no_such_row_is_one_line(tmp_path: Path, second: Any, message: str) -> None:
     assert message in refused(tmp_path, {"id": "a", "spans": []}, second)
+
+
+def test_spans_count_tokens_where_a_row_has_some_else_characters() -> None:
+    def given(**value: Any) -> GivenRow:
+        return labelrows._given(Row("here", value), Decoder(None))
+
+    by_tokens = given(tokens=["Ann", "left"], spans=[[0, 1, "PER"]])
+    assert (by_tokens.tokens, by_tokens.spans) == (("Ann", "left"), (Span(0, 1, "PER"),))
+    assert given(text="Ann left", spans=[[0, 3, "PER"]]).tokens is None
+    assert given(text="Ann left").spans is None
+    with pytest.raises(UserError, match="here: spans count characters, and there is no text"):
+        given(spans=[[0, 3, "PER"]])
+    with pytest.raises(UserError, match="here: not JSON"):
+        labelrows._given(Unreadable("here", "not JSON", "{"), Decoder(None))

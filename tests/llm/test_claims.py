@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -15,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from diziner.endpoints import Endpoint
 from diziner.llm import claims
+from diziner.llm.budget import Budget
 from diziner.llm.claims import Claimant
 from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Request, Response
 
 REQUESTS, IN_FLIGHT = 240, 8
 
@@ -163,3 +167,47 @@ def test_files_of_the_dead_are_cleared_away(tmp_path: Path, connection: sqlite3.
         Claimant(tmp_path / "claims").claim(connection, "l")
     assert not (tmp_path / "claims" / "dead").exists()
     assert not Claimant(tmp_path / "claims").claim(sqlite3.connect(tmp_path / "store.sqlite"), "k")
+
+
+def test_a_request_is_paid_for_by_who_claims_it_and_elsewhere_only_once_it_is_answered(tmp_path: Path) -> None:
+    endpoint = Endpoint("here", "hosted")
+    asked = Request("here", ModelSettings("here", "m"), (Message("user", "Hi"),))
+    answer = Response("x", "stop", "m", "fp", 10, 10)
+    stores = [ResponseStore(tmp_path / "store.sqlite") for _ in range(2)]
+
+    async def both() -> None:
+        one, other = (Budget(store, endpoint, asked, "work", None, []) for store in stores)
+        assert await one.claim(asked) is True
+        assert await other.claim(asked) is False and other.paid_elsewhere == set()
+        assert await one.claim(asked) is True, "its own claim"
+        await one.keep(asked, answer, None)
+        assert await other.claim(asked) == answer and other.paid_elsewhere == {asked.key}
+        assert one.paid_elsewhere == set()
+        await one.drain()
+        await other.drain()
+
+    asyncio.run(both())
+    for store in stores:
+        store.close()
+
+
+def test_a_claim_that_is_let_go_is_free_for_others(tmp_path: Path) -> None:
+    endpoint = Endpoint("here", "hosted")
+    asked = Request("here", ModelSettings("here", "m"), (Message("user", "Hi"),))
+    stores = [ResponseStore(tmp_path / "store.sqlite") for _ in range(2)]
+
+    async def both() -> None:
+        one, other = (Budget(store, endpoint, asked, "work", None, []) for store in stores)
+        await one.claim(asked)
+        await other.let_go(asked)
+        assert await other.claim(asked) is False, "it was not its own to let go"
+        await one.let_go(asked)
+        assert await other.claim(asked) is True
+        assert await one.claim(asked) is False
+        await other.drain()
+        assert await one.claim(asked) is True
+        await one.drain()
+
+    asyncio.run(both())
+    for store in stores:
+        store.close()

@@ -263,6 +263,7 @@ def test_the_budget_is_never_overspent_by_more_than_was_reserved(tmp_path: Path)
     assert len(done.outcomes) == round(total / NANO / cost_of(10, 5))
     assert len(server.sent) == len(done.outcomes)
     assert "raise the budget and run again" in str(done.error)
+    assert f"budget.usd: is 0.02; {total / NANO:.6f} is spent, 0.000000 set aside for calls" in str(done.error)
     assert "\n" not in str(done.error)
     # Run again with more money: only the rest is asked.
     rest = [asked(n) for n in range(100) if n not in done.outcomes]

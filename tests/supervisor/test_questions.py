@@ -184,6 +184,7 @@ def test_at_once_annotators_are_ranked_by_agreement_then_by_name() -> None:
         "N1": {"annotator": "b", "groups": ["E1"]},
         "N2": {"annotator": "d", "groups": ["E1"]},
     }
+    assert list(refinement.record["diagnoses"]) == ["b", "d"]
     assert refinement.record["addresses"] == {"C1.1": ["P1"]} and refinement.record["cut"] == []
     types = [f'"{PLAIN.types[0].name}"', PLAIN.types[0].name]
     assert any(name in asker.cases("instructions")[0] for name in types)
