@@ -235,3 +235,13 @@ def test_spans_that_flat_documents_cannot_have_are_refused_unless_they_are_to_be
         read(*inner)
     assert read(*inner, drop=True) == ((Span(0, 2, "PER"),), 1)
     assert read(*inner, nested=True) == ((Span(0, 1, "PER"), Span(0, 2, "PER")), 0)
+
+
+def test_bad_rows_of_own_texts_are_refused_unless_they_may_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"text": "Ann"}\n{"text": 5}\n{"text": "Lee"}\n')
+    with pytest.raises(UserError, match=r"own\.jsonl:2: text must be a string, found 5"):
+        read_own_texts("toy", path, None, ["PER"], 0.5, 1)
+    texts = read_own_texts("toy", path, None, ["PER"], 0.5, 1, skip_bad=True)
+    assert [row["reason"] for row in texts.rejected] == ["text must be a string, found 5"]
+    assert len(texts.pilot) == len(texts.test) == 1

@@ -114,6 +114,12 @@ def test_manifest_accounts_for_everything() -> None:
     assert manifest["gold"]["pilot"] == {"documents": 4, "with_gold": 4, "types": {"PER": 4}, "widened": none}
     assert manifest["gold"]["test"] == {"documents": 5, "with_gold": 5, "types": {"LOC": 5, "PER": 5}, "widened": none}
     assert manifest["card"]["differences"] == ["test type PER: found 12, expected 11"]
+    counts = {"sentences": 12, "types": {"PER": 11, "LOC": 12}}
+    assert manifest["card"]["expected"] == {"test": counts}
+    copies = (Counts(12, {"PER": 11, "LOC": 12}), Counts(3))
+    two = replace(CARD, sources={"local": SourceEntry(expected={"test": copies})})
+    expected = prepare(corpus(), two, settings()).manifest["card"]
+    assert isinstance(expected, dict) and expected["expected"] == {"test": [counts, {"sentences": 3, "types": {}}]}
     assert json.dumps(manifest) == json.dumps(prepare(corpus(), card, settings(pilot_mode="fixed")).manifest)
 
 

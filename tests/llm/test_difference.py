@@ -13,6 +13,7 @@ from projects import Project, copy_project
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.llm import difference as difference_module
 from diziner.llm.ask import StoreAsker
 from diziner.llm.difference import difference
 from diziner.llm.store import ResponseStore
@@ -339,3 +340,7 @@ def test_the_supervisors_first_line_says_it_too_and_labelling_does_without(repla
     assert done.returncode == 2
     assert "error: the weights of qwen2.5-coder-1.5b-instruct-q4_k_m are not on this machine" in done.stderr
     assert "tape" not in done.stderr
+
+
+def test_a_value_is_shown_in_its_own_letters() -> None:
+    assert difference_module._value({"b": "é", "a": [1, None]}) == '{"a": [1, null], "b": "é"}'

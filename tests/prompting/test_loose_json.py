@@ -103,6 +103,8 @@ def test_what_cannot_be_told_is_a_fault_and_not_a_guess(text: str) -> None:
 def test_a_fault_says_where() -> None:
     [piece] = pieces('{"a": [\n  {"b": 1,\n   "c": two}\n]}')
     assert piece.fault == 'it is not JSON: Expecting value at line 3, column 9, near \'b": 1, "c": two} ]}\''
+    [piece] = pieces('{"a": two, "b": "twenty characters more"}')
+    assert piece.fault.endswith(' at line 1, column 7, near \'{"a": two, "b": "twen\'')
     [piece] = pieces("[{'a': [1, 2")
     assert piece.fault.startswith(
         "it is not JSON: Expecting property name enclosed in double quotes at line 1, column 3"

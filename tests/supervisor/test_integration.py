@@ -252,3 +252,12 @@ def test_what_stands_is_retained_and_a_person_s_line_has_no_receipt() -> None:
     assert [line.receipt and line.receipt.status for line in after.common] == ["retained", "retained", None]
     assert [child.receipt and child.receipt.status for child in after.common[0].children] == ["retained"]
     assert (after.round, words_that_stand(after)) == (2, 20)
+
+
+def test_no_more_kinds_are_left_out_than_the_budget_asks_for() -> None:
+    groups = with_ids([group(f"kind{number:02}", 1) for number in range(40)], "G")
+    for left in (1, 5, 20):
+        wanted = dict(list(groups.items())[: 40 - left])
+        budget = len(shown_groups(wanted)) // 4 + 12 * left  # with room for the names of those that are left out
+        shown = shown_groups(groups, budget).count("«Bonn»")
+        assert 40 - 2 * left - 2 <= shown < 40, (left, shown)

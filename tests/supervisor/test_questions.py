@@ -116,6 +116,8 @@ def test_a_grammar_holds_every_list_to_its_length() -> None:
     assert lengths.pop("goal") == set()
     assert set(lengths) == {"patterns", "diagnosis", "instructions", "instructions, mended", "integration"}
     assert all(own == {1} for own in lengths.values())
+    mends = [[message.content for message in request.messages] for request in asker.asked["instructions, mended"]]
+    assert all(LINE["text"] in given and "repeats another" in why for *_, given, why in mends)
     # Of each list the first alone is taken, though the answers have two.
     assert [pattern["name"] for pattern in refinement.record["patterns"]] == ["n", "n"]
     assert not any("Another." in top.text for top in refinement.guideline.common)
@@ -176,6 +178,8 @@ def test_at_once_annotators_are_ranked_by_agreement_then_by_name() -> None:
     asker = answers(**ALL)
     refinement = refined(asker, AT_ONCE)
     [case] = asker.cases("patterns")
+    context = asker.asked["patterns"][0].messages[0].content
+    assert "- H1: Mine. [a person's line]\n- C0.1: Ours.\n" in f"{context}\n"
     assert re.findall(r"^- ([abcd])\b", case, re.MULTILINE) == ["b", "a", "c", "d"]
     assert len(asker.cases("diagnosis")) == 2
     assert refinement.record["findings"] == {
