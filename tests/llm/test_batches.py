@@ -21,7 +21,7 @@ from diziner.layout import Room
 from diziner.llm import batches, ledger
 from diziner.llm.access import AGAIN, NOW, asker_for
 from diziner.llm.ask import StoreAsker
-from diziner.llm.collecting import cancel, collect, take_in
+from diziner.llm.collecting import Intake, cancel, collect, take_in
 from diziner.llm.store import ResponseStore
 from diziner.llm.submitting import Sent
 from diziner.llm.waiting import WaitingError, goes_out, is_gone
@@ -314,3 +314,11 @@ def test_lines_of_a_batch_are_told_apart(tmp_path: Path) -> None:
     assert dict(intake.unanswered) == {"expired": 1, "unavailable: broken": 1}
     alone = take_in(store, endpoints["web"], "scripted-eager", lines[-1:], asked, lambda c, key: True)
     assert (alone.answers, alone.refusals, alone.doubled, sum(alone.unanswered.values())) == (0, 0, 0, 1)
+
+
+def test_what_came_back_in_two_files_is_counted_together() -> None:
+    whole = Intake()
+    assert whole == Intake(0, 0, 0, 0, Counter(), "")
+    whole.add(Intake(1, 2, 3, 4, Counter(late=5), "another"))
+    whole.add(Intake(10, 20, 30, 40, Counter(late=1, lost=2), "a third"))
+    assert whole == Intake(11, 22, 33, 44, Counter(late=6, lost=2), "another")
