@@ -235,6 +235,13 @@ def test_spans_that_flat_documents_cannot_have_are_refused_unless_they_are_to_be
         read(*inner)
     assert read(*inner, drop=True) == ((Span(0, 2, "PER"),), 1)
     assert read(*inner, nested=True) == ((Span(0, 1, "PER"), Span(0, 2, "PER")), 0)
+    gap = {"text": "Ann saw Lee", "entities": [{"label": "PER", "span": [[0, 3], [8, 11]]}]}
+    path.write_text(f"{json.dumps(gap)}\n{json.dumps({'text': 'x'})}\n")
+    with pytest.raises(
+        UserError, match=r"own\.jsonl: 1 discontinuous span: documents here have flat spans without gaps"
+    ):
+        read_own_texts("toy", path, None, ["PER"], 0.5, 1)
+    assert read_own_texts("toy", path, None, ["PER"], 0.5, 1, choices=Choices(drop=True)).repairs == 1
 
 
 def test_bad_rows_of_own_texts_are_refused_unless_they_may_be_left_out(tmp_path: Path) -> None:
