@@ -60,12 +60,7 @@ EVIDENCE = Evidence(
     GROUPS,
     {"a": GROUPS[:1], "b": GROUPS[1:], "c": (), "d": GROUPS[:1]},
     ("a", "c"),
-    {
-        "a": Leaning(0.5, 0.9, 0, {}),
-        "b": Leaning(0.7, 0.9, 0, {}),
-        "c": Leaning(0.5, 0.9, 0, {}),
-        "d": Leaning(0.1, 0, 0, {}),
-    },
+    {name: Leaning(agreement, 0.9, 0, {}) for name, agreement in (("d", 0.1), ("c", 0.5), ("b", 0.7), ("a", 0.5))},
 )
 PATTERN = {"name": "n", "root_cause": "r", "readings": [], "principle": "Mark places.", "covered_by": ""}
 LINE = {"text": "Mark places as location.", "examples": [], "replaces": ""}
