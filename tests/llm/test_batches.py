@@ -293,7 +293,7 @@ def test_lines_of_a_batch_are_told_apart(tmp_path: Path) -> None:
     keys = list(asked)
     good = {"status_code": 200, "body": completion("{}")}
     bad = {"status_code": 400, "body": {"error": {"message": "no", "code": "x"}}}
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": keys[0], "response": good},
         {"custom_id": keys[0], "response": good},
         {"custom_id": "nobody", "response": good},

@@ -12,7 +12,7 @@ from diziner.llm.recorded import texts_at_hand
 from diziner.llm.shared_limits import Places
 from diziner.llm.store import ResponseStore
 from diziner.llm.tape import write_tape
-from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response
+from diziner.prompting.request import Message, ModelSettings, Refusal, Reply, Request, Response
 
 
 def asked(number: int) -> Request:
@@ -30,7 +30,11 @@ def test_texts_are_those_of_the_store_then_of_the_tape(tmp_path: Path, monkeypat
     store.close()
     assert texts_at_hand(room, set(keys)) == {keys[0]: "from the store"}
     room.tape.parent.mkdir(parents=True)
-    replies = [Response("from the tape", "stop"), Response("too", "stop"), Refusal("too_long", "of 9 words", 400)]
+    replies: list[Reply] = [
+        Response("from the tape", "stop"),
+        Response("too", "stop"),
+        Refusal("too_long", "of 9 words", 400),
+    ]
     rows = [(r.key, r.canonical(), reply) for r, reply in zip(requests, replies, strict=False)]
     write_tape(room.tape, {}, rows)
     assert texts_at_hand(room, {*keys[:1], *keys[2:]}) == {keys[0]: "from the store", keys[2]: "[too_long: of 9 words]"}

@@ -94,6 +94,7 @@ def damaged() -> Iterator[tuple[Any, str]]:
     yield {**reply_to_json(REPLY), "a": 1, "b": 1, "c": 1, "d": 1}, "has a, b, c, d, provenance, response, usage in"
     for value in (None, [], "x", 1):
         yield value, "a reply must be an object"
+    wrong: Any
     for wrong in ({}, [], {"code": "c", "detail": "d"}, {"code": "c", "detail": "d", "status": 1, "x": 1}):
         yield {"refusal": wrong}, "a refusal stands alone and has exactly code, detail and status"
     for wrong in ({"code": 1}, {"detail": None}, {"status": "400"}, {"status": True}, {"status": 4.0}):

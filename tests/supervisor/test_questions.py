@@ -112,7 +112,7 @@ def test_a_grammar_holds_every_list_to_its_length() -> None:
     assert set(lengths) == {"patterns", "diagnosis", "instructions", "instructions, mended", "integration"}
     assert all(own == {1} for own in lengths.values())
     mends = [[message.content for message in request.messages] for request in asker.asked["instructions, mended"]]
-    assert all(LINE["text"] in given and "repeats another" in why for *_, given, why in mends)
+    assert all(str(LINE["text"]) in given and "repeats another" in why for *_, given, why in mends)
     # Of each list the first alone is taken, though the answers have two.
     assert [pattern["name"] for pattern in refinement.record["patterns"]] == ["n", "n"]
     assert not any("Another." in top.text for top in refinement.guideline.common)
