@@ -14,7 +14,7 @@ from diziner.common.errors import UserError
 from diziner.common.files import check, dump_line, write_jsonl
 from diziner.corpora.card import Card, Counts, Licence, SourceEntry
 from diziner.corpora.corpus import Corpus, Labelled
-from diziner.corpora.prepare import Prepared, prepare
+from diziner.corpora.prepare import Prepared, pool_of, prepare
 from diziner.corpora.settings import CorpusSettings, Method
 from diziner.records.annotations import Span
 from diziner.records.documents import Document, document_row, read_documents
@@ -81,6 +81,7 @@ def test_pool_loses_test_texts_and_repetitions() -> None:
     )
     prepared = prepare(replace(loaded, pilot=(*loaded.pilot, *extra)), CARD, settings())
     assert {d.id for each in prepared.pilot_sets for d in each} == {f"p{n}" for n in range(8)}
+    assert [each.id for each in pool_of(replace(loaded, pilot=(*loaded.pilot, *extra)))] == [f"p{n}" for n in range(8)]
     pool = prepared.manifest["pool"]
     assert pool == {"loaded": 11, "removed_in_test": 2, "removed_repeated": 1, "usable": 8}
 
@@ -113,6 +114,12 @@ def test_manifest_accounts_for_everything() -> None:
     assert manifest["gold"]["pilot"] == {"documents": 4, "with_gold": 4, "types": {"PER": 4}, "widened": none}
     assert manifest["gold"]["test"] == {"documents": 5, "with_gold": 5, "types": {"LOC": 5, "PER": 5}, "widened": none}
     assert manifest["card"]["differences"] == ["test type PER: found 12, expected 11"]
+    counts = {"sentences": 12, "types": {"PER": 11, "LOC": 12}}
+    assert manifest["card"]["expected"] == {"test": counts}
+    copies = (Counts(12, {"PER": 11, "LOC": 12}), Counts(3))
+    two = replace(CARD, sources={"local": SourceEntry(expected={"test": copies})})
+    expected = prepare(corpus(), two, settings()).manifest["card"]
+    assert isinstance(expected, dict) and expected["expected"] == {"test": [counts, {"sentences": 3, "types": {}}]}
     assert json.dumps(manifest) == json.dumps(prepare(corpus(), card, settings(pilot_mode="fixed")).manifest)
 
 

@@ -10,7 +10,7 @@ from source_room import GOOD, NAMES, SAMPLE, SPANS, TAGS, TOKENS, Setup
 
 from diziner.common.errors import UserError
 from diziner.corpora.check import check_benchmark
-from diziner.corpora.sources import load_source
+from diziner.corpora.sources import load_source, read_source
 from diziner.records.annotations import Span
 
 # ---- the room's sample
@@ -312,3 +312,22 @@ def test_check_says_what_is_there(toy: Setup) -> None:
     assert check_benchmark(toy.card(), toy.room, toy.local).state == "bad"
     row = check_benchmark(toy.card(), toy.room, toy.room)
     assert (row.state, row.notes, row.licence) == ("missing", ("ask Ann",), "CC0")
+
+
+def test_a_bad_sentence_spoils_no_other_and_the_last_one_is_named_where_none_is_good(
+    toy: Setup, tmp_path: Path
+) -> None:
+    toy.sources = {"sample": {"file": "sample.txt"}}
+    (toy.room / "sample.txt").write_text("== pilot ==\nAnn\n[Lee\nRome\n== test ==\nx\n", encoding="utf-8")
+    corpus = toy.load("sample", skip_bad=tmp_path / "bad.jsonl")
+    assert [each.document.text for each in corpus.pilot] == ["Ann", "Rome"] and corpus.bad == 1
+    (toy.room / "sample.txt").write_text("== pilot ==\nAnn\n== test ==\n[x\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"split test has no good row; .*sample\.txt:4: bracket notation"):
+        toy.load("sample", skip_bad=tmp_path / "bad.jsonl")
+
+
+def test_a_source_is_read_flat_unless_nested_spans_are_wanted(toy: Setup) -> None:
+    toy.rows("test.jsonl", {"tokens": TOKENS, "spans": [[0, 2, "PER"], [1, 2, "PER"]]})
+    flat, rejected = read_source(toy.card(), toy.room, "local", toy.local, False)
+    assert (flat.overlapping, rejected) == (1, [])
+    assert read_source(toy.card(), toy.room, "local", toy.local, False, nested=True).corpus.overlapping == 0

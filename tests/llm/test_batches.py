@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from batch_calls import hosted, replies, requests, spent, submitted, use_key
+from loopback import completion
+from projects import ROOT
 
 from diziner.common.errors import ProviderError, UserError
 from diziner.endpoints.batching import Batch
+from diziner.layout import Room
 from diziner.llm import batches, ledger
+from diziner.llm.access import AGAIN, NOW, asker_for
 from diziner.llm.ask import StoreAsker
-from diziner.llm.collecting import cancel, collect
+from diziner.llm.collecting import Intake, cancel, collect, take_in
 from diziner.llm.store import ResponseStore
 from diziner.llm.submitting import Sent
-from diziner.llm.waiting import WaitingError, goes_out
+from diziner.llm.waiting import WaitingError, goes_out, is_gone
 from diziner.prompting.request import Refusal, Request, Response
 from diziner.scripted.batches import BatchHabits
 from diziner.scripted.faults import Faults
 from diziner.scripted.server import ScriptedServer
+from diziner.settings import settings_from
 
 
 @pytest.fixture(autouse=True)
@@ -238,3 +244,81 @@ def test_another_model_than_before_is_paid_for_and_not_kept(tmp_path: Path, serv
         collect(store, endpoints)
     assert sum(reply is not None for reply in replies(store, asked)) == 2
     assert store.read(batches.open_batches) == []
+
+
+def test_a_response_that_is_no_answer_is_what_came_of_it_until_it_is_asked_for_at_once(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        endpoints, store = hosted(server.base_url), ResponseStore(tmp_path / "store")
+        asked = requests(endpoints, 2)
+        cut = Response('{"ent', "length", "m", "f", 5, 5)
+        store.put(asked[0], cut)
+        with pytest.raises(WaitingError, match="work: 1 request is in no batch of endpoint web yet"):
+            StoreAsker(store, endpoints, batches=True).ask(asked, "work")
+        assert StoreAsker(store, endpoints, batches=True).ask(asked[:1], "work") == [cut]
+        assert server.requests == 0
+        assert StoreAsker(store, endpoints).ask(asked[:1], "work") != [cut]
+        assert server.requests == 1
+
+
+def test_stages_wait_for_batches_unless_they_are_told_to_ask_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(NOW, raising=False)
+    monkeypatch.delenv(AGAIN, raising=False)
+    settings, room = settings_from(yaml.safe_load((ROOT / "params.yaml").read_text()), "params.yaml"), Room("conll2003")
+    plain, at_once = asker_for(settings, room), asker_for(settings, room, at_once=True)
+    assert (plain.batches, plain.again, plain.before, plain.tape) == (True, False, None, room.tape)
+    assert at_once.batches is False and asker_for(settings, room, 0).before is not None
+    monkeypatch.setenv(NOW, "1")
+    monkeypatch.setenv(AGAIN, "1")
+    told = asker_for(settings, room)
+    assert told.batches is False and told.again is True
+
+
+def test_a_model_that_was_gone_is_written_down_as_a_batch_of_nothing(tmp_path: Path) -> None:
+    store = ResponseStore(tmp_path / "store")
+    for why in ("no such model", "still none"):
+        store.apply([lambda c, why=why: batches.note_gone(c, "web", "m", why)])  # type: ignore[misc]
+    rows = store.read(batches.all_batches)
+    assert [(row.tag, row.id, row.state, row.requests, row.tokens, row.reservation, row.is_open) for row in rows] == [
+        (f"gone-web-m-{number}", "", batches.GONE, 0, 0, None, False) for number in range(2)
+    ]
+    assert is_gone(rows, "web", "m") == "still none"
+
+
+def test_lines_of_a_batch_are_told_apart(tmp_path: Path) -> None:
+    endpoints, store = hosted("http://127.0.0.1:9/v1"), ResponseStore(tmp_path / "store")
+    asked = {request.key: ("work", request.canonical()) for request in requests(endpoints, 4)}
+    keys = list(asked)
+    good = {"status_code": 200, "body": completion("{}")}
+    bad = {"status_code": 400, "body": {"error": {"message": "no", "code": "x"}}}
+    lines: list[dict[str, Any]] = [
+        {"custom_id": keys[0], "response": good},
+        {"custom_id": keys[0], "response": good},
+        {"custom_id": "nobody", "response": good},
+        {},
+        {"custom_id": keys[1], "error": {"code": "batch_expired", "message": "late"}},
+        {"custom_id": keys[2], "error": "broken"},
+        {"custom_id": keys[3], "response": bad},
+    ]
+    wanted = set(keys)
+
+    def take(connection: object, key: str) -> bool:
+        found = key in wanted
+        wanted.discard(key)
+        return found
+
+    intake = take_in(store, endpoints["web"], "scripted-eager", lines, asked, take)
+    assert (intake.answers, intake.refusals, intake.doubled, intake.strange) == (1, 1, 1, 2)
+    assert dict(intake.unanswered) == {"expired": 1, "unavailable: broken": 1}
+    alone = take_in(store, endpoints["web"], "scripted-eager", lines[-1:], asked, lambda c, key: True)
+    assert (alone.answers, alone.refusals, alone.doubled, sum(alone.unanswered.values())) == (0, 0, 0, 1)
+
+
+def test_what_came_back_in_two_files_is_counted_together() -> None:
+    whole = Intake()
+    assert whole == Intake(0, 0, 0, 0, Counter(), "")
+    whole.add(Intake(1, 2, 3, 4, Counter(late=5), "another"))
+    whole.add(Intake(10, 20, 30, 40, Counter(late=1, lost=2), "a third"))
+    assert whole == Intake(11, 22, 33, 44, Counter(late=6, lost=2), "another")

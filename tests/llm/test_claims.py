@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import random
 import signal
@@ -12,12 +14,19 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from virtual_time import run_virtually
 
+from diziner.endpoints import Endpoint
 from diziner.llm import claims
+from diziner.llm.batches import tag_of
+from diziner.llm.budget import Budget
+from diziner.llm.claimed import Claimed
 from diziner.llm.claims import Claimant
 from diziner.llm.store import ResponseStore
+from diziner.prompting.request import Message, ModelSettings, Reply, Request, Response
 
 REQUESTS, IN_FLIGHT = 240, 8
 
@@ -163,3 +172,81 @@ def test_files_of_the_dead_are_cleared_away(tmp_path: Path, connection: sqlite3.
         Claimant(tmp_path / "claims").claim(connection, "l")
     assert not (tmp_path / "claims" / "dead").exists()
     assert not Claimant(tmp_path / "claims").claim(sqlite3.connect(tmp_path / "store.sqlite"), "k")
+
+
+def test_a_request_is_paid_for_by_who_claims_it_and_elsewhere_only_once_it_is_answered(tmp_path: Path) -> None:
+    endpoint = Endpoint("here", "hosted")
+    asked = Request("here", ModelSettings("here", "m"), (Message("user", "Hi"),))
+    answer = Response("x", "stop", "m", "fp", 10, 10)
+    stores = [ResponseStore(tmp_path / "store.sqlite") for _ in range(2)]
+
+    async def both() -> None:
+        one, other = (Budget(store, endpoint, asked, "work", None, []) for store in stores)
+        assert await one.claim(asked) is True
+        assert await other.claim(asked) is False and other.paid_elsewhere == set()
+        assert await one.claim(asked) is True, "its own claim"
+        await one.keep(asked, answer, None)
+        assert await other.claim(asked) == answer and other.paid_elsewhere == {asked.key}
+        assert one.paid_elsewhere == set()
+        await one.drain()
+        await other.drain()
+
+    asyncio.run(both())
+    for store in stores:
+        store.close()
+
+
+def test_a_claim_that_is_let_go_is_free_for_others(tmp_path: Path) -> None:
+    endpoint = Endpoint("here", "hosted")
+    asked = Request("here", ModelSettings("here", "m"), (Message("user", "Hi"),))
+    stores = [ResponseStore(tmp_path / "store.sqlite") for _ in range(2)]
+
+    async def both() -> None:
+        one, other = (Budget(store, endpoint, asked, "work", None, []) for store in stores)
+        await one.claim(asked)
+        await other.let_go(asked)
+        assert await other.claim(asked) is False, "it was not its own to let go"
+        await one.let_go(asked)
+        assert await other.claim(asked) is True
+        assert await one.claim(asked) is False
+        await other.drain()
+        assert await one.claim(asked) is True
+        await one.drain()
+
+    asyncio.run(both())
+    for store in stores:
+        store.close()
+
+
+class Elsewhere:
+    """A budget whose requests another run has claimed, each for so many times of asking."""
+
+    def __init__(self, refusals: int) -> None:
+        self.left = refusals
+        self.looked: list[float] = []
+
+    async def claim(self, request: Request) -> Response | bool:
+        self.looked.append(round(asyncio.get_running_loop().time(), 6))
+        self.left -= 1
+        return False if self.left >= 0 else Response("theirs", "stop")
+
+
+def test_what_another_run_has_claimed_is_looked_at_ever_more_seldom_up_to_once_a_second() -> None:
+    asked = Request("here", ModelSettings("here", "m"), (Message("user", "Hi"),))
+    budget: Any = Elsewhere(7)
+    claimed = Claimed([asked], budget, lambda: False)
+
+    async def taken() -> tuple[Request, Reply | None] | None:
+        return await claimed.next()
+
+    assert run_virtually(taken()) == (asked, Response("theirs", "stop"))
+    assert budget.looked == [0.0, 0.05, 0.15, 0.35, 0.75, 1.55, 2.55, 3.55]
+    assert run_virtually(taken()) is None
+    stopped = Claimed([asked], budget, lambda: True)
+    assert run_virtually(stopped.next()) is None
+
+
+def test_a_batch_has_the_same_tag_wherever_the_same_requests_are_sent() -> None:
+    digest = hashlib.sha256(b"abc").hexdigest()
+    assert tag_of(["c", "a", "b"], 0) == tag_of(["b", "c", "a"], 0) == f"diziner-{digest[:32]}-0"
+    assert tag_of(["a", "b", "c"], 1) == f"diziner-{digest[:32]}-1" != tag_of(["a", "b"], 1)

@@ -13,6 +13,7 @@ from projects import Project, copy_project
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
+from diziner.llm import difference as difference_module
 from diziner.llm.ask import StoreAsker
 from diziner.llm.difference import difference
 from diziner.llm.store import ResponseStore
@@ -339,3 +340,17 @@ def test_the_supervisors_first_line_says_it_too_and_labelling_does_without(repla
     assert done.returncode == 2
     assert "error: the weights of qwen2.5-coder-1.5b-instruct-q4_k_m are not on this machine" in done.stderr
     assert "tape" not in done.stderr
+
+
+def test_a_value_is_shown_in_its_own_letters() -> None:
+    assert difference_module._value({"b": "é", "a": [1, None]}) == '{"a": [1, null], "b": "é"}'
+
+
+def test_a_line_is_shown_from_a_little_before_where_it_differs() -> None:
+    first_line = difference_module._first_line
+    for same, start in ((36, 0), (37, 13), (50, 26)):
+        own, theirs = (f"{'0123456789' * 9}"[:same] + end + "tail" * 20 for end in "xy")
+        said = first_line([own], [theirs])
+        cut = "…" if start else ""
+        assert said.startswith(f"now “{cut}{own[start:]}"[:60]), (same, said)
+        assert f"recorded was “{cut}{theirs[start : start + 30]}" in said

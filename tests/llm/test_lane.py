@@ -19,6 +19,7 @@ from virtual_time import run_virtually
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
 from diziner.endpoints.failures import TransientError
+from diziner.llm import lane
 from diziner.llm.budget import Budget, BudgetError
 from diziner.llm.lane import Lane
 from diziner.llm.ledger import NANO, entries, reserved, spent
@@ -262,6 +263,7 @@ def test_the_budget_is_never_overspent_by_more_than_was_reserved(tmp_path: Path)
     assert len(done.outcomes) == round(total / NANO / cost_of(10, 5))
     assert len(server.sent) == len(done.outcomes)
     assert "raise the budget and run again" in str(done.error)
+    assert f"budget.usd: is 0.02; {total / NANO:.6f} is spent, 0.000000 set aside for calls" in str(done.error)
     assert "\n" not in str(done.error)
     # Run again with more money: only the rest is asked.
     rest = [asked(n) for n in range(100) if n not in done.outcomes]
@@ -375,3 +377,16 @@ def test_a_crowd_refused_together_halves_once() -> None:
     assert limit.allowed == 32
     limit.refused(1)
     assert limit.allowed == 16
+
+
+def test_a_wait_is_longer_than_wished_and_doubles_up_to_a_minute_at_random() -> None:
+    def waits(made: int, wished: float | None = None) -> tuple[float, float]:
+        drawn = [lane._wait(made, wished) for _ in range(400)]
+        return min(drawn), max(drawn)
+
+    for made, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (1000, 60.0)):
+        least, most = waits(made)
+        assert 0 <= least < longest / 4 and longest * 3 / 4 < most <= longest
+    for wished in (0.0, 7.5, 300.0):
+        least, most = waits(3, wished)
+        assert wished <= least < wished + 0.25 and wished + 0.75 < most <= wished + 1

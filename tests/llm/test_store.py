@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import earlier_stores
@@ -22,7 +23,7 @@ from diziner.common.errors import UserError
 from diziner.llm import deltas
 from diziner.llm.ledger import book, reserve, reserved, spending_of, spent
 from diziner.llm.rows import row_digest
-from diziner.llm.store import ResponseStore
+from diziner.llm.store import ResponseStore, opened_for_reading
 from diziner.llm.tables import keep
 from diziner.prices import Price
 from diziner.prompting.request import Message, ModelSettings, Request, Response
@@ -239,7 +240,7 @@ READ = """
 import sys
 from pathlib import Path
 from diziner.common.errors import UserError
-from diziner.llm.store import ResponseStore
+from diziner.llm.store import ResponseStore, opened_for_reading
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 store = ResponseStore(Path(sys.argv[1]))
 request = Request("openai", ModelSettings("here", "model-1"), (Message("user", "new"),))
@@ -306,7 +307,7 @@ WRITER = """
 import sys, pathlib
 from diziner.prompting.request import Message, ModelSettings, Request, Response
 from diziner.llm.rows import row_digest
-from diziner.llm.store import ResponseStore
+from diziner.llm.store import ResponseStore, opened_for_reading
 store = ResponseStore(pathlib.Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):
     request = Request("openai", ModelSettings("here", "model-1", seed=number), (Message("user", "Hi"),))
@@ -345,3 +346,16 @@ def test_what_was_kept_before_a_kill_is_there_after_it(store: ResponseStore) -> 
         process.stdout.close()
     assert store.get(kept).keys() == set(kept)
     assert store.verify() >= len(kept)
+
+
+def test_a_connection_for_reading_is_for_every_thread(store: ResponseStore) -> None:
+    store.put(asked(1), Response("x", "stop"))
+    store.close()
+    found: list[int] = []
+    with closing(opened_for_reading(store.path)) as connection:
+        count = threading.Thread(
+            target=lambda: found.append(connection.execute("SELECT COUNT(*) FROM responses").fetchone()[0])
+        )
+        count.start()
+        count.join()
+    assert found == [1]

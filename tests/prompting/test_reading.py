@@ -312,6 +312,43 @@ def test_a_supervisors_answer_loses_its_control_characters_and_keeps_its_line_br
     raw = json.dumps({"patterns": [{**PATTERN, "principle": "a\x1b[31m\nb\x9bc\ud83d"}]})
     assert patterns(raw).value["patterns"][0]["principle"] == "a[31m\nbc\ufffd"
     assert patterns(raw.replace("\\u001b", "\x1b").replace("\\u009b", "\x9b")).value == patterns(raw).value
+    for control in ("\x1b", "\x7f", "\x9b", "\x08", "\x0c"):
+        raw = json.dumps({"patterns": [{**PATTERN, "principle": f"a{control}b"}]})
+        assert patterns(raw).value["patterns"][0]["principle"] == "ab"
+
+
+class Verbatim(Form):
+    """A form that keeps control characters, as an annotator's does."""
+
+    clean = False
+
+
+def test_half_a_pair_of_surrogates_never_comes_out_and_nothing_else_is_changed() -> None:
+    form = Verbatim(lambda value: None)
+    for text, read_as in (
+        ('"\\ud83d"', "\ufffd"),
+        ('"\ud83d"', "\ufffd"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
+        ('"\U0001f600"', "\U0001f600"),
+        ('"a\\u001b\x9b"', "a\x1b\x9b"),
+    ):
+        assert read_object(f'{{"a": [{text}, {{{text}: 1}}]}}', form).value == {"a": [read_as, {read_as: 1}]}
+
+
+def test_marks_of_reasoning_inside_of_an_answer_are_its_own() -> None:
+    value = {"entities": [{"text": "<think>a</think> ◁/think▷ assistantfinal", "type": "person"}]}
+    form = Form(validator("answer"), ["entities"])
+    text = json.dumps(value, ensure_ascii=False)
+    for around in ("{}", " {}\n", "```json\n{}\n```", "\ufeff{}"):
+        assert read_object(around.replace("{}", text), form) == Reading(value)
+    every_mark = f"<think>◁ [T [t [R [r [/ {DRAFT}</think>"
+    assert read(every_mark + asked([("Port Said", "LOC")])) == [("Port Said", "LOC")] and read(every_mark) is None
+
+
+def test_a_reason_is_printable_and_of_a_bounded_length() -> None:
+    assert str(ParseError("a \x1b\u202eb é")) == "a \\x1b\\u202eb é"
+    assert str(ParseError("x" * 300)) == "x" * 300
+    assert str(ParseError("x" * 301)) == "x" * 300 + "…"
 
 
 def test_a_supervisors_template_behind_its_answer_is_not_the_answer() -> None:

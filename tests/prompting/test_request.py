@@ -7,10 +7,14 @@ import math
 from typing import Any
 
 import pytest
+from settings_page import said_defaults
 
 from diziner.common.errors import UserError
 from diziner.endpoints import Endpoint
-from diziner.prompting.request import Message, ModelSettings, Request, Response, key_of
+from diziner.prompting.request import Message, ModelSettings, Refusal, Request, Response, judged, key_of
+from diziner.prompting.usage import usage_of
+from diziner.records.annotations import Failure
+from diziner.records.usage import Usage
 
 SETTINGS = ModelSettings("here", "model-1")
 REQUEST = Request("openai", SETTINGS, (Message("user", "Hello"),), {"type": "object"})
@@ -120,3 +124,55 @@ def test_what_is_not_json_is_refused_in_one_line(extra: dict[str, Any]) -> None:
 def test_truncations_refusals_and_empty_texts_are_no_answers(text: str, reason: str, code: str | None) -> None:
     failure = Response(text, reason).failure
     assert (failure.code if failure else None) == code
+
+
+def test_a_repair_turn_keeps_what_requests_of_its_kind_begin_with() -> None:
+    system, user, more = Message("system", "S"), Message("user", "U"), Message("assistant", "A")
+    plain = Request("here", SETTINGS, (system, user))
+    assert plain.followed_by(more).messages == (system, user, more)
+    assert plain.followed_by(more).opening == (system,)
+    begun = dataclasses.replace(plain, opening=(system, Message("user", "U")))
+    assert begun.followed_by(more, user).opening == begun.opening
+    assert plain.followed_by(more).followed_by(user).opening == (system,)
+
+
+def test_usage_is_what_a_provider_says_nothing_for_a_refusal_and_unknown_where_no_reply_came() -> None:
+    who = (REQUEST.key, "here", "model-1")
+    said = Response("x", "stop", "m", "xllamacpp 1 on CPU", 7, 5, 0.25, 3)
+    assert usage_of(REQUEST, said) == Usage(*who, 7, 5, 0.25, "xllamacpp 1 on CPU", 3)
+    assert usage_of(REQUEST, Response("x", "stop", fingerprint="fp_1")) == Usage(*who, 0, 0, None, "", 0)
+    assert usage_of(REQUEST, Refusal("refused", "too long", 400)) == Usage(*who, 0, 0, 0.0, "", 0)
+    assert usage_of(REQUEST, Failure("timeout", "no answer")) == Usage(*who, None, None, None, "", 0)
+
+
+@pytest.mark.parametrize("section", ["annotators.NAME", "supervisor.model"])
+def test_what_is_left_out_of_a_models_settings_is_as_the_page_says(section: str) -> None:
+    own = {name: value for name, value in dataclasses.asdict(ModelSettings("here", "m")).items() if value != ()}
+    own["stop"] = []
+    said = {name: value for name, value in said_defaults(section).items() if name in own}
+    assert said == {name: value for name, value in own.items() if name not in {"endpoint", "model"}}
+
+
+def test_another_answer_is_asked_for_with_another_seed_and_annotators_that_differ_in_it_keep_apart() -> None:
+    seeds = [dataclasses.replace(SETTINGS, seed=5, replica=number).sent_seed for number in (0, 1, 999, 1000, 2001)]
+    assert seeds == [5, 5, 5, 6, 7]
+    following = dataclasses.replace(REQUEST, settings=dataclasses.replace(SETTINGS, replica=3)).next_replica()
+    assert following.settings.replica == 1003 and following.messages == REQUEST.messages
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "code", "detail"),
+    [
+        ("x", "length", "truncated", "cut off after 0 tokens"),
+        ("x", "content_filter", "refused", "finish reason content_filter"),
+        ("x", "refusal", "refused", "finish reason refusal"),
+        (" \n", "stop", "empty", "no text"),
+        ("", "reasoning", "empty", "no text but reasoning"),
+    ],
+)
+def test_a_response_that_is_no_answer_says_why(text: str, reason: str, code: str, detail: str) -> None:
+    assert Response(text, reason).failure == judged(Response(text, reason)) == Failure(code, detail)
+    answer = Response("x", "reasoning")
+    assert answer.failure is None and judged(answer) is answer
+    assert judged(Refusal("too_long", "d", 413)) == Failure("too_long", "d")
+    assert judged(Failure("timeout", "t")) == Failure("timeout", "t")

@@ -201,3 +201,26 @@ def test_without_the_setting_and_after_a_round_that_was_taken_back_nothing_chang
 ) -> None:
     made = refinement_of(settings, **state)
     assert made.guideline.agreed is None and made.record == {"kept_previous": True}
+
+
+def test_examples_that_stand_already_are_no_change_and_a_changed_guideline_stays_one() -> None:
+    made = refinement_of(SETTINGS)
+    start = StartingPoint(made.guideline, 1.0)
+    documents = [document("d", "Ada met Bob"), document("e", "Rain fell")]
+    rows = rows_of({name: [("d", [(0, 1, "PER")]), ("e", [])] for name in NAMES})
+    before = AnnotatedRound(documents, rows, Agreement(NAMES, 2, {}, {}, 1.0, dict.fromkeys(NAMES, 1 / 3), (), {}))
+    for kept in (True, False):
+        again = with_agreed_examples(Refinement(made.guideline, {"kept_previous": kept}), start, before, SETTINGS)
+        assert again.guideline == made.guideline and again.record["kept_previous"] is kept
+
+
+def test_where_nobody_has_weight_all_count_alike() -> None:
+    one, other = [(0, 1, "PER")], [(2, 3, "LOC")]
+    answers = {"a": [("d", one)], "b": [("d", one)], "c": [("d", other)]}
+    [found] = agreed_in([document("d", "Ada met Bob")], answers, a=0.0, b=0.0, c=0.0)
+    assert (found.agreement, found.unanimous) == (Fraction(2, 3), False)
+
+
+def test_a_document_of_no_token_or_one_is_read_as_any_other() -> None:
+    assert agreed_in([Document("d", (), "")], {name: [("d", [])] for name in NAMES}) == []
+    assert len(agreed_in([Document("d", ("Ada",), "Ada")], {name: [("d", [])] for name in NAMES})) == 1

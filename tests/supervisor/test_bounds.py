@@ -366,3 +366,23 @@ def test_the_next_round_is_held_against_the_agreement_of_those_who_go_on(guideli
     worse = starting_point(second, agreed(0.6, a_b=0.6, a_c=0.6, b_c=0.6), before, settings)
     assert not worse.accepted and worse.guideline.left_out == ("lazy",)
     assert starting_point(second, agreed(0.8, a_b=0.8, a_c=0.8, b_c=0.8), before, settings).accepted
+
+
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer(guideline: Guideline) -> None:
+    for words, kept in ((200, 1), (201, 0)):
+        found, cut = within_limits([Candidate(line("", "word " * words))], guideline, SETTINGS)
+        assert (len(found), reasons(cut)) == (kept, [] if kept else ["is longer than 200 words"])
+
+
+def test_a_new_example_binds_those_who_are_shown_it_and_nobody_else(guideline: Guideline) -> None:
+    def kept(*whom: str | None) -> list[bool]:
+        examples = (Example("Bonn won", "location"), Example("Bonn won", "person"))
+        candidates = [
+            Candidate(line("", f"Rule {name}.", example), name) for name, example in zip(whom, examples, strict=True)
+        ]
+        found, cut = within_limits(candidates, guideline, SETTINGS)
+        assert all("contradicts" in reason for reason in reasons(cut))
+        return [candidate in found for candidate in candidates]
+
+    assert kept(None, "a") == kept(None, None) == [True, False]
+    assert kept("a", "b") == [True, True]

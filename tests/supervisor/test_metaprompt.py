@@ -128,3 +128,12 @@ def test_it_does_not_go_with_supervision_by_gold() -> None:
     params["evidence"].update(folder="gold", gold_rounds=[0])
     with pytest.raises(UserError, match=r"supervisor\.method: metaprompt sees no evidence; .* must be 'rounds'"):
         settings_from(params, "params.yaml")
+
+
+def test_words_of_the_worked_examples_are_foreign_only_where_they_are_shown(guideline: Guideline) -> None:
+    line = {**CLUB, "text": "Mark a ship with its cargo.", "examples": []}
+    cut = {}
+    for batch in ("one", "all"):
+        found = improved(guideline, Answering(line), replace(SETTINGS, batch=batch))
+        cut[batch] = [entry["reason"] for entry in found.record["cut"]]
+    assert cut == {"one": ["takes over from the worked examples: ship, cargo"], "all": []}
