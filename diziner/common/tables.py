@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from diziner.common.wholenumbers import whole_number
+
 _SPACE = 2  # between columns
 _NOTE_WIDTH = 120
 UNBOUNDED = 10_000  # characters of a line where nobody reads on a terminal
@@ -27,8 +29,8 @@ class Column:
 def width_of(stream: TextIO) -> int:
     """Return the characters of a line of a stream: those of the terminal that it is, $COLUMNS if that is set, else as
     many as one likes."""
-    if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given):
-        return int(given)
+    if given := whole_number(os.environ.get("COLUMNS", "")):
+        return given
     try:
         return os.get_terminal_size(stream.fileno()).columns or UNBOUNDED
     except (OSError, ValueError):  # no terminal, or no file at all

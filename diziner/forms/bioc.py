@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from diziner.common.errors import UserError
+from diziner.common.wholenumbers import whole_number
 from diziner.common.xmlfile import xml_elements
 from diziner.forms.form import Gold, Look, Task
 from diziner.forms.jsonfiles import Value, json_values, listed_objects
@@ -107,8 +108,8 @@ def _json_document(value: Mapping[str, Any], gold: Gold) -> dict[str, Any]:
 
 def _whole(value: object, what: str) -> int:
     """Return a whole number, which XML has as text. Errors: UserError for anything else."""
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
+    if isinstance(value, str) and (number := whole_number(value.strip())) is not None:
+        return number
     if type(value) is not int:
         raise UserError(f"{what} must be a whole number, found {value!r:.40}")
     return value
@@ -183,10 +184,11 @@ def _pubtator_document(block: list[tuple[int, str]], task: Task) -> Value | Unre
         if len(parts) == 3 and parts[1] in ("t", "a"):
             texts.append(parts[2])
         elif len(cells) > 1 and cells[1].isdecimal():
-            if len(cells) < 5 or not cells[2].isdecimal():
+            start, end = (whole_number(cell) for cell in (*cells[1:3], "")[:2])
+            if len(cells) < 5 or start is None or end is None:
                 reason = "a label has a number, a start, an end, its text and its type, with tabs between"
                 return Unreadable(f"{task.path}:{number}", reason, line)
-            entities.append({"start": int(cells[1]), "end": int(cells[2]), "text": cells[3], "type": cells[4]})
+            entities.append({"start": start, "end": end, "text": cells[3], "type": cells[4]})
         elif len(cells) < 4:
             return Unreadable(f"{task.path}:{number}", "neither a title, an abstract, a label nor a relation", line)
     if not texts:

@@ -15,7 +15,9 @@ from diziner.forms.lines import text_lines
 from diziner.forms.rows import Table, Unreadable
 from diziner.forms.spanunits import has_text
 
-_ENTITY = re.compile(r"(?P<id>T\S*)\t(?P<label>\S+) (?P<place>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
+_ENTITY = re.compile(
+    r"(?P<id>T\S*)\t(?P<label>\S+) (?P<place>\d{1,18} \d{1,18}(?:;\d{1,18} \d{1,18})*)(?:\t(?P<text>.*))?"
+)
 # Relations, events, attributes, modifications, normalisations, notes, and what they are equivalent to.
 _OTHER = re.compile(r"[REAMN]\S*\t|#|\*\t")
 _KINDS = "no line of brat: each begins with T, R, E, A, M, N and a number, with # or *"

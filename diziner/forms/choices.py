@@ -9,6 +9,7 @@ from pathlib import Path
 from diziner.common.errors import UserError
 from diziner.common.files import read_text
 from diziner.common.jsontext import parse_json
+from diziner.common.wholenumbers import whole_number
 
 COLUMN_KEYS = ("id", "text", "tokens", "tags", "spans", "split", "annotator")
 _SINGULAR = {"token": "tokens", "tag": "tags", "word": "tokens", "label": "tags"}
@@ -60,7 +61,8 @@ def parse_columns(text: str) -> dict[str, str | int]:
                 f"--columns {text}: {part!r}; write KEY=COLUMN with commas between, each key once, such as "
                 f"token=1,tag=2 (from 0); keys: {', '.join(COLUMN_KEYS)}"
             )
-        found[key] = int(column) if column.lstrip("-").isdecimal() else column
+        place = whole_number(column.removeprefix("-"))
+        found[key] = column if place is None else -place if column.startswith("-") else place
     return found
 
 

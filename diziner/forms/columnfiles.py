@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, is_header, misc_tags
 from diziner.forms.form import Look, Task
@@ -210,7 +211,8 @@ def integer_tags(rows: Iterable[Row | Unreadable]) -> Iterator[Row | Unreadable]
     """Yield rows with tags that are written as numbers as numbers."""
     for row in rows:
         tags = row.value.get("tags") if isinstance(row, Row) else None
-        if isinstance(row, Row) and tags and all(tag.isdecimal() for tag in tags):
-            yield Row(row.where, {**row.value, "tags": [int(tag) for tag in tags]})
+        numbers = [whole_number(tag) for tag in tags or ()]
+        if isinstance(row, Row) and numbers and None not in numbers:
+            yield Row(row.where, {**row.value, "tags": numbers})
         else:
             yield row

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from diziner.common.errors import UserError
+from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.forms.choices import Choices
 from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_style
@@ -229,8 +230,8 @@ def _has_index(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
         numbers = [cells[0] for cells in sentence]
         if not all(map(_INDEX.fullmatch, numbers)):
             return False
-        whole = [int(number) for number in numbers if number.isdecimal()]
-        if (whole and whole != list(range(whole[0], whole[0] + len(whole)))) or (whole and whole[0] > 1):
+        whole = [whole_number(number) for number in numbers if number.isdecimal()]
+        if whole and (whole[0] not in (0, 1) or whole != list(range(whole[0], whole[0] + len(whole)))):
             return False
     return width > 2 or any(len(sentence) > 1 for sentence in sentences)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from diziner.common import jsontext
 from diziner.common.errors import UserError
+from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.forms.choices import Choices
 from diziner.forms.columnlayout import TAG_NAMES, TOKEN_NAMES
@@ -27,7 +28,7 @@ _DOCUMENTS = ("doc_id", "document_id", "document", "doc")  # beside a column of 
 _SAMPLE = 200  # rows of which it is seen whether a column holds tags
 _LONGEST = 1 << 27  # characters of a cell
 # A string as Python writes it, or a whole number; and more than one of them with blanks between, as numpy writes lists.
-_ENTRY = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+""")
+_ENTRY = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d{1,18}""")
 _NUMPY = re.compile(rf"\[\s*(?:{_ENTRY.pattern})(?:\s+(?:{_ENTRY.pattern}))+\s*\]")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
@@ -253,7 +254,8 @@ def _sentences(
             where = where if tokens else f"{task.path}:{number}"
             tokens.append(cells[token])
             own_tag = cells[tag].strip()
-            tags.append(int(own_tag) if numbered and own_tag.isdecimal() else own_tag)
+            code = whole_number(own_tag) if numbered else None
+            tags.append(own_tag if code is None else code)
     if tokens:
         yield sentence()
 

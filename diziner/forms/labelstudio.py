@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.wholenumbers import whole_number
 from diziner.forms.form import Gold, Look, Task
 from diziner.forms.jsonfiles import Value, json_values, listed_objects
 from diziner.forms.jsonrows import rows_of_values
@@ -184,4 +185,5 @@ def _regions(annotation: Mapping[str, Any], chosen: _Chosen, counts: Counter[str
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    number = whole_number(value) if isinstance(value, str) else None
+    return value if number is None else number

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from diziner.common.errors import UserError
+from diziner.common.wholenumbers import whole_number
 
 _STARTS = (
     "start",
@@ -182,8 +183,8 @@ def _as_number(value: object) -> int | None:
     """Return a whole number, also one that was written as text or as a fraction; None for anything else."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
+    if isinstance(value, str):
+        return whole_number(value)
     return value if type(value) is int else None
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import DizinerError, ProviderError, UserError
+from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.labelling.answer_server import Counts
 from diziner.labelling.input_files import InputDocument
@@ -279,10 +280,11 @@ def _started(processors: int) -> Any:
 def _refuse_nobody(address: str) -> None:
     """Say at once where nobody listens: Ray would try for minutes."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    number = whole_number(port)
+    if not host or number is None:
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+        socket.create_connection((host.strip("[]"), number), timeout=_LISTENS_S).close()
     except (OSError, OverflowError) as error:
         raise UserError(f"{ADDRESS}={address}: no cluster can be joined: {error}") from None
 

@@ -17,6 +17,7 @@ from typing import Any
 from diziner.common.digests import file_md5, folder_md5
 from diziner.common.errors import UserError
 from diziner.common.freshness import StageFacts
+from diziner.common.wholenumbers import whole_number
 from diziner.common.yamlfile import parse_yaml_as_dvc
 from diziner.repro.resolved import Pipelines, Resolved
 
@@ -231,8 +232,8 @@ def _value(settings: Any, key: str) -> Any:
     for part in key.split("."):
         if isinstance(settings, Mapping) and part in settings:
             settings = settings[part]
-        elif isinstance(settings, list) and part.isdecimal() and int(part) < len(settings):
-            settings = settings[int(part)]
+        elif isinstance(settings, list) and (place := whole_number(part)) is not None and place < len(settings):
+            settings = settings[place]
         else:
             return _NOTHING
     return settings

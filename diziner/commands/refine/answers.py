@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from diziner.common.errors import UserError
 from diziner.common.unseen import refuse_unseen
+from diziner.common.wholenumbers import whole_number
 
 COMMANDS = {"u": "undo", "m": "more", "e": "each", "q": "quit", "?": "help"}
 KEYS = "a number, a rule, Enter to leave it, u undo, q quit, ? help"
@@ -47,8 +48,9 @@ def answer_about(options: Sequence[str]) -> Answer:
             return Answer(option=option)
         bare = word.rstrip(".)")
         if bare.isdecimal():
-            if 1 <= int(bare) <= len(options):
-                return Answer(option=options[int(bare) - 1])
+            number = whole_number(bare)
+            if number is not None and 1 <= number <= len(options):
+                return Answer(option=options[number - 1])
             sys.stdout.write(f"there is no reading {bare}; there are 1 to {len(options)}\n")
         elif len(word) == 1:
             sys.stdout.write(f"{word!r} is no answer; ? shows those that there are\n")
