@@ -1,6 +1,6 @@
 """Study of refinement with real models: starts, supervisor, a person's lines, examples from agreement, lines accepted.
 
-    PYTHONPATH=.:tests python tests/perf/refinement_study.py --data ../shared/benchmarks --out docs/refinement-study.jsonl conll2003
+    PYTHONPATH=.:tests python tests/perf/refinement_study.py --out docs/refinement-study.jsonl conll2003
 
 The pilot set is fixed (24 documents), the test set the same for all (60). Every arm is compared with round 0 of its own
 start by the same annotators: agreement on the pilot set, and strict span F1 of each annotator on the test set, paired
