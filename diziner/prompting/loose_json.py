@@ -43,6 +43,7 @@ _COMMA_OR_STRING = re.compile(
 _CONSTANTS = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
 _JSON_WORDS = {"true", "false", "null", "NaN", "Infinity", "-Infinity"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_ESCAPE_OR_QUOTE = re.compile(r'(\\.)|"', re.DOTALL)
 _BACKSLASH = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _PAIRS = {"{": "}", "[": "]", "(": ")"}
@@ -176,7 +177,9 @@ def _string(part: str, kind: str, repairs: set[str]) -> str:
     body = part[1:-1]
     if kind != "double":
         repairs.add(SYNTAX)
-        body = body.replace('"', '\\"') if kind == "curly" else re.sub(r'(?<!\\)"', '\\"', body)
+        body = (
+            body.replace('"', '\\"') if kind == "curly" else _ESCAPE_OR_QUOTE.sub(lambda found: found[1] or '\\"', body)
+        )
     if "\\" in body:
         body = _BACKSLASH.sub(lambda escape: _escape(escape[1], kind, repairs), body)
     if _CONTROL.search(body):

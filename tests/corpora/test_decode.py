@@ -98,7 +98,7 @@ def test_labels_are_mapped_checked_and_joined() -> None:
         ({"tokens": TOKENS, "tags": ["O"]}, "4 tokens but 1 tag"),
         ({"tokens": TOKENS, "tags": [None, "O", "O", "O"]}, "tag None is neither a string nor a whole number"),
         ({"tokens": TOKENS, "tags": [True, "O", "O", "O"]}, "tag True is neither a string nor a whole number"),
-        ({"tokens": TOKENS, "tags": [0, 0, 0, 0]}, "tag 0 has no name; write tags as strings"),
+        ({"tokens": TOKENS, "tags": [0, 0, 0, 0]}, "tag 0 has no name; --labels FILE says what each number means"),
         ({"tokens": "Ann"}, "tokens must be a list of strings, found 'Ann'"),
         ({"tokens": ["Ann", 1]}, "tokens must be a list of strings"),
         ({"text": 5}, "text must be a string, found 5"),

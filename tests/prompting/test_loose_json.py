@@ -58,6 +58,7 @@ def test_what_json_writes_is_read_without_a_repair(value: Any) -> None:
         (r'{"a": "C:\\dir \"x\" \/ \\d"}', 'C:\\dir "x" / \\d', set[str]()),
         ("{'a': 'say \"no\"'}", 'say "no"', {SYNTAX}),
         (r"""{'a': 'say \"no\"'}""", 'say "no"', {SYNTAX}),
+        (r"""{'a': '\\"'}""", '\\"', {SYNTAX}),
         ('{“a”: “say "no"”}', 'say "no"', {SYNTAX}),
         ('{"a": "two\nlines\tand\x1b"}', "two\nlines\tand\x1b", {RAW_CONTROL}),
         ("{'a': true}", True, {SYNTAX}),
