@@ -18,7 +18,7 @@ locks: setup ## after an edit to code: pages, schemas, pipelines, digests of cod
 	$(BIN)/diziner repro
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -rs
 
 test-forms: .venv-forms/.installed ## what we write is read by the tools it is for: Label Studio's converter, spaCy, Argilla, MLflow (an environment of its own)
 	.venv-forms/bin/python -m pytest -rs tests/forms/test_other_tools.py tests/standalone/test_export.py tests/commands/test_exchange.py
