@@ -12,7 +12,7 @@ from diziner.commands.targets import linked_rooms
 from diziner.commands.weights import not_here
 from diziner.common.errors import UserError
 from diziner.common.options import number, whole
-from diziner.common.tables import UNBOUNDED, Column, fitted_lines, fitted_table, width_of
+from diziner.common.tables import UNBOUNDED, Column, fitted_lines, fitted_table, left_out_note, width_of
 from diziner.common.yamlfile import read_yaml
 from diziner.compare.comparison import SIGNIFICANCE
 from diziner.compare.sample_size import basis_of, sample_sizes, sizes_text
@@ -141,7 +141,7 @@ def render(planned: Sequence[Planned], settings: Settings, width: int = UNBOUNDE
     cells = zip(*[*lines, *sums, row("total", "", planned)], strict=True)
     columns = [Column(name, own, importance[name]) for name, own in zip(importance, cells, strict=True)]
     table, left_out = fitted_table(columns, width)
-    text = f"left out in {width} characters: {', '.join(left_out)} (widen the terminal)\n" if left_out else ""
+    text = "".join(f"{line}\n" for line in left_out_note(left_out, width, has_json=False))
     text += (
         "prompts and answers of later rounds are estimates, by scripted stand-ins; answers are as long as those "
         "of the same model in the store, else as the stand-ins'; repair turns and retries come on top\n"

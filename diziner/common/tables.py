@@ -86,10 +86,10 @@ def fitted_table(columns: Sequence[Column], width: int) -> tuple[str, list[str]]
     return text, [column.head for place, column in enumerate(columns) if place not in kept]
 
 
-def left_out_note(heads: Sequence[str], width: int) -> list[str]:
-    """Return a line about columns that had no place, of a command that has --json; none if there are none."""
-    names = ", ".join(heads)
-    return [f"left out in {width} characters: {names} (widen the terminal, or --json)"] if heads else []
+def left_out_note(heads: Sequence[str], width: int, *, has_json: bool = True) -> list[str]:
+    """Return a line about columns that had no place, of a command that has --json or not; none if there are none."""
+    names, otherwise = ", ".join(heads), ", or --json" if has_json else ""
+    return [f"left out in {width} characters: {names} (widen the terminal{otherwise})"] if heads else []
 
 
 def wrapped(lines: Iterable[str], width: int) -> str:

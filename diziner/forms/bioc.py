@@ -184,8 +184,8 @@ def _pubtator_document(block: list[tuple[int, str]], task: Task) -> Value | Unre
         if len(parts) == 3 and parts[1] in ("t", "a"):
             texts.append(parts[2])
         elif len(cells) > 1 and cells[1].isdecimal():
-            start, end = (whole_number(cell) for cell in (*cells[1:3], "")[:2])
-            if len(cells) < 5 or start is None or end is None:
+            start, end = map(whole_number, cells[1:3]) if len(cells) > 4 else (None, None)
+            if start is None or end is None:
                 reason = "a label has a number, a start, an end, its text and its type, with tabs between"
                 return Unreadable(f"{task.path}:{number}", reason, line)
             entities.append({"start": start, "end": end, "text": cells[3], "type": cells[4]})

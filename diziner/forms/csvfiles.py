@@ -19,7 +19,7 @@ from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Table, Unreadable
-from diziner.forms.schemes import OUTSIDE, find_style
+from diziner.forms.schemes import are_tags
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
 _SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
@@ -203,8 +203,7 @@ def _named(
 
 def _are_tags(sample: Sequence[tuple[int, list[str]]], column: int) -> bool:
     tags = {cells[column].strip() for _, cells in sample if len(cells) > column} - {""}
-    style = find_style(tags) if tags else None
-    return style is not None and (style.scheme != "IO" or tags == {OUTSIDE})
+    return are_tags(tags)
 
 
 def _is_list(cells: Sequence[str], column: int) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from diziner.common.errors import UserError
-from diziner.common.wholenumbers import whole_number
 from diziner.forms.form import Gold, Look, Task
 from diziner.forms.jsonfiles import Value, json_values, listed_objects
 from diziner.forms.jsonrows import rows_of_values
@@ -53,8 +52,7 @@ def label_studio_table(task: Task) -> Table:
     layers of labels --columns spans=NAME which (the name of its control).
     """
     chosen = _Chosen(task.choices.columns.get("annotator"), task.choices.columns.get("spans"), task.gold, set())
-    columns = {key: column for key, column in task.choices.columns.items() if key not in ("annotator", "spans")}
-    plain = replace(task, choices=replace(task.choices, columns=columns))
+    plain = _without(task, "annotator", "spans")
     counts = Counter[str]()
     return rows_of_values(plain, _tasks(json_values(task.path), chosen, counts), counts=counts)
 
@@ -65,9 +63,13 @@ def label_studio_min_table(task: Task) -> Table:
     Of several annotations of a task, which are as many rows, --columns annotator=ID says whose is read.
     """
     chosen = task.choices.columns.get("annotator")
-    columns = {key: column for key, column in task.choices.columns.items() if key != "annotator"}
-    plain = replace(task, choices=replace(task.choices, columns=columns))
-    return rows_of_values(plain, _rows(json_values(task.path), chosen, task.gold))
+    return rows_of_values(_without(task, "annotator"), _rows(json_values(task.path), chosen, task.gold))
+
+
+def _without(task: Task, *keys: str) -> Task:
+    """Return a task without the columns of some keys: they were read here, as what the form means by them."""
+    columns = {key: column for key, column in task.choices.columns.items() if key not in keys}
+    return replace(task, choices=replace(task.choices, columns=columns))
 
 
 def looks_like_label_studio(look: Look) -> bool:
@@ -178,12 +180,7 @@ def _regions(annotation: Mapping[str, Any], chosen: _Chosen, counts: Counter[str
             continue
         if not isinstance(labels, str | list):
             raise UserError(f"labels of a region must be a list, found {labels!r:.40}")
-        region = {"start": _number(place["start"]), "end": _number(place.get("end")), "labels": labels}
+        region = {"start": place["start"], "end": place.get("end"), "labels": labels}
         # Line ends in the text of a region are written as \\n.
         text = value.get("text")
         yield region | ({"text": text.replace("\\n", "\n")} if isinstance(text, str) else {})
-
-
-def _number(value: Any) -> Any:
-    number = whole_number(value) if isinstance(value, str) else None
-    return value if number is None else number

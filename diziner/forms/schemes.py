@@ -153,6 +153,16 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
     return Style("IO") if bare and not any(map(_LIKE_MARKED.fullmatch, marked)) else None
 
 
+def are_tags(found: Collection[str]) -> bool:
+    """Whether strings are tags of a known scheme and no bare labels; O alone is one.
+
+    >>> are_tags(["O", "B-PER"]), are_tags(["O"]), are_tags(["O", "PER"]), are_tags([])
+    (True, True, False, False)
+    """
+    style = find_style(found) if found else None
+    return style is not None and (style.scheme != "IO" or {*found} == {OUTSIDE})
+
+
 def _share_labels(tags: Collection[str], joint: str, lower: bool) -> bool:
     """Whether B and a letter that goes on stand before one label."""
     found = [_JOINTS[joint].fullmatch(_upper(tag, joint) if lower else tag) for tag in {*tags}]

@@ -9,7 +9,7 @@ from typing import Any
 from diziner.forms.choices import Choices
 from diziner.forms.jsonfiles import Value
 from diziner.forms.rows import Unreadable
-from diziner.forms.schemes import OUTSIDE, find_style
+from diziner.forms.schemes import are_tags
 
 _TEXTS = ("text", "sentence", "content", "tokens", "words")
 _TAGS = ("ner_tags", "tags", "labels", "ner", "ner_labels", "label", "bio_tags", "iob_tags", "word_labels")
@@ -50,5 +50,4 @@ def _tags(value: object) -> list[str]:
     tags = [each for each in _BETWEEN.split(value) if each] if isinstance(value, str) else value
     if not isinstance(tags, list) or not all(isinstance(each, str) for each in tags):
         return []
-    style = find_style(tags)
-    return tags if style and (style.scheme != "IO" or {*tags} == {OUTSIDE}) else []
+    return tags if are_tags(tags) else []

@@ -1,4 +1,4 @@
-"""What people see of comparisons and checks: tables that fit, long changes cut, what is plain counted."""
+"""Comparisons and checks as text: tables that fit, long changes cut, what is plain counted."""
 
 from __future__ import annotations
 

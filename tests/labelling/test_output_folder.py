@@ -86,7 +86,7 @@ def test_what_stops_after_a_finished_labelling_has_begun_anew_keeps_its_shards(
 
 
 def test_a_lock_that_is_taken_away_locks_nobody_out_and_nobody_in(tmp_path: Path) -> None:
-    """Whoever opened the lock of one that has just ended holds a file that nobody else sees, and looks again."""
+    """Check that a lock opened before its holder ended is looked for again: nobody else sees that file."""
     folder = OutFolder(tmp_path / "out", "jsonl")
     opened = Path.open
     with folder.held(), pytest.raises(UserError, match="another process is labelling into it"), folder.held():

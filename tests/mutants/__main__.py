@@ -35,7 +35,7 @@ REASONS = Path(__file__).parent / "equivalent.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutant: how tests failed ("" if it is alive), how many run its line, why none need see it."""
+    """Fate of a mutant: how tests failed ("" if it is alive), how many run its line, why none need see it."""
 
     mutant: Mutant
     failure: str

@@ -62,7 +62,7 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What it is known by when lines have moved."""
+        """Identity of the mutant, the same when lines have moved."""
         return self.path, self.function, self.text, self.instead
 
     def __str__(self) -> str:

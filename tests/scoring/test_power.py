@@ -106,7 +106,7 @@ def test_a_run_without_gold_spreads_as_gold_says(f1: float, few: bool) -> None:
 
 
 def contributions(old: Counts, new: Counts) -> NDArray[np.float64]:
-    """What each document adds to the difference, as the module says it in words."""
+    """Return what each document adds to the difference, as the module says it in words."""
     both = old.sum(axis=0) + new.sum(axis=0)
     f1 = 2 * both[0] / (both[1] + both[2])
     mean = ((old[:, 1] + new[:, 1]) / 2 + new[:, 2]).mean()

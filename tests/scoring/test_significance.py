@@ -24,7 +24,7 @@ def f1(counts: Counts) -> Fraction:
 
 
 def by_swaps(new: Counts, old: Counts, patterns: list[tuple[bool, ...]]) -> int:
-    """How many patterns of swaps differ by as much as what was observed."""
+    """Return how many patterns of swaps differ by as much as what was observed."""
     observed = abs(f1(new) - f1(old))
     swapped = [np.array(pattern)[:, None] for pattern in patterns]
     return sum(abs(f1(np.where(s, old, new)) - f1(np.where(s, new, old))) >= observed for s in swapped)

@@ -48,8 +48,7 @@ def answer_about(options: Sequence[str]) -> Answer:
             return Answer(option=option)
         bare = word.rstrip(".)")
         if bare.isdecimal():
-            number = whole_number(bare)
-            if number is not None and 1 <= number <= len(options):
+            if 1 <= (number := whole_number(bare) or 0) <= len(options):
                 return Answer(option=options[number - 1])
             sys.stdout.write(f"there is no reading {bare}; there are 1 to {len(options)}\n")
         elif len(word) == 1:
