@@ -235,16 +235,11 @@ class ResponseStore:
             earlier, connection = connection, _opened(Path(self._copy.name) / "copy.sqlite", 0.0)
             with contextlib.closing(earlier):
                 earlier.backup(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if (
-                connection.execute("PRAGMA user_version").fetchone()[0] < LAYOUT
-            ):  # another process may have been quicker
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            [(layout,)] = connection.execute("PRAGMA user_version")
+            if layout < LAYOUT:  # else another process was quicker
                 migrate(connection)
-            connection.commit()
-        finally:
-            if connection.in_transaction:
-                connection.rollback()
         with contextlib.suppress(sqlite3.OperationalError):  # another process reads: space is given back another time
             connection.execute("VACUUM")
         return connection

@@ -130,8 +130,9 @@ def test_a_batch_that_another_checkout_sent_is_taken_over(tmp_path: Path, server
     assert set(server.shelf.asked.values()) == {1}
 
 
+@pytest.mark.parametrize("settled_by", ["collect", "cancel"])
 def test_killed_before_it_is_accepted_it_is_sent_anew(
-    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, settled_by: str
 ) -> None:
     endpoints, store = hosted(server.base_url), ResponseStore(tmp_path / "store")
     asked = requests(endpoints, 4)
@@ -143,8 +144,13 @@ def test_killed_before_it_is_accepted_it_is_sent_anew(
         patch.setattr("diziner.endpoints.batch_api.BatchApi.send", end)
         submitted(store, endpoints, asked)
     store.close()
-    assert [row.state for row in store.read(batches.open_batches)] == [batches.SENDING]
-    assert collect(store, endpoints) == []  # it is not there, and forgotten
+    [row] = store.read(batches.open_batches)
+    assert row.state == batches.SENDING
+    if settled_by == "collect":
+        assert collect(store, endpoints) == []
+    else:
+        cancel(store, endpoints, row)
+    assert store.read(batches.all_batches) == []  # it is not there, and forgotten
     assert [type(one) for one in submitted(store, endpoints, asked)] == [Sent]
 
 
