@@ -49,6 +49,7 @@ def verify_outputs(root: Path, targets: Sequence[str]) -> Verdict:
     verdict = Verdict()
     with open_graph(root, targets) as graph:
         repo = graph.repository
+        locks = _Locks(repo.stage_cache, _changed_files())
         odbs = [repo.cache.local, repo.cache.legacy]
         for odb in odbs:
             odb.state = StateNoop()
@@ -57,7 +58,7 @@ def verify_outputs(root: Path, targets: Sequence[str]) -> Verdict:
         for name, stage in sorted(stages, key=lambda pair: pair[0]):
             for out in stage.outs:
                 if out.protocol == "local":
-                    _out(verdict, repo.stage_cache, f"output of {name}", stage, out, named)
+                    _out(verdict, locks, f"output of {name}", stage, out, named)
         for checked in _objects(odbs, sorted(named) if targets else None):
             verdict.add(OBJECT, checked.size)
             verdict.faults += _cache_faults(checked, named.get(checked.expected, OBJECT))
@@ -67,7 +68,7 @@ def verify_outputs(root: Path, targets: Sequence[str]) -> Verdict:
     return verdict
 
 
-def _out(verdict: Verdict, stage_cache: Any, label: str, stage: Any, out: Any, named: dict[str, str]) -> None:
+def _out(verdict: Verdict, locks: _Locks, label: str, stage: Any, out: Any, named: dict[str, str]) -> None:
     """Count an output as there or missing, here and in the cache; read it where it is here."""
     path = _shown(out.fs_path)
     if out.hash_info:
@@ -91,16 +92,16 @@ def _out(verdict: Verdict, stage_cache: Any, label: str, stage: Any, out: Any, n
         verdict.faults.append(f"{path}: {label}: cannot be read: {error.strerror}")
         return
     verdict.add(OUTPUT, meta.size or 0)
-    if fault := _fault(stage_cache, stage, out, meta, built):
+    if fault := _fault(locks, stage, out, meta, built):
         verdict.faults.append(f"{path}: {label}: {fault}")
 
 
-def _fault(stage_cache: Any, stage: Any, out: Any, meta: Any, built: Any) -> str | None:
+def _fault(locks: _Locks, stage: Any, out: Any, meta: Any, built: Any) -> str | None:
     expected, found = out.hash_info.value, built.hash_info.value
     lock, path = _shown(_lock_of(stage)), _shown(out.fs_path)
     says = f"{lock} says MD5 {expected}, found is {found}"
     restore = f"the lock was edited: `git checkout -- {shlex.quote(lock)}` brings back the committed one"
-    if _was_edited(stage_cache, stage, out, lock):
+    if locks.were_edited(lock, stage, out):
         return f"{says}; {restore}, and `{_removal(path)} && diziner repro` makes the output anew"
     if expected != found:
         return f"{says}{_inside(out, built)}; {_again(stage, path)}"
@@ -119,27 +120,38 @@ def _inside(out: Any, built: Any) -> str:
     return f" (in {', '.join(dict.fromkeys(wrong))})" if wrong else ""
 
 
-def _was_edited(stage_cache: Any, stage: Any, out: Any, lock: str) -> bool:
-    """Say whether a lock file is not the committed one and names an output that its run, by the run-cache, never had.
+@dataclass(frozen=True)
+class _Locks:
+    """Lock files, by what the last commit and the run-cache have: `changed` are files that are not as committed, None
+    if there is no commit to ask."""
 
-    A committed lock may be that of another machine, where models answered differently: nothing is wrong with it.
-    """
-    from dvc.stage.cache import _get_cache_hash
-    from dvc.stage.serialize import to_single_stage_lockfile
+    stage_cache: Any
+    changed: frozenset[str] | None
 
-    if not stage.cmd or not stage.deps or not all(each.hash_info for each in (*stage.deps, *stage.outs)):
-        return False
-    runs = list(outputs_of_runs(stage_cache, _get_cache_hash(to_single_stage_lockfile(stage), key=True)))
-    known = {run.get(out.def_path) for run in runs}
-    return bool(known) and out.hash_info.value not in known and _differs_from_committed(lock)
+    def were_edited(self, lock: str, stage: Any, out: Any) -> bool:
+        """Say whether a lock file is not the committed one and names an output that its run never had.
+
+        A committed lock may be that of another machine, where models answered differently: nothing is wrong with it.
+        """
+        from dvc.stage.cache import _get_cache_hash
+        from dvc.stage.serialize import to_single_stage_lockfile
+
+        if self.changed is not None and lock not in self.changed:
+            return False
+        if not stage.cmd or not stage.deps or not all(each.hash_info for each in (*stage.deps, *stage.outs)):
+            return False
+        key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
+        known = {run.get(out.def_path) for run in outputs_of_runs(self.stage_cache, key)}
+        return bool(known) and out.hash_info.value not in known
 
 
-def _differs_from_committed(path: str) -> bool:
+def _changed_files() -> frozenset[str] | None:
     try:
-        done = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], capture_output=True, check=False)
+        words = ["git", "diff", "--name-only", "--relative", "-z", "HEAD", "--"]
+        done = subprocess.run(words, capture_output=True, check=False)
     except FileNotFoundError:
-        return True
-    return done.returncode != 0
+        return None
+    return None if done.returncode else frozenset(os.fsdecode(done.stdout).split("\0"))
 
 
 def _objects(odbs: Sequence[Any], digests: Iterable[str] | None) -> Iterator[Checked]:
