@@ -22,7 +22,7 @@ from diziner.agreement.consensus import spans_of, vote
 from diziner.agreement.disagreement import TokenMeasures, pattern_measures
 from diziner.agreement.encoding import Codes, Corpus, encode
 from diziner.agreement.exact_measures import ExactMeasures
-from diziner.agreement.hotspots import KINDS, Blocks, find_blocks, thresholds
+from diziner.agreement.hotspots import KINDS, Blocks, kinds_of, merged_runs, thresholds
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from diziner.agreement.settings import AnalysisSettings
 from diziner.agreement.weights import annotator_weights, coalition_of
@@ -85,7 +85,7 @@ class Case:
         self.measures: TokenMeasures = by_pattern.of(self.patterns.index)
         self.limits = thresholds(by_pattern, self.patterns, ExactMeasures(self.patterns, self.weights, elite), LEGACY)
         hot, split, biased = (self.limits[name].patterns[self.patterns.index] for name in DECIDING)
-        self.blocks: Blocks = find_blocks(hot, split, biased, self.corpus.offsets)
+        self.blocks: Blocks = kinds_of(merged_runs(hot, self.corpus.offsets), split, biased)
 
     def joined(self, name: str) -> list[str]:
         """An annotator's tags of all sentences, one after the other."""
@@ -168,7 +168,7 @@ def test_hotspots_of_the_reference_values(case: Case) -> None:
     measures = TokenMeasures(**{ours: np.array(table[theirs]) for theirs, ours in COLUMNS.items()})
     limits = case.expected["thresholds"]
     hot, split, biased = (getattr(measures, name) >= limits[name] for name in DECIDING)
-    blocks = find_blocks(hot, split, biased, case.corpus.offsets)
+    blocks = kinds_of(merged_runs(hot, case.corpus.offsets), split, biased)
     assert _places(blocks, case) == [
         (theirs["sentence_id"], theirs["start"], theirs["end"]) for theirs in case.expected["hotspots"]
     ]

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 
 from diziner.agreement.bias import AnnotatorBias, Confusion, annotator_biases, type_confusion
-from diziner.agreement.candidates import blocks_of_spans, candidates_of
+from diziner.agreement.candidates import candidates_of
 from diziner.agreement.columns import Patterns, find_patterns, label_mass
 from diziner.agreement.consensus import spans_of, vote
 from diziner.agreement.disagreement import COLUMNS, TokenMeasures, pattern_measures
 from diziner.agreement.encoding import Corpus, Floats, encode
-from diziner.agreement.error_families import Disagreements, find_disagreements
-from diziner.agreement.error_groups import Readings, error_groups
+from diziner.agreement.error_families import Disagreements
+from diziner.agreement.error_groups import Readings
 from diziner.agreement.exact_measures import ExactMeasures
 from diziner.agreement.held_back import held_back, shown_alone
-from diziner.agreement.hotspots import find_blocks, hotspot_records, kinds_of, thresholds
+from diziner.agreement.hotspots import kinds_of, thresholds
 from diziner.agreement.measures import SET_MEASURES
 from diziner.agreement.pairwise import contingency_tables, exact_kappas, exact_span_f1, pair_measures, span_matches
 from diziner.agreement.settings import SPANS, AnalysisSettings
-from diziner.agreement.span_groups import span_disagreements, span_groups, span_hotspots
 from diziner.agreement.totals import Totals, count_totals
+from diziner.agreement.units import SpanUnits, TokenUnits, Units
 from diziner.agreement.weights import analysis_weights, annotator_weights, coalition_of, mean_of_others
 from diziner.common.errors import UserError
 from diziner.common.exact import as_written
@@ -58,6 +58,7 @@ class Analysis:
     held_back: tuple[str, ...]
     thresholds: Mapping[str, float]
     settings: AnalysisSettings
+    units: Units = field(repr=False, compare=False)
     measures: TokenMeasures = field(repr=False, compare=False)
     readings: Readings = field(repr=False, compare=False)
     disagreements: Disagreements = field(repr=False, compare=False)
@@ -77,15 +78,9 @@ class Analysis:
         hotspots = [*(hotspot.id for hotspot in self.hotspots), ""]
         document = corpus.document_of
         tokens = len(document)
-        candidates = self.readings.candidates
-        if candidates is None:
-            places = {"token": (np.arange(tokens) - corpus.offsets[document]).tolist()}
-        else:
-            start, end = candidates.bounds(corpus.documents)
-            places = {"token": start.tolist(), "end": end.tolist()}
         return {
             "document": [ids[number] for number in document.tolist()],
-            **places,
+            **{name: column.tolist() for name, column in self.units.places(corpus).items()},
             "consensus": [tags[code] for code in self.readings.consensus.tolist()],
             **{name: getattr(self.measures, name).tolist() for name in COLUMNS},
             "answered": corpus.answered.sum(axis=0)[document].tolist(),
@@ -124,12 +119,8 @@ def _analysed(
     settings: AnalysisSettings,
     reference: Mapping[str, Sequence[Span]] | None,
 ) -> Analysis:
-    candidates = None
-    if settings.consensus == SPANS:
-        sources = annotations if reference is None else {**annotations, "the reference": _as_rows(documents, reference)}
-        candidates = candidates_of(documents, sources, types)
-        documents, annotations = candidates.documents, {name: candidates.rows(own) for name, own in annotations.items()}
-    corpus = encode(documents, annotations, types)
+    units = _units(documents, annotations, types, settings, reference)
+    corpus = encode(units.documents, {name: units.rows(own) for name, own in annotations.items()}, types)
     patterns = find_patterns(corpus.codes, corpus.missing)
     tables = contingency_tables(patterns)
     matches = span_matches(corpus)
@@ -141,41 +132,25 @@ def _analysed(
     by_pattern = pattern_measures(patterns, np.array([float(weight) for weight in measuring]), elite)
     limits = thresholds(by_pattern, patterns, ExactMeasures(patterns, measuring, elite), settings)
     reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
-    if candidates is None:
-        blocks = find_blocks(reached["u_star"], reached["elite_internal"], reached["tv_between"], corpus.offsets)
-    else:
-        bounds = candidates.bounds(corpus.documents)
-        runs = blocks_of_spans(reached["u_star"], *bounds, corpus.offsets)
-        blocks = kinds_of(runs, reached["elite_internal"], reached["tv_between"])
+    blocks = kinds_of(units.runs(reached["u_star"], corpus), reached["elite_internal"], reached["tv_between"])
     measures = by_pattern.of(patterns.index)
     if reference is None:
         consensus = vote(patterns, weights, corpus.offsets, "io" if settings.consensus == "io" else "bio")
     else:
-        rows = _as_rows(documents, reference)
-        rows = rows if candidates is None else candidates.rows(rows)
-        consensus = encode(documents, {"reference": rows}, types).codes[0]
-    if candidates is None:
-        disagreements = find_disagreements(corpus, consensus)
-    else:
-        disagreements = span_disagreements(corpus, consensus, *bounds)
+        consensus = encode(units.documents, {"reference": units.rows(_as_rows(documents, reference))}, types).codes[0]
+    disagreements = units.disagreements(corpus, consensus)
     named = "" if reference is None else GOLD
     whole = settings.readings == "mentions"
-    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole, candidates)
-    spans = spans_of(consensus, corpus)
-    if candidates is None:
-        hotspots = hotspot_records(corpus, blocks, measures, consensus)
-    else:
-        hotspots = span_hotspots(corpus, blocks, measures, consensus, candidates)
-        spans = candidates.spans(spans)
-    everybody = range(len(corpus.annotators))
+    readings = Readings(corpus, consensus, blocks, blocks.of_token(len(consensus)), named, whole)
     held = held_back(documents, settings.held_back)
     grouped = shown_alone(disagreements, corpus, held)
     shown = grouped.only((readings.block_of[grouped.token] >= 0) | (reference is not None))
+    everybody = range(len(corpus.annotators))
     return Analysis(
         agreement=_agreement(corpus, patterns, pair_measures(matches, tables), mean_of_others(f1), weights, coalition),
-        hotspots=hotspots,
-        consensus=spans,
-        groups=_groups(shown, readings, everybody, settings),
+        hotspots=units.hotspots(corpus, blocks, measures, consensus),
+        consensus=units.spans(spans_of(consensus, corpus)),
+        groups=units.groups(shown, readings, everybody, settings.examples_per_group, settings.seed),
         totals=count_totals(disagreements, readings),
         bias=annotator_biases(corpus, consensus, coalition),
         confusion=type_confusion(corpus, consensus, tables),
@@ -183,6 +158,7 @@ def _analysed(
         held_back=held,
         thresholds={name: limit.threshold for name, limit in limits.items()},
         settings=settings,
+        units=units,
         measures=measures,
         readings=readings,
         disagreements=disagreements,
@@ -203,16 +179,21 @@ def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ..
         raise UserError(f"annotator {annotator!r} is not in this analysis; one of {', '.join(names)}")
     number = names.index(annotator)
     own = analysis.grouped.only(analysis.grouped.annotator == number)
-    return _groups(own, readings, [number], analysis.settings)
+    settings = analysis.settings
+    return analysis.units.groups(own, readings, [number], settings.examples_per_group, settings.seed)
 
 
-def _groups(
-    found: Disagreements, readings: Readings, annotators: Sequence[int], settings: AnalysisSettings
-) -> tuple[ErrorGroup, ...]:
-    limit, seed = settings.examples_per_group, settings.seed
-    if readings.candidates is None:
-        return error_groups(found, readings, annotators, limit, seed)
-    return span_groups(found, readings, readings.candidates, annotators, limit, seed)
+def _units(
+    documents: Sequence[Document],
+    annotations: Mapping[str, Sequence[Annotation]],
+    types: Sequence[str],
+    settings: AnalysisSettings,
+    reference: Mapping[str, Sequence[Span]] | None,
+) -> Units:
+    if settings.consensus != SPANS:
+        return TokenUnits(documents)
+    sources = annotations if reference is None else {**annotations, "the reference": _as_rows(documents, reference)}
+    return SpanUnits(candidates_of(documents, sources, types))
 
 
 def _as_rows(documents: Sequence[Document], reference: Mapping[str, Sequence[Span]]) -> list[Annotation]:

@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from diziner.agreement.candidates import Candidates
 from diziner.agreement.encoding import Codes, Corpus, Ints, Mask, io_codes
 from diziner.agreement.error_families import Disagreements, own_type, span_number, subtype_name
 from diziner.agreement.hotspots import KINDS, Blocks, hotspot_id
@@ -28,7 +27,7 @@ class Readings:
 
     `reference` names what stands in the place of the consensus, if anything does. `whole`: an example is shown with
     the mentions that its tokens stand in, the consensus's and those that dispute it, so that who cut one short is seen
-    to have read the rest of it. `candidates`: the tokens of the corpus are candidate spans of documents.
+    to have read the rest of it.
     """
 
     corpus: Corpus
@@ -37,7 +36,6 @@ class Readings:
     block_of: Ints
     reference: str = ""
     whole: bool = False
-    candidates: Candidates | None = None
 
     def of_document(self, number: int) -> tuple[list[int], list[list[int]]]:
         """Return codes of the consensus and of each annotator for one document."""

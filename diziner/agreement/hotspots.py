@@ -86,16 +86,9 @@ def merged_runs(hot: Mask, offsets: Ints) -> tuple[Ints, Ints]:
     return starts[np.append(True, ~bridged)[: len(starts)]], ends[np.append(~bridged, True)[: len(ends)]]
 
 
-def find_blocks(hot: Mask, split: Mask, biased: Mask, offsets: Ints) -> Blocks:
-    """Find the hotspots of the joined documents and their kinds, from T tokens that reach each threshold.
-
-    `hot` is of U*, `split` of the disagreement inside the coalition, `biased` of that between it and the rest.
-    """
-    return kinds_of(merged_runs(hot, offsets), split, biased)
-
-
 def kinds_of(runs: tuple[Ints, Ints], split: Mask, biased: Mask) -> Blocks:
-    """Return blocks with their kinds; arguments as `find_blocks` has them."""
+    """Return blocks, given by their starts and ends, with their kinds: `split` are the tokens, of the joined documents,
+    that reach the threshold of the disagreement inside the coalition, `biased` of that between it and the rest."""
     start, end = runs
     is_split, is_bias = _any_inside(split, start, end), _any_inside(biased, start, end)
     kind = np.select([is_split & is_bias, is_split, is_bias], [KINDS.index("complex"), 0, 1], KINDS.index("minor"))

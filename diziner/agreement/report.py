@@ -42,7 +42,7 @@ def render_report(
     models, with what they are. No timestamp: the same analysis, the same
     text.
     """
-    agreement, unit = analysis.agreement, _unit(analysis)
+    agreement, unit = analysis.agreement, analysis.units.words.label
     groups = _named(analysis.groups, names)
     rest = [name for name in agreement.annotators if name not in agreement.coalition]
     lines = [
@@ -85,7 +85,7 @@ def render_annotator_report(analysis: Analysis, annotator: str, names: Mapping[s
     `names` as in `render_report`.
     Errors: UserError for an annotator that is not in the analysis.
     """
-    groups, unit = _named(annotator_errors(analysis, annotator), names), _unit(analysis)
+    groups, unit = _named(annotator_errors(analysis, annotator), names), analysis.units.words.label
     bias = analysis.bias[annotator]
     leaning = [f"{(names or {}).get(label, label)} {count:+d}" for label, count in bias.type_bias.items() if count]
     lines = [
@@ -140,9 +140,7 @@ def _reference(analysis: Analysis) -> str:
 
 def _overview(analysis: Analysis, documents: Sequence[Document], others: Mapping[str, str]) -> Iterator[str]:
     totals, agreement = analysis.totals, analysis.agreement
-    nested = analysis.readings.candidates is not None
-    units = "candidate spans (bounds that somebody marked), which may be nested" if nested else "tokens"
-    yield f"- Documents: {len(documents)}, with {totals.tokens} {units}"
+    yield f"- Documents: {len(documents)}, with {totals.tokens} {analysis.units.words.explained}"
     yield f"- Annotators: {len(agreement.annotators)}"
     for name in agreement.annotators:
         if name in others:
@@ -158,7 +156,7 @@ def _overview(analysis: Analysis, documents: Sequence[Document], others: Mapping
     if analysis.held_back:
         yield f"- Documents held back, whose disagreements are not shown here: {len(analysis.held_back)}"
     yield f"- Overall agreement (mean pairwise strict span F1): {agreement.overall:.3f}"
-    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} {'spans' if nested else 'tokens'}"
+    yield f"- Hotspots: {len(analysis.hotspots)}, covering {totals.hot_tokens} {analysis.units.words.plural}"
     yield (
         f"- Labels that differ from the consensus: {totals.disagreeing} of {totals.labels}; "
         f"{totals.in_hotspots} in hotspots, {totals.below_threshold} below the threshold"
@@ -185,11 +183,6 @@ def _table(head: tuple[str, str, str, str], rows: Sequence[tuple[str, int, int]]
     for name, count, second in rows:
         yield f"| {name} | {count} | {100 * count / total if total else 0:.1f} | {second} |"
     yield f"| **Total** | {total} | {100 if total else 0:.1f} | {sum(second for _, _, second in rows)} |"
-
-
-def _unit(analysis: Analysis) -> str:
-    """Return what disagreements are counted in: labels of tokens, or of candidate spans where these may be nested."""
-    return "token" if analysis.readings.candidates is None else "label"
 
 
 def _group_table(groups: Sequence[ErrorGroup], unit: str) -> Iterator[str]:
