@@ -78,15 +78,20 @@ $(STAMP): requirements.lock pyproject.toml
 	.venv-forms/bin/python $(INSTALL) --no-build-isolation -e '.[forms]'
 	@touch $@
 
-.venv-cluster/.installed: requirements.lock pyproject.toml
+.venv-cluster/.installed: requirements-cluster.lock pyproject.toml
 	test -x .venv-cluster/bin/python || $(PYTHON) -m venv .venv-cluster
-	.venv-cluster/bin/python $(INSTALL) --require-hashes --compile -r requirements.lock
-	.venv-cluster/bin/python $(INSTALL) --no-build-isolation --compile -e '.[cluster]'
+	.venv-cluster/bin/python $(INSTALL) --require-hashes --compile -r requirements-cluster.lock
+	.venv-cluster/bin/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: setup ## requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+# The larger set first: what its packages allow is what the smaller one gets, so that the one can be put on the other.
+LOCKED := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
+
+lock: ## requirements.lock and requirements-cluster.lock anew from pyproject.toml (needs uv)
+	$(LOCKED) --extra cluster -o requirements-cluster.lock
+	cp requirements-cluster.lock requirements.lock
+	$(LOCKED) -o requirements.lock
 
 clean: ## outputs, not answers
 	rm -rf data/*/corpus data/*/rounds data/*/gold data/*/final .ablations

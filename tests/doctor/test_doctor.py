@@ -265,6 +265,12 @@ def test_the_projects_own_lock_is_read_whole() -> None:
     )
 
 
+def test_what_storage_and_a_cluster_need_goes_with_what_is_locked_for_all() -> None:
+    """Else pip tries a hundred releases of a package before it says so."""
+    pins, more = (set(read_lock(ROOT / f"requirements{name}.lock")) for name in ("", "-cluster"))
+    assert pins < more and {"ray", "moto", "s3fs", "dvc-s3"} <= {pin.name for pin in more - pins}
+
+
 def test_python_and_dvc_are_held_against_pyproject(clinic: Clinic) -> None:
     path = clinic.folder / "pyproject.toml"
     text = path.read_text()
