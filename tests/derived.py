@@ -187,6 +187,29 @@ def schema_text(schema: object) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
+def small_models_page(written: str) -> str:
+    """docs/small-models.md with the table of the study's rows: by start, way of change and benchmark."""
+    from perf.refinement_study import ARMS, rows_in
+
+    def cell(change: dict[str, float]) -> str:
+        said = f"{change['difference']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]"
+        return f"**{said}**" if change["low"] > 0 or change["high"] < 0 else said
+
+    found = rows_in(ROOT / "docs/refinement-study.jsonl")
+    arms = list(ARMS)
+    rows = [
+        f"| {row['start']} | {SHOWN.get(row['arm'], row['arm'])} | {row['benchmark']} | "
+        f"{' -> '.join(f'{part:.3f}' for part in row['agreement'])} | {' | '.join(map(cell, row['change'].values()))} |"
+        for row in sorted(found, key=lambda row: (row["start"] != "terse", arms.index(row["arm"])))
+    ]
+    head, ruler, rest = written.partition("| --- | --- | --- | --- | --- | --- | --- |\n")
+    *_, tail = rest.partition("\n\nRows: ")
+    return head + ruler + "\n".join(rows) + "\n\nRows: " + tail
+
+
+SHOWN = {"person": "a person's lines", "examples fixed": "examples"}
+
+
 def _figures() -> dict[str, Any]:
     found: dict[str, Any] = json.loads((ROOT / "docs/performance.json").read_text(encoding="utf-8"))
     return found
@@ -221,6 +244,7 @@ DERIVED: dict[str, Callable[[str], str]] = {
     "diziner/schemas/summary.schema.json": summary_schema,
     "diziner/schemas/selection.schema.json": selection_schema,
     "docs/performance.md": performance_page,
+    "docs/small-models.md": small_models_page,
     **{f"docs/performance/{name}.svg": chart(name) for name in _figures()["charts"]},
 }
 
