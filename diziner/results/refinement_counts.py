@@ -32,13 +32,19 @@ def refinement_metrics(record: Mapping[str, Any]) -> dict[str, int]:
 
 
 def refinement_line(record: Mapping[str, Any]) -> str:
-    """Return what a refinement did as one line: `wrote 11, kept 9, cut 2: "Mark …" (over the limit of 3); …`."""
+    """Return what a refinement did as one line: `wrote 11, kept 9, cut 2: "Mark …" (over the limit of 3); …`. Answers
+    that could not be used come first."""
     if record["stopped"]:
         return "refinement had ended: the guideline is carried over"
     counts = refinement_metrics(record)
     parts = [f"wrote {counts['written']}", f"kept {counts['kept']}"]
     parts += [f"{name} {counts[name]}" for name in ("dropped", "waiting") if counts[name]]
-    reasons = [f'"{_short(entry["text"])}" ({entry["reason"]})' for entry in record["cut"]]
+    reasons = [
+        f"{phase['phase']}: {len(phase['failed'])} of {phase['calls']} answers unusable ({', '.join(codes)})"
+        for phase in record["phases"]
+        if (codes := sorted(set(phase["failed"])))
+    ]
+    reasons += [f'"{_short(entry["text"])}" ({entry["reason"]})' for entry in record["cut"]]
     reasons += [f"{name} ({outcome})" for name, outcome in record["outcomes"].items() if ":" in outcome]
     cut = counts["cut"] + counts["examples_cut"]
     if cut:

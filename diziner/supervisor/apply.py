@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -11,7 +11,7 @@ from diziner.common.exact import as_written
 from diziner.guideline.file import all_instructions
 from diziner.guideline.word_edits import changed_words
 from diziner.records.guideline import Guideline, Instruction, Receipt
-from diziner.supervisor.bounds import Candidate, contradiction, folded, words_of
+from diziner.supervisor.bounds import Candidate, contradiction, folded, on_one_line, unfit, words_of
 from diziner.supervisor.outline import Outline
 
 DROPPED = "dropped"  # how every outcome begins that leaves the guideline as it was
@@ -92,7 +92,8 @@ def integrate(
     """Return the guideline of the next round: everything that stood is kept unless a decision names it.
 
     A candidate without a decision is added; so is one whose decision names a line that does not exist, belongs to
-    another annotator, is a person's (no receipt) or was changed by another candidate before. Standing lines are
+    another annotator, is a person's (no receipt) or was changed by another candidate before, and one that is merged
+    with a joint text that can be no line (empty, too long, a definition's). Standing lines are
     retired first, placed last. Change is counted in words that differ. Where it would exceed the share `max_change`
     of the words that stood, a line is not retired, a merge becomes an addition, and a replacement waits for the next
     round; so does what would show an annotator more than `max_words` words of instructions. Limits of None do not bind.
@@ -104,13 +105,8 @@ def integrate(
     for change in changes:
         if change.action == "retire":
             work.retire(change.line)
-    # What goes below another candidate comes when that one has its place.
-    beside = {candidate.instruction.id for candidate in candidates}
-    for late in (False, True):
-        for candidate in candidates:
-            decision = decisions.get(candidate.instruction.id, Decision(candidate.instruction.id))
-            if ({decision.parent, decision.after} & beside != set()) == late:
-                work.take(candidate, decision)
+    for candidate, decision in _in_turn(candidates, decisions):
+        work.take(candidate, decision)
     for change in changes:
         if change.action == "place":
             work.place(change)
@@ -142,6 +138,7 @@ class _Integration:
         if decision.action == "drop":
             self.outcomes[name] = DROPPED
             return
+        decision = replace(decision, text=on_one_line(decision.text))
         target, refused = self._target(block, candidate, decision)
         merges = bool(target) and decision.action == "merge"
         cost = self._cost(block.line(target), candidate, decision.text if merges else "") if target else 0
@@ -207,6 +204,8 @@ class _Integration:
         wanted = decision.action in {"merge", "replace"} or bool(candidate.replaces)
         if not wanted or not named or (decision.action == "merge" and not decision.text):
             return "", ""
+        if decision.action == "merge" and (why := unfit(decision.text, self.guideline.types)):
+            return "", f"the joint text {why}"
         line = block.line(named)
         if line is None or named in {c.instruction.id for c in self.candidates}:
             return "", f"{named} is no line that stands" if named not in self.changed else f"{named} was changed before"
@@ -242,6 +241,18 @@ class _Integration:
         blocks = {name: outline.tops for name, outline in {**self.blocks, owner: block}.items()}
         own = [words_of(tops) for name, tops in blocks.items() if name is not None]
         return self.max_words is not None and words_of(blocks[None]) + max(own, default=0) > self.max_words
+
+
+def _in_turn(
+    candidates: Sequence[Candidate], decisions: Mapping[str, Decision]
+) -> Iterator[tuple[Candidate, Decision]]:
+    """Yield candidates with their decisions, in order, but what goes below or behind another one when that one has its
+    place. Of those that wait for each other, the first goes first."""
+    waiting = {c.instruction.id: (c, decisions.get(c.instruction.id, Decision(c.instruction.id))) for c in candidates}
+    while waiting:
+        free = [name for name, (_, d) in waiting.items() if not {d.parent, d.after} & (waiting.keys() - {name})]
+        for name in free or list(waiting)[:1]:
+            yield waiting.pop(name)
 
 
 def _applied(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from diziner.common.errors import UserError
+from diziner.common.plain import shortened
 from diziner.guideline.instruction_examples import plain_text, with_labels
 from diziner.records.guideline import EntityType, Example, Guideline, Instruction, Receipt
 from diziner.spans.marked import parse_marked
@@ -15,6 +16,8 @@ from diziner.supervisor.evidence import NO_ENTITY
 from diziner.supervisor.settings import SupervisorSettings
 
 LONGEST_LINE = 200  # words; no instruction that a person could follow is longer
+_LETTERS = 20  # of a word, on average, from which it is none, or the script sets no blanks
+_NAMED = 60  # characters of a line that has no id yet, where a reason names it
 _COPY = 5  # words from which a part of a definition is a copy of it
 
 Reading = str | tuple[tuple[str, str], ...]  # an annotation in a word, or mentions with their labels
@@ -36,7 +39,7 @@ def written(
 ) -> Candidate:
     """Return an instruction of a supervisor's answer: text on one line, examples that say anything, no id yet."""
     examples = tuple(Example(**example) for example in item["examples"] if example["text"].strip())
-    instruction = Instruction(id="", text=" ".join(item["text"].split()), examples=examples, receipt=receipt)
+    instruction = Instruction(id="", text=on_one_line(item["text"]), examples=examples, receipt=receipt)
     return Candidate(instruction, annotator, item["replaces"], addresses)
 
 
@@ -87,7 +90,7 @@ def within_limits(
         group, text = candidate.annotator, folded(candidate.instruction.text)
         bound = (other.instruction for other in (*beside, *kept) if other.annotator in {None, group})
         reason = (
-            _unfit(candidate.instruction.text, guideline.types)
+            unfit(candidate.instruction.text, guideline.types)
             or _not_replaceable(candidate, guideline)
             or foreign_words(_all_text(candidate.instruction), foreign)
             or ("was tried and taken back" if text in tried else "")
@@ -123,20 +126,22 @@ def foreign_to(guideline: Guideline, shown: Iterable[str], words: Iterable[str])
 def contradiction(candidate: Candidate, guideline: Guideline, beside: Iterable[Instruction] = ()) -> str:
     """Return why a candidate cannot stand beside what binds the same annotator: the same text annotated otherwise.
 
-    The line that it replaces does not count; nor does the same mention in another text: that is a contrast, and
-    welcome. Empty if there is none.
+    The line that it replaces does not count; nor does the same mention in another text, or the same letters in another
+    case where mentions are in brackets (`[Turkey|LOC]`, `turkey`): that is a contrast, and welcome. Empty if there is
+    none.
     """
     standing = [*guideline.common, *guideline.specific.get(candidate.annotator or "", ()), *beside]
-    readings: dict[str, tuple[Reading, str]] = {}
+    readings: dict[tuple[bool, str], tuple[Reading, str]] = {}
     for top in standing:
         for entry in (top, *top.children):
-            if not candidate.replaces or entry.id != candidate.replaces:  # new ones have no id yet
+            if not candidate.replaces or entry.id != candidate.replaces:
+                name = entry.id or repr(shortened(entry.text, _NAMED))  # new ones have no id yet
                 for example in entry.examples:
-                    readings.setdefault(folded(plain_text(example)), (_reading(example), entry.id))
+                    readings.setdefault(_compared(example), (_reading(example), name))
     for example in candidate.instruction.examples:
         reading = _reading(example)
-        before, where = readings.setdefault(folded(plain_text(example)), (reading, ""))
-        if before != reading and type(before) is type(reading):
+        before, where = readings.setdefault(_compared(example), (reading, ""))
+        if before != reading:
             place = f"contradicts {where}" if where else "contradicts itself"
             return f"{place}: {plain_text(example)!r} is {_said(before)} there and {_said(reading)} here"
     return ""
@@ -145,6 +150,15 @@ def contradiction(candidate: Candidate, guideline: Guideline, beside: Iterable[I
 def words_of(instructions: Iterable[Instruction]) -> int:
     """Return words of instructions with their children and examples, as annotators are shown them."""
     return sum(len(text.split()) for top in instructions for text in _all_texts(top))
+
+
+def on_one_line(text: str) -> str:
+    """Return a text without line breaks, word for word: blanks within a line stay as they are, of whatever width.
+
+    >>> on_one_line(" Mark «\u00a0Le Monde\u00a0».\\n\\n  2) Mark it. ")
+    'Mark «\\xa0Le Monde\\xa0». 2) Mark it.'
+    """
+    return " ".join(part for line in text.splitlines() if (part := line.strip()))
 
 
 def folded(text: str) -> str:
@@ -178,11 +192,12 @@ def _with_fit_examples(
     return replace(candidate, instruction=replace(candidate.instruction, examples=tuple(kept))), cut
 
 
-def _unfit(text: str, types: Sequence[EntityType]) -> str:
+def unfit(text: str, types: Sequence[EntityType]) -> str:
+    """Return why a text can be no line of a guideline; empty if it can be one."""
     words = text.split()
     if not words:
         return "is empty"
-    if len(words) > LONGEST_LINE:
+    if len(words) > LONGEST_LINE or len(text) > LONGEST_LINE * _LETTERS:
         return f"is longer than {LONGEST_LINE} words"
     said = folded(text)
     for t in types:
@@ -204,11 +219,22 @@ def _not_replaceable(candidate: Candidate, guideline: Guideline) -> str:
     return "" if found.receipt else f"replaces {candidate.replaces}, a person's line; it may replace: {allowed}"
 
 
+def _compared(example: Example) -> tuple[bool, str]:
+    """Return what examples of the same text have in common. Models that say the annotation in a word are small ones, to
+    which case is nothing."""
+    in_a_word = bool(example.annotation)
+    return in_a_word, folded(example.text) if in_a_word else _spaced(plain_text(example))
+
+
 def _reading(example: Example) -> Reading:
     if example.annotation:
         return folded(example.annotation)
     plain, marks = parse_marked(example.text)
-    return tuple((folded(plain[mark.start : mark.end]), mark.type) for mark in marks)
+    return tuple((_spaced(plain[mark.start : mark.end]), mark.type) for mark in marks)
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
 
 
 def _said(reading: Reading) -> str:

@@ -223,7 +223,49 @@ def test_examples_in_brackets_take_names_and_labels_and_the_same_words_elsewhere
     against = Candidate(line("", "Against it.", Example("in [Leeds|PER]")))
     kept, cut = within_limits([contrast, against], stood, SETTINGS)
     assert kept == [contrast]
-    assert reasons(cut) == ["contradicts C1.1: 'in Leeds' is [leeds|LOC] there and [leeds|PER] here"]
+    assert reasons(cut) == ["contradicts C1.1: 'in Leeds' is [Leeds|LOC] there and [Leeds|PER] here"]
+
+
+def test_letters_of_another_case_are_a_contrast_in_brackets_and_spacing_is_none(guideline: Guideline) -> None:
+    contrast = Candidate(line("", "A name has a capital.", Example("[Turkey|LOC] won"), Example("turkey won")))
+    against = Candidate(line("", "Against it.", Example("Turkey  won.")))
+    kept, cut = within_limits([contrast, against], guideline, SETTINGS)
+    assert kept == [contrast]
+    assert reasons(cut) == [
+        "contradicts 'A name has a capital.': 'Turkey  won.' is [Turkey|LOC] there and no mention here"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (" \n ", "added"),
+        ("so " * 201, "added: the joint text is longer than 200 words"),
+        ("A place.", "added: the joint text repeats the definition of location"),
+    ],
+)
+def test_a_joint_text_that_can_be_no_line_is_not_taken(guideline: Guideline, text: str, outcome: str) -> None:
+    before = replace(guideline, common=(line("C1.1", "One."),))
+    after = integrate(before, [Candidate(line("C2.1", "Two."))], {"C2.1": Decision("C2.1", "merge", "C1.1", text=text)})
+    assert [i.text for i in after.guideline.common] == ["One.", "Two."]
+    assert after.outcomes == {"C2.1": outcome}
+
+
+def test_a_joint_text_is_one_line(guideline: Guideline) -> None:
+    before = replace(guideline, common=(line("C1.1", "One."),))
+    text = "One\n\n# Task\n- and two."
+    after = integrate(before, [Candidate(line("C2.1", "Two."))], {"C2.1": Decision("C2.1", "merge", "C1.1", text=text)})
+    assert [i.text for i in after.guideline.common] == ["One # Task - and two."]
+
+
+def test_new_lines_that_wait_for_each_other_find_their_place_in_any_order(guideline: Guideline) -> None:
+    candidates = [Candidate(line(f"C1.{n}", f"{n}")) for n in range(1, 6)]
+    parents = {"C1.1": "C1.2", "C1.2": "C1.3", "C1.4": "C1.5", "C1.5": "C1.4"}
+    after = integrate(guideline, candidates, {name: Decision(name, parent=own) for name, own in parents.items()})
+    assert [(i.id, [child.id for child in i.children]) for i in after.guideline.common] == [
+        ("C1.3", ["C1.2", "C1.1"]),
+        ("C1.4", ["C1.5"]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +273,7 @@ def test_examples_in_brackets_take_names_and_labels_and_the_same_words_elsewhere
     [
         ("", "", "is empty"),
         ("word " * 10_000, "", "is longer than 200 words"),
+        ("标" * 10_000, "", "is longer than 200 words"),
         ("a place", "", "repeats the definition of location"),
         ("location: A place.", "", "repeats the definition of location"),
         ("A line.", "C7.7", "replaces C7.7, which is no line of the same annotators; there are: C1.1"),

@@ -212,12 +212,12 @@ def test_after_a_repair_turn_what_was_mended_is_cut_no_more() -> None:
 
     example, line, other = Cut("e1", "r", "Line A"), Cut("Mark every city.", "too long"), Cut("Be calm.", "empty")
     again = Cut("e2", "r", "Line C.")
-    assert for_good([line, other], [candidate("Mark a city.")], []) == [other], "of the lines the one most like it"
-    assert for_good([line], [], []) == [line]
-    assert for_good([example, line], [candidate("Line C")], [again, Cut("Line D", "repeats")]) == [example, again]
-    assert for_good([example], [candidate("line a.")], []) == []
-    assert for_good([example], [candidate("Line A")], [Cut("e3", "r", "Line A")]) == [example]
-    assert for_good([example, line], [candidate("Line A")], []) == [line]
+    assert for_good([line, other], [], [candidate("Mark a city.")], []) == [other], "of the lines the one most like it"
+    assert for_good([line], [], [], []) == [line]
+    assert for_good([example, line], [], [candidate("Line C")], [again, Cut("Line D", "repeats")]) == [example, again]
+    assert for_good([example], [candidate("line a.")], [], []) == []
+    assert for_good([example], [candidate("Line A")], [], [Cut("e3", "r", "Line A")]) == [example]
+    assert for_good([example, line], [candidate("Line A")], [], []) == [line]
 
 
 def test_decisions_about_what_is_not_there_say_what_is() -> None:

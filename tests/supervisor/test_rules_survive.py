@@ -20,7 +20,7 @@ from stub_supervisor import MODEL, enum_of, pattern, stub
 from diziner.annotator.prompt import messages_for
 from diziner.annotator.settings import AnnotatorSettings
 from diziner.annotator.task import shown_example
-from diziner.guideline.file import all_instructions
+from diziner.guideline.file import all_instructions, load_guideline, save_guideline
 from diziner.guideline.instruction_examples import with_names
 from diziner.prompting.request import ModelSettings
 from diziner.records.documents import Document
@@ -50,6 +50,18 @@ OWN = [
             {"text": "\\[sic\\] he wrote", "explanation": ""},
         ],
     },
+    {
+        "text": "Les guillemets restent dehors\u202f: «\u00a0Le Monde\u00a0» est ORG.  50\u00a0% n’est rien\u00a0!",
+        "examples": [{"text": "«\u00a0[Le Monde|ORG]\u00a0» écrit"}],
+    },
+    {
+        "text": "اللقب خارج الاسم (\u200f«الدكتور»)؛ 头衔不在范围内。\u3000名字在内\U0001f642",
+        "examples": [{"text": "الدكتور [محمد|PER]"}, {"text": "[东京|LOC]\u3000晴"}],
+    },
+    {
+        "text": "A word in capitals in mid-sentence is a name; the same letters without them are a word.",
+        "examples": [{"text": "[Turkey|LOC] is hot"}, {"text": "turkey is hot", "explanation": "a bird"}],
+    },
 ]
 
 
@@ -61,9 +73,10 @@ def files() -> list[Any]:
 
 
 def supervised(
-    benchmark: str, rules: Sequence[dict[str, Any]], settings: SupervisorSettings, folder: Path
+    benchmark: str, rules: Sequence[dict[str, Any]], settings: SupervisorSettings, folder: Path, repeats: bool = False
 ) -> Refinement:
-    """Refine round 0 by a stub supervisor that gives these rules, each for a pattern of all disagreements."""
+    """Refine round 0 by a stub supervisor that gives these rules, each for a pattern of all disagreements; one that
+    `repeats` gives them all once more where it is asked to mend a few."""
     guideline, evidence = round_zero(benchmark)
 
     def instructions(body: dict[str, Any]) -> dict[str, Any]:
@@ -89,8 +102,13 @@ def supervised(
         },
         "instructions": instructions,
     }
+    if repeats:
+        answers["instructions mend"] = instructions
     with stub(folder, answers) as (asker, _):
-        return refine(StartingPoint(guideline, 0.5), evidence, settings, asker, "test")
+        refined = refine(StartingPoint(guideline, 0.5), evidence, settings, asker, "test")
+    save_guideline(folder / "guideline.yaml", refined.guideline)
+    assert load_guideline(folder / "guideline.yaml") == refined.guideline
+    return refined
 
 
 def assert_all_there(refined: Refinement, rules: Sequence[dict[str, Any]]) -> None:
@@ -121,10 +139,11 @@ def test_without_limits_every_rule_of_the_folder_survives(path: Path, tmp_path: 
     assert refinement_line(refined.record) == f"wrote {count}, kept {count}"
 
 
+@pytest.mark.parametrize("repeats", [False, True])
 @pytest.mark.parametrize("path", files())
-def test_with_the_limits_of_local_what_is_cut_is_named(path: Path, tmp_path: Path) -> None:
+def test_with_the_limits_of_local_what_is_cut_is_named(path: Path, repeats: bool, tmp_path: Path) -> None:
     value = json.loads(path.read_text(encoding="utf-8"))
-    refined = supervised(value["benchmark"], value["rules"], LOCAL, tmp_path)
+    refined = supervised(value["benchmark"], value["rules"], LOCAL, tmp_path, repeats)
     kept = {line.text for line in all_instructions(refined.guideline)}
     said = {entry["text"] for entry in refined.record["cut"]} | {
         entry["instruction"]["text"] for entry in refined.record["waiting"]

@@ -10,7 +10,16 @@ from diziner.guideline.word_edits import common_words
 from diziner.records.guideline import Goal
 from diziner.supervisor.apply import shown_words
 from diziner.supervisor.at_once.findings import Finding, findings_case
-from diziner.supervisor.bounds import LONGEST_LINE, Candidate, Cut, fault, folded, within_limits, written
+from diziner.supervisor.bounds import (
+    LONGEST_LINE,
+    Candidate,
+    Cut,
+    fault,
+    folded,
+    on_one_line,
+    within_limits,
+    written,
+)
 from diziner.supervisor.evidence import receipt_of
 from diziner.supervisor.phases import Question, Supervisor, changed_goal
 
@@ -34,11 +43,16 @@ def new_instructions(
     if cut and dialogue.value is not None:
         faults = [fault(entry) for entry in cut]
         again = supervisor.ask_to_mend("instructions", [question], [dialogue.value], [faults])[0]
-        given = {_place(item) for item in again.items("instructions")}
-        rest = [c for c in kept if (c.annotator, folded(c.instruction.text)) not in given]
         responses = (*dialogue.responses, *again.responses)
-        mended, still = _checked(supervisor, again.items("instructions"), known, responses, [*beside, *rest])
-        kept, cut = _with_mended(kept, mended), _for_good(cut, mended, still)
+        # First what was kept and is given once more, so that nothing else takes its place.
+        places = {_place(c) for c in kept}
+        repeated = [item for item in again.items("instructions") if _place_of(item) in places]
+        others = [item for item in again.items("instructions") if _place_of(item) not in places]
+        rest = [c for c in kept if _place(c) not in {_place_of(item) for item in repeated}]
+        better, still = _checked(supervisor, repeated, known, responses, [*beside, *rest])
+        kept = _with_better(kept, better)
+        mended, more = _checked(supervisor, others, known, responses, [*beside, *kept])
+        kept, cut = [*kept, *mended], _for_good(cut, better, mended, [*still, *more])
     return kept, len(items), cut
 
 
@@ -85,10 +99,10 @@ def _checked(
     cut: list[Cut] = []
     diagnosed = {f.annotator for f in findings.values()}
     for item in items:
-        text = " ".join(item["text"].split())
+        text = on_one_line(item["text"])
         unknown = [name for name in item["addresses"] if name not in findings]
         annotator = item["annotator"] or None
-        if unknown:
+        if unknown and len(unknown) == len(item["addresses"]):
             cut.append(Cut(text, f"addresses {unknown[0]}; there are: {', '.join(findings)}"))
         elif annotator is not None and annotator not in diagnosed:
             allowed = ", ".join(sorted(filter(None, diagnosed))) or "none"
@@ -109,34 +123,39 @@ def _candidate(
     number: int,
 ) -> Candidate:
     # What addresses nothing by name was written with all findings of its annotators in view.
-    own = [findings[name] for name in item["addresses"]] or [f for f in findings.values() if f.annotator == annotator]
+    named = [findings[name] for name in item["addresses"] if name in findings]
+    own = named or [f for f in findings.values() if f.annotator == annotator]
     keys = [*(key for finding in own for key in finding.responses), *responses]
     groups = [group for finding in own for group in finding.groups.values()]
     receipt = receipt_of(number, groups, keys, shown=None)
     return written(item, receipt, annotator, tuple(finding.id for finding in own))
 
 
-def _place(item: Mapping[str, Any]) -> tuple[str | None, str]:
-    return item["annotator"] or None, folded(" ".join(item["text"].split()))
+def _place(candidate: Candidate) -> tuple[str | None, str]:
+    return candidate.annotator, folded(candidate.instruction.text)
 
 
-def _with_mended(kept: Sequence[Candidate], mended: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates with those of the repair turn: in the place of the same text, else behind them."""
-    place = {(c.annotator, folded(c.instruction.text)): c for c in (*kept, *mended)}
-    return list(place.values())
+def _place_of(item: Mapping[str, Any]) -> tuple[str | None, str]:
+    return item["annotator"] or None, folded(item["text"])
 
 
-def _for_good(cut: Sequence[Cut], mended: Sequence[Candidate], still: Sequence[Cut]) -> list[Cut]:
-    """Return what stays cut after the repair turn: a mended candidate stands for the one cut that is most like it."""
-    texts = {folded(candidate.instruction.text) for candidate in mended}
+def _with_better(kept: Sequence[Candidate], better: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates, those of the same text as one of the repair turn in that one's form."""
+    return list({_place(candidate): candidate for candidate in (*kept, *better)}.values())
+
+
+def _for_good(
+    cut: Sequence[Cut], better: Sequence[Candidate], mended: Sequence[Candidate], still: Sequence[Cut]
+) -> list[Cut]:
+    """Return what stays cut after the repair turn: a mended candidate stands for the one cut that is most like it. One
+    that was kept before (`better`) mends no more than its own examples."""
+    texts = {folded(candidate.instruction.text) for candidate in (*better, *mended)}
     broken = {folded(entry.of) for entry in still if entry.of}
     # Examples of an instruction that was given again are mended, unless they were cut again.
     left = [entry for entry in cut if not entry.of or folded(entry.of) not in texts or folded(entry.of) in broken]
     for candidate in mended:
         lines = [entry for entry in left if not entry.of]
-        if not lines or any(folded(entry.of) == folded(candidate.instruction.text) for entry in cut if entry.of):
-            continue
-        likest = max(lines, key=lambda entry: common_words(entry.text, candidate.instruction.text))
-        left.remove(likest)
+        if lines:
+            left.remove(max(lines, key=lambda entry: common_words(entry.text, candidate.instruction.text)))
     known = {folded(entry.of) for entry in left if entry.of}
     return [*left, *(entry for entry in still if entry.of and folded(entry.of) not in known)]

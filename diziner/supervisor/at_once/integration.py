@@ -31,7 +31,8 @@ def decide(
     problems = [f"{name}: {outcome}" for name, outcome in outcomes.items() if ":" in outcome]
     if dialogue.value is not None and (problems or faults):
         again = supervisor.ask_to_mend("integration", [question], [dialogue.value], [[*faults, *problems]])[0]
-        others, more, faults = _read(again.value, question)
+        others, more, unread = _read(again.value, question)
+        faults = faults if again.value is None else unread
         decisions |= others
         named = {change.line for change in more}
         changes = [*(change for change in changes if change.line not in named), *more]
