@@ -78,7 +78,7 @@ def _refuse_tags(samples: Sequence[Sample], key: str) -> None:
 
 def _documented(rows: Sequence[Value], keys: Keys) -> str:
     """Return the unit of spans that this project documents: those of its own rows, and `spans` beside tokens alone."""
-    if keys.spans[:1] == ("ents",):
+    if keys.spans[:1] == ("ents",) and keys.text:
         return CHARACTERS  # spaCy's name for them
     ours = any(key in row.value for row in rows for key in _OURS)
     return TOKENS if keys.tokens and (ours or (keys.spans[:1] == ("spans",) and not keys.text)) else ""
