@@ -26,6 +26,7 @@ _WIDE_BLANK = re.compile(r"\S[^\S \t]+\S")
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
 _INDEX = re.compile(r"\d+(?:[-.]\d+)?")
 _NUMBERED = re.compile(r"[A-Za-z]{0,4}[-_.]?\d+(?:[-_.:]\d+)*\.?")  # 1, s1, T12, 1., w1.2: of tokens or sentences
+_MOST = 0.5  # of a column's cells, O aside, are tags: the others are wrong
 _FEW = 6  # different values, O among them, of a column of bare labels in a small file
 _FEWEST_PAIRS = 3  # of lines that tell whether the first column repeats itself
 MISC = 9  # the column of CoNLL-U that holds key=value pairs
@@ -206,6 +207,15 @@ def _find_tag(
     bare = [number for number, style in styles.items() if style is not None and _has_few_labels(columns[number])]
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""
+    # A few cells that are no tags are said with their rows.
+    mostly = {
+        number: style
+        for number, column in enumerate(columns)
+        if (style := find_style(column, choices.scheme, _MOST)) and style.scheme != "IO" and style.joint != "typeless"
+    }
+    if len(mostly) == 1 and not choices.scheme:
+        [(number, style)] = mostly.items()
+        return number, style, ""
     if known and not needed:
         return None, None, ""
     style = require_style(columns[last], choices.scheme, where)

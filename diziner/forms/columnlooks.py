@@ -24,11 +24,11 @@ def looks_like_columns(look: Look) -> bool:
 def looks_nearly_like_columns(look: Look) -> bool:
     """Whether most lines look like that, or all have as many cells and these are apart by tabs, or end or begin as
     lines with tags and bare labels do: columns or a table may be meant, and no text."""
-    texts = [line for line in look.lines if line.strip() and not line.startswith("#")]
-    blocks = [lines for block in blocks_of(_numbered(look)) if (lines := token_lines(block))]
+    texts = _token_texts(look)
+    blocks = [lines for block in blocks_of(_numbered(texts)) if (lines := token_lines(block))]
     lines = [cells for block in blocks for cells in block]
     if len({len(cells) for cells in lines}) == 1 and len(lines[0]) > 1 and len(lines) > 1:
-        if all("\t" in line for line in texts) or OUTSIDE in {cells[-1] for cells in lines}:
+        if all("\t" in line for line in texts if line.strip()) or OUTSIDE in {cells[-1] for cells in lines}:
             return True
         in_sentences = len({*map(len, blocks)}) > 1
         if any(_hold_labels(lines, column) for column in (-1, 0)):
@@ -52,8 +52,17 @@ def tagged_word(look: Look) -> str:
     return ""
 
 
-def _numbered(look: Look) -> list[Line]:
-    return [Line(0, line) for line in look.lines]
+def _token_texts(look: Look) -> list[str]:
+    """Return the lines of a text that may be tokens, and the blank ones: where half or more have a tab, these alone, as
+    others may be marks between sentences."""
+    texts = [line for line in look.lines if not line.startswith("#")]
+    tabbed = [line for line in texts if "\t" in line or not line.strip()]
+    full, cut = (sum(bool(line.strip()) for line in lines) for lines in (texts, tabbed))
+    return tabbed if cut and cut >= _MOST * full else texts
+
+
+def _numbered(texts: Sequence[str]) -> list[Line]:
+    return [Line(0, line) for line in texts]
 
 
 def _hold_labels(lines: Sequence[Sequence[str]], column: int) -> bool:
@@ -73,7 +82,7 @@ def _repeat(column: Sequence[str], in_sentences: bool) -> bool:
 
 
 def _tag_share(look: Look) -> float:
-    lines = [cells for block in blocks_of(_numbered(look)) for cells in token_lines(block)]
+    lines = [cells for block in blocks_of(_numbered(look.lines)) for cells in token_lines(block)]
     shares = [0.0]
     for column in (-1, 0):
         tags = [cells[column] for cells in lines if len(cells) > 1]

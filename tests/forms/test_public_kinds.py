@@ -96,6 +96,9 @@ def test_files_of_public_kinds_are_read(
         ("a.txt", "Mara,B-PER\nLind,I-PER\nsings,O\n", "its words carry tags, as 'Mara,B-PER'"),
         ("a.txt", "Mara/PER sings/O in/O Oslo/LOC\nOslo/LOC sleeps/O\n", "its words carry tags, as 'Mara/PER'"),
         ("a.txt", "Mara|NNP|I-PER sings|VBZ|O\n", "its words carry tags, as 'Mara|NNP|I-PER'"),
+        ("a.txt", "<s>\nMara\tB-PER\nx\tO\n</s>\n<s>\nOslo\tB-LOC\nx\tO\n</s>\n", "look like columns"),
+        # A cell that is no tag does not hide the others.
+        ("a.iob2", "1\tMara\tB-PER\tx\n2\tsings\tO\tx\n3\tx\tB-LOC\tx\n4\tx\tX\tx\n", "tag 'X' at position 3"),
         # Which column holds tokens, which tags.
         ("a.conll", "NNP Mara B-PER\nNNP Lind I-PER\nVBZ sings O\n", "--columns token=1,tag=2"),
         ("a.conll", " Mara B-PER\n sings O\n", "column 0 is empty in each line.*--columns token=1,tag=2"),
