@@ -208,14 +208,12 @@ def _find_tag(
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""
     # A few cells that are no tags are said with their rows.
-    mostly = {
-        number: style
-        for number, column in enumerate(columns)
-        if (style := find_style(column, choices.scheme, _MOST)) and style.scheme != "IO" and style.joint != "typeless"
-    }
+    found = {number: find_style(column, choices.scheme, _MOST) for number, column in enumerate(columns)}
+    mostly = [
+        (number, each) for number, each in found.items() if each and each.scheme != "IO" and each.joint != "typeless"
+    ]
     if len(mostly) == 1 and not choices.scheme:
-        [(number, style)] = mostly.items()
-        return number, style, ""
+        return *mostly[0], ""
     if known and not needed:
         return None, None, ""
     style = require_style(columns[last], choices.scheme, where)

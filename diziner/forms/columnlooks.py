@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from diziner.forms.columnfiles import Line, blocks_of, token_lines
 from diziner.forms.form import Look
-from diziner.forms.schemes import OUTSIDE, find_style
+from diziner.forms.schemes import OUTSIDE, are_tags, find_style
 
 _MOST = 0.5
 _FEW_LINES = 4  # of which half end in the same words
+_LINES_A_TEXT = 3  # of which one holds the tags of another
 _MARKED = re.compile(r"[BIESLUMW][-_:/]\S+|\S+[-_:/][BIESLUMW]")
 _LABEL = re.compile(r"[A-Z][A-Z0-9_.-]*|[-_*]|\d{1,3}")  # PER, OTHER, NNP, _, 0: no word of most texts
 _TAG_MARKS = "/|,;_#\\"  # that stand between a word of a text and its tag
@@ -25,10 +26,13 @@ def looks_nearly_like_columns(look: Look) -> bool:
     """Whether most lines look like that, or all have as many cells and these are apart by tabs, or end or begin as
     lines with tags and bare labels do: columns or a table may be meant, and no text."""
     texts = _token_texts(look)
+    full = [line for line in texts if line.strip()]
+    if len(full) > 1 and all("\t" in line.lstrip() for line in full) and len({line.count("\t") for line in full}) == 1:
+        return True
     blocks = [lines for block in blocks_of(_numbered(texts)) if (lines := token_lines(block))]
     lines = [cells for block in blocks for cells in block]
     if len({len(cells) for cells in lines}) == 1 and len(lines[0]) > 1 and len(lines) > 1:
-        if all("\t" in line for line in texts if line.strip()) or OUTSIDE in {cells[-1] for cells in lines}:
+        if all("\t" in line for line in full) or OUTSIDE in {cells[-1] for cells in lines}:
             return True
         in_sentences = len({*map(len, blocks)}) > 1
         if any(_hold_labels(lines, column) for column in (-1, 0)):
@@ -39,8 +43,14 @@ def looks_nearly_like_columns(look: Look) -> bool:
 
 
 def tagged_word(look: Look) -> str:
-    """Return the first word of a text whose words carry tags behind a mark, as Mara/B-PER; empty if they do not."""
-    words = [word for line in look.lines for word in line.split()]
+    """Return the first word of a text whose words carry tags behind a mark, as Mara/B-PER, or of a
+    line of tags below each of its lines; empty if they do not."""
+    lines = [line.split() for line in look.lines if line.strip()]
+    below = [words for words in lines if are_tags(words)]
+    mentions = [tag for tags in below for tag in tags if tag != OUTSIDE]
+    if mentions and len(below) * _LINES_A_TEXT >= len(lines):
+        return mentions[0]
+    words = [word for line in lines for word in line]
     for mark in _TAG_MARKS:
         cut = [word.rpartition(mark) for word in words]
         tags = [tag for word, found, tag in cut if found and word]

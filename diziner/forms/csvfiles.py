@@ -44,10 +44,10 @@ def csv_table(task: Task) -> Table:
     return rows_of_values(task, _values(task))
 
 
-def looks_like_table(look: Look) -> bool:
-    """Whether the first line is a header that names a text, or a token and a tag."""
+def looks_like_table(look: Look, least: int = 1) -> bool:
+    """Whether the first line is a header of so many names that names a text, or a token and a tag."""
     header = [name.strip().lower() for name in _cells(look)]
-    return len(header) > 0 and (bool(set(header) & set(_TEXTS)) or _by_token(header) is not None)
+    return len(header) >= least and (bool(set(header) & set(_TEXTS)) or _by_token(header) is not None)
 
 
 def _cells(look: Look) -> list[str]:

@@ -12,7 +12,7 @@ from diziner.forms.choices import Choices
 from diziner.forms.form import Gold
 from diziner.forms.jsonfiles import Value
 from diziner.forms.schemes import OUTSIDE, find_style
-from diziner.forms.spanlists import given_spans, looks_like_spans
+from diziner.forms.spanlists import given_spans, is_mention, looks_like_spans
 from diziner.forms.textlists import is_written_list, list_in
 
 _TOKENS = ("tokens", "words", "tokenized_text", "token", "tokenized", "sentence", "text")
@@ -28,7 +28,7 @@ LABEL_KEYS = frozenset(LABEL_COLUMNS)
 # What has places and labels, and holds no mentions.
 _NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta", "other")
 GRAMMAR = re.compile("chunk|pos(?![a-z])|dep|lemma")  # keys of what is no mention
-_LIKE_GOLD = re.compile("gold|target|ner(?![a-z])|entit|label|bio(?![a-z])|iob")
+_LIKE_GOLD = re.compile("gold|target|ner(?![a-z])|entit|mention|annotation|label|bio(?![a-z])|iob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,11 @@ def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str])
                 f"{rows[0].where}: no labels under a usual name, but there are spans inside {key!r}; put them beside "
                 "the text, or name the form: --form"
             )
+        elif _LIKE_GOLD.search(key.lower()) and _any(rows, key, _lack_places):
+            raise UserError(
+                f"{rows[0].where}: {key!r} looks like mentions without a start and an end each, and no other key has "
+                "labels; give them places in the text, or name the key that has some: --columns spans=NAME"
+            )
         elif _hold_tags(rows, key, tokens) and not GRAMMAR.search(key.lower()):
             what = "tags"
         else:
@@ -159,6 +164,19 @@ def _are_spans(value: object) -> bool:
     """Whether a value is a list of spans with labels, also as text; three numbers may be anything."""
     value = list_in(str(value)) if is_written_list(value) else value
     return looks_like_spans(value) and all(isinstance(span.label, str) for span in given_spans(value))
+
+
+def _lack_places(value: object) -> bool:
+    """Whether a value lists objects with a label and no place each, or has lists of strings by label."""
+    if isinstance(value, Mapping):
+        lists = list(value.values())
+        return any(map(_are_strings, lists)) and all(each == [] or _are_strings(each) for each in lists)
+    items = value if isinstance(value, list) else []
+    return bool(items) and all(isinstance(each, Mapping) and is_mention(each) for each in items)
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _is_mention(row: Mapping[str, Any]) -> bool:

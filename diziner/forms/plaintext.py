@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from diziner.common.errors import UserError
 from diziner.forms.columnlooks import looks_like_columns, looks_nearly_like_columns, tagged_word
+from diziner.forms.csvfiles import looks_like_table
 from diziner.forms.form import Look, Task
 from diziner.forms.lines import text_lines
 from diziner.forms.rows import Row, Table
@@ -18,7 +19,8 @@ def text_table(task: Task) -> Table:
     """Return documents of a plain text file, one a line; blank lines are skipped. A carriage return within a line of a
     file whose lines end in LF is white space of its document, and counted as a repair.
 
-    Errors: UserError for a file that looks like columns, or whose words carry tags, unless --form says that it is text.
+    Errors: UserError for a file that looks like columns, a table or JSON, or whose words carry tags, unless --form says
+    that it is text.
     """
     look = Look(task.path)
     if not look.head.strip():
@@ -33,7 +35,11 @@ def text_table(task: Task) -> Table:
 
 def _refuse_tagged(look: Look) -> None:
     reason = ""
-    if looks_nearly_like_columns(look):
+    if isinstance(look.value, dict | list):
+        reason = "its first line is JSON: --form json reads it so, --form text as a document a line"
+    elif looks_like_table(look, 2):
+        reason = "its first line is a header of a table: --form csv reads it so, --form text as a document a line"
+    elif looks_nearly_like_columns(look):
         reason = (
             "its lines look like columns of tokens and tags; --columns token=0,tag=1 or --scheme IO reads them so, "
             "--form text as a document a line"

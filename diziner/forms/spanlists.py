@@ -100,6 +100,12 @@ def looks_like_spans(value: object) -> bool:
         return False
 
 
+def is_mention(item: Mapping[Any, Any]) -> bool:
+    """Whether an object has a label that is a name, and a text or numbers of tokens, wherever it stands."""
+    numbers = any(isinstance(each, list) and each and all(map(_is_number, each)) for each in item.values())
+    return any(isinstance(label, str) for label in _labels_of(item)) and (numbers or _own_text(item) is not None)
+
+
 def _columns(value: Mapping[Any, Any]) -> list[dict[Any, Any]] | None:
     """Return the spans of a mapping of lists, one for each key of theirs; None for any other mapping."""
     keys = [key for names in (_STARTS, _ENDS) for key in names if isinstance(value.get(key), list)]

@@ -4,14 +4,14 @@ cut where tags are for its words, or in each token."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from diziner.forms.choices import Choices
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import LABEL_KEYS
 from diziner.forms.rows import Unreadable
-from diziner.forms.schemes import are_tags
+from diziner.forms.schemes import OUTSIDE, are_tags
 from diziner.forms.textlists import LISTS, with_lists
 
 _TEXTS = ("text", "sentence", "content", "tokens", "words")
@@ -19,6 +19,7 @@ _TAGS = ("ner_tags", "tags", "labels", "ner", "ner_labels", "label", "bio_tags",
 _TOKENS = ("tokens", "words")
 _SURE = ("ner_tag", "ner_tags", "ner", "ner_label")  # of a token: these hold its tag, whatever it looks like
 _MAYBE = ("tag", "label", "bio", "entity")  # these may hold its part of speech
+_FEWEST = 2  # rows of which it is seen whether they are tokens
 _BETWEEN = re.compile(r"[\s,]+")
 
 
@@ -36,6 +37,21 @@ def with_tokens(values: Iterable[Value | Unreadable], choices: Choices) -> Itera
             yield Value(item.where, _cut(row if named else _beside(row), named, texts, tags))
         else:
             yield item
+
+
+def are_single_tokens(values: Sequence[Value | Unreadable]) -> bool:
+    """Whether each of several rows has one word and its tag, as a token has, and some of them the tag of a mention."""
+    rows = [item.value for item in values if isinstance(item, Value)]
+    if len(rows) < _FEWEST or not all(isinstance(row, Mapping) for row in rows):
+        return False
+    tags = []
+    for row in rows:
+        text = next((row[key] for key in (*_TEXTS, "word", "token") if isinstance(row.get(key), str)), "")
+        tag = next((row[key] for key in (*_SURE, *_MAYBE, *_TAGS) if isinstance(row.get(key), str)), "")
+        if len(text.split()) != 1 or not tag:
+            return False
+        tags.append(tag)
+    return {*tags} != {OUTSIDE} and are_tags(tags)
 
 
 def _beside(row: Mapping[str, Any]) -> Mapping[str, Any]:

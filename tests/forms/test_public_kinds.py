@@ -97,6 +97,17 @@ def test_files_of_public_kinds_are_read(
         ("a.txt", "Mara/PER sings/O in/O Oslo/LOC\nOslo/LOC sleeps/O\n", "its words carry tags, as 'Mara/PER'"),
         ("a.txt", "Mara|NNP|I-PER sings|VBZ|O\n", "its words carry tags, as 'Mara|NNP|I-PER'"),
         ("a.txt", "<s>\nMara\tB-PER\nx\tO\n</s>\n<s>\nOslo\tB-LOC\nx\tO\n</s>\n", "look like columns"),
+        ("a.txt", f"{TEXT}\nB-PER O O B-LOC\n\nLars sleeps\nB-PER O\n", "its words carry tags, as 'B-PER'"),
+        ("a.txt", {"text": TEXT, "label": [[0, 4, "PER"]]}, "first line is JSON: --form json"),
+        ("a.txt", "id,text\n1,Mara sings\n2,Lars sleeps\n", "first line is a header of a table: --form csv"),
+        ("a.txt", "Mara sings\t0,4,PER\nLars sleeps\t\n", "look like columns"),
+        # A row a token.
+        ("a.json", [{"text": "Mara", "ner": "B-PER"}, {"text": "x", "ner": "O"}], "each row has one word and its tag"),
+        ("a.csv", "text,label\nMara,B-PER\nsings,O\n", "each row has one word and its tag"),
+        # Mentions without places.
+        ("a.jsonl", {"sentence": WORDS, "ner": [{"index": [0], "type": "PER"}]}, "without a start and an end"),
+        ("a.jsonl", {"text": TEXT, "mentions": [{"text": "Mara", "type": "PER"}]}, "without a start and an end"),
+        ("a.jsonl", {"text": TEXT, "label": {"PER": ["Mara"], "LOC": []}}, "without a start and an end"),
         # A cell that is no tag does not hide the others.
         ("a.iob2", "1\tMara\tB-PER\tx\n2\tsings\tO\tx\n3\tx\tB-LOC\tx\n4\tx\tX\tx\n", "tag 'X' at position 3"),
         # Which column holds tokens, which tags.
