@@ -9,7 +9,6 @@ from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.parquetfile import first_line, parquet_rows, parquet_schema
 from diziner.forms.choices import Choices
-from diziner.forms.csvfiles import LISTS, list_in
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
 from diziner.forms.jsonkeys import LABEL_COLUMNS
@@ -28,7 +27,7 @@ def parquet_table(task: Task) -> Table:
     Errors: UserError for a file that is not parquet or has not the columns.
     """
     schema = parquet_schema(task.path)
-    rows = map(_with_lists, parquet_rows(task.path))
+    rows = parquet_rows(task.path)
     values = (Value(f"{task.path}, row {number}", row) for number, row in enumerate(rows))
     return _table(task, values, schema)
 
@@ -54,7 +53,7 @@ def saved_table(task: Task) -> Table:
     # Whatever is not as it was saved, 100,000 brackets among it.
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder}: not a folder of Dataset.save_to_disk: {first_line(error)}") from None
-    values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(map(_with_lists, dataset)))
+    values = (Value(f"{folder}, row {number}", row) for number, row in enumerate(dataset))
     return _table(task, values, dataset.features.arrow_schema)
 
 
@@ -75,12 +74,6 @@ def _table(task: Task, values: Iterator[Value], schema: pyarrow.Schema) -> Table
 
         task = replace(task, choices=replace(task.choices, labels=names))
     return rows_of_values(task, values)
-
-
-def _with_lists(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row whose lists may be written as text, as in cells of CSV."""
-    written = {key for key in LISTS if isinstance(row.get(key), str) and row[key][:1] in ("[", "{")}
-    return {**row, **{key: list_in(row[key]) for key in written}} if written else row
 
 
 def class_names(schema: pyarrow.Schema, choices: Choices) -> tuple[str, ...]:

@@ -120,8 +120,8 @@ def _lines(raw: bytes, width: int) -> _Lines | None:
     cells = _cells(_places(data, ord(separator)), starts, ends, width)
     if cells is None or (cells[0] <= starts).any() or (cells[1] >= ends).any():
         return None
-    # A sentence begins after a blank line, whatever stands between it and its first token.
-    blank_before = np.cumsum(~full, dtype=np.int32)[number]
+    # A sentence begins after a blank line or a start of a document, whatever stands between it and its first token.
+    blank_before = np.cumsum(~kept, dtype=np.int32)[number]
     begins = np.append(True, blank_before[1:] != blank_before[:-1])
     return _Lines(starts, cells[0], cells[1], ends, number + np.int32(1), begins)
 

@@ -11,10 +11,9 @@ from typing import NamedTuple
 from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.forms.columnlayout import DOCUMENT_START, Cells, ColumnLayout, cells_of, find_layout, is_header, misc_tags
-from diziner.forms.form import Look, Task
+from diziner.forms.form import Task
 from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Row, Table, Unreadable, offsets_in
-from diziner.forms.schemes import OUTSIDE, find_style
 
 ENDINGS = (
     *(".conll", ".conllu", ".conllup", ".bio", ".bio2", ".iob", ".iob1", ".iob2", ".ioe"),
@@ -24,7 +23,6 @@ _TEXT = "# text = "  # of CoNLL-U: what follows is the sentence as it was writte
 CONLLU = (".conllu", ".conllup")
 _INDEXED = (*CONLLU, ".iob2")  # an index column is what they have
 _CR = "\r"
-_MOST = 0.5
 _SAMPLE = 20_000  # lines that are looked at before the first is read
 
 
@@ -40,9 +38,9 @@ def column_table(task: Task) -> Table:
 
     Columns are apart by tabs where the line has one, else by blanks. Which holds the token, which the tag, and of which
     scheme tags are, is found from all lines; `Choices.columns`, counted from 0, and `Choices.scheme` say it.
-    -DOCSTART- lines, a header and comments are skipped: in CoNLL-U lines that begin with #, elsewhere those of them
-    that are no line of a token and its tag and stand before a sentence or have a blank behind the #. `where` of a row
-    is its sentence's first line.
+    -DOCSTART- lines, which begin a sentence, a header and comments are skipped: in CoNLL-U lines that begin with #,
+    elsewhere those of them that are no line of a token and its tag and stand before a sentence or have a blank behind
+    the #. `where` of a row is its sentence's first line.
 
     Errors: UserError for lines that can be read in two ways, with the option that decides.
     """
@@ -74,43 +72,17 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def _layout(sample: Sequence[Line], task: Task) -> ColumnLayout:
-    sentences = [own for block in _blocks(sample) if (own := _token_lines(block))]
+    sentences = [own for block in blocks_of(sample) if (own := token_lines(block))]
     tagged = {"needed": True, "wanted": None, "ignored": False}[task.gold]
     known = task.path.suffix.lower() in _INDEXED
     return find_layout(sentences, task.choices, str(task.path), known=known, tagged=tagged)
 
 
-def looks_like_columns(look: Look) -> bool:
-    """Whether each line has as many cells as the others, two or more, the last or the first of them a tag."""
-    return _tag_share(look) == 1
-
-
-def looks_nearly_like_columns(look: Look) -> bool:
-    """Whether most lines look like that, or all have as many cells apart by tabs, or end in bare labels and O: columns
-    or a table may be meant, and no text."""
-    texts = [line for line in look.lines if line.strip() and not line.startswith("#")]
-    lines = [cells for cells in map(cells_of, texts) if cells[0] != DOCUMENT_START]
-    if len({len(cells) for cells in lines}) == 1 and len(lines[0]) > 1 and len(lines) > 1:
-        return all("\t" in line for line in texts) or OUTSIDE in {cells[-1] for cells in lines}
-    return _tag_share(look) > _MOST
-
-
-def _tag_share(look: Look) -> float:
-    lines = [cells for block in _blocks([Line(0, line) for line in look.lines]) for cells in _token_lines(block)]
-    shares = [0.0]
-    for column in (-1, 0):
-        tags = [cells[column] for cells in lines if len(cells) > 1]
-        found = [tag for tag in tags if (style := find_style({tag})) and style.joint != "typeless"]
-        if any(tag not in ("O", "o") for tag in found) or len(found) == len(lines):
-            shares.append(len(found) / len(lines) if lines else 0)
-    return max(shares)
-
-
-def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Yield runs of lines that are not blank."""
+def blocks_of(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield runs of lines that are not blank. A -DOCSTART- line ends one as a blank line does."""
     block: list[Line] = []
     for line in lines:
-        if line.text.strip():
+        if line.text.strip() and not (line.text.startswith(DOCUMENT_START) and _starts_document(line.text)):
             block.append(line)
         elif block:
             yield block
@@ -119,15 +91,19 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _token_lines(block: Sequence[Line]) -> list[Cells]:
-    cut = [cells_of(line.text) for line in block if not line.text.startswith("#") and _CR not in line.text]
-    return [cells for cells in cut if cells[0] != DOCUMENT_START]
+def _starts_document(line: str) -> bool:
+    return cells_of(line)[0] == DOCUMENT_START
+
+
+def token_lines(block: Sequence[Line]) -> list[Cells]:
+    """Return the cells of the lines of a block that may be tokens, and no comments."""
+    return [cells_of(line.text) for line in block if not line.text.startswith("#") and _CR not in line.text]
 
 
 def _rows(
     lines: Iterable[Line], layout: ColumnLayout, path: Path, commented: bool, counts: Counter[str]
 ) -> Iterator[Row | Unreadable]:
-    for block in _blocks(lines):
+    for block in blocks_of(lines):
         row = _row(block, layout, path, commented, counts)
         if row is not None:
             yield row
@@ -150,8 +126,6 @@ def _row(
         if (commented and text.startswith("#")) or (may_be_comment and not _is_token(cells, layout)):
             continue
         if may_be_comment and tabbed and "\t" not in text:
-            continue
-        if cells[0] == DOCUMENT_START:
             continue
         if not tokens:
             where = where if fault else f"{path}:{number}"

@@ -12,18 +12,21 @@ from diziner.common.errors import UserError
 from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
 from diziner.forms.choices import Choices
-from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_style
+from diziner.forms.schemes import BIO, OUTSIDE, Style, find_style, require_one_each, require_style
 
 DOCUMENT_START = "-DOCSTART-"
 # How tables call the columns of tokens and of tags.
-TOKEN_NAMES = ("word", "token", "words", "tokens")
-TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity")
+TOKEN_NAMES = ("word", "token", "words", "tokens", "form")
+TAG_NAMES = ("tag", "ner_tag", "ner", "label", "tags", "ner_tags", "labels", "entity", "ne", "bio", "iob")
 _LIKE_TAGS = re.compile(r"ne[-_]|ner[-_]|bio[-_]|iob[-_]")  # NE-COARSE-LIT, ner_fine
 _BLANKS = re.compile(r"[ \t]+")
+_SMALL = re.compile(r"[^\W\d_A-Z]")  # a letter that is no capital of ASCII
 _WIDE_BLANK = re.compile(r"\S[^\S \t]+\S")
 # Labels of phrases: where two columns hold tags, as in CoNLL-2003, such a one holds chunks and no mentions.
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC", "CP"}
 _INDEX = re.compile(r"\d+(?:[-.]\d+)?")
+_NUMBERED = re.compile(r"[A-Za-z]{0,4}[-_.]?\d+(?:[-_.:]\d+)*\.?")  # 1, s1, T12, 1., w1.2: of tokens or sentences
+_MOST = 0.5  # of a column's cells, O aside, are tags: the others are wrong
 _FEW = 6  # different values, O among them, of a column of bare labels in a small file
 _FEWEST_PAIRS = 3  # of lines that tell whether the first column repeats itself
 MISC = 9  # the column of CoNLL-U that holds key=value pairs
@@ -85,15 +88,24 @@ def find_layout(
     lines = [cells for sentence in sentences for cells in sentence]
     if not lines:
         return ColumnLayout(1, 0)
+    named = choices.columns
     widths = Counter(map(len, lines))
     width = max(widths, key=lambda each: (widths[each], each), default=1)
     kept = [[cells for cells in sentence if len(cells) == width] for sentence in sentences]
     columns = list(zip(*(cells for sentence in kept for cells in sentence), strict=True)) or [()] * width
     if width == 1 and sum(_WIDE_BLANK.search(cells[0]) is not None for cells in lines) * 2 > len(lines):
         raise UserError(f"{where}: columns are apart by white space that is no blank and no tab; put tabs in its place")
+    if width > 2 and "tokens" not in named and not any(columns[0]):
+        raise UserError(
+            f"{where}: column 0 is empty in each line; say which columns hold token and tag: --columns "
+            f"token=1,tag={width - 1} (columns from 0)"
+        )
     index = _has_index(kept, width)
+    # In lines such as 3-4 and 3.1 tags may be empty: they are no tokens.
+    if index and known:
+        kept = [[cells for cells in sentence if cells[0].isdecimal()] for sentence in kept]
+    columns = list(zip(*(cells for sentence in kept for cells in sentence), strict=True)) or [()] * width
     first = index or (not known and _has_sentences(kept, width))  # is a column that holds no tokens, it seems
-    named = choices.columns
     tag, style, key = _named_tag(named, columns, choices, where)
     if tag is None and "tags" not in named and tagged is not False and width > 1:
         tag, style, key = _find_tag(columns, choices, where, known, first, needed=tagged is True)
@@ -108,6 +120,12 @@ def find_layout(
                 "line, such as text<tab>source; if these are tokens: --columns token=0"
             )
     token = _token(named, width, unread if tag is None else tag, where, index=first, known=known)
+    if token == 0 and "tokens" not in named and (other := _words_elsewhere(columns, tag)):
+        raise UserError(
+            f"{where}: column 0 repeats a few words in capitals, as parts of speech are written, and column {other} "
+            f"has more: say which are the tokens: --columns token={other},tag={width - 1 if tag is None else tag} "
+            "(columns from 0)"
+        )
     numbered = bool(choices.labels) and not key
     return ColumnLayout(width, token, tag, style or BIO, key, index and known and token != 0, numbered, unread)
 
@@ -172,7 +190,7 @@ def _find_tag(
     if len(marked) > 1:
         chunks = {number for number in marked if _labels(columns[number], marked[number]) <= _CHUNKS}
         marked = {number: style for number, style in marked.items() if number not in chunks} or marked
-    beyond = [number for number in range(last, 0, -1) if _is_plain(columns[number])]
+    beyond = [each for each in range(last, 0, -1) if each not in marked and _may_be_tags(columns[each], styles[each])]
     if len(marked) > 1 or (marked and max(marked) < last and beyond and beyond[0] > max(marked)):
         both = sorted({*marked, *beyond[: len(marked) == 1]})
         token = 1 if index else 0
@@ -182,12 +200,20 @@ def _find_tag(
         )
     if marked:
         [(number, style)] = marked.items()
+        require_one_each({*columns[number]}, style, where)
         return number, style, ""
     if _is_plain(columns[last]):
         return last, styles[last], ""
     bare = [number for number, style in styles.items() if style is not None and _has_few_labels(columns[number])]
     if last in bare and (last == 1 or len(bare) == 1):
         return last, styles[last], ""
+    # A few cells that are no tags are said with their rows.
+    found = {number: find_style(column, choices.scheme, _MOST) for number, column in enumerate(columns)}
+    mostly = [
+        (number, each) for number, each in found.items() if each and each.scheme != "IO" and each.joint != "typeless"
+    ]
+    if len(mostly) == 1 and not choices.scheme:
+        return *mostly[0], ""
     if known and not needed:
         return None, None, ""
     style = require_style(columns[last], choices.scheme, where)
@@ -237,20 +263,39 @@ def _has_index(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
 
 
 def _has_sentences(sentences: Sequence[Sequence[Cells]], width: int) -> bool:
-    """Whether the first of three columns or more says of each token which sentence it is of: numbers alone, or names
-    that are the same from line to line more often than not."""
+    """Whether the first of three columns or more says of each token which it is, or of which sentence: numbers alone,
+    also with a letter or two, or names that are the same from line to line more often than not."""
     first = [[cells[0] for cells in sentence] for sentence in sentences]
     if width < 3 or sum(map(len, first)) < 2:
         return False
     pairs = [one == other for column in first for one, other in pairwise(column)]
-    numbered = all(cell.isdecimal() for column in first for cell in column)
+    numbered = all(_NUMBERED.fullmatch(cell) for column in first for cell in column)
     return numbered or (len(pairs) >= _FEWEST_PAIRS and sum(pairs) * 2 > len(pairs))
 
 
 def is_header(cells: Cells) -> bool:
-    """Whether a line names columns, of tokens first and of tags anywhere behind it, as tables do."""
+    """Whether a line names columns, of tokens and of tags anywhere behind it, as tables do."""
     names = [cell.lower() for cell in cells]
-    return names[0] in TOKEN_NAMES and any(each in TAG_NAMES or _LIKE_TAGS.match(each) for each in names[1:])
+    token = next((place for place, name in enumerate(names) if name in TOKEN_NAMES), len(names))
+    return any(each in TAG_NAMES or _LIKE_TAGS.match(each) for each in names[token + 1 :])
+
+
+def _may_be_tags(column: Sequence[str], style: Style | None) -> bool:
+    """Whether a column without marked tags is O alone, or O and a few bare labels."""
+    return _is_plain(column) or (style is not None and style.scheme == "IO" and _has_few_labels(column))
+
+
+def _words_elsewhere(columns: Sequence[Sequence[str]], tag: int | None) -> int:
+    """Return the column of words where the first one repeats a few marks in capitals and another, no tags, has more
+    values, in small letters; 0 where there is none."""
+    first = {*columns[0]}
+    if len(first) == len(columns[0]) or any(map(_SMALL.search, first)) or not any(map(str.isalpha, first)):
+        return 0
+    last = len(columns) - 1
+    others = [number for number in range(1, len(columns)) if number != (last if tag is None else tag % len(columns))]
+    return next(
+        (each for each in others if len({*columns[each]}) > len(first) and any(map(_SMALL.search, columns[each]))), 0
+    )
 
 
 def _is_plain(column: Sequence[str]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Literal
 
-from diziner.common import jsontext
 from diziner.common.errors import UserError
 from diziner.common.wholenumbers import whole_number
 from diziner.common.words import counted
@@ -16,20 +15,21 @@ from diziner.forms.choices import Choices
 from diziner.forms.columnlayout import TAG_NAMES, TOKEN_NAMES
 from diziner.forms.form import Look, Task
 from diziner.forms.jsonfiles import Value
+from diziner.forms.jsonkeys import GRAMMAR
 from diziner.forms.jsonrows import rows_of_values
 from diziner.forms.lines import peek, text_lines
 from diziner.forms.rows import Table, Unreadable
 from diziner.forms.schemes import are_tags
+from diziner.forms.textlists import LISTS
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
+# Names of a column that numbers sentences, as letters alone: Sentence #, sent_id, SentenceNumber; else one of these.
+_SENTENCE = re.compile("(?:sentence|sent)(?:id|ids|idx|index|no|nr|num|number)?|sid")
 _SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
-LISTS = ("tokens", "words", "ner_tags", "tags", "labels", "spans", "entities", "label", "annotations", "ner")
 _DOCUMENTS = ("doc_id", "document_id", "document", "doc")  # beside a column of sentences, whose numbers begin anew
+_RUN = 0.5  # of all rows have the number of their sentence in common with the row above
 _SAMPLE = 200  # rows of which it is seen whether a column holds tags
 _LONGEST = 1 << 27  # characters of a cell
-# A string as Python writes it, or a whole number; and more than one of them with blanks between, as numpy writes lists.
-_ENTRY = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d{1,18}""")
-_NUMPY = re.compile(rf"\[\s*(?:{_ENTRY.pattern})(?:\s+(?:{_ENTRY.pattern}))+\s*\]")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -44,10 +44,10 @@ def csv_table(task: Task) -> Table:
     return rows_of_values(task, _values(task))
 
 
-def looks_like_table(look: Look) -> bool:
-    """Whether the first line is a header that names a text, or a token and a tag."""
+def looks_like_table(look: Look, least: int = 1) -> bool:
+    """Whether the first line is a header of so many names that names a text, or a token and a tag."""
     header = [name.strip().lower() for name in _cells(look)]
-    return len(header) > 0 and (bool(set(header) & set(_TEXTS)) or _by_token(header) is not None)
+    return len(header) >= least and (bool(set(header) & set(_TEXTS)) or _by_token(header) is not None)
 
 
 def _cells(look: Look) -> list[str]:
@@ -80,10 +80,9 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
     named = _named(header, task.choices, sample)
     by_token = named if task.choices.columns else _by_token(header) or _by_tags(header, sample)
     if by_token is not None:
-        _require_sentences(task, header, by_token[2], sample)
+        _require_sentences(task, header, by_token, sample)
         yield from _sentences(task, rows, *by_token)
         return
-    used = {str(column) for key, column in task.choices.columns.items() if key not in ("id", "text")}
     for number, cells in rows:
         where = f"{task.path}:{number}"
         if not any(map(str.strip, cells)):
@@ -91,9 +90,7 @@ def _values(task: Task) -> Iterator[Value | Unreadable]:
         if len(cells) < len(header) or any(cells[len(header) :]):
             yield Unreadable(where, f"{counted(len(cells), 'cell')}, the header has {len(header)}", cells)
             continue
-        row: dict[str, Any] = dict(zip(header, cells, strict=False))
-        row |= {key: list_in(row[key]) for key in row.keys() & {*LISTS, *used} if row[key].strip()[:1] in ("[", "{")}
-        yield Value(where, row)
+        yield Value(where, dict(zip(header, cells, strict=False)))
 
 
 def _rows(task: Task, begin: int, delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
@@ -173,7 +170,8 @@ def _by_token(header: Sequence[str]) -> tuple[int, int, tuple[int, ...]] | None:
 
 def _sentence_columns(header: Sequence[str]) -> tuple[int, ...]:
     """Return the columns that together say of which sentence a token is: its own, and that of its document."""
-    own = next((name for name in _SENTENCES if name in header), None)
+    like = [name for name in header if _SENTENCE.fullmatch("".join(filter(str.isalpha, name.lower())))]
+    own = next((name for name in (*_SENTENCES[:-3], *like, *_SENTENCES[-3:]) if name in header), None)
     document = next((name for name in _DOCUMENTS if name in header and name != own), None)
     return tuple(header.index(name) for name in (document, own) if name is not None)
 
@@ -211,9 +209,20 @@ def _is_list(cells: Sequence[str], column: int) -> bool:
 
 
 def _require_sentences(
-    task: Task, header: Sequence[str], places: Sequence[int], sample: Sequence[tuple[int, list[str]]]
+    task: Task,
+    header: Sequence[str],
+    by_token: tuple[int, int, tuple[int, ...]],
+    sample: Sequence[tuple[int, list[str]]],
 ) -> None:
-    """Refuse a column `id` that nobody named and that has another number in each row, as the only one of sentences."""
+    """Refuse a column `id` that nobody named and that has another number in each row, as the only one of sentences, and
+    tables without a column of these in which one of another name may be it."""
+    token, tag, places = by_token
+    if not task.choices.columns and not places and (name := _running(header, sample)):
+        raise UserError(
+            f"{task.path}:{sample[0][0]}: no column of sentences under a usual name, and {name!r} is the same in rows "
+            f"one after another: --columns token={header[token]},tag={header[tag]},id={name} if it numbers them, "
+            "without id if it does not"
+        )
     if [header[place] for place in places] != ["id"] or "id" in task.choices.columns:
         return
     names = [cells[places[0]] for _, cells in sample if len(cells) > places[0]]
@@ -223,6 +232,23 @@ def _require_sentences(
             "sentences; --columns token=…,tag=…,id=… names the columns, id that of sentences, or none if blank lines "
             "are between these"
         )
+
+
+def _running(header: Sequence[str], sample: Sequence[tuple[int, list[str]]]) -> str:
+    """Return the column whose cells are more often than not the same as those above, and come back nowhere; empty for
+    none. Where blank rows are between sentences, none is looked for."""
+    rows = [cells for _, cells in sample]
+    if any(not any(map(str.strip, cells)) for cells in rows):
+        return ""
+    for place, name in enumerate(header):
+        column = [cells[place].strip() for cells in rows if len(cells) > place]
+        same = [one == other for one, other in pairwise(column)]
+        runs = same.count(False) + 1
+        if are_tags({*column}) or name in TAG_NAMES or GRAMMAR.search(name.lower()):
+            continue
+        if 1 < runs == len({*column}) and sum(same) >= _RUN * len(same):
+            return name
+    return ""
 
 
 def _sentences(
@@ -257,29 +283,3 @@ def _sentences(
             tags.append(own_tag if code is None else code)
     if tokens:
         yield sentence()
-
-
-def list_in(cell: str) -> Any:
-    """Return the list in a cell; the cell itself if it holds none."""
-    try:
-        return jsontext.row(cell)
-    except jsontext.JsonError:
-        pass
-    if (entries := _numpy_list(cell)) is not None:
-        return entries
-    try:
-        return ast.literal_eval(cell)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return cell
-
-
-def _numpy_list(cell: str) -> list[Any] | None:
-    """Return the list in a cell that numpy wrote, with blanks between entries; None for any other.
-
-    >>> _numpy_list("['Mara' 'is'\\n 'here']"), _numpy_list("[1 0 -1]"), _numpy_list("['Mara', 'is']")
-    (['Mara', 'is', 'here'], [1, 0, -1], None)
-    """
-    if not _NUMPY.fullmatch(cell.strip()):
-        return None
-    entries = [found.group() for found in _ENTRY.finditer(cell)]
-    return [ast.literal_eval(entry) for entry in entries] if len(entries) > 1 else None

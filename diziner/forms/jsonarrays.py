@@ -16,6 +16,7 @@ from diziner.forms.form import Task
 from diziner.forms.jsonfiles import Value, json_values
 from diziner.forms.jsonkeys import Keys, find_keys
 from diziner.forms.schemes import Style, require_style
+from diziner.forms.tagstrings import with_tokens
 
 _SAMPLE = 1000
 _LARGEST = 1 << 29  # bytes of a file; a larger one is read row by row
@@ -28,7 +29,8 @@ def read_json_columns(task: Task) -> Columns | None:
     """
     if task.choices.labels or task.choices.spans or task.path.stat().st_size > _LARGEST:
         return None
-    sample = [item for item in islice(json_values(task.path), _SAMPLE) if isinstance(item, Value)]
+    values = with_tokens(json_values(task.path), task.choices)
+    sample = [item for item in islice(values, _SAMPLE) if isinstance(item, Value)]
     rows = [item for item in sample if isinstance(item.value, Mapping)]
     keys = find_keys(rows, task.choices, task.gold)
     if len(keys.tokens) != 1 or not keys.tags or keys.text or keys.spans:

@@ -16,6 +16,7 @@ from diziner.forms.rows import Table, Unreadable
 ENDINGS = (".jsonl", ".json", ".ndjson")
 
 _BEGINNING = re.compile(rb'\s*(?:\[\s*)?\{\s*"')
+_PASSED_OVER = ("reject", "ignore")  # answers of Prodigy's
 Values = Iterable[Value | Unreadable]
 
 
@@ -64,7 +65,8 @@ def prodigy_table(task: Task) -> Table:
 
 def looks_like_prodigy(look: Look) -> bool:
     """Whether the first row has a hash or an answer of Prodigy's."""
-    return isinstance(look.value, dict) and bool({"_input_hash", "_task_hash", "answer"} & look.value.keys())
+    row = look.value if isinstance(look.value, dict) else {}
+    return bool({"_input_hash", "_task_hash"} & row.keys()) or row.get("answer") in ("accept", *_PASSED_OVER)
 
 
 def _placed(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadable]:
@@ -103,7 +105,7 @@ def _accepted(values: Values, counts: Counter[str]) -> Iterator[Value | Unreadab
         answer = (
             item.value.get("answer", "accept") if isinstance(item, Value) and isinstance(item.value, Mapping) else ""
         )
-        if answer in ("reject", "ignore"):
+        if answer in _PASSED_OVER:
             counts[f"examples answered {answer}"] += 1
         elif answer not in ("accept", ""):
             yield Unreadable(item.where, f"answer {answer!r:.40}; allowed: accept, reject, ignore", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ from diziner.common.errors import UserError
 from diziner.forms.choices import Choices
 from diziner.forms.form import Gold
 from diziner.forms.jsonfiles import Value
-from diziner.forms.schemes import find_style
-from diziner.forms.spanlists import given_spans, looks_like_spans
+from diziner.forms.schemes import OUTSIDE, find_style
+from diziner.forms.spanlists import given_spans, is_mention, looks_like_spans
+from diziner.forms.textlists import is_written_list, list_in
 
 _TOKENS = ("tokens", "words", "tokenized_text", "token", "tokenized", "sentence", "text")
 _TEXT = ("text", "sentence", "content", "raw_text", "raw", "body", "document", "data")
@@ -25,6 +27,8 @@ LABEL_COLUMNS = (*_TAGS, *_SPANS)
 LABEL_KEYS = frozenset(LABEL_COLUMNS)
 # What has places and labels, and holds no mentions.
 _NEVER = ("relations", "events", "links", "coreferences", "characters", "sentences", "sentence_spans", "meta", "other")
+GRAMMAR = re.compile("chunk|pos(?![a-z])|dep|lemma")  # keys of what is no mention
+_LIKE_GOLD = re.compile("gold|target|ner(?![a-z])|entit|mention|annotation|label|bio(?![a-z])|iob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,11 @@ def _one(rows: Sequence[Value], what: str, found: Sequence[str]) -> tuple[str, .
 
 
 def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str]) -> None:
+    if mention := next((row for row in rows if _is_mention(row.value)), None):
+        raise UserError(
+            f"{mention.where}: a row a span; here a row is a document: list its spans in it, as "
+            '"spans": [[start, end, label], …], or read the texts alone: --columns text=NAME'
+        )
     for key in sorted(free - {*_NEVER}):
         if _any(rows, key, _are_spans):
             what = "spans"
@@ -136,7 +145,12 @@ def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str])
                 f"{rows[0].where}: no labels under a usual name, but there are spans inside {key!r}; put them beside "
                 "the text, or name the form: --form"
             )
-        elif tokens and _any(rows, key, _is_tag_list) and _are_tags(rows, key) and "chunk" not in key:
+        elif _LIKE_GOLD.search(key.lower()) and _any(rows, key, _lack_places):
+            raise UserError(
+                f"{rows[0].where}: {key!r} looks like mentions without a start and an end each, and no other key has "
+                "labels; give them places in the text, or name the key that has some: --columns spans=NAME"
+            )
+        elif _hold_tags(rows, key, tokens) and not GRAMMAR.search(key.lower()):
             what = "tags"
         else:
             continue
@@ -147,8 +161,50 @@ def _refuse_unread(rows: Sequence[Value], free: set[str], tokens: Sequence[str])
 
 
 def _are_spans(value: object) -> bool:
-    """Whether a value is a list of spans with labels; three numbers may be anything."""
+    """Whether a value is a list of spans with labels, also as text; three numbers may be anything."""
+    value = list_in(str(value)) if is_written_list(value) else value
     return looks_like_spans(value) and all(isinstance(span.label, str) for span in given_spans(value))
+
+
+def _lack_places(value: object) -> bool:
+    """Whether a value lists objects with a label and no place each, or has lists of strings by label."""
+    if isinstance(value, Mapping):
+        lists = list(value.values())
+        return any(map(_are_strings, lists)) and all(each == [] or _are_strings(each) for each in lists)
+    items = value if isinstance(value, list) else []
+    return bool(items) and all(isinstance(each, Mapping) and is_mention(each) for each in items)
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+
+
+def _is_mention(row: Mapping[str, Any]) -> bool:
+    """Whether a row is itself one span: it has a start, an end and a label, and a text that has such a place."""
+    text = held(row, _TEXT)
+    found = given_spans([row]) if isinstance(text, str) and looks_like_spans([row]) else []
+    return len(found) == 1 and isinstance(text, str) and 0 <= found[0].start < found[0].end <= len(text)
+
+
+def _hold_tags(rows: Sequence[Value], key: str, tokens: Sequence[str]) -> bool:
+    """Whether a key holds tags of a scheme, or labels with O among them, one for each token or word; of a list under a
+    name that says so, whatever it holds."""
+    found: set[str] = set()
+    listed = False
+    for row in rows:
+        value, own = row.value.get(key), held(row.value, tokens or _TEXT)
+        if isinstance(value, str):
+            value = list_in(value) if is_written_list(value) else value.replace(",", " ").split()
+        if not _is_tag_list(value):
+            continue
+        words = own.split() if isinstance(own, str) else own
+        if not isinstance(words, list) or len(words) != len(value):
+            return False
+        listed = listed or isinstance(row.value[key], list)
+        found.update(each for each in value if isinstance(each, str))
+    if listed and _LIKE_GOLD.search(key.lower()):
+        return True
+    return len(found) > 1 and OUTSIDE in found and find_style(found) is not None
 
 
 def _holds_spans(value: object, depth: int = 3) -> bool:
@@ -175,7 +231,7 @@ def _are_tags(rows: Sequence[Value], key: str) -> bool:
     lists = [row.value.get(key) for row in rows]
     found = {each for value in lists if isinstance(value, list) for each in value if isinstance(each, str)}
     style = find_style(found) if found else None
-    return style is not None and style.scheme != "IO" and bool(found - {"O", "o"})
+    return style is not None and style.scheme != "IO" and bool(found - {OUTSIDE, "o"})
 
 
 def _may_be_empty(rows: Sequence[Value], key: str) -> bool:

@@ -18,7 +18,7 @@ from diziner.forms.rows import CHARACTERS, TOKENS, Row, Table, Unreadable, offse
 from diziner.forms.schemes import Style, find_style, require_style
 from diziner.forms.spanlists import Given, given_spans
 from diziner.forms.spanunits import TOKEN_UNITS, Sample, as_characters, find_unit, has_text
-from diziner.forms.tagstrings import with_tokens
+from diziner.forms.tagstrings import are_single_tokens, with_tokens
 
 DISCONTINUOUS = "discontinuous"
 _SAMPLE = 1000  # rows that are looked at before the first is read
@@ -44,6 +44,12 @@ def rows_of_values(
 
     Errors: UserError for values that can be read in two ways, with the option that decides.
     """
+    sample, values = peek(values, _SAMPLE)
+    if not task.choices.columns and are_single_tokens(sample):
+        raise UserError(
+            f"{sample[0].where}: each row has one word and its tag, as a token: a row is a document here; put tokens "
+            "and tags into lists, or name the columns of a table: --columns token=…,tag=…,id=…, id that of sentences"
+        )
     sample, values = peek(with_tokens(values, task.choices), _SAMPLE)
     objects = [item for item in sample if isinstance(item, Value) and isinstance(item.value, Mapping)]
     choices = task.choices
@@ -78,7 +84,7 @@ def _refuse_tags(samples: Sequence[Sample], key: str) -> None:
 
 def _documented(rows: Sequence[Value], keys: Keys) -> str:
     """Return the unit of spans that this project documents: those of its own rows, and `spans` beside tokens alone."""
-    if keys.spans[:1] == ("ents",):
+    if keys.spans[:1] == ("ents",) and keys.text:
         return CHARACTERS  # spaCy's name for them
     ours = any(key in row.value for row in rows for key in _OURS)
     return TOKENS if keys.tokens and (ours or (keys.spans[:1] == ("spans",) and not keys.text)) else ""

@@ -10,7 +10,8 @@ from diziner.common.errors import UserError
 from diziner.common.words import listed
 
 OUTSIDE = "O"
-_OTHER_OUTSIDES = ("_", "-", "*")  # stand for O where it is nowhere, as for all that is empty in CoNLL's files
+# Stand for O where it is nowhere: as for all that is empty in CoNLL's files, and in words.
+_OTHER_OUTSIDES = frozenset({"_", "-", "*", "--", "0", "other", "others", "none", "null", "out", "outside", "n/a"})
 TYPELESS = "ENTITY"  # the label of tags that name none
 
 # Letters of each scheme besides O, and the letter that it has here: B begins, I goes on, E ends, S is alone.
@@ -27,6 +28,7 @@ _LETTERS = "BIESLUMW"
 _GOING_ON = "IEML"  # letters that need another tag of their label before them
 _MOST = 0.5  # of all tags that name a mention
 _LIKE_MARKED = re.compile(f"[{_LETTERS}{_LETTERS.lower()}][^\\w\\s].*|.+[^\\w\\s][{_LETTERS}]")
+_SEVERAL = re.compile(f"[^\\w\\s-][{_LETTERS}]-.")  # B-PER|B-ORG: another tag within a label
 _MOST_LABELS = 200  # that a corpus has; a column with more holds something else
 # How letter and label are joined, most usual first: B-PER, B_PER, B:PER, PER-B, PER_B, B alone, B/PER, BPER.
 _JOINTS: dict[str, re.Pattern[str]] = {
@@ -37,9 +39,11 @@ _JOINTS: dict[str, re.Pattern[str]] = {
     "_ suffix": re.compile(f"(?P<label>.+)_(?P<letter>[{_LETTERS}])"),
     "typeless": re.compile(f"(?P<letter>[{_LETTERS}])"),
     "other mark": re.compile(f"(?P<letter>[{_LETTERS}])[^\\w\\s](?P<label>.+)"),
+    "other mark suffix": re.compile(f"(?P<label>.+)[^\\w\\s](?P<letter>[{_LETTERS}])"),
     "no mark": re.compile(f"(?P<letter>[{_LETTERS}])(?P<label>\\w.*)"),
 }
-_DOUBTFUL = ("other mark", "no mark")  # E.coli, Brand: tags only if B and another letter share a label
+# E.coli, Brand: tags only if B and another letter share a label.
+_DOUBTFUL = ("other mark", "other mark suffix", "no mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def find_style(tags: Collection[str], scheme: str = "", least: float = 1.0) -> S
     marked = [tag for tag in tags if tag not in outsides]
     if not marked:
         return Style(scheme or "BIO", lower=outside != OUTSIDE, outside=outside)
-    others = [each for each in _OTHER_OUTSIDES if each in marked]
+    others = [each for each in {*marked} if each.lower() in _OTHER_OUTSIDES]
     if len(others) == 1 and {*marked} != {*others} and not any(each in tags for each in outsides):
         outside, marked = others[0], [tag for tag in marked if tag not in others]
     if scheme == "IO":
@@ -179,6 +183,19 @@ def _letter(tag: str, joint: str, lower: bool) -> str:
     return found["letter"] if found else ""
 
 
+def require_one_each(tags: Collection[str], style: Style, where: str) -> None:
+    """Refuse tags that hold another tag within their label: a token would have several.
+
+    Errors: UserError with one of them.
+    """
+    several = next((tag for tag in sorted(tags) if (pair := style.read(tag)) and _SEVERAL.search(pair[1])), "")
+    if several:
+        raise UserError(
+            f"{where}: {several!r} is more than one tag; documents here have one a token: put each layer into a column "
+            "of its own, --columns tag=N says which to read"
+        )
+
+
 def require_style(tags: Iterable[str], scheme: str, where: str) -> Style:
     """Find the style of tags that must have one.
 
@@ -190,6 +207,7 @@ def require_style(tags: Iterable[str], scheme: str, where: str) -> Style:
     found = set(listed_tags)
     # A few others are said with their rows.
     if style := find_style(found, scheme) or find_style(listed_tags, scheme, _MOST):
+        require_one_each(found, style, where)
         return style
     shown = listed(sorted(map(repr, found)), 6)
     if all(tag.isdecimal() for tag in found):

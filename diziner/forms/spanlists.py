@@ -56,6 +56,7 @@ _LIKE_STARTS = re.compile(f"{_LEAD}(?:offset)?(?:start|begin|beg|starting){_PLAC
 _LIKE_ENDS = re.compile(f"{_LEAD}(?:offset)?(?:end|stop|ending){_PLACE}")
 _LIKE_LABELS = re.compile(f"(?:ner|semantic)?{_LEAD}(?:label|type|tag|category|class)(?:name|value)?")
 _LIKE_TEXTS = re.compile(f"{_LEAD}(?:text|string|mention|form)")
+_LIKE_PLACES = re.compile(f"{_LEAD}(?:index|span|pos|position|offset|range|interval|location)(?:es|s)?")
 _NAMED = ("value", "name", "label")  # a label that is an object has its name under one of these
 
 
@@ -87,7 +88,7 @@ def given_spans(value: object, text: object = None) -> list[Given]:
         columns = _columns(value)
         return list(_by_label(value)) if columns is None else given_spans(columns, text)
     if not isinstance(value, list):
-        raise UserError(f"spans must be a list, found {value!r:.80}")
+        raise UserError(f"spans must be a list (one without mentions has []), found {value!r:.80}")
     return [span for item in value for span in _read(item, text)]
 
 
@@ -97,6 +98,12 @@ def looks_like_spans(value: object) -> bool:
         return isinstance(value, list | Mapping) and bool(given_spans(value))
     except UserError:
         return False
+
+
+def is_mention(item: Mapping[Any, Any]) -> bool:
+    """Whether an object has a label that is a name, and a text or numbers of tokens, wherever it stands."""
+    numbers = any(isinstance(each, list) and each and all(map(_is_number, each)) for each in item.values())
+    return any(isinstance(label, str) for label in _labels_of(item)) and (numbers or _own_text(item) is not None)
 
 
 def _columns(value: Mapping[Any, Any]) -> list[dict[Any, Any]] | None:
@@ -149,8 +156,8 @@ def _by_label(value: Mapping[Any, Any]) -> Iterator[Given]:
         for text, ranges in listed:
             for place in ranges if isinstance(ranges, list) else [ranges]:
                 pieces = _ranges(place)
-                if not pieces:
-                    raise UserError(f"spans of {label!r} have no places: {places!r:.80}")
+                if not pieces or (isinstance(place, Mapping) and _labels_of(place)):
+                    raise UserError(f"{label!r} is no label with places in the text: {places!r:.80}")
                 yield Given(pieces, str(label), text)
 
 
@@ -162,7 +169,8 @@ def _pieces(item: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
         start, end = item["offset"], item["offset"] + item["length"]
     if start is not None and end is not None:
         return ((start, end),)
-    return next((found for key in _PLACES if key in item and (found := _ranges(item[key]))), ())
+    others = [key for key in item if _LIKE_PLACES.fullmatch(_letters(key))]
+    return next((found for key in (*_PLACES, *others) if key in item and (found := _ranges(item[key]))), ())
 
 
 def _bound(item: Mapping[Any, Any], names: Sequence[str], like: re.Pattern[str]) -> int | None:

@@ -46,6 +46,7 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
     fitting = {unit: sum(_fits(row, span, unit) for row in rows for span in row.spans) for unit in _possible(rows, key)}
     most = max(fitting.values(), default=0)
     if not most:
+        _refuse_inside_tokens(rows, key)
         return "tokens" if all(row.tokens is not None for row in rows) else "characters"
     units = [unit for unit, number in fitting.items() if number == most]
     told = [span for row in rows for span in row.spans if span.text is not None]
@@ -74,6 +75,19 @@ def find_unit(samples: Iterable[Sample], chosen: str, documented: str, key: str)
         f"{where}: {key} {list(rows[0].spans[0].pieces[0])} can be read as {' or '.join(units)}, and no span of the "
         f"file decides; say which: --spans {'|'.join(units)}"
     )
+
+
+def _refuse_inside_tokens(rows: Sequence[Sample], key: str) -> None:
+    """Refuse spans that are places of the texts, are no tokens, and none of which begins and ends where tokens do."""
+    if all(row.tokens is not None and row.text is not None for row in rows) and all(
+        len(row.tokens or ()) < span.end <= len(row.text or "") and span.start < span.end
+        for row in rows
+        for span in row.spans
+    ):
+        raise UserError(
+            f"{rows[0].where}: {key}: in characters no span begins and ends where tokens do, as {_shown(rows[0])}; "
+            "--spans characters takes the tokens that they touch"
+        )
 
 
 def _possible(rows: Sequence[Sample], key: str) -> list[str]:

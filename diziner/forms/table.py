@@ -11,6 +11,7 @@ from diziner.forms import (
     bioc,
     brat,
     columnfiles,
+    columnlooks,
     csvfiles,
     docbin,
     jsonforms,
@@ -162,7 +163,7 @@ FORMS: dict[str, Form] = {
             "columns",
             "CoNLL and its kin: a token a line with its tag, blank lines between sentences",
             columnfiles.column_table,
-            columnfiles.looks_like_columns,
+            columnlooks.looks_like_columns,
             (*columnfiles.ENDINGS, ".tsv", ".txt"),
             "Mara B-PER",
         ),
@@ -208,12 +209,14 @@ def form_of(look: Look, choices: Choices) -> Form:
         raise UserError(f"{path}: is {packed}; take out the file that is in it")
     if arrowfiles.looks_like_parquet(look):
         return FORMS["parquet"]
+    if webanno.looks_like_webanno(look):
+        return FORMS["webanno"]  # its first line says so, whatever its ending
     by_ending = [form for form in FORMS.values() if look.suffix in form.endings and not path.is_dir()]
     tagged = choices.scheme or choices.labels or choices.columns.keys() & {"tokens", "tags"}
     if look.suffix in plaintext.ENDINGS and tagged:
         return FORMS["columns"]
     numbered = any(isinstance(column, int) for column in choices.columns.values())
-    if look.suffix == ".tsv" and numbered and not webanno.looks_like_webanno(look):
+    if look.suffix == ".tsv" and numbered:
         return FORMS["columns"]
     if len(by_ending) == 1:
         return by_ending[0]

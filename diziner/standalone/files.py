@@ -24,6 +24,7 @@ from diziner.records.annotations import Annotation, failure_of, read_annotations
 from diziner.records.documents import Document
 from diziner.records.gold import read_gold
 
+_SHOWN = 8  # names of keys in a message
 _TEXT_KEYS = {"text", "tokens", "words", "tokenized_text", "sentence", "content"}
 
 
@@ -149,7 +150,13 @@ def _require_labels(row: Row) -> None:
     held = sorted(key for key, each in value.get("other", {}).items() if key in LABEL_KEYS and each is not None)
     there = f"; {held[0]!r} is neither: {value['other'][held[0]]!r:.60}" if held else ""
     named = "" if value.get("id") in (None, "") else f"document {str(value['id'])!r} has "
-    raise UserError(f"{row.where}: {named}neither tags nor spans{there}; one without mentions has the spans []")
+    others = ", ".join(sorted(value.get("other", {}))[:_SHOWN])
+    elsewhere = (
+        f"; if they are under another name, say so: --columns spans=NAME or tags=NAME, of {others}" if others else ""
+    )
+    raise UserError(
+        f"{row.where}: {named}neither tags nor spans{there}; one without mentions has the spans []{elsewhere}"
+    )
 
 
 def _spans_only(path: Path) -> LabelledFile:
