@@ -113,8 +113,8 @@ _OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
-_SAID = ("message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description")
-_SAID += ("error_msg", "status_msg")
+_SAID = frozenset({"message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description"})
+_SAID |= {"error_msg", "status_msg"}
 _LEGAL = 451  # withheld for legal reasons
 
 
