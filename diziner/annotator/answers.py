@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from diziner.annotator.labels import Labels
 from diziner.common.files import validator
-from diziner.prompting.parse import Form, Reading
+from diziner.prompting.parse import Form, Reading, is_aside
 from diziner.records.documents import Document
 from diziner.records.guideline import EntityType
-from diziner.spans.matching import match_answers
+from diziner.spans.matching import Matches, match_answers
 
 MALFORMED = "malformed"  # why a mention is dropped that has no text or no type, or several
 
@@ -33,9 +33,11 @@ TOKENS = "tokens"  # tokens tagged one by one, joined to a mention
 
 # Keys of a mention and of its list, without case and marks. `entity` may be either text or type.
 _TEXTS = {"text", "mention", "span", "word", "surface", "string", "phrase", "value", "name", "token"}
-_TEXTS |= {"entitytext", "entityname", "entityvalue"}
+_TEXTS |= {"entitytext", "entityname", "entityvalue", "entitymention", "entityspan", "namedentity", "mentiontext"}
+_TEXTS |= {"spantext", "surfaceform", "matchedtext", "exacttext", "rawtext", "originaltext"}
 _TYPES = {"type", "label", "category", "class", "tag", "nertag", "nertype"}
-_TYPES |= {"entitytype", "entitylabel", "entitygroup", "entityclass"}
+_TYPES |= {"entitytype", "entitylabel", "entitygroup", "entityclass", "entitycategory", "namedentitytype"}
+_TYPES |= {"nerlabel", "mentiontype", "spantype", "spanlabel", "labels", "types"}
 _EITHER = "entity"
 _LISTS = {"entities", "entity", "namedentities", "mentions", "entitymentions", "extractedentities", "annotations"}
 _LISTS |= {"ner", "entitylist"}
@@ -98,18 +100,42 @@ class EntityForm(Form):
         if any(isinstance(value, dict) and "entities" in value for value in values):
             return None
         mentions = [self._item(value) for value in values]
-        if not all(mentions):
+        if not all(mentions) or not self._known(mentions):
             return None
         by_key = {TYPES_AS_KEYS, TEXTS_AS_KEYS}.intersection(mentions[0][0].forms)
         return self._reading(mentions, "" if by_key and len(values) == 1 else LINES)
 
+    def strays(self, reading: Reading) -> bool:
+        """Return whether most mentions are of another text."""
+        mentions = reading.value["entities"]
+        drops = self._matched(mentions).drops
+        return 2 * (drops.get("not_in_text", 0) + drops.get("inside_token", 0)) > len(mentions)
+
+    def both(self, one: Reading, other: Reading) -> Reading | None:
+        """Return the mentions of two readings, none of which is where one of the other's is."""
+        spans, others = (self._matched(reading.value["entities"]).spans for reading in (one, other))
+        if any(a.start < b.end and b.start < a.end for a in spans for b in others):
+            return None
+        mentions = [*one.value["entities"], *other.value["entities"]]
+        forms = {**Counter(one.forms) + Counter(other.forms), JOINED: 1}
+        return Reading({"entities": mentions}, dict(sorted(forms.items())), Counter(one.drops) + Counter(other.drops))
+
     def weight(self, reading: Reading) -> int:
         """Return how many mentions stand in the document."""
-        return len(match_answers(self._document, reading.value["entities"], self._scheme).spans)
+        return len(self._matched(reading.value["entities"]).spans)
+
+    def _matched(self, mentions: Sequence[tuple[str, str]]) -> Matches:
+        return match_answers(self._document, mentions, self._scheme)
+
+    def _known(self, items: Iterable[Sequence[Mention]]) -> bool:
+        """Return whether one label at least is of the scheme; where no key says that these are mentions, only that
+        does: {"type": "function", "name": …} is none."""
+        return any(mention.label in self._scheme for item in items for mention in item)
 
     def _other(self, value: Any, depth: int) -> Reading | None:
         if isinstance(value, list):
-            return self._listed(value, BARE_LIST) if value else None
+            bare = self._listed(_unnested(value), BARE_LIST) if value else None
+            return bare if bare and any(label in self._scheme for _, label in bare.value["entities"]) else None
         if not isinstance(value, dict) or not depth or _is_schema(value):
             return None
         lists = [part for key, part in value.items() if _plain(key) in _LISTS]
@@ -117,7 +143,10 @@ class EntityForm(Form):
             return self._listed(lists[0], LIST_KEY) if lists[0] else Reading({"entities": []}, {LIST_KEY: 1})
         if (by_key := self._by_key(value)) is not None:
             return self._reading([by_key] if by_key else [], "" if by_key else TYPES_AS_KEYS)
-        inner = [self._other(part, depth - 1) for part in value.values() if isinstance(part, dict | list)]
+        if any(self._says_otherwise(key, part) for key, part in value.items()):
+            return None
+        parts = [part for key, part in value.items() if isinstance(part, dict | list) and not is_aside(key)]
+        inner = [self._other(part, depth - 1) for part in parts]
         found = [reading for reading in inner if reading is not None]
         if len(found) != 1:
             return None
@@ -201,12 +230,24 @@ class EntityForm(Form):
         given = [part for part in value.values() if isinstance(part, str) and self._labels.resolve(part) is not None]
         if known and not given and not any(isinstance(part, dict) for part in value.values()):
             texts = {key: _texts(part) for key, part in value.items() if key in known or isinstance(part, list)}
-            if any(texts[key] is None for key in known):
+            if any(texts[key] is None or self._says_otherwise(key, value[key]) for key in known):
                 return None
             return [self._mention(text, key, TYPES_AS_KEYS) for key, found in texts.items() for text in found or ()]
         if value and not known and len(given) == len(value) and not any(_plain(key) in _WORDS for key in value):
             return [self._mention(text, label, TEXTS_AS_KEYS) for text, label in value.items()]
         return None
+
+    def _says_otherwise(self, key: str, part: Any) -> bool:
+        """Return whether an object under a type has a type of its own, and another one."""
+        types = [
+            self._labels.resolve(given)
+            for item in (part if isinstance(part, list) else ())
+            if isinstance(item, dict)
+            for name, given in item.items()
+            if _plain(name) in _TYPES and isinstance(given, str)
+        ]
+        under = self._labels.resolve(key)
+        return any(own is not None and under is not None and own.label != under.label for own in types)
 
     def _mention(self, text: str, given: str, form: str = "") -> Mention:
         resolved = self._labels.resolve(given)
@@ -215,6 +256,13 @@ class EntityForm(Form):
         forms = [form] if form else []
         forms += [] if resolved.plain else [LABEL_FORM]
         return Mention(text, resolved.label, tuple(forms), resolved.continues)
+
+
+def _unnested(items: Sequence[Any]) -> Sequence[Any]:
+    """Return the objects of a list of lists, such as one for each sentence; any other list as it is."""
+    if not all(isinstance(item, list) and all(isinstance(part, dict) for part in item) for item in items):
+        return items
+    return [part for item in items for part in item]
 
 
 def _plain(key: str) -> str:

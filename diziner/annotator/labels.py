@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from diziner.records.guideline import EntityType
+from diziner.spans.folding import without_invisible
 
 _TAGGED = re.compile(r"([BIESLUM])[-_](.+)", re.DOTALL)
 _CONTINUES = frozenset("IELM")  # tags of tokens that go on or end a mention
 _BETWEEN = re.compile(r"[()\[\]{}:/|,;=–—]+|\s-\s|->|→")
-_EDGES = " \t\r\n\"'`“”‘’<>*.()[]"
+_EDGES = " \t\r\n\"'`“”‘’<>*.()[]{}#/|!;:,=~_"
+# What a type is called where its own name stands beside it: `type: person`, `EntityType.PERSON`.
+_FIELD = re.compile(
+    r"\A\W*(?:(?:named[ _]?)?entity|ner)?[ _]?(?:type|label|class|tag|category|entity)\s*[:=.]\s*(?=\w)", re.IGNORECASE
+)
 _PLURALS = {"people": "person", "men": "man", "women": "woman", "children": "child"}
 
 
@@ -50,6 +55,7 @@ class Labels:
     def _otherwise(self, given: str) -> Resolved | None:
         if len(given) > 200:
             return None
+        given = _FIELD.sub("", without_invisible(given))
         label = self._one(given) or self._of_parts(given)
         if label is not None:
             return Resolved(label)

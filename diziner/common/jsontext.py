@@ -24,6 +24,7 @@ DEEPEST = 200  # brackets within brackets
 LONGEST = 2**29  # characters of one value
 _LOCATED = 2**20  # characters of a text in which the line of an error is looked for
 _BLANK = " \t\r\n"
+_NOTHING: tuple[Any, ...] = (None, "", [], {})  # values that say nothing
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -39,9 +40,6 @@ class JsonError(ValueError):
         self.at = at
 
 
-# Answers of models, which are searched for what looks like JSON: the errors of these are Python's own.
-LOOSE = json.JSONDecoder(parse_constant=lambda _: None)
-LOOSE_STRINGS = json.JSONDecoder(strict=False)
 # For texts whose digest was compared; a third faster than `loads`.
 scan_trusted: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -178,6 +176,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of which no key says two things: given twice, it says the same, or nothing the other time."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found = {}
+    for name, value in pairs:
+        if name in found and value in _NOTHING:
+            continue
+        if found.get(name) not in (*_NOTHING, value):
+            raise JsonError(f"the key {name[:60]!r} is given twice")
+        found[name] = value
+    return found
+
+
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
@@ -190,6 +203,10 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _ROWS = json.JSONDecoder(object_pairs_hook=_once)
+# Answers of models, which are searched for what looks like JSON: the errors of these are Python's own, and JsonError
+# for a key that is given twice with different values, of which one would be lost.
+LOOSE = json.JSONDecoder(parse_constant=lambda _: None, object_pairs_hook=_clear)
+LOOSE_STRINGS = json.JSONDecoder(strict=False)
 
 # Each takes a text, or UTF-8, and returns its value. Errors: JsonError. `loads` is for files of this project.
 loads = _reader(

@@ -86,7 +86,8 @@ class Listening(httpx.AsyncBaseTransport):
         except TooLargeError:
             exchange.is_too_large = True
             raise
-        exchange.status, exchange.body = response.status_code, data.decode(_encoding(response), "replace")
+        text = data.decode(_encoding(response), "replace")
+        exchange.status, exchange.body = response.status_code, text.removeprefix("\ufeff")
         exchange.is_chat = response.status_code == 200 and request.url.path.endswith(_CHAT)
         if exchange.is_chat:
             headers = [pair for pair in response.headers.raw if pair[0].lower() in _KEPT]

@@ -23,7 +23,7 @@ _LONG_NAMES = frozenset(
         *("stringabovemaxlength", "stringtoolong", "inputtoolong", "inputtoolarge", "prompttoolong"),
         *("prompttoolarge", "requesttoolarge", "requestentitytoolarge", "payloadtoolarge", "contenttoolarge"),
         *("tokenlimitexceeded", "tokenslimitreached", "tokenslimitexceeded", "maxtokenslimitexceeded"),
-        *("inputlengthexceeded", "inputtokensexceeded", "contextoverflow"),
+        *("inputlengthexceeded", "inputtokensexceeded", "contextoverflow", "oversizetext", "1261"),
     }
 )
 _FILTER_NAMES = frozenset(
@@ -45,6 +45,9 @@ _LONG_WORDS = re.compile(
     r"|tokens?\b[^.]{0,80}\b(?:exceed|must be <=|larger than|greater than|over the limit)"
     r"|(?:exceed\w*|above|over)\b[^.]{0,60}\b(?:token limit|tokens? allowed|number of tokens|max_(?:seq|input|total)\w*"
     r"|(?:input|prompt) (?:length|limit))"
+    r"|must have less than \d+ tokens|max_?length: \d+, actual|shorten (?:the|your) (?:prompt|input|text|message)"
+    r"|(?:exceed\w*|longer than)\b[^.]{0,20}\bmax(?:imum)?[ _](?:length|size|(?:number of )?tokens)"
+    r"|(?:input|prompt|text|message)\b[^.]{0,20}\bexceeds the (?:limit|maximum)"
     r"|payload size exceeds|range of input length|input length|model token limit|超长|过长|长度超",
     re.IGNORECASE,
 )
@@ -59,7 +62,8 @@ _FILTER_WORDS = re.compile(
     r"|\bguardrails?\b|safety_check|blocked by (?:our|the) (?:safety|content)|prompt (?:was |is )?blocked"
     r"|(?:input|prompt|request|content|text) (?:was |is |has been )?(?:rejected|blocked|refused)"
     r" (?:by|for|due to|because)"
-    r"|敏感|不安全|违规|违法|审核|不当内容",
+    r"|(?:unsafe|harmful) (?:prompt|input|request|text)|\bprohibited\b[^.]{0,60}\b(?:violat\w*|terms|polic\w*)"
+    r"|敏感|不安全|违规|违法|不合规|审核|不当内容|安全检测|存在风险",
     re.IGNORECASE,
 )
 # What concerns the account or the key, whatever else is said.
@@ -68,7 +72,9 @@ _ACCOUNT = re.compile(
     r"|api[ _-]?key (?:not|is|was|has)|unauthori[sz]ed|authenticat"
     r"|your (?:account|organi[sz]ation|project|team|workspace)"
     r"|account (?:is|was|has|not|deactivated|suspended|disabled)"
-    r"|deactivated|suspended|billing|credit|balance|quota|payment|arrear|overdue|subscription"
+    r"|api[ _-]?key expired|\bkey limit\b|not been used in project|terms of service have not"
+    r"|deactivated|suspended|billing|credit(?!s? (?:was|were|have been|has been) )|balance|quota|payment|arrear"
+    r"|overdue|subscription"
     r"|(?:country|region|territory|location)\b[^.]{0,40}\bnot (?:supported|available)",
     re.IGNORECASE,
 )
@@ -81,13 +87,17 @@ _ACCESS = re.compile(
 # What concerns the form that all requests of a run have.
 _FORM = re.compile(
     r"unsupported (?:parameter|value)|unrecognized request argument|extra inputs are not permitted"
+    r"|max_\w*tokens\W{1,3}(?:must be less|\d+ >)|supports at most \d+ (?:completion|output) tokens"
     r"|unknown name \W{1,2}\w+\W{1,2}|cannot both be specified|deprecated for this model|invalid schema for",
     re.IGNORECASE,
 )
 # A model that is not there. With these words about it, it is there: for another account, or for other requests.
 _GONE_STATUS = frozenset({400, 404, 410})
 _GONE_NAMES = frozenset(
-    {"modelnotfound", "modeldecommissioned", "modeldeprecated", "deploymentnotfound", "modelnotavailable"}
+    {
+        *("modelnotfound", "modeldecommissioned", "modeldeprecated", "deploymentnotfound", "modelnotavailable"),
+        "modelnotsupported",
+    }
 )
 _GONE_WORDS = re.compile(
     r"no (?:allowed )?(?:endpoints|providers?) (?:found|available) for \S"
@@ -103,7 +113,9 @@ _OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _NAMED = ("code", "type", "status", "reason", "error_code", "errorCode", "err_code", "blockReason", "finish_reason")
-_SAID = ("message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description")
+_SAID = frozenset({"message", "msg", "detail", "error_message", "errorMessage", "raw", "title", "description"})
+_SAID |= {"error_msg", "status_msg"}
+_LEGAL = 451  # withheld for legal reasons
 
 
 def refusal_in(status: int, body: str) -> Refusal | None:
@@ -126,9 +138,9 @@ def refusal_in(status: int, body: str) -> Refusal | None:
         return None
     # Errors of servers come in all words: there, only names and those of a window are telling.
     filtered = status < 500 and (_FILTER_WORDS.search(words) or "flagged_input" in body)
-    if names & _FILTER_NAMES or filtered:
+    if names & _FILTER_NAMES or filtered or status == _LEGAL:
         return Refusal(REFUSED, detail, status)
-    if _LONG_WORDS.search(words) and not _ACCESS.search(words):
+    if _LONG_WORDS.search(words) and not _ACCESS.search(words) and not _FORM.search(words):
         return Refusal(TOO_LONG, detail, status)
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,14 +17,15 @@ from diziner.prompting.request import ONLY_REASONING, Response
 _MOST_TOKENS = 10**9
 _MOST_USD = 10_000.0
 _REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
+_TEXT = ("text", "output_text")
 _NO_TEXT = ("thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary")
-# Finish reasons as providers call them; all others are `stop`.
-_LENGTH = {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "model_context_window_exceeded"}
-_FILTERED = {
-    *("content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "recitation", "blocklist"),
-    *("spii", "sensitive", "guardrail_intervened", "moderation"),
-}
-_BROKEN = {"error", "server_error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled"}
+# Finish reasons as providers call them, by words in them, in this order; all others are `stop`.
+_FILTERED = re.compile(
+    r"filter|refus|safety|prohibited|recitation|block(?:ed|list)|spii|sensitive|guardrail|moderat|inspection|toxic|polic(?:y|ies)"
+    r"|\blanguage\b"
+)
+_LENGTH = re.compile(r"length|max_?\w*tokens|tokens?_limit|context_window|truncat|incomplete|(?:output|error)_limit")
+_BROKEN = re.compile(r"error|abort|cancel|fail|timeout|timed_out|interrupt|overload|preempt|insufficient")
 
 
 def response_in(body: Any) -> Response:
@@ -34,7 +36,9 @@ def response_in(body: Any) -> Response:
     choice = _choice(body)
     reason = _text(choice.get("finish_reason")).lower()
     message = choice.get("message")
-    if choice.get("error") or reason in _BROKEN:
+    filtered = _FILTERED.search(reason) is not None
+    cut = not filtered and _LENGTH.search(reason) is not None
+    if choice.get("error") or (_BROKEN.search(reason) and not filtered and not cut):
         said = plain_message(_said(choice.get("error")))
         raise _broken(f"the model broke off, finish reason {reason or 'error'}{f': {said}' if said else ''}")
     if message is None and isinstance(choice.get("text"), str):
@@ -42,9 +46,10 @@ def response_in(body: Any) -> Response:
     if not isinstance(message, Mapping):
         raise _broken("the reply holds a choice without a message")
     text, finish = _content(message.get("content")), "stop"
-    if message.get("refusal") or reason in _FILTERED:
-        finish = "refusal" if message.get("refusal") else "content_filter"
-    elif reason in _LENGTH:
+    refused = message.get("refusal") or _is_refusal(message.get("content"))
+    if refused or filtered:
+        finish = "refusal" if refused else "content_filter"
+    elif cut:
         finish = "length"
     elif not text.strip() and (reasoning := _reasoning(message)):
         # A server that takes all of an answer for reasoning; what is a bare object was none.
@@ -109,7 +114,15 @@ def _content(content: Any) -> str:
         return valid_unicode(content)
     if isinstance(content, list):
         return valid_unicode("".join(map(_part, content)))
+    if isinstance(content, Mapping) and content.get("type") in _TEXT and (text := _part(content)):
+        return valid_unicode(text)
     return valid_unicode(json.dumps(content, ensure_ascii=False))
+
+
+def _is_refusal(content: Any) -> bool:
+    """Return whether a part of content is a refusal."""
+    parts = content if isinstance(content, list) else [content]
+    return any(isinstance(part, Mapping) and part.get("type") == "refusal" for part in parts)
 
 
 def _part(part: Any) -> str:

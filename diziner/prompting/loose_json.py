@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from diziner.common.jsontext import LOOSE
+from diziner.common.jsontext import LOOSE, JsonError
 
 TRAILING_COMMA = "trailing_comma"
 RAW_CONTROL = "raw_control"  # a line break, tab or other control character stands raw in a string
@@ -79,6 +79,8 @@ def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None
         fault = f"it is not JSON: {error.msg.removesuffix(' at')}{_near(text, error.pos)}"
     except RecursionError:
         fault = "its JSON is nested too deeply"
+    except JsonError as error:
+        fault = f"its JSON says two things: {error.reason}"
     except ValueError:
         fault = "its JSON has a number of too many digits"
     else:

@@ -16,6 +16,7 @@ from diziner.prompting.reasoning import visible
 
 AMBIGUOUS = "ambiguous"  # several different objects fit; which one was taken is a rule
 
+_RIVALS = "it holds several objects that differ, and nothing tells which of them counts; answer with one"
 _MOST_CANDIDATES = 50
 _MOST_ENCODED = 3  # JSON in a string in JSON in a string
 _LONGEST_REASON = 300
@@ -28,6 +29,23 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # What stands before an object that corrects an earlier one.
 _CORRECTION = re.compile(
     r"\b(?:final|finally|correct\w*|revis\w*|updat\w*|actually|wait|instead|fixed|improved|better|on second thought)\b",
+    re.IGNORECASE,
+)
+# What stands before an object that is none of the answer: how one looks, a part of it, what was thought of or left out.
+_ASIDE = re.compile(
+    r"\b(?:examples?|e\.g|for instance|such as|templates?|schemas?|alone|drafts?|reject\w*|exclud\w*|discard\w*|ignored"
+    r"|if there|had there|would)(?:\b|(?<=\w)_)|\bin the form\b|\bformat(?: used| was| is)?\s*:|\bnon[ _-]",
+    re.IGNORECASE,
+)
+# Keys under which stands what is not the answer.
+_KEY_ASIDE = re.compile(
+    r"(?:^|[\W_])(?:examples?|templates?|schema|reject\w*|exclud\w*|discard\w*|ignored?|non(?=[\W_])|not(?=[\W_]))",
+    re.I,
+)
+# Where the other side would have its turn; what a model writes behind its answer from there on is made up.
+_NEXT_TURN = re.compile(
+    r"<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|<start_of_turn>\s*user|<\|start\|>\s*user|<\|USER_TOKEN\|>"
+    r"|<[|｜]\s?user\s?[|｜]>|\[INST\]|<document>|\n\s*(?:User|Human)\s*:",
     re.IGNORECASE,
 )
 
@@ -88,6 +106,14 @@ class Form:
         """Return the reading of values that stand side by side and have to be taken together, or None."""
         return None
 
+    def strays(self, reading: Reading) -> bool:
+        """Return whether most of what a reading says is about something else."""
+        return False
+
+    def both(self, one: Reading, other: Reading) -> Reading | None:
+        """Return what two readings say together if they speak of different things; None if they are rivals."""
+        return None
+
     def weight(self, reading: Reading) -> int:
         """Return how much a reading says. Placeholders say nothing."""
         return sum(_says(item) for value in reading.value.values() if isinstance(value, list) for item in value)
@@ -97,15 +123,24 @@ class _Candidate(NamedTuple):
     reading: Reading
     before: str  # the text that leads to it
     end: int
+    as_asked: bool = True  # by the form that was asked for, not by another
+
+
+class _Found(NamedTuple):
+    reading: Reading
+    key: str  # under which it stood
+    as_asked: bool
 
 
 def read_object(text: str, form: Form) -> Reading:
     """Return the object in an answer, read by its form.
 
     A text that is one such object is taken as it is. Else reasoning is left out, and of several objects the last
-    is taken, unless it says less than one before it: a template or an empty list behind the answer. An answer
+    is taken, unless it is none of the answer, as what stands before it tells, or that it says nothing: an example, a
+    template or an empty list behind the answer. Objects side by side about different things are one answer. An answer
     that goes on behind its last whole object with one that is broken has none.
-    Errors: ParseError with the fault of the outermost object, the error of its JSON, or that there is none.
+    Errors: ParseError with the fault of the outermost object, the error of its JSON, that there is none, or that there
+    are several and nothing tells which of them counts.
     """
     try:
         return _cleaned(_read(text, form), text, form)
@@ -120,7 +155,7 @@ def _read(text: str, form: Form) -> Reading:
     if whole == [] and (reading := form.empty()) is not None:
         return reading
     shown = visible(text)
-    found = pieces(shown.text)
+    found = _of_this_turn(shown.text, pieces(shown.text), form)
     if len(found) == 1 and isinstance(found[0].value, dict) and (reading := form.read(found[0].value)) is not None:
         return _with(reading, found[0].repairs)
     candidates = list(_candidates(shown.text, found, form))
@@ -136,10 +171,24 @@ def _read(text: str, form: Form) -> Reading:
     return reading
 
 
+def _of_this_turn(text: str, found: list[Piece], form: Form) -> list[Piece]:
+    """Return the pieces without those that stand behind an answer and the beginning of the other side's turn."""
+    for number, (piece, after) in enumerate(pairwise(found), 1):
+        answered = not piece.fault and _has_keys(text, piece, form)
+        if answered and _NEXT_TURN.search(text, piece.end, after.start):
+            return found[:number]
+    return found
+
+
 def _stands_alone(piece: Piece, form: Form) -> bool:
     """Return whether a piece says something by itself, though it is no object of the form asked for."""
     reading = None if piece.fault else form.together([piece.value])
     return reading is not None and form.weight(reading) > 0
+
+
+def is_aside(key: str) -> bool:
+    """Return whether what stands under a key is not the answer, by the key's name: `rejected`, `non_entities`."""
+    return _KEY_ASIDE.search(key) is not None
 
 
 def parse_object(text: str, validate: Callable[[Any], Any]) -> dict[str, Any]:
@@ -173,14 +222,14 @@ def _candidates(text: str, found: Sequence[Piece], form: Form) -> Iterator[_Cand
     position = 0
     for piece in singles:
         before = text[max(position, piece.start - _LONGEST_BEFORE) : piece.start]
-        for reading, key in _readings_of(piece, form):
-            yield _Candidate(_with(reading, piece.repairs), f"{before} {key}", piece.end)
+        for reading, key, as_asked in _readings_of(piece, form):
+            yield _Candidate(_with(reading, piece.repairs), f"{before} {key}", piece.end, as_asked)
             before = ""
         position = piece.end
 
 
-def _readings_of(piece: Piece, form: Form) -> list[tuple[Reading, str]]:
-    """Return what is read from a piece, each with the key it stood under.
+def _readings_of(piece: Piece, form: Form) -> list[_Found]:
+    """Return what is read from a piece.
 
     An object that is not closed may be cut. In the form asked for, whose list is closed, nothing can follow; in
     another, such as a key for each type, it can, so that it is none.
@@ -188,7 +237,7 @@ def _readings_of(piece: Piece, form: Form) -> list[tuple[Reading, str]]:
     if UNCLOSED not in piece.repairs:
         return _readings(piece.value, form, _MOST_ENCODED)
     asked = form.read(piece.value) if isinstance(piece.value, dict) else None
-    return [] if asked is None else [(asked, "")]
+    return [] if asked is None else [_Found(asked, "", True)]
 
 
 def _together(text: str, found: Sequence[Piece], form: Form) -> Reading | None:
@@ -200,24 +249,25 @@ def _together(text: str, found: Sequence[Piece], form: Form) -> Reading | None:
     return reading and _with(reading, [repair for piece in found for repair in piece.repairs])
 
 
-def _readings(value: Any, form: Form, depth: int) -> list[tuple[Reading, str]]:
+def _readings(value: Any, form: Form, depth: int) -> list[_Found]:
     """Return the readings of the objects in a value that fit, each with its key there; what is inside of one is not
     looked at. Where none fits, return the value's reading by another form."""
     if isinstance(value, str):
         return _of_string(value, form, depth)
-    found: list[tuple[Reading, str]] = []
+    found: list[_Found] = []
     strings: list[str] = []
     waiting: list[tuple[Any, str]] = [(value, "")]
     while waiting:
         part, key = waiting.pop()
         if isinstance(part, dict):
             if (reading := form.read(part)) is not None:
-                found.append((reading, key))
+                found.append(_Found(reading, key, True))
             else:
-                waiting += [(inner, name.replace("_", " ")) for name, inner in reversed(part.items())]
+                own = [(inner, name.replace("_", " ")) for name, inner in part.items() if not is_aside(name)]
+                waiting += reversed(own)
         elif isinstance(part, list):
             if len(part) > 1 and (reading := form.joined(part)) is not None:
-                found.append((reading, key))
+                found.append(_Found(reading, key, True))
             else:
                 waiting += [(inner, key) for inner in reversed(part)]
         elif isinstance(part, str) and part.lstrip()[:1] in {"{", "["}:
@@ -225,34 +275,57 @@ def _readings(value: Any, form: Form, depth: int) -> list[tuple[Reading, str]]:
     if found:
         return found
     if (other := form.other(value)) is not None:
-        return [(other, "")]
+        return [_Found(other, "", False)]
     return [inner for string in strings for inner in _of_string(string, form, depth)]
 
 
-def _of_string(text: str, form: Form, depth: int) -> list[tuple[Reading, str]]:
+def _of_string(text: str, form: Form, depth: int) -> list[_Found]:
     parts = decoded(text) if depth else ()
     if any(part.fault for part in parts):
         return []
-    inner = [reading for part in parts for reading in _readings(part.value, form, depth - 1)]
-    return [(_with(reading, [ENCODED]), key) for reading, key in inner]
+    inner = [found for part in parts for found in _readings(part.value, form, depth - 1)]
+    return [found._replace(reading=_with(found.reading, [ENCODED])) for found in inner]
 
 
 def _chosen(candidates: Sequence[_Candidate], form: Form) -> Reading:
-    """Return the last candidate that does not say less than one before it."""
+    """Return the candidate that is the last word."""
     different: list[_Candidate] = []
     for candidate in candidates[-_MOST_CANDIDATES:]:
         if not different or different[-1].reading.value != candidate.reading.value:
             different.append(candidate)
-    if len(different) == 1:
-        return different[0].reading
-    weights = [form.weight(candidate.reading) for candidate in different]
-    taken = len(different) - 1
-    for earlier in range(len(different) - 2, -1, -1):
-        corrects = weights[taken] > 0 and _CORRECTION.search(different[taken].before)
-        if weights[earlier] > weights[taken] and not corrects:
-            taken = earlier
-    ambiguous = taken < len(different) - 1 or any(weights[:taken])
-    return _with(different[taken].reading, [AMBIGUOUS] if ambiguous else [])
+    taken, *others = different
+    ambiguous = False
+    for later in others:
+        before, after = form.weight(taken.reading), form.weight(later.reading)
+        ambiguous |= before > 0
+        both = form.both(taken.reading, later.reading) if before and after else None
+        if both is not None and _GAP.fullmatch(later.before):
+            taken, ambiguous = later._replace(reading=both), False
+        elif _takes_over(later, taken, before, after, form):
+            if both is not None and not _CORRECTION.search(later.before):
+                raise ParseError(_RIVALS)
+            taken = later
+        elif _is_empty(later) and not _ASIDE.search(later.before) and not _GAP.fullmatch(later.before):
+            raise ParseError(_RIVALS)
+    return _with(taken.reading, [AMBIGUOUS] if ambiguous else [])
+
+
+def _takes_over(later: _Candidate, earlier: _Candidate, before: int, after: int, form: Form) -> bool:
+    """Return whether a later candidate counts and not the one before it; `before` and `after` are their weights."""
+    corrects = _CORRECTION.search(later.before) is not None
+    aside = _ASIDE.search(later.before) is not None
+    if not before:
+        return True
+    if not after:
+        return corrects and not aside and _is_empty(later)
+    if aside or corrects:
+        return not aside
+    lesser = after < before and (later.as_asked < earlier.as_asked or form.strays(later.reading))
+    return not lesser
+
+
+def _is_empty(candidate: _Candidate) -> bool:
+    return not any(candidate.reading.value.values())
 
 
 def _fault(text: str, found: Sequence[Piece], form: Form) -> str:

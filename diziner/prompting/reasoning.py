@@ -14,19 +14,28 @@ class Visible(NamedTuple):
     fault: str
 
 
-# Tags of models and of prompts: <think>, <seed:think>, <mm:think>, <|think|>, [THINK], ◁think▷, <reasoning>, <thought>.
-_NAMES = "think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|rationale|chain_?of_?thought|cot"
+# Tags of models and of prompts: <think>, <seed:think>, <mm:think>, <|think|>, [THINK], ◁think▷, <reasoning>, <thought>,
+# <thought_process>, <self_reflection>, <draft>; also with the marks of HTML or Markdown escaped.
+_WORDS = "think|reason|reflect|rethink|deliberat|brainstorm|monologue|scratchpad|analysis|rationale|critique"
+_NAMES = (
+    "thoughts?|chain_?of_?thoughts?|cot|drafts?|plan(?:ning)?|inner_\\w{1,20}|step_?by_?step|steps|working|思考"
+    rf"|(?:{_WORDS})(?:ing|ion|ive|ed|s)?"
+)
+_NAME = rf"(?:[a-z]\w{{0,20}}[:_]|ant)?(?P<name>{_NAMES})(?:_(?:process|fast|slow|block|step|steps))?"
+_OPEN, _SHUT = r"(?:<|&lt;|\\<)[|｜]?", r"[|｜]?(?:>|&gt;|\\>)"
 _TAG = re.compile(
-    # Pairs with names of their own: Command, Gemma, MedGemma, Apertus, Sky-T1.
-    r"(?P<begin><\|START_THINKING\|>|<\|channel>(?:thought)?|<unused94>(?:thought)?|<\|inner_prefix\|>|<\|begin_of_thought\|>)"
-    r"|(?P<end><\|END_THINKING\|>|<channel\|>|<unused95>|<\|inner_suffix\|>|<\|end_of_thought\|>)"
-    rf"|<\|?(?P<close>/?)\s?(?:[a-z]\w{{0,20}}[:_])?(?P<name>{_NAMES})(?:\s[^<>]{{0,200}})?\|?>"
+    # Pairs with names of their own: Command, Gemma, MedGemma, Apertus, Sky-T1, s1.
+    r"(?P<begin><\|START_THINKING\|>|<\|channel>(?:thought)?|<unused94>(?:thought)?|<\|inner_prefix\|>"
+    r"|<\|?begin_of_thought\|?>|<\|(?:think|thinking|thought|reasoning)_(?:start|begin)\|>|<\|im_start\|>think\b)"
+    r"|(?P<end><\|END_THINKING\|>|<channel\|>|<unused95>|<\|inner_suffix\|>"
+    r"|<\|?end_of_thought\|?>|<\|(?:think|thinking|thought|reasoning)_end\|>|<\|im_start\|>answer\b)"
+    rf"|{_OPEN}(?P<close>/?)\s?{_NAME}(?:\s[^<>]{{0,200}}?)?{_SHUT}"
     r"|\[(?P<close2>/?)(?P<name2>THINK(?:ING)?|THOUGHT|REASONING)\]"
     r"|◁(?P<close3>/?)(?P<name3>think)▷",
     re.IGNORECASE,
 )
-_MARKS = ("<", "◁", "[T", "[t", "[R", "[r", "[/")  # one of these is in every tag
-_BEGIN = re.compile(r"[<◁\[]")  # looked for first, being faster by far than the tags themselves
+_MARKS = ("<", "◁", "[T", "[t", "[R", "[r", "[/", "&lt;")  # one of these is in every tag
+_BEGIN = re.compile(r"[<◁\[&]|\\<")  # looked for first, being faster by far than the tags themselves
 _FAMILIES = {"think": "think", "thinking": "think", "thought": "thought", "thoughts": "thought"}
 
 # Harmony, the format of gpt-oss: <|channel|>final<|message|>…<|return|>, the markers at times without a message.
@@ -36,15 +45,32 @@ _MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same with its markers lost: "analysisWe need…assistantfinal{…}".
 _LOST_FINAL = "assistantfinal"
 _CHANNEL_MARKS = ("<|message|>", "<|channel|>", "analysis", "commentary", _LOST_FINAL)
-_LOST_START = re.compile(r"\A\s*(?:analysis|commentary)(?:[A-Z{\[\"“]| to=)")
+_LOST_START = re.compile(r"\A\s*(?:analysis|commentary)(?:[A-Z{\[\"“]| to=|\s+[A-Z])")
+# The answer where a model marks it: <answer>…</answer>, <|begin_of_box|>…<|end_of_box|>.
+_MARKED = re.compile(
+    r"<(?P<name>(?:final_?)?(?:answer|output|response|result)|final|solution)>(?P<body>.*?)(?:</(?P=name)>|\Z)"
+    r"|<\|begin_of_(?P<pair>box|solution)\|>(?P<within>.*?)(?:<\|end_of_(?P=pair)\|>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_HOLDS_JSON = re.compile(r"[{\[]\s*[\"'“{\[\]}]")
 
 
 def visible(text: str) -> Visible:
     """Return what of an answer stands outside of reasoning.
 
     Reasoning is what stands in its tags, before a closing tag that nothing opened (the prompt did), and behind
-    an opening one that nothing closes. Of channels only the final ones are visible.
+    an opening one that nothing closes. Of channels only the final ones are visible, and of a text that marks its
+    answer only that.
     """
+    shown = _outside(text)
+    if "<" not in shown.text:
+        return shown
+    marked = [found["body"] or found["within"] or "" for found in _MARKED.finditer(shown.text)]
+    answers = [body for body in marked if _HOLDS_JSON.search(body)]
+    return Visible(answers[-1], shown.fault) if answers else shown
+
+
+def _outside(text: str) -> Visible:
     text, fault = _final(text) if any(mark in text for mark in _CHANNEL_MARKS) else (text, "")
     if not any(mark in text for mark in _MARKS):
         return Visible(text, fault)

@@ -16,7 +16,8 @@ _JOINING = re.compile(
 )
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc\u31f0-\u31ff\uff66-\uff9f]")
 _IN_NUMBERS = ".,:'’\u066b\u066c"  # between digits they are part of the number
-_OF_THE_WORD = "+#*"  # after a letter: C++, C#, A*
+_OF_THE_WORD = "+"  # after a letter: C++, Notes+
+_OF_THE_LETTER = "#*"  # after a letter that stands alone: C#, A*
 _WITHIN_NAMES = ".-‐‑_'’&/"  # a single letter beside them is part of a name: U.S., T-cell, don't
 _JOINER = "\u200d"
 _CONTINUES = re.compile("[\u1160-\u11ff\U0001f3fb-\U0001f3ff]")  # vowels and finals of a Hangul syllable, skin tones
@@ -69,7 +70,7 @@ def _divides(token: str, at: int) -> bool:
 def _beside_mark(token: str, at: int, begins: bool) -> bool:
     before, after = _visible(token[:at]), _visible(token[at:])
     left, right = before[-1], after[0]
-    if not begins and right in _OF_THE_WORD:
+    if not begins and (right in _OF_THE_WORD or (right in _OF_THE_LETTER and _run(before[::-1]) == 1)):
         return False
     if not is_mark(left) and not is_mark(right):
         return False
@@ -95,7 +96,11 @@ def _run(text: str) -> int:
 
 
 def _visible(text: str) -> str:
-    return text if text.isascii() else "".join(c for c in text if not is_invisible(c) and not c.isspace())
+    return (
+        text
+        if text.isascii() and text.isprintable()
+        else "".join(c for c in text if not is_invisible(c) and not c.isspace())
+    )
 
 
 @cache

@@ -15,18 +15,21 @@ KINDS = (
     "tatweel",  # the stroke that stretches Arabic words
     "letter_forms",  # Persian and Arabic yeh and kaf, æ and ae
     "turkish_i",  # İ, ı and i
-    "marks",  # further apostrophes, primes, geresh, quotation marks, maqaf, middle dots
-    "ptb_escapes",  # -LRB- and (, `` and ", -- and a dash
+    "marks",  # further apostrophes, primes, geresh, quotation marks, single and double, maqaf, middle dots
+    "ptb_escapes",  # -LRB- and (, `` and ", -- and a dash, \\/ and /
     "html_escapes",  # &amp; and &
+    "code_escapes",  # \\u00e3 and ã
 )
 
 # Models often answer with the ASCII form of a typographic mark, or the reverse; one for one, lengths keep.
 _TYPOGRAPHIC = str.maketrans("‘’‚‛`´“”„‟‐‑‒–—―−", "''''''\"\"\"\"-------")
+# A single quote for a double one too: within a string of JSON models write the one that needs no escape.
 _MARKS = str.maketrans(
     "\u02bc\u02bb\u02b9\u02bd\u02be\u02bf\u02c8\u2032\u2035\ua78c\u055a\u05f3\u2039\u203a"  # apostrophes, geresh
     "\u05f4\u2033\u00ab\u00bb\u300c\u300d\u300e\u300f"  # gershayim, quotation marks
+    '"'
     "\u05be\u2e3a\u2043\u00b7\u2022\u2027",  # maqaf, dashes, middle dots
-    "'" * 14 + '"' * 8 + "---" + "\u30fb" * 3,
+    "'" * 23 + "---" + "\u30fb" * 3,
 )
 _LETTERS = str.maketrans(
     {"ی": "ي", "ى": "ي", "ک": "ك", "ہ": "ه", "ھ": "ه", "ٱ": "ا", "æ": "ae", "œ": "oe", "ǽ": "ae", "ĳ": "ij"}
@@ -47,7 +50,8 @@ _ACCENTS = re.compile(
 )
 _PTB = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}", "``": '"', "''": '"'}
 _ESCAPE = re.compile(
-    r"-[LRlr][RSCrsc][Bb]-|--+|``|''|\\[/*]|&(?:amp;)*(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});"
+    r"-[LRlr][RSCrsc][Bb]-|--+|``|''|\\[!-/:-@\[\]^_`{-~]|&(?:amp;)*(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});"
+    r"|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}"
 )
 
 
@@ -148,22 +152,22 @@ def kinds_between(answer: str, text: str) -> list[str]:
         return []
     possible = set().union(*map(_kinds_of, answer + text))
     if _ESCAPE.search(answer) or _ESCAPE.search(text):
-        possible |= {"ptb_escapes", "html_escapes"}
+        possible |= {"ptb_escapes", "html_escapes", "code_escapes"}
     return [k for k in KINDS if k in possible and deep_text(answer, k) != deep_text(text, k)]
 
 
-def strip_punctuation(text: str) -> str:
-    """Leave out punctuation and white space around a string."""
+def strip_punctuation(text: str, also: str = "") -> str:
+    """Leave out punctuation and white space around a string, and what else is named."""
     first, last = 0, len(text)
-    while first < last and _is_edge(text[first]):
+    while first < last and _is_edge(text[first], also):
         first += 1
-    while first < last and _is_edge(text[last - 1]):
+    while first < last and _is_edge(text[last - 1], also):
         last -= 1
     return text[first:last]
 
 
-def _is_edge(character: str) -> bool:
-    return character.isspace() or character in "`´" or unicodedata.category(character).startswith("P")
+def _is_edge(character: str, also: str) -> bool:
+    return character.isspace() or character in "`´" or character in also or unicodedata.category(character)[0] == "P"
 
 
 def _add(text: str, offset: int, table: _Table, pieces: list[str], first: list[int], last: list[int]) -> None:
@@ -175,12 +179,14 @@ def _add(text: str, offset: int, table: _Table, pieces: list[str], first: list[i
 
 
 def _escapes(text: str, without: str) -> list[tuple[int, int, str]]:
-    """Return escapes of the Penn Treebank and of HTML: where they stand and what they mean."""
+    """Return escapes of the Penn Treebank, of HTML and of JSON's strings: where they stand and what they mean."""
     found = []
     for match in _ESCAPE.finditer(text):
         written = match.group()
         if written.startswith("&"):
             kind, meant = "html_escapes", html.unescape(html.unescape(written))
+        elif written[:2] in {"\\u", "\\x"}:
+            kind, meant = "code_escapes", chr(int(written[2:], 16))
         else:
             kind, meant = "ptb_escapes", _PTB.get(written.lower(), written[-1])
         if kind != without and meant != written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -25,7 +26,12 @@ from diziner.spans.folding import (
     without_invisible,
 )
 
+_AROUND = (
+    "|<>=~^®™©℠"  # symbols that models set around a mention, or that the text has not; none that makes another one
+)
+DASHES = "dashes"  # the kind of a match with a dash for white space, or the reverse: Jean-Luc and Jean Luc
 INSIDE = "inside_token"  # the kind of a match that begins or ends inside a token
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])(?:\s+|[-\u2010-\u2015\u05be\ufe58\ufe63\uff0d])(?=[^\W\d_])")
 
 
 class Located(NamedTuple):
@@ -85,7 +91,7 @@ class TokenView:
         """
         if located := self._plainly(surface, lenient):
             return located
-        bare = strip_punctuation(surface)
+        bare = strip_punctuation(surface, _AROUND if lenient else "")
         if bare != surface and (located := self._plainly(bare, lenient)):
             return located
         return self._last_resort((surface, bare)) if lenient else Located()
@@ -122,12 +128,13 @@ class TokenView:
                 if chosen is None and len(by_look) > 1:
                     return Located(ambiguous=True)
                 return self._located(form, chosen or hits)
-        return Located()
+        hits = self._deep.find_dashed(forms[-1])
+        return self._located(forms[-1], hits, DASHES) if hits else Located()
 
-    def _located(self, form: str, hits: list[_Hit]) -> Located:
+    def _located(self, form: str, hits: list[_Hit], kind: str = "") -> Located:
         whole = [hit for hit in hits if not hit.inside]
         chosen = whole or hits
-        kinds = kinds_between(form, chosen[0].text)
+        kinds = [kind] if kind else kinds_between(form, chosen[0].text)
         characters = [
             (self.offsets[hit.start][0] + hit.first, self.offsets[hit.end - 1][0] + hit.last) for hit in chosen
         ]
@@ -194,6 +201,14 @@ class _DeepView:
         """Return the matches of a string that begin and end where a mention may."""
         needle = deep_text(form)
         return [hit for at in _occurrences(self._text, needle) if (hit := self._hit(at, at + len(needle)))]
+
+    def find_dashed(self, form: str) -> list[_Hit]:
+        """Return the matches of several words between which a dash may stand or not."""
+        if not _BETWEEN_WORDS.search(form):
+            return []
+        words = "-?".join(re.escape(deep_text(word)) for word in _BETWEEN_WORDS.split(form))
+        found = [hit for match in re.finditer(words, self._text) if (hit := self._hit(*match.span()))]
+        return found if len({_look(hit.text) for hit in found}) == 1 else []
 
     def _hit(self, at: int, end: int) -> _Hit | None:
         _, first, last = self._folded

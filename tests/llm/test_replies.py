@@ -35,7 +35,7 @@ def without_message(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "Is Mara a person?"}]}
-TEXT_FORMS = {
+TEXT_FORMS: dict[str, Any] = {
     "parts with thinking": reply(content=[THOUGHT, {"type": "text", "text": ANSWER}]),
     "parts, text in two": reply(content=[{"type": "text", "text": ANSWER[:9]}, {"type": "text", "text": ANSWER[9:]}]),
     "parts that are texts": reply(content=[ANSWER]),
@@ -43,6 +43,8 @@ TEXT_FORMS = {
     "thinking beside the text": reply(content=ANSWER, reasoning_content="Mara is a person.", reasoning="So."),
     "all under reasoning_content": reply(content=None, reasoning_content=ANSWER),
     "all under reasoning": reply(content="", reasoning=f"\n{ANSWER}\n"),
+    "a part for content": reply(content={"type": "text", "text": ANSWER}),
+    "a byte order mark": b"\xef\xbb\xbf" + json.dumps(reply(content=ANSWER)).encode(),
     "an object for content": reply(content=json.loads(ANSWER)),
     "a finish reason of its own": reply("eos_token", content=ANSWER),
     "no finish reason": reply(None, content=ANSWER),
@@ -56,6 +58,7 @@ FAILURE_FORMS = {
     "cut by a name of its own": (reply("MAX_TOKENS", content='{"ent'), "truncated", "cut off"),
     "a filter": (reply("content_filter", content=None), "refused", "content_filter"),
     "a filter by a name of its own": (reply("SAFETY", content=""), "refused", "content_filter"),
+    "a refusal among the parts": (reply(content=[{"type": "refusal", "refusal": "No."}]), "refused", "refusal"),
     "a refusal": (reply(content=None, refusal="I cannot."), "refused", "refusal"),
     "no text": (reply(content=None), "empty", "no text$"),
     "finish reason error": (reply("error", content=""), "unavailable", "broke off, finish reason error"),
@@ -80,6 +83,30 @@ FAILURE_FORMS = {
     "half a reply": (json.dumps(completion())[:40].encode(), "unavailable", "no JSON object"),
     "nested without end": (b"[" * 100_000, "unavailable", "no JSON object"),
 }
+
+
+FINISHES = {
+    "stop": (
+        "stop",
+        "end_turn",
+        "eos_token",
+        "stop_sequence",
+        "FINISH_REASON_STOP",
+        "<|im_end|>",
+        "COMPLETE",
+        "tool_calls",
+    ),
+    "length": ("TOKEN_LIMIT", "max_new_tokens", "FINISH_REASON_MAX_TOKENS", "context_length_exceeded", "incomplete"),
+    "content_filter": ("FINISH_REASON_SAFETY", "contentFiltered", "IMAGE_SAFETY", "content-filter", "ERROR_TOXIC"),
+}
+
+
+@pytest.mark.parametrize(("finish", "reasons"), FINISHES.items())
+def test_a_finish_reason_is_known_by_its_words(finish: str, reasons: tuple[str, ...]) -> None:
+    assert {response_in(reply(reason, content=ANSWER)).finish_reason for reason in reasons} == {finish}
+    for reason in ("canceled", "timeout", "FINISH_REASON_ERROR", "engine_overloaded", "interrupted", "failed"):
+        with pytest.raises(TransientError, match="broke off"):
+            response_in(reply(reason, content=ANSWER))
 
 
 def is_clean(detail: str) -> bool:

@@ -263,6 +263,7 @@ def test_an_answer_of_ten_megabytes_is_read() -> None:
         ('{"answer": {"text": 7}}', "data must contain ['entities'] properties"),
         ('{"entities": [{"text": "a" "type": "b"}]}', "Expecting ',' delimiter at line 1, column 28"),
         ('{"x": 1} {"entities": [{"text": "a", "ty', "Unterminated string starting at line 1"),
+        ('{"entities": [], "x": 1, "x": 2}', "says two things: the key 'x' is given twice"),
         ("<think>{}", "reasoning that does not end"),
         ("<|channel|>analysis<|message|>{}", "no final channel"),
         ('{"entities": [{"text": "\x1b[31m\u202e", "type": 7 8}]}', "\\x1b[31m\\u202e"),
@@ -364,11 +365,29 @@ def test_a_supervisors_template_behind_its_answer_is_not_the_answer() -> None:
     ("given", "label"),
     [
         *[(given, "PER") for given in ("Persons", "PERSON(S)", "person_", "people", "B-PER", "PER: person")],
+        *[
+            (given, "PER")
+            for given in ("Type: person", "type=person", "EntityType.PERSON", "label:person", "per\u200bson")
+        ],
+        *[(given, "PER") for given in ("#person", "/person", "person;", "{person}", "entity type: PER")],
         *[(given, "LOC") for given in ("S-LOC", "E_LOC", "**location**", "Location.", "<loc>", "I-locations")],
         *[(given, "ORG") for given in ("ORG - Organization", "organisation/ORG", "Organizations")],
         *[
             (given, None)
-            for given in ("b-per", "loc/org", "per son", "", "()", "O", "persona", "B-", "B-MISC", "peoples")
+            for given in (
+                "b-per",
+                "loc/org",
+                "per son",
+                "",
+                "()",
+                "O",
+                "persona",
+                "B-",
+                "B-MISC",
+                "peoples",
+                "type: ",
+                "type: event",
+            )
         ],
     ],
 )

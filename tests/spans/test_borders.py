@@ -35,6 +35,10 @@ from diziner.spans.borders import may_begin, may_end
         ("C++-like", [1, 2, 3, 4], [3, 4]),
         ("C#x", [1, 2], [2]),
         ("A*", [1], []),
+        ("Notes+", [5], []),
+        ("Rome*", [4], [4]),
+        ("**Rome**", [1, 2, 6, 7], [1, 2, 6, 7]),
+        ("\x02Rome", [1], [1]),
         ("(Rome)", [1, 5], [1, 5]),
         # Scripts that join words: a mention may end anywhere, and begin beside a mark.
         ("東京へ", [], [1, 2]),

@@ -47,6 +47,8 @@ def found(text: str, answer: str) -> list[tuple[int, int, str]]:
         ("(Narvik) is", "Narvik", 0, "Narvik"),
         ("Narvik's port", "Narvik", 0, "Narvik"),
         ("Narvik/Bergen line", "Bergen", 0, "Bergen"),
+        ("**Narvik** is", "Narvik", 0, "Narvik"),
+        ("by Narvik*", "Narvik", 1, "Narvik"),
         ("by J.R.R.Tolkien in", "Tolkien", 1, "Tolkien"),
         ("the U.N.-led talks", "U.N.", 1, "U.N."),
         ("Narvik🗻 is", "Narvik", 0, "Narvik"),
@@ -132,6 +134,14 @@ def test_a_mention_never_begins_or_ends_within_a_word(text: str, answer: str) ->
         ("x--y", "x\u2014y", "ptb_escapes"),
         ("\u00abZ\u00bbx", '"Z"x', "marks"),
         ("x\ufe58y", "x-y", ""),
+        ('An-"Z"-x', "An-'Z'-x", "marks"),
+        ("An-'Z'-x", 'An-"Z"-x', "marks"),
+        ('An-"Z"-x', 'An-\\"Z\\"-x', "ptb_escapes"),
+        ("São", "S\\u00e3o", "code_escapes"),
+        ("S\\xe3o", "São", "code_escapes"),
+        ("Jean-Luc", "Jean Luc", "dashes"),
+        ("Jean\u2011Luc", "Jean  Luc", "dashes"),
+        ("תל־אביב", "תל אביב", "dashes"),
         ("B&amp;Q", "B&Q", "html_escapes"),
         ("B&Q", "B&amp;Q", "html_escapes"),
         ("O&#39;Dea", "O'Dea", "html_escapes"),
@@ -156,6 +166,20 @@ def test_what_cannot_be_seen_around_a_token_is_no_part_of_a_mention(written: str
     text = f"a {written} b"
     assert found(text, "Narvik") == [(1, 2, "Narvik")]
     assert "inside_token" not in matched(text, "Narvik").matched
+
+
+def test_words_may_be_joined_by_a_dash_and_numbers_may_not() -> None:
+    assert [place[:2] for place in found("a Jean Luc Ray b", "Jean-Luc Ray")] == [(1, 4)]
+    assert found("on 2020-01-05 b", "2020 01 05") == []
+    assert found("Jean-Luc and Jéan-Luc", "Jean Luc") == []  # two texts, neither of which was answered
+    assert matched("Jean-Luc", "Jean Luc", matching="plain").spans == ()
+
+
+@pytest.mark.parametrize("answer", ["|Narvik|", "<Narvik>", "~~Narvik~~", "==Narvik", "Narvik®", "Narvik™."])
+def test_symbols_around_an_answer_are_left_out_as_a_last_resort(answer: str) -> None:
+    assert found("a Narvik b", answer) == [(1, 2, "Narvik")]
+    assert matched("a Narvik b", answer, matching="plain").spans == ()
+    assert found("a C b", "C++") == found("a 5 b", "$5") == []
 
 
 def test_vs16_may_be_left_out() -> None:
