@@ -55,6 +55,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "metaprompt": {"method": "metaprompt"},
     "examples fixed": {**NO_LINES, "examples": "fixed"},
     "examples similar": {**NO_LINES, "examples": "similar"},
+    "supervisor and examples fixed": {"examples": "fixed"},
     "supervisor and examples similar": {"examples": "similar"},
 }
 FILES = {"rich": "guideline.yaml", "terse": "guideline.terse.yaml"}
@@ -109,7 +110,7 @@ def refined_by(
         lines = yaml.safe_load((ROOT / "examples/lines/lines.yaml").read_text(encoding="utf-8"))[bench.name]
         own = tuple(Instruction(f"H{number}", text) for number, text in enumerate(lines, 1))
         return replace(start, common=(*start.common, *own)), "a person's lines"
-    supervisor: SupervisorSettings = replace(settings.supervisor, **ARMS[arm])
+    supervisor: SupervisorSettings = replace(settings.supervisor, **{"examples": "none", **ARMS[arm]})
     evidence = evidence_from_json(disagreements_to_json(before.analysis), start.types)
     beginning = StartingPoint(start, before.analysis.agreement.overall)
     round_zero = AnnotatedRound(bench.pilot, before.pilot, before.analysis.agreement)
