@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hub_branches import HUB, Branch
 from projects import ROOT
 
+from diziner.corpora.arrow import hub_table
 from diziner.corpora.card import Card
 from diziner.corpora.counts import type_counts
 
@@ -80,3 +82,13 @@ def test_a_branch_that_is_damaged_is_refused_with_what_to_do(card: Card, tmp_pat
         refusal = branch.refuses(card)
         assert str(branch.folder) in refusal, what
         assert "split test" in refusal or "split train" in refusal, what
+
+
+def test_what_a_hub_numbers_its_rows_by_is_no_id(tmp_path: Path) -> None:
+    """Data sets number every split from 0, so that their `id` names several documents."""
+    rows = [{"id": number, "tokens": ["Oslo"], "ner_tags": ["B-LOC"]} for number in (0, 1)]
+    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options = {"id": str(tmp_path), "revision": "main", "files": {"train": "train.jsonl"}}
+    assert [row.value.keys() for row in hub_table(options, {}, "train").rows] == [{"tokens", "tags"}] * 2
+    named = {"tokens": "tokens", "id": "id"}
+    assert [row.value["id"] for row in hub_table(options, named, "train").rows] == [0, 1]
