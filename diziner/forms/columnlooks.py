@@ -13,6 +13,7 @@ _MOST = 0.5
 _FEW_LINES = 4  # of which half end in the same words
 _LINES_A_TEXT = 3  # of which one holds the tags of another
 _MARKED = re.compile(r"[BIESLUMW][-_:/]\S+|\S+[-_:/][BIESLUMW]")
+_NARROW = 5  # columns apart by blanks that hold bare labels; wider lines of equal length are sentences of one pattern
 _LABEL = re.compile(r"[A-Z][A-Z0-9_.-]*|[-_*]|\d{1,3}")  # PER, OTHER, NNP, _, 0: no word of most texts
 _TAG_MARKS = "/|,;_#\\"  # that stand between a word of a text and its tag
 
@@ -81,7 +82,7 @@ def _hold_labels(lines: Sequence[Sequence[str]], column: int) -> bool:
     if any(map(_MARKED.fullmatch, found)):
         return True
     words = {cells[-1 - column] for cells in lines}
-    repeats = len(found) < len(lines) and all(map(_LABEL.fullmatch, found))
+    repeats = len(lines[0]) <= _NARROW and len(found) < len(lines) and all(map(_LABEL.fullmatch, found))
     return repeats and any(_LABEL.fullmatch(word) is None for word in words)
 
 

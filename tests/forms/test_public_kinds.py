@@ -12,6 +12,8 @@ from form_samples import BOTH, PER, TEXT, WEBANNO, WORDS, write
 from diziner.common.errors import UserError
 from diziner.corpora.newroom import read_own_texts
 from diziner.forms.choices import NO_CHOICES, Choices, parse_columns
+from diziner.forms.columnlooks import looks_nearly_like_columns
+from diziner.forms.form import Look
 from diziner.labelling.input_files import document_of, files_of, items_of
 from diziner.standalone.columnscores import read_same_columns
 from diziner.standalone.files import read_plain
@@ -179,3 +181,11 @@ def test_gold_of_conllu_is_not_lost_where_a_word_of_several_tokens_has_none(tmp_
     path = write(tmp_path / "a.conllu", "\n".join([*lines, "", *lines, ""]))
     texts = read_own_texts("x", path, None, (), 0.5, 1)
     assert [len(each.spans or ()) for each in (*texts.pilot, *texts.test)] == [1, 1]
+
+
+def test_sentences_of_one_pattern_that_end_in_a_number_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "notices.txt"
+    path.write_text("".join(f"The train from Oslo to Bergen leaves platform {n}\n" for n in (1, 2, 1, 3)))
+    assert not looks_nearly_like_columns(Look(path))
+    path.write_text("".join(f"{word} {n}\n" for word, n in zip(WORDS, (1, 0, 0, 2), strict=True)))
+    assert looks_nearly_like_columns(Look(path))
