@@ -119,7 +119,11 @@ def _analysed(
     settings: AnalysisSettings,
     reference: Mapping[str, Sequence[Span]] | None,
 ) -> Analysis:
-    units = _units(documents, annotations, types, settings, reference)
+    truth = None if reference is None else _as_rows(documents, reference)
+    units: Units = TokenUnits(documents)
+    if settings.consensus == SPANS:
+        sources = annotations if truth is None else {**annotations, "the reference": truth}
+        units = SpanUnits(candidates_of(documents, sources, types))
     corpus = encode(units.documents, {name: units.rows(own) for name, own in annotations.items()}, types)
     patterns = find_patterns(corpus.codes, corpus.missing)
     tables = contingency_tables(patterns)
@@ -134,10 +138,10 @@ def _analysed(
     reached = {name: limit.patterns[patterns.index] for name, limit in limits.items()}
     blocks = kinds_of(units.runs(reached["u_star"], corpus), reached["elite_internal"], reached["tv_between"])
     measures = by_pattern.of(patterns.index)
-    if reference is None:
+    if truth is None:
         consensus = vote(patterns, weights, corpus.offsets, "io" if settings.consensus == "io" else "bio")
     else:
-        consensus = encode(units.documents, {"reference": units.rows(_as_rows(documents, reference))}, types).codes[0]
+        consensus = encode(units.documents, {"reference": units.rows(truth)}, types).codes[0]
     disagreements = units.disagreements(corpus, consensus)
     named = "" if reference is None else GOLD
     whole = settings.readings == "mentions"
@@ -181,19 +185,6 @@ def annotator_errors(analysis: Analysis, annotator: str) -> tuple[ErrorGroup, ..
     own = analysis.grouped.only(analysis.grouped.annotator == number)
     settings = analysis.settings
     return analysis.units.groups(own, readings, [number], settings.examples_per_group, settings.seed)
-
-
-def _units(
-    documents: Sequence[Document],
-    annotations: Mapping[str, Sequence[Annotation]],
-    types: Sequence[str],
-    settings: AnalysisSettings,
-    reference: Mapping[str, Sequence[Span]] | None,
-) -> Units:
-    if settings.consensus != SPANS:
-        return TokenUnits(documents)
-    sources = annotations if reference is None else {**annotations, "the reference": _as_rows(documents, reference)}
-    return SpanUnits(candidates_of(documents, sources, types))
 
 
 def _as_rows(documents: Sequence[Document], reference: Mapping[str, Sequence[Span]]) -> list[Annotation]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -34,11 +35,11 @@ class Words:
 
 
 class Units(Protocol):
-    """What an analysis counts. Everything is in order of document id, the units of a document one after another."""
+    """Units that an analysis counts. All is in order of document id, the units of a document one after another."""
 
     @property
     def words(self) -> Words:
-        """What the units are called."""
+        """Names of the units in reports."""
 
     @property
     def documents(self) -> Sequence[Document]:
@@ -111,17 +112,22 @@ class TokenUnits:
         return error_groups(found, readings, annotators, limit, seed)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SpanUnits:
     """Candidate spans: what annotations that may be nested are analysed by."""
 
     candidates: Candidates
     words: Words = Words("spans", "label", "candidate spans (bounds that somebody marked), which may be nested")
 
-    @property
+    @cached_property
     def documents(self) -> Sequence[Document]:
         """The documents whose tokens are the candidates."""
         return self.candidates.documents
+
+    @cached_property
+    def _bounds(self) -> tuple[Ints, Ints]:
+        """First token of each candidate and one past its last."""
+        return self.candidates.bounds(self.documents)
 
     def rows(self, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
         """Return annotations with spans of one candidate each."""
@@ -133,16 +139,16 @@ class SpanUnits:
 
     def places(self, corpus: Corpus) -> dict[str, Ints]:
         """Return the first token of each candidate and one past its last."""
-        start, end = self.candidates.bounds(corpus.documents)
+        start, end = self._bounds
         return {"token": start, "end": end}
 
     def runs(self, hot: Mask, corpus: Corpus) -> tuple[Ints, Ints]:
         """Return hot candidates that share tokens: `diziner.agreement.candidates.blocks_of_spans`."""
-        return blocks_of_spans(hot, *self.candidates.bounds(corpus.documents), corpus.offsets)
+        return blocks_of_spans(hot, *self._bounds, corpus.offsets)
 
     def disagreements(self, corpus: Corpus, consensus: Codes) -> Disagreements:
         """Return every candidate to which an annotator gave another label than the consensus."""
-        return span_disagreements(corpus, consensus, *self.candidates.bounds(corpus.documents))
+        return span_disagreements(corpus, consensus, *self._bounds)
 
     def hotspots(
         self, corpus: Corpus, blocks: Blocks, measures: TokenMeasures, consensus: Codes

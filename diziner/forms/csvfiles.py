@@ -23,9 +23,10 @@ from diziner.forms.schemes import are_tags
 from diziner.forms.textlists import LISTS
 
 _TEXTS = ("text", "sentence", "content", "raw_text", "body", "tokens", "words")
-# Names of a column that numbers sentences, as letters alone: Sentence #, sent_id, SentenceNumber; else one of these.
+# Columns that number sentences: of usual names, else of such names in letters alone (SentenceNumber), else of these.
+_SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence")
 _SENTENCE = re.compile("(?:sentence|sent)(?:id|ids|idx|index|no|nr|num|number)?|sid")
-_SENTENCES = ("sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence", "doc_id", "document", "id")
+_INSTEAD = ("doc_id", "document", "id")
 _DOCUMENTS = ("doc_id", "document_id", "document", "doc")  # beside a column of sentences, whose numbers begin anew
 _RUN = 0.5  # of all rows have the number of their sentence in common with the row above
 _SAMPLE = 200  # rows of which it is seen whether a column holds tags
@@ -147,7 +148,7 @@ def _names(cells: Sequence[str], task: Task) -> list[str]:
 
     Errors: UserError for a name that is there twice.
     """
-    known = {*_TEXTS, *TOKEN_NAMES, *TAG_NAMES, *_SENTENCES, *LISTS}
+    known = {*_TEXTS, *TOKEN_NAMES, *TAG_NAMES, *_SENTENCES, *_INSTEAD, *LISTS}
     named = {str(column) for column in task.choices.columns.values()}
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells)]
     found = [name if name in named or name.lower() not in known else name.lower() for name in names]
@@ -171,7 +172,7 @@ def _by_token(header: Sequence[str]) -> tuple[int, int, tuple[int, ...]] | None:
 def _sentence_columns(header: Sequence[str]) -> tuple[int, ...]:
     """Return the columns that together say of which sentence a token is: its own, and that of its document."""
     like = [name for name in header if _SENTENCE.fullmatch("".join(filter(str.isalpha, name.lower())))]
-    own = next((name for name in (*_SENTENCES[:-3], *like, *_SENTENCES[-3:]) if name in header), None)
+    own = next((name for name in (*_SENTENCES, *like, *_INSTEAD) if name in header), None)
     document = next((name for name in _DOCUMENTS if name in header and name != own), None)
     return tuple(header.index(name) for name in (document, own) if name is not None)
 
@@ -200,8 +201,7 @@ def _named(
 
 
 def _are_tags(sample: Sequence[tuple[int, list[str]]], column: int) -> bool:
-    tags = {cells[column].strip() for _, cells in sample if len(cells) > column} - {""}
-    return are_tags(tags)
+    return are_tags({cells[column].strip() for _, cells in sample if len(cells) > column} - {""})
 
 
 def _is_list(cells: Sequence[str], column: int) -> bool:

@@ -11,7 +11,7 @@ from diziner.common.errors import UserError
 from diziner.forms.choices import Choices
 from diziner.forms.form import Gold
 from diziner.forms.jsonfiles import Value
-from diziner.forms.schemes import OUTSIDE, find_style
+from diziner.forms.schemes import OUTSIDE, are_tags, find_style
 from diziner.forms.spanlists import given_spans, is_mention, looks_like_spans
 from diziner.forms.textlists import is_written_list, list_in
 
@@ -230,8 +230,7 @@ def _are_tags(rows: Sequence[Value], key: str) -> bool:
     """Whether strings under a key are tags of a scheme, at least one of a mention, and not bare labels."""
     lists = [row.value.get(key) for row in rows]
     found = {each for value in lists if isinstance(value, list) for each in value if isinstance(each, str)}
-    style = find_style(found) if found else None
-    return style is not None and style.scheme != "IO" and bool(found - {OUTSIDE, "o"})
+    return are_tags(found) and bool(found - {OUTSIDE, "o"})
 
 
 def _may_be_empty(rows: Sequence[Value], key: str) -> bool:

@@ -31,16 +31,18 @@ _CORRECTION = re.compile(
     r"\b(?:final|finally|correct\w*|revis\w*|updat\w*|actually|wait|instead|fixed|improved|better|on second thought)\b",
     re.IGNORECASE,
 )
+# Words for what was shown or thought of, and is not the answer.
+_NOT_MEANT = r"examples?|templates?|schemas?|reject\w*|exclud\w*|discard\w*|ignored"
 # What stands before an object that is none of the answer: how one looks, a part of it, what was thought of or left out.
 _ASIDE = re.compile(
-    r"\b(?:examples?|e\.g|for instance|such as|templates?|schemas?|alone|drafts?|reject\w*|exclud\w*|discard\w*|ignored"
+    rf"\b(?:{_NOT_MEANT}|e\.g|for instance|such as|alone|drafts?"
     r"|if there|had there|would)(?:\b|(?<=\w)_)|\bin the form\b|\bformat(?: used| was| is)?\s*:|\bnon[ _-]",
     re.IGNORECASE,
 )
 # Keys under which stands what is not the answer.
 _KEY_ASIDE = re.compile(
-    r"(?:^|[\W_])(?:examples?|templates?|schema|reject\w*|exclud\w*|discard\w*|ignored?|non(?=[\W_])|not(?=[\W_]))",
-    re.I,
+    rf"(?:^|[\W_])(?:{_NOT_MEANT}|ignore|non(?=[\W_])|not(?=[\W_]))",
+    re.IGNORECASE,
 )
 # Where the other side would have its turn; what a model writes behind its answer from there on is made up.
 _NEXT_TURN = re.compile(

@@ -48,7 +48,8 @@ def new_instructions(
         places = {_place(c) for c in kept}
         repeated = [item for item in again.items("instructions") if _place_of(item) in places]
         others = [item for item in again.items("instructions") if _place_of(item) not in places]
-        rest = [c for c in kept if _place(c) not in {_place_of(item) for item in repeated}]
+        given = {_place_of(item) for item in repeated}
+        rest = [c for c in kept if _place(c) not in given]
         better, still = _checked(supervisor, repeated, known, responses, [*beside, *rest])
         kept = _with_better(kept, better)
         mended, more = _checked(supervisor, others, known, responses, [*beside, *kept])
