@@ -118,8 +118,16 @@ def judged(mutants: Sequence[Mutant], copies: Sequence[Copy], direct: bool) -> l
     with ThreadPoolExecutor(len(copies)) as pool:
         # Rooms with most tests begin: a mutant is tried as soon as its room's lines are known.
         wanted = sorted({mutant.room for mutant in mutants}, key=lambda room: -len([*tests_of(room)]))
-        recorded = {room: pool.submit(on_a_copy, Copy.lines_of, room) for room in wanted}
+        recorded = {room: pool.submit(on_a_copy, recorded_lines, room) for room in wanted}
         return list(pool.map(verdict, mutants))
+
+
+def recorded_lines(copy: Copy, room: str) -> dict[str, Any]:
+    """Return what each test of a room runs; say so on standard error, as the first verdict is minutes away."""
+    started = time.monotonic()
+    ran = copy.lines_of(room)
+    sys.stderr.write(f"{room}: lines of {len(ran) - 1} tests kept, {time.monotonic() - started:.0f} s\n")
+    return ran
 
 
 def tests_of(room: str) -> Iterator[Path]:
