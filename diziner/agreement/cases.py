@@ -55,13 +55,24 @@ def cases_of(documents: Sequence[Document], annotations: Mapping[str, Sequence[A
 
 
 def _of_document(name: str, spans: Mapping[str, Sequence[Span]]) -> Iterator[Case]:
+    first = next(iter(spans.values()), ())
+    if all(own == first for own in spans.values()):
+        return
     every = {span for own in spans.values() for span in own}
-    wide = {span for span in every if any(_parts_side_by_side(span, own) for own in spans.values())}
+    wide = {
+        span
+        for span in every
+        if span.end - span.start > 1 and any(_parts_side_by_side(span, own) for own in spans.values())
+    }
     for start, end in _places(wide):
         if len({tuple(_within(start, end, own, wide)) for own in spans.values()}) > 1:
             yield from _case(name, start, end, {who: _within(start, end, own, every) for who, own in spans.items()})
-    for start, end in _places(every - wide):
-        readings = {who: _within(start, end, own, every - wide) for who, own in spans.items()}
+    narrow = every - wide
+    for start, end in _places(narrow):
+        readings = {who: _within(start, end, own, narrow) for who, own in spans.items()}
+        if not wide:
+            yield from _case(name, start, end, readings)
+            continue
         around = {who: set(_within(start, end, own, wide)) for who, own in spans.items()}
         # Where mentions may stand inside others, one of the same whole mention could have given the part as well.
         nested = {span for who, whole in around.items() if readings[who] for span in whole}

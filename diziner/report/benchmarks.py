@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diziner.common.rounding import rounded
@@ -13,25 +13,37 @@ from diziner.report.files import RoomFiles
 from diziner.report.guidelines import guideline_view, receipts, types_view
 from diziner.report.limits import Limits
 from diziner.report.provenance import computed_with, provenance_note
-from diziner.report.rounds import annotator_view, refinement_view, round_view
+from diziner.report.rounds import RoundParts, annotator_view, refinement_view, round_parts, round_view
 from diziner.results.usage import usage_totals
 from diziner.settings import Settings
 
 OWN = "own"  # the licence that `diziner new` writes
 
 
+def benchmark_parts(files: RoomFiles, settings: Settings, *, show_text: bool | None = None) -> list[RoundParts]:
+    """Return what no limit changes of each round of a benchmark."""
+    text = _text(files, settings, show_text)
+    return [round_parts(part, list(files.card.types), text=text) for part in files.rounds]
+
+
 def benchmark_view(
-    files: RoomFiles, texts: Mapping[str, str], settings: Settings, limits: Limits, *, show_text: bool | None = None
+    files: RoomFiles,
+    texts: Mapping[str, str],
+    settings: Settings,
+    limits: Limits,
+    parts: Sequence[RoundParts] | None = None,
+    *,
+    show_text: bool | None = None,
 ) -> dict[str, Any]:
     """Return everything about one benchmark. Without gold, scores are None; before the first round, `rounds` is empty.
 
-    `texts` are the supervisor's answers at hand, by key. `show_text`: whether texts of documents are shown; None: as
-    `shows_text` says. `closed`: its texts may not be passed on. `left_out`: why the last run left the benchmark out, ""
-    if it did not.
+    `texts` are the supervisor's answers at hand, by key. `parts` are those of `benchmark_parts`, made here if None.
+    `show_text`: whether texts of documents are shown; None: as `shows_text` says. `closed`: its texts may not be passed
+    on. `left_out`: why the last run left the benchmark out, "" if it did not.
     """
     card, types, endpoints = files.card, list(files.card.types), settings.endpoints
-    source = settings.source(card.name)
-    text = shows_text(card, source) if show_text is None else show_text
+    text = _text(files, settings, show_text)
+    parts = benchmark_parts(files, settings, show_text=show_text) if parts is None else parts
     rounds_of: dict[str, list[int]] = {}
     for part in files.rounds:
         for hotspot in part.hotspots:
@@ -43,9 +55,9 @@ def benchmark_view(
         guidelines.append(guideline_view(part.guideline, before, rounds_of, limits, text=text))
     named = set().union(*map(receipts, guidelines))
     rounds = []
-    for part, guideline in zip(files.rounds, guidelines, strict=True):
+    for part, made, guideline in zip(files.rounds, parts, guidelines, strict=True):
         here = {name for number, name in named if number == part.number}
-        view = round_view(part, types, files.gold, here, endpoints, limits, text=text)
+        view = round_view(part, made, types, files.gold, here, endpoints, limits, text=text)
         record, taken = part.refinement, part.refinement_usage
         refinement = None
         if record is not None:
@@ -56,7 +68,7 @@ def benchmark_view(
         "title": card.title,
         "domain": card.domain,
         "left_out": files.left_out,
-        "closed": not passes(card, source)[0],
+        "closed": not passes(card, settings.source(card.name))[0],
         "text": text,
         "types": types_view(files.rounds[0].guideline) if files.rounds else [],
         "labels": types,
@@ -84,6 +96,10 @@ def shows_text(card: Card, source: str) -> bool:
     """Say whether the page holds a benchmark's texts unless it is told otherwise: not where its licence forbids to pass
     them on. An own corpus is its owner's, who reads this page to see it."""
     return passes(card, source)[0] or card.licence.name == OWN
+
+
+def _text(files: RoomFiles, settings: Settings, show_text: bool | None) -> bool:
+    return shows_text(files.card, settings.source(files.card.name)) if show_text is None else show_text
 
 
 def _scored(files: RoomFiles) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any
 
 from diziner.agreement.measures import PAIR_MEASURES, SET_MEASURES
 from diziner.common.freshness import Standing, State
-from diziner.report.benchmarks import benchmark_view
+from diziner.report.benchmarks import benchmark_parts, benchmark_view
 from diziner.report.correlation import correlation_view
 from diziner.report.files import RoomFiles
 from diziner.report.limits import STEPS, Limits, clipped
 from diziner.report.page import page_of
 from diziner.report.provenance import computed_with, provenance_note
+from diziner.report.rounds import RoundParts
 from diziner.report.run import run_view
 from diziner.report.words import families_view, kinds_view
 from diziner.results.published import HEADING, published_notes, published_of
@@ -46,14 +49,21 @@ def report_page(
     `comparison` is that with another run, if there is one.
     Limits are tightened step by step and named on the page; below the last step nothing more is left out.
     """
-    page = ""
-    for limits in STEPS:
-        page = page_of(
-            report_data(rooms, texts, settings, limits, published, states or {}, unread, commit, show_text, comparison)
+    parts = {files.card.name: benchmark_parts(files, settings, show_text=show_text) for files in rooms}
+
+    @cache
+    def page(step: int) -> str:
+        limits = STEPS[step]
+        return page_of(
+            report_data(rooms, texts, settings, limits, published, states, unread, commit, show_text, comparison, parts)
         )
-        if len(page.encode()) <= most:
-            break
-    return page
+
+    def fits(step: int) -> bool:
+        return len(page(step).encode()) <= most
+
+    # Most runs fit whole; of the others a bisection, as pages become smaller from step to step.
+    step = 0 if fits(0) else bisect_left(range(len(STEPS) - 1), True, lo=1, key=fits)
+    return page(step)
 
 
 def report_data(
@@ -67,11 +77,16 @@ def report_data(
     commit: Mapping[str, Any] | None = None,
     show_text: bool | None = None,
     comparison: Mapping[str, Any] | None = None,
+    parts: Mapping[str, Sequence[RoundParts]] | None = None,
 ) -> dict[str, Any]:
-    """Return what the page shows, benchmarks by name. The same outputs give the same data."""
+    """Return what the page shows, benchmarks by name. The same outputs give the same data. `parts` are those of
+    `benchmark_parts` by benchmark, made here if None."""
     ordered = sorted(rooms, key=lambda files: files.card.name)
     usage = list(chain.from_iterable(files.all_usage() for files in ordered))
-    benchmarks = [benchmark_view(files, texts, settings, limits, show_text=show_text) for files in ordered]
+    benchmarks = [
+        benchmark_view(files, texts, settings, limits, (parts or {}).get(files.card.name), show_text=show_text)
+        for files in ordered
+    ]
     return {
         "protocol": STRICT_PROTOCOL,
         "profile": settings.profile,

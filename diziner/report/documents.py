@@ -59,7 +59,7 @@ def document_view(
 
 def differing(reading: Reading, consensus: Sequence[Span]) -> int:
     """Return how many mentions stand in one of both alone; 0 where there is no answer."""
-    return 0 if reading is None else len(set(reading) ^ set(consensus))
+    return 0 if reading is None or reading == consensus else len(set(reading) ^ set(consensus))
 
 
 def most_disputed(scores: Sequence[int], limit: int) -> set[int]:

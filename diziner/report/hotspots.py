@@ -86,6 +86,7 @@ def _span_errors(files: RoundFiles, types: Sequence[str]) -> Errors:
 
 def hotspots_view(
     files: RoundFiles,
+    errors: Errors,
     types: Sequence[str],
     gold: Mapping[str, Sequence[Span]],
     named: Collection[str],
@@ -96,10 +97,10 @@ def hotspots_view(
     """Return `hotspots`, how many there are in `all`, and `documents`: the most disputed ones whole, others that a
     hotspot lies in from `context` tokens before its first one to as many past its last.
 
-    `readings` of a document are those of the consensus, which come first, and of all annotators by name.
+    `errors` are those of `hotspot_errors`. `readings` of a document are those of the consensus, which come first, and
+    of all annotators by name.
     """
     kept = chosen_hotspots(files.hotspots, limits.hotspots, named)
-    errors = hotspot_errors(files, types) if kept else {}
     subtypes = sorted({(family, subtype) for hotspot in kept for _, family, subtype, _ in errors[hotspot.id]})
     annotators = sorted(files.annotations)
     rows = [{row.id: row for row in files.annotations[name]} for name in annotators]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from diziner.common.rounding import rounded
 from diziner.prices import Priced
@@ -12,7 +12,7 @@ from diziner.records.annotations import Annotation, Span, left_out
 from diziner.records.usage import Usage
 from diziner.report.decisions import decisions_view, kinds_by_hotspot
 from diziner.report.files import RoundFiles
-from diziner.report.hotspots import hotspots_view
+from diziner.report.hotspots import Errors, hotspot_errors, hotspots_view
 from diziner.report.limits import Limits, clipped
 from diziner.report.type_agreement import type_agreement
 from diziner.results.refinement_counts import refinement_metrics
@@ -22,8 +22,26 @@ DECISIONS = 5  # that the page proposes for a round
 Endpoints = Mapping[str, Priced]  # for their prices
 
 
+class RoundParts(NamedTuple):
+    """What the page says of a round however much of it is shown, and what takes long: made once for all limits."""
+
+    types: list[dict[str, Any]]
+    decisions: dict[str, Any]
+    errors: Errors
+
+
+def round_parts(files: RoundFiles, types: Sequence[str], *, text: bool = True) -> RoundParts:
+    """Return the parts of a round that no limit changes."""
+    return RoundParts(
+        type_agreement(files.annotations, types),
+        decisions_view(files, DECISIONS, text=text),
+        hotspot_errors(files, types) if files.hotspots else {},
+    )
+
+
 def round_view(
     files: RoundFiles,
+    parts: RoundParts,
     types: Sequence[str],
     gold: Mapping[str, Sequence[Span]],
     named: Collection[str],
@@ -55,10 +73,10 @@ def round_view(
             annotator_view(name, rows, files.usage.get(name, ()), endpoints, limits, text=text)
             for name, rows in sorted(files.annotations.items())
         ],
-        "types": type_agreement(files.annotations, types),
-        "decisions": decisions_view(files, DECISIONS, text=text),
+        "types": parts.types,
+        "decisions": parts.decisions,
         "kinds_of": kinds_by_hotspot(files.groups, files.guideline.types, named),
-        **hotspots_view(files, types, gold, named, limits, text=text),
+        **hotspots_view(files, parts.errors, types, gold, named, limits, text=text),
     }
 
 

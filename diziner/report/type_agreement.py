@@ -22,11 +22,18 @@ def type_agreement(annotations: Mapping[str, Sequence[Annotation]], types: Seque
     mentions = {
         name: Counter(span.type for spans in own.values() for span in spans) for name, own in sorted(marked.items())
     }
+    # Plain tuples, whose hashes are made in C.
+    places = {
+        name: {(document, s.start, s.end, s.type) for document, spans in own.items() for s in spans}
+        for name, own in marked.items()
+    }
     found: dict[str, list[float]] = {label: [] for label in types}
     for one, other in combinations(sorted(marked), 2):
-        both = marked[one].keys() & marked[other].keys()
-        keys = [{(document, span) for document in both for span in marked[name][document]} for name in (one, other)]
-        first, second, same = (Counter(span.type for _, span in own) for own in (*keys, keys[0] & keys[1]))
+        keys = [places[one], places[other]]
+        if marked[one].keys() != marked[other].keys():
+            both = marked[one].keys() & marked[other].keys()
+            keys = [{place for place in own if place[0] in both} for own in keys]
+        first, second, same = (Counter(label for *_, label in own) for own in (*keys, keys[0] & keys[1]))
         for label in types:
             if first[label] or second[label]:
                 found[label].append(score_counts(same[label], first[label], second[label]).f1)
