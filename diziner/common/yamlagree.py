@@ -18,6 +18,8 @@ _UNUSUAL = re.compile(
     r"[\t\r\\\x85\u2028\u2029\ufeff]|^(?:%|---|\.\.\.)|(?:^|[\s\[{,:?-])(?:[&*!](?=\S)|\?(?=\s))|[|>][-+]?[0-9]",
     re.MULTILINE,
 )
+# One of ruamel.yaml's two parsers ends a line here, also in comments; its wheels decide which one a machine has.
+_OTHER_BREAKS = re.compile("[\x85\u2028\u2029]")
 # What YAML 1.2 may take for a number, of all that YAML 1.1 takes for text.
 MAY_BE_A_NUMBER = re.compile(r"[-+]?(?:0o[0-7_]*|[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]*)?)")
 _ALIKE = {  # by tag: what is sure to be the same to both
@@ -68,12 +70,14 @@ def _plain_alike(node: Node, flow: bool) -> bool:
     return kind in _ALIKE and _ALIKE[kind].fullmatch(value) is not None
 
 
-def read_as_dvc(text: str) -> Any:
-    """Return what DVC makes of a text. Errors: ruamel.yaml.error.YAMLError; ValueError for an impossible date or
-    number."""
+def read_as_dvc(text: str, pure: bool = False) -> Any:
+    """Return what DVC makes of a text; `pure`: on machines for which ruamel.yaml has no parser in C.
+
+    Errors: ruamel.yaml.error.YAMLError; ValueError for an impossible date or number.
+    """
     from ruamel.yaml import YAML
 
-    return YAML(typ="safe").load(text)
+    return YAML(typ="safe", pure=pure).load(text)
 
 
 def rewritten_by_dvc(text: str) -> str:
@@ -111,6 +115,10 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import YAMLError
 
+    if (found := _OTHER_BREAKS.search(text)) and not _alike_everywhere(text):
+        line = text.count("\n", 0, found.start()) + 1
+        told = f"the character U+{ord(found[0]):04X} ends a line for some parsers only; write a blank or a line break"
+        return Difference(line, "top level", told)
     try:
         theirs = read_as_dvc(text)
     except (YAMLError, RecursionError, *CONSTRUCTING) as error:
@@ -125,6 +133,19 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
             mend = block if flow else "write the value in quotes"
         return Difference(line + 1, _dotted(path), f"DVC cannot read this ({found}); {mend}")
     return _first(ours, theirs, node, ())
+
+
+def _alike_everywhere(text: str) -> bool:
+    """Return whether DVC reads the same in a text by either parser of ruamel.yaml, a fault included."""
+    from ruamel.yaml.error import YAMLError
+
+    found: list[Any] = []
+    for pure in (False, True):
+        try:
+            found.append(repr(read_as_dvc(text, pure)))
+        except (YAMLError, RecursionError, *CONSTRUCTING):
+            found.append(None)
+    return bool(found[0] == found[1])
 
 
 def told(error: Exception) -> str:

@@ -76,7 +76,7 @@ def forecast(job: Job, files: Files, shard_documents: int, skip_bad: bool) -> Fo
     left_out = (lambda *_: None) if skip_bad else None
     cut = survey(files, shard_documents, job.recipe, left_out, reading(sys.stderr))
     with out_folder(job.out, job.format) as folder:
-        kept = folder.kept([shard.name for shard in cut.shards])
+        kept = folder.kept([shard.name for shard in cut.shards], job.voters)
     done = {name for name, report in kept.items() if report.is_whole}
     answered = sum(shard.documents for shard in cut.shards if shard.name in done)
     room = Room(job.guideline.benchmark)

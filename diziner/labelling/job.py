@@ -53,6 +53,11 @@ class Job:
         return self.settings.answers
 
     @property
+    def voters(self) -> tuple[str, ...]:
+        """Names of the annotators that vote; none where there is one alone."""
+        return () if self.ballot is None else tuple(annotator.name for annotator in self.annotators)
+
+    @property
     def label(self) -> str:
         """Label of the work on progress lines and in the cost report."""
         if self.ballot is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -19,7 +19,7 @@ from diziner.annotator.outcomes import counts_over
 from diziner.common import jsontext
 from diziner.common.digests import file_sha256
 from diziner.common.errors import UserError
-from diziner.common.files import write_json
+from diziner.common.files import validator, write_json
 from diziner.common.locks import try_lock
 from diziner.forms.shards import MANIFEST, NAME, shard_files
 from diziner.records.annotations import Annotation
@@ -105,8 +105,9 @@ class OutFolder:
         """Write a report where those of a labelling under way are."""
         write_json(self.report_file(report.name), asdict(report))
 
-    def kept(self, names: Sequence[str]) -> dict[str, Report]:
-        """Return the reports on those of the shards that are done and whose files are as long as they were.
+    def kept(self, names: Sequence[str], voters: Collection[str] = ()) -> dict[str, Report]:
+        """Return the reports on those of the shards that are done and whose files are as long as they were, with the
+        votes of these annotators.
 
         A shard without one that is ours is done again, from answers that are kept.
         """
@@ -116,7 +117,11 @@ class OutFolder:
         noted = self.noted([name for name in wanted if found[name] is None])
         found |= {name: report_from(value, name) for name, value in noted.items()}
         reports = {name: report for name, report in found.items() if report is not None}
-        return {name: each for name, each in reports.items() if each.bytes == sizes[self.shard(name).name]}
+        return {
+            name: each
+            for name, each in reports.items()
+            if each.bytes == sizes[self.shard(name).name] and each.votes.keys() == {*voters}
+        }
 
     def noted(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what is noted of shards of a labelling under way, by name; of some there may be nothing."""
@@ -255,11 +260,11 @@ def as_noted(text: bytes) -> Any:
 
 
 def report_from(value: Any, name: str) -> Report | None:
-    """Return a report from data; None for what is none."""
-    own = {field.name for field in fields(Report)}
+    """Return a report from data; None for what is none (shard_report.schema.json)."""
     try:
-        kept = {key: entry for key, entry in value.items() if key in own}
-        first = {code: tuple(pair) for code, pair in value["first"].items()}
-        return Report(**{**kept, "name": name, "first": first})
-    except (TypeError, KeyError, AttributeError, ValueError):
+        validator("shard_report")(value)
+    except ValueError:
         return None
+    own = {field.name for field in fields(Report)}
+    kept = {key: entry for key, entry in value.items() if key in own}
+    return Report(**{**kept, "name": name, "first": {code: tuple(pair) for code, pair in value["first"].items()}})

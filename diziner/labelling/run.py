@@ -88,7 +88,7 @@ def label_corpus(job: Job, files: Files, options: RunOptions) -> Done:
                 f"--out {job.out}: holds {counted(len(others), 'shard')} of other documents, settings or code, the "
                 f"first {others[0].name}; give another folder, or --replace to have them removed"
             )
-        reports = {name: report for name, report in folder.kept(names).items() if report.is_whole}
+        reports = {name: report for name, report in folder.kept(names, job.voters).items() if report.is_whole}
         found, todo = len(reports), [shard for shard in cut.shards if shard.name not in reports]
         remember(ResponseStore(store_path()), job.out)
         if todo or others:

@@ -23,13 +23,15 @@ class Reader:
     """A file of a project and a command that reads it.
 
     `failing`: exit code 1 is one of the command's answers. `tolerant`: the command is there for broken files, and says
-    what is wrong without failing; nothing is asked of what it accepts.
+    what is wrong without failing; nothing is asked of what it accepts. `naming`: it may do without a broken file, if
+    it names it.
     """
 
     path: str
     words: tuple[str, ...]
     failing: bool = False
     tolerant: bool = False
+    naming: bool = False
 
 
 YAML_READERS = (
@@ -61,8 +63,8 @@ RECORD_READERS = (
     Reader(f"{ROOM}/rounds/r0/agreement.json", ("stages.refine", "conll2003", "--round", "1")),
     Reader(f"{ROOM}/rounds/r0/disagreements.json", ("stages.refine", "conll2003", "--round", "1")),
     Reader(f"{ROOM}/rounds/r1/disagreements.json", ("refine", "conll2003")),
-    Reader(f"{ROOM}/rounds/r0/hotspots.jsonl", REPORT),
-    Reader(f"{ROOM}/rounds/r0/confusion.json", REPORT),
+    Reader(f"{ROOM}/rounds/r0/hotspots.jsonl", REPORT, naming=True),
+    Reader(f"{ROOM}/rounds/r0/confusion.json", REPORT, naming=True),
     Reader(f"{ROOM}/rounds/r1/refinement.json", ("guideline", "verify", "conll2003"), failing=True),
     Reader(f"{ROOM}/rounds/r0/tallies/scripted_shy.json", ("summary",)),
     Reader(f"{ROOM}/rounds/r0/usage/scripted_shy.jsonl", ("responses", "gc")),
@@ -70,7 +72,7 @@ RECORD_READERS = (
     Reader(f"{ROOM}/final/predictions.selected.jsonl", ("stages.summary",)),
     Reader(f"{ROOM}/final/scores.json", ("stages.summary",)),
     Reader("metrics/final/conll2003.json", ("stages.summary",)),
-    Reader("metrics/summary.json", ("summary",)),
+    Reader("metrics/summary.json", ("summary",), naming=True),
     Reader("metrics/correlation.json", ("summary", "--correlation")),
     Reader("metrics/final/conll2003.json", ("gate",), failing=True),
     Reader("labels/manifest.json", ("label", *LABEL)),
@@ -102,15 +104,20 @@ def prepared(folder: Path) -> Attempt:
         kind = YAML if reader in YAML_READERS else JSON
         data = kind[name]((place.whole / reader.path).read_bytes(), random.Random(seed))
         place.put(reader.path, data)
-        finding = read(place, reader) if reader.words[0] == "variants" else None
-        finding = finding or judged(ended(place.folder, *reader.words), reader.failing)
+        named = False
+        if reader.words[0] == "variants":
+            finding = read(place, reader)
+        else:
+            done = ended(place.folder, *reader.words)
+            finding = judged(done, reader.failing)
+            named = reader.naming and reader.path in done.out + done.err
         changed = [path for path in place.changed() if path != "attacked"]
         if (place.folder / "attacked").exists():
             finding = Finding("wrong", "a tag of the file ran a program")
         if finding.verdict == "refused" and changed:
             finding = Finding("wrong", f"refused, and changed {', '.join(changed[:3])}: {finding.detail}")
         place.restore()
-        if finding.verdict == "accepted" and not reader.tolerant:
+        if finding.verdict == "accepted" and not (reader.tolerant or named):
             return accepted(reader, name, data, kind is YAML)
         return finding
 
@@ -152,11 +159,14 @@ def unlike(data: bytes) -> str:
 
     text = data.decode()
     ours: Any = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    try:
-        theirs = ruamel.YAML(typ="safe", pure=True).load(text)
-    except (ruamel.error.YAMLError, ValueError) as error:
-        return f"accepted, and DVC cannot read it: {' '.join(str(error).split())[:200]}"
-    return "" if repr(ours) == repr(theirs) else "accepted, and DVC reads another value in it"
+    for pure in (False, True):  # the parser in C, and the one of machines without it
+        try:
+            theirs = ruamel.YAML(typ="safe", pure=pure).load(text)
+        except (ruamel.error.YAMLError, ValueError) as error:
+            return f"accepted, and DVC cannot read it: {' '.join(str(error).split())[:200]}"
+        if repr(ours) != repr(theirs):
+            return "accepted, and DVC reads another value in it"
+    return ""
 
 
 PART = Part("yaml", cases, prepared, least=800, brief=40, limit_s=120.0)

@@ -16,6 +16,7 @@ from projects import ROOT
 from diziner.common.errors import UserError
 from diziner.common.files import schema_of, violation
 from diziner.common.strictschema import compiled
+from diziner.forms.choices import COLUMN_KEYS
 from diziner.prompting.request import Message, ModelSettings, Request
 from diziner.settings import settings_from
 
@@ -265,4 +266,12 @@ def test_what_is_refused_is_explained(value: Any, types: list[str]) -> None:
 def test_of_alternatives_the_one_that_is_meant_is_explained() -> None:
     raw, _ = settings_with("weights.*.sources.0<wheel>.members", 3)
     with pytest.raises(UserError, match=r"weights\.odd\.sources\[0\]\.members: 3 is not of type 'string'"):
+        settings_from(raw, "params.yaml")
+
+
+def test_columns_of_a_file_are_called_as_the_option_calls_them() -> None:
+    known = schema_of("params")["properties"]["annotators"]["additionalProperties"]["properties"]["read"]
+    assert tuple(known["properties"]["columns"]["propertyNames"]["enum"]) == COLUMN_KEYS
+    raw, _ = settings_with("annotators.*.read.columns", {"token": 1})
+    with pytest.raises(UserError, match=r"read\.columns: 'token' is not one of .*; did you mean tokens"):
         settings_from(raw, "params.yaml")

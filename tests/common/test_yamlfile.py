@@ -112,6 +112,16 @@ def test_a_key_twice_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_a_line_that_ends_for_one_parser_alone_is_refused(sign: str) -> None:
+    # DVC reads with ruamel.yaml's parser in C where there is a wheel of it, else with the one in Python.
+    for text in (f"a: 1\nb: 2{sign}c: 3\n", f"a: 1\n{sign}b: 2\n", f"a: 1\nb: 2 # so{sign}c: 3\n"):
+        said = fault(text)
+        assert said.startswith("params.yaml:2: ")
+        assert f"U+{ord(sign):04X} ends a line for some parsers only" in said
+    assert parse_yaml(f'a: "one{sign}two"\n', "") == ruamel(f'a: "one{sign}two"\n')
+
+
 def test_what_neither_reads_is_refused_where_it_is() -> None:
     assert fault("a: 1\nb: [1\nc: 2\n").startswith("params.yaml:3: not YAML: ")
     assert fault("a: 2001-99-99\n").startswith("params.yaml:1: not YAML: ")

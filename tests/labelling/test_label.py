@@ -88,6 +88,29 @@ def test_a_shard_that_is_done_is_not_done_again_and_one_that_is_damaged_is(place
     assert changed == {cut.name, missing.name}
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"repairs": ""},
+        {"failures": {"refused": "one"}},
+        {"drops": [1]},
+        {"first": {"refused": "d1"}},
+        {"widened": {"count": 1}},
+        {"votes": {"nobody": {"mentions": 1}}},
+        {"documents": None},
+    ],
+    ids=str,
+)
+def test_what_a_damaged_manifest_says_of_a_shard_is_not_believed(place: Place, damage: dict[str, Any]) -> None:
+    place.label("--shard-documents", "6")
+    before = content(place.out)
+    manifest = read_json(place.out / "manifest.json")
+    manifest["shards"][1] |= damage
+    (place.out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    place.label("--shard-documents", "6")
+    assert content(place.out) == before
+
+
 def test_failed_documents_are_rows_and_the_same_command_again_asks_only_for_them(place: Place) -> None:
     place.params["answers"]["repair_turns"] = 0
     with ScriptedServer(Faults(server_error=0.3)) as server:

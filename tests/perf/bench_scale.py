@@ -2,7 +2,7 @@
 
 18 benchmarks x 300 documents x 8 annotators x 6 rounds, synthetic. CPU seconds (user and system), each with its ratio
 to an anchor of the same run: pilot sets to the TF-IDF vectors that they are made of, the report to the analyses that it
-shows, the gate to reading the metrics of both sides as JSON.
+shows, the gate to reading the metrics of both sides as JSON. A ratio out of its bound ends the bench with exit 1.
 """
 
 from __future__ import annotations
@@ -46,22 +46,25 @@ def _cpu() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def say(name: str, seconds: float, anchor: str, others: float) -> None:
-    """One line: CPU seconds, and the ratio to the anchor's."""
+def held(name: str, seconds: float, anchor: str, others: float, most: float) -> bool:
+    """Print a line, CPU seconds and the ratio to the anchor's; say whether the ratio is at most `most`."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    ratio = f"{seconds / max(others, 1e-9):.2f} x {anchor} ({others:.2f} s)"
-    sys.stdout.write(f"{name:<56}{seconds:>8.2f} s   {ratio:<52}{peak:>6} MB\n")
+    times = seconds / max(others, 1e-9)
+    ratio = f"{times:.2f} x {anchor} ({others:.3f} s; at most {most:g})"
+    sys.stdout.write(f"{name:<40}{seconds:>8.2f} s   {ratio:<64}{peak:>6} MB\n")
     sys.stdout.flush()
+    return times <= most
 
 
-def pilots(rooms: int, documents: int) -> None:
+def pilots(rooms: int, documents: int) -> bool:
     pools = [sentences(documents * ROUNDS, seed=number) for number in range(rooms)]
     made = spent(lambda: [pilot_sets(pool, rounds=ROUNDS, size=PILOT) for pool in pools])
     vectors = spent(lambda: [tfidf(pool) for pool in pools])
-    say(f"pilot sets: {rooms} x {ROUNDS} of {PILOT} from {documents * ROUNDS:,}", made, "their vectors", vectors)
+    name = f"pilot sets: {rooms} x {ROUNDS} of {PILOT} from {documents * ROUNDS:,}"
+    return held(name, made, "their vectors", vectors, 25)
 
 
-def report(rooms: int, documents: int) -> None:
+def report(rooms: int, documents: int) -> bool:
     made = [make_room(f"b{number:02}", ANNOTATORS, ROUNDS, documents, seed=number) for number in range(rooms)]
     files = [own for own, _ in made]
     texts = {key: text for _, said in made for key, text in said.items()}
@@ -71,10 +74,10 @@ def report(rooms: int, documents: int) -> None:
     pages: list[str] = []
     page = spent(lambda: pages.append(report_page(files, texts, settings, None)))
     name = f"report: {rooms} x {ROUNDS} x {documents} x {ANNOTATORS}, {len(pages[0]) / 1e6:.1f} MB"
-    say(name, page, "the analyses it shows", analyses)
+    return held(name, page, "the analyses it shows", analyses, 10)
 
 
-def gates(rooms: int, documents: int) -> None:
+def gates(rooms: int, documents: int) -> bool:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         place = MetricProject(Path(folder))
         for hit in (0.70, 0.71):
@@ -93,14 +96,14 @@ def gates(rooms: int, documents: int) -> None:
             reading = spent(lambda: [json.loads(path.read_text()) for path in metrics for _ in range(2)])
         finally:
             os.chdir(here)
-    say(f"gate: {rooms} x {documents} test documents", judged, "reading both sides", reading)
+    return held(f"gate: {rooms} x {documents} test documents", judged, "reading both sides", reading, 200)
 
 
 def main() -> None:
     rooms = int(sys.argv[1]) if len(sys.argv) > 1 else 18
     documents = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    for part in (pilots, report, gates):
-        part(rooms, documents)
+    inside = [part(rooms, documents) for part in (pilots, report, gates)]
+    sys.exit(0 if all(inside) else 1)
 
 
 if __name__ == "__main__":

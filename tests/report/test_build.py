@@ -229,6 +229,14 @@ def test_documents_over_the_limit_are_the_least_disputed_and_counted(room: Made)
     assert first["documents_total"] == 12 > sum("from" not in document for document in first["documents"]) >= 3
 
 
+def test_the_first_step_that_fits_is_shown(room: Made) -> None:
+    files, said = room
+    pages = [page_of(report_data([files], said, SETTINGS, limits)) for limits in STEPS]
+    for page in pages:
+        fitting = next(other for other in pages if len(other.encode()) <= len(page.encode()))
+        assert report_page([files], said, SETTINGS, most=len(page.encode())) == fitting
+
+
 def test_limits_get_tighter_step_by_step(room: Made) -> None:
     files, said = room
     sizes = [len(json.dumps(report_data([files], said, SETTINGS, limits))) for limits in STEPS]
