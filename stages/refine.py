@@ -38,8 +38,9 @@ def main() -> None:
     evidence = addressed(evidence_from_json(disagreements, guideline.types, folder == "gold"), pool)
     agreement = agreement_from_json(read_json(before / "agreement.json", "agreement"))
     record = read_json(before / "refinement.json", "refinement") if number > 1 else None
-    annotations = {name: read_annotations(room.annotations(number - 1, name)) for name in settings.pool}
-    annotated = AnnotatedRound(read_documents(room.pilot(number - 1)), taking_part(annotations), agreement)
+    documents = read_documents(room.pilot(number - 1))
+    annotations = {name: read_annotations(room.annotations(number - 1, name), documents) for name in settings.pool}
+    annotated = AnnotatedRound(documents, taking_part(annotations), agreement)
     start = starting_point(guideline, agreement, record, settings.supervisor, settings.label_files)
     asker, label = asker_for(settings, room), f"{room.name} round {number},"
     trials = line_trials(settings.supervisor, held_back, annotated, pool, asker, label, settings.answers)

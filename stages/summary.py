@@ -28,7 +28,7 @@ def main() -> None:
     plots: dict[str, Rows] = {"choice": [], "confusion": []}
     for room in filter(Room.has_results, rooms()):  # the others were left out of the run
         name, gold, documents = room.name, read_gold(room.gold), read_documents(room.test)
-        predictions = read_annotations(room.predictions("selected"), [document.id for document in documents])
+        predictions = read_annotations(room.predictions("selected"), documents)
         whole = read_room_metrics(room.final_metrics)
         metrics[name] = figures_in(whole)
         check_with_seqeval(name, metrics[name], documents, gold, predictions)

@@ -34,10 +34,11 @@ class PilotRound:
 def read_chosen_round(project: Path, room: Room, pool: Sequence[str]) -> PilotRound:
     """Read the round that a run in `project` selected for a benchmark, without annotators that it left out."""
     number: int = read_json(project / room.selection, "selection")["round"]
-    rows = {name: read_annotations(project / room.annotations(number, name)) for name in pool}
+    documents = read_documents(project / room.pilot(number))
+    rows = {name: read_annotations(project / room.annotations(number, name), documents) for name in pool}
     return PilotRound(
         number,
-        read_documents(project / room.pilot(number)),
+        documents,
         taking_part(rows),
         instruction_words(read_yaml(project / room.selected_guideline, "guideline")),
     )

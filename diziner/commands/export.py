@@ -187,8 +187,8 @@ def _rows_of_room(room: Room, number: int | None) -> Iterator[Row]:
     number = _round(room, settings, number)
     documents = read_documents(room.pilot(number))
     agreement = agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement"))
-    rows = {name: read_annotations(room.annotations(number, name)) for name in settings.pool}
     types = load_card(room.folder).types
+    rows = {name: read_annotations(room.annotations(number, name), documents, types) for name in settings.pool}
     voted = vote(documents, taking_part(rows), types, agreement.weights, settings.disagreement.consensus)
     yield from map(voted_row, documents, voted)
 

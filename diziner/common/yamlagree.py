@@ -115,10 +115,10 @@ def difference(text: str, node: Node, ours: Any) -> Difference | None:
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import YAMLError
 
-    if (found := _OTHER_BREAKS.search(text)) and not _alike_everywhere(text):
-        line = text.count("\n", 0, found.start()) + 1
-        told = f"the character U+{ord(found[0]):04X} ends a line for some parsers only; write a blank or a line break"
-        return Difference(line, "top level", told)
+    if (sign := _OTHER_BREAKS.search(text)) and not _alike_everywhere(text):
+        line = text.count("\n", 0, sign.start()) + 1
+        said = f"the character U+{ord(sign[0]):04X} ends a line for some parsers only; write a blank or a line break"
+        return Difference(line, "top level", said)
     try:
         theirs = read_as_dvc(text)
     except (YAMLError, RecursionError, *CONSTRUCTING) as error:

@@ -5,14 +5,15 @@ Positions are token positions, `[start, end)`. BIO2 tags exist only at the edges
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from diziner.common.errors import UserError
 from diziner.common.files import read_jsonl
-from diziner.records.documents import Range
+from diziner.common.words import counted
+from diziner.records.documents import Document, Range
 
 LEFT_OUT = "left_out"  # the failure code of an annotator that the guideline leaves out, or whose model is gone
 ABSENT = "absent"  # the failure code of a document that an annotator was not given, or gave nothing for
@@ -129,18 +130,35 @@ def spans_from_json(spans: list[list[Any]]) -> tuple[Span, ...]:
     return tuple(Span(*span) for span in spans)
 
 
-def read_annotations(path: Path, documents: Iterable[str] | None = None) -> list[Annotation]:
-    """Return the rows of an annotation file in file order. `documents`: ids of those that it must be of, each once.
+def read_annotations(
+    path: Path, documents: Sequence[Document] | None = None, types: Collection[str] | None = None
+) -> list[Annotation]:
+    """Return the rows of an annotation file in file order. `documents`: those that it must be of, each once; rows then
+    come in their order. `types`: the labels that mentions may have.
 
     Errors: UserError for a row that breaks `annotation.schema.json`, an id that occurs twice, a document too few or
-    too many.
+    too many, a mention of another type or outside of its document.
     """
     rows: dict[str, Annotation] = {}
     for value in read_jsonl(path, "annotation"):
         if value["id"] in rows:
             raise UserError(f"{path}: id {value['id']!r} occurs twice; a document has one row")
         rows[value["id"]] = annotation_from_json(value)
-    if documents is not None and (differing := sorted(rows.keys() ^ set(documents))):
+    if documents is None:
+        return list(rows.values())
+    if differing := sorted(rows.keys() ^ {document.id for document in documents}):
         what = "is of no document here" if differing[0] in rows else "is missing"
         raise UserError(f"{path}: row {differing[0]!r} {what} ({len(differing)} such); run its stage again")
-    return list(rows.values())
+    for document in documents:
+        refuse_other_spans(rows[document.id].spans, document, types, path)
+    return [rows[document.id] for document in documents]
+
+
+def refuse_other_spans(spans: Iterable[Span], document: Document, types: Collection[str] | None, path: Path) -> None:
+    """Raise UserError, with the file, for a mention outside of its document or of none of the types (None: any)."""
+    for span in spans:
+        if not 0 <= span.start < span.end <= len(document.tokens):
+            tokens = counted(len(document.tokens), "token")
+            raise UserError(f"{path}: {document.id}: mention {span.start}-{span.end} of a document of {tokens}")
+        if types is not None and span.type not in types:
+            raise UserError(f"{path}: {document.id}: type {span.type!r} is not one of {', '.join(types)}")

@@ -15,7 +15,7 @@ from diziner.common.parquetfile import parquet_rows, parquet_schema
 from diziner.corpora.card import Card, load_card
 from diziner.guideline.file import load_guideline
 from diziner.layout import GUIDELINES, Room
-from diziner.records.annotations import Annotation, Span, read_annotations
+from diziner.records.annotations import Annotation, Span, read_annotations, refuse_other_spans
 from diziner.records.disagreements import Hotspot, hotspot_from_json
 from diziner.records.documents import Document, read_documents
 from diziner.records.gold import read_gold
@@ -108,12 +108,12 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
     for number in rounds:
         if not (room.round(number) / "agreement.json").is_file():
             break
-        if (found := part(partial(_round, room, number, pool, start), None)) is not None:
+        if (found := part(partial(_round, room, number, pool, start, card.types), None)) is not None:
             done.append(found)
     rows: dict[str, Sequence[Annotation]] = {}
     used: dict[str, Sequence[Usage]] = {}
     for name in GUIDELINES:
-        own = part(partial(_predicted, room, name), None) if room.predictions(name).is_file() else None
+        own = part(partial(_predicted, room, name, card), None) if room.predictions(name).is_file() else None
         if own is not None:
             rows[name], used[name] = own
     whole = part(lambda: read_room_metrics(room.final_metrics) if room.has_results() else None, None)
@@ -132,8 +132,9 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
     )
 
 
-def _predicted(room: Room, name: str) -> tuple[Sequence[Annotation], Sequence[Usage]]:
-    return read_annotations(room.predictions(name)), read_usage(room.prediction_usage(name))
+def _predicted(room: Room, name: str, card: Card) -> tuple[Sequence[Annotation], Sequence[Usage]]:
+    test = read_documents(room.test) if room.test.is_file() else None
+    return read_annotations(room.predictions(name), test, card.types), read_usage(room.prediction_usage(name))
 
 
 def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:
@@ -145,18 +146,22 @@ def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:
     return gold
 
 
-def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFiles:
+def _round(room: Room, number: int, pool: Sequence[str], start: str, types: Sequence[str]) -> RoundFiles:
     folder = room.round(number)
     record = folder / "refinement.json"
     disagreements = _optional(folder / "disagreements.json", "disagreements") or {}
+    documents = read_documents(room.pilot(number))
+    agreement = read_json(folder / "agreement.json", "agreement")
+    if others := sorted({*agreement["annotators"]} - {*pool}):
+        raise UserError(f"{folder / 'agreement.json'}: {others[0]!r} is no active annotator")
     return RoundFiles(
         number=number,
-        documents=read_documents(room.pilot(number)),
-        annotations={name: read_annotations(room.annotations(number, name)) for name in pool},
-        agreement=read_json(folder / "agreement.json", "agreement"),
+        documents=documents,
+        annotations={name: read_annotations(room.annotations(number, name), documents, types) for name in pool},
+        agreement=agreement,
         confusion=read_json(folder / "confusion.json", "confusion"),
-        hotspots=tuple(map(hotspot_from_json, read_jsonl(folder / "hotspots.jsonl", "hotspot"))),
-        consensus=_consensus(folder / "tokens.parquet"),
+        hotspots=_hotspots(folder / "hotspots.jsonl", documents),
+        consensus=_consensus(folder / "tokens.parquet", documents, types),
         metrics=read_json(room.round_metrics(number), "round_metrics"),
         guideline=load_guideline(room.guideline(number, start)),
         refinement=_record(record) if record.is_file() else None,
@@ -167,6 +172,16 @@ def _round(room: Room, number: int, pool: Sequence[str], start: str) -> RoundFil
     )
 
 
+def _hotspots(path: Path, documents: Sequence[Document]) -> tuple[Hotspot, ...]:
+    lengths = {document.id: len(document.tokens) for document in documents}
+    found = tuple(map(hotspot_from_json, read_jsonl(path, "hotspot")))
+    for hotspot in found:
+        if not 0 <= hotspot.start < hotspot.end <= lengths.get(hotspot.document, -1):
+            place = f"{hotspot.start}-{hotspot.end} of {hotspot.document}"
+            raise UserError(f"{path}: hotspot {hotspot.id}: {place} is no place of the round's documents")
+    return found
+
+
 def _record(path: Path) -> Mapping[str, Any]:
     value: Mapping[str, Any] = read_json(path)
     try:
@@ -174,10 +189,22 @@ def _record(path: Path) -> Mapping[str, Any]:
         validator("refinement", frozenset({"required"}))(value)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
+    if absent := sorted(_ALWAYS - value.keys()):
+        raise UserError(f"{path}: not the record of a refinement: it has no {', '.join(absent)}")
     return value
 
 
-def _consensus(path: Path) -> dict[str, tuple[Span, ...]]:
+_ALWAYS = {"cut", "outcomes", "waiting", "written"}  # what records of any version have
+
+
+def _consensus(path: Path, documents: Sequence[Document], types: Sequence[str]) -> dict[str, tuple[Span, ...]]:
+    found = _voted(path)
+    for document in documents:
+        refuse_other_spans(found.get(document.id, ()), document, types, path)
+    return found
+
+
+def _voted(path: Path) -> dict[str, tuple[Span, ...]]:
     names = parquet_schema(path).names
     if missing := {"document", "token", "consensus"} - set(names):
         raise UserError(f"{path}: not a token table: it has no column {', '.join(sorted(missing))}")

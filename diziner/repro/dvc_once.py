@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +20,64 @@ Version = tuple[str, int, int, int]  # of a file: path, inode, time and size
 @contextlib.contextmanager
 def one_process() -> Iterator[None]:
     """Have DVC work for one process: no locks on single paths, as nobody else holds the project's; params.yaml and
-    git's index are parsed once a version, the index not once an output;
+    git's index are parsed once a version, the index not once an output, and settings are looked up once;
+    pipeline files of the same text, as those of rooms, and each name in braces are parsed once;
     entries of the run-cache are written by `diziner.repro.dvc_yaml`;
     whether a stage can be in the run-cache, for which DVC hashes all its dependencies, is asked once, not four times.
     """
     import dvc.dependency.param
+    import dvc.parsing.interpolate
     import dvc.rwlock
     import dvc.stage.cache
     import dvc.utils.serialize
+    import dvc.utils.strictyaml
     import scmrepo.git.backend.dulwich
 
     git: Any = scmrepo.git.backend.dulwich.DulwichBackend
     is_tracked = git.is_tracked
     load = dvc.dependency.param.load_path
+    read_params = dvc.dependency.param.read_param_file
+    load_checked = dvc.utils.strictyaml.load
+    parse_name = dvc.parsing.interpolate.parse_expr
     lock = dvc.rwlock.rwlock
     can_hash = dvc.stage.cache._can_hash
     dump_yaml = dvc.utils.serialize.dump_yaml
     hashable: dict[Any, bool] = {}
     parsed: dict[Version, Any] = {}
     tracked: dict[Version, frozenset[bytes]] = {}
+    settings: dict[tuple[Version, str], dict[str, Any]] = {}
+    checked: dict[tuple[int, str], Any] = {}
 
     def load_once(path: str, *arguments: Any, **options: Any) -> Any:
         key = _version(path)
         if key not in parsed:
             parsed[key] = load(path, *arguments, **options)
         return parsed[key]
+
+    def read_params_once(
+        fs: Any, path: str, keys: Sequence[str] | None = None, flatten: bool = False, **options: Any
+    ) -> Any:
+        if not flatten or not keys or options:
+            return read_params(fs, path, keys, flatten, **options)
+        version = _version(path)
+        found: dict[str, Any] = {}
+        for key in keys:
+            if (version, key) not in settings:
+                settings[version, key] = read_params(fs, path, [key], flatten)
+            found |= settings[version, key]
+        return found
+
+    def load_checked_once(path: str, schema: Any = None, fs: Any = None, *arguments: Any, **options: Any) -> Any:
+        if arguments or options or getattr(fs, "protocol", "") != "local":
+            return load_checked(path, schema, fs, *arguments, **options)
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return load_checked(path, schema, fs)
+        key = id(schema), text  # a class of DVC has it, for as long as the process lives
+        if key not in checked:
+            checked[key] = load_checked(path, schema, fs)
+        return copy.deepcopy(checked[key])
 
     def can_hash_once(stage: Any) -> bool:
         if stage not in hashable:
@@ -60,7 +95,10 @@ def one_process() -> Iterator[None]:
 
     git.is_tracked = is_tracked_by_index_read_once
     dvc.utils.serialize.dump_yaml = dump_yaml_directly
+    dvc.utils.strictyaml.load = load_checked_once
+    dvc.parsing.interpolate.parse_expr = cache(parse_name)
     dvc.dependency.param.load_path = load_once
+    dvc.dependency.param.read_param_file = read_params_once
     dvc.stage.cache._can_hash = can_hash_once
     dvc.rwlock.rwlock = lambda *_: contextlib.nullcontext()
     try:
@@ -68,7 +106,10 @@ def one_process() -> Iterator[None]:
     finally:
         git.is_tracked = is_tracked
         dvc.utils.serialize.dump_yaml = dump_yaml
+        dvc.utils.strictyaml.load = load_checked
+        dvc.parsing.interpolate.parse_expr = parse_name
         dvc.dependency.param.load_path = load
+        dvc.dependency.param.read_param_file = read_params
         dvc.stage.cache._can_hash = can_hash
         dvc.rwlock.rwlock = lock
 

@@ -65,6 +65,16 @@ RECORD_READERS = (
     Reader(f"{ROOM}/rounds/r1/disagreements.json", ("refine", "conll2003")),
     Reader(f"{ROOM}/rounds/r0/hotspots.jsonl", REPORT, naming=True),
     Reader(f"{ROOM}/rounds/r0/confusion.json", REPORT, naming=True),
+    *(
+        Reader(f"{ROOM}/{path}", REPORT, naming=True)
+        for path in (
+            *("rounds/r0/agreement.json", "rounds/r0/disagreements.json", "rounds/r1/refinement.json"),
+            *("rounds/r0/annotations/scripted_eager.jsonl", "rounds/r0/usage/scripted_shy.jsonl"),
+            *("corpus/pilot/r0.jsonl", "corpus/test.jsonl", "corpus/gold.jsonl"),
+            *("final/predictions.selected.jsonl", "final/selection.json", "final/scores.json"),
+        )
+    ),
+    Reader("metrics/final/conll2003.json", REPORT, naming=True),
     Reader(f"{ROOM}/rounds/r1/refinement.json", ("guideline", "verify", "conll2003"), failing=True),
     Reader(f"{ROOM}/rounds/r0/tallies/scripted_shy.json", ("summary",)),
     Reader(f"{ROOM}/rounds/r0/usage/scripted_shy.jsonl", ("responses", "gc")),

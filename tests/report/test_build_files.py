@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,36 @@ def test_a_damaged_output_costs_its_own_panel(project: Project, path: str, conte
     left = {"rounds/r0": [1], "rounds/r1": [0]}.get(path[:9], [0, 1])
     assert [part["number"] for part in own["rounds"]] == left
     assert (own["selection"] is None) == path.startswith("final/selection")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "said"),
+    [
+        ("hotspots.jsonl", '"document":"', '"document":"no-', "no place of the round's documents"),
+        ("agreement.json", '"scripted_shy"', '"scripted_out"', "'scripted_out' is no active annotator"),
+        ("annotations/scripted_shy.jsonl", '"PER"', '"GOD"', "type 'GOD' is not one of"),
+        ("annotations/scripted_shy.jsonl", '"spans":[[', '"spans":[[90,91,"PER"],[', "mention 90-91 of a document of"),
+        ("refinement.json", None, "{}", "it has no cut, outcomes, waiting, written"),
+    ],
+)
+def test_an_output_that_is_of_other_documents_or_types_is_not_believed(
+    project: Project, path: str, old: str | None, new: str, said: str
+) -> None:
+    file = project.folder / "data/conll2003/rounds/r1" / path
+    kept = file.read_text(encoding="utf-8")
+    packed = re.sub(r'(?<=[":,\[])\s+(?=["\[0-9])', "", kept)
+    assert old is None or old in packed
+    file.unlink()
+    file.write_text(packed.replace(old, new, 1) if old else new, encoding="utf-8")
+    try:
+        done = project.diziner_here("report")
+    finally:
+        file.unlink()
+        file.write_text(kept, encoding="utf-8")
+    [told] = [line for line in done.stdout.splitlines() if line.startswith("not in it: ")]
+    assert file.name in told and said in told
+    own, _ = data_of((project.folder / "report.html").read_text())["benchmarks"]
+    assert [part["number"] for part in own["rounds"]] == [0]
 
 
 def test_a_room_without_a_card_is_named_and_the_others_are_there(project: Project) -> None:

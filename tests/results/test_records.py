@@ -11,13 +11,17 @@ import yaml
 
 from diziner.common.errors import UserError, run_main
 from diziner.common.files import check
-from diziner.records.annotations import Annotation, annotation_to_json, read_annotations
+from diziner.records.annotations import Annotation, Span, annotation_to_json, read_annotations
+from diziner.records.documents import Document
 
 ROOT = Path(__file__).parents[2]
 
 
-def written(path: Path, *ids: str) -> Path:
-    rows = [json.dumps(annotation_to_json(Annotation(name, ()))) for name in ids]
+DOCUMENTS = [Document(name, ("Ada", "ran"), "Ada ran") for name in ("b", "a")]
+
+
+def written(path: Path, *ids: str, spans: tuple[Span, ...] = ()) -> Path:
+    rows = [json.dumps(annotation_to_json(Annotation(name, spans))) for name in ids]
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     return path
 
@@ -32,8 +36,26 @@ def written(path: Path, *ids: str) -> Path:
 )
 def test_annotations_are_of_each_document_once(tmp_path: Path, ids: tuple[str, ...], words: str) -> None:
     with pytest.raises(UserError, match=words.replace("(", r"\(").replace(")", r"\)")):
-        read_annotations(written(tmp_path / "rows.jsonl", *ids), ["a", "b"])
-    assert len(read_annotations(written(tmp_path / "rows.jsonl", "a", "b"), ["b", "a"])) == 2
+        read_annotations(written(tmp_path / "rows.jsonl", *ids), DOCUMENTS)
+    rows = read_annotations(written(tmp_path / "rows.jsonl", "a", "b"), DOCUMENTS)
+    assert [row.id for row in rows] == ["b", "a"], "in the documents' order"
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (Span(1, 3, "PER"), "a: mention 1-3 of a document of 2 tokens"),
+        (Span(1, 1, "PER"), "a: mention 1-1 of a document of 2 tokens"),
+        (Span(0, 1, "GOD"), "a: type 'GOD' is not one of PER"),
+    ],
+)
+def test_mentions_are_of_their_document_and_of_its_types(tmp_path: Path, span: Span, words: str) -> None:
+    path = written(tmp_path / "rows.jsonl", "a", spans=(span,))
+    with pytest.raises(UserError) as caught:
+        read_annotations(path, DOCUMENTS[1:], ["PER"])
+    assert str(caught.value) == f"{path}: {words}"
+    if span.start < span.end < 3:
+        assert read_annotations(path, DOCUMENTS[1:])[0].spans == (span,)
 
 
 def test_settings_of_a_choice_are_held_to_the_schema_of_annotators() -> None:

@@ -31,8 +31,9 @@ def agreed_problems(room: Room, guideline: Guideline, settings: Settings) -> Ite
 
 
 def _of_round(room: Room, number: int, examples: list[AgreedExample], settings: Settings) -> Iterator[str]:
-    documents = {document.id: document for document in read_documents(room.pilot(number))}
-    read = {name: read_annotations(room.annotations(number, name)) for name in settings.pool}
+    pilot = read_documents(room.pilot(number))
+    documents = {document.id: document for document in pilot}
+    read = {name: read_annotations(room.annotations(number, name), pilot) for name in settings.pool}
     annotations = {name: {row.id: row for row in rows} for name, rows in taking_part(read).items()}
     weights = agreement_from_json(read_json(room.round(number) / "agreement.json", "agreement")).weights
     for example in examples:
