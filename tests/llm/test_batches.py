@@ -23,7 +23,7 @@ from diziner.llm.access import AGAIN, NOW, asker_for
 from diziner.llm.ask import StoreAsker
 from diziner.llm.collecting import Intake, cancel, collect, take_in
 from diziner.llm.store import ResponseStore
-from diziner.llm.submitting import Sent
+from diziner.llm.submitting import Sent, submit
 from diziner.llm.waiting import WaitingError, goes_out, is_gone
 from diziner.prompting.request import Refusal, Request, Response
 from diziner.scripted.batches import BatchHabits
@@ -235,6 +235,18 @@ def test_repairs_and_the_supervisor_go_out_only_if_asked() -> None:
     all_out = hosted("http://x", Batch(repairs=True, supervisor=True))["web"]
     assert [goes_out(all_out, label) for label in labels] == [True] * 4
     assert not goes_out(hosted("http://x", None)["web"], labels[0])
+
+
+def test_answers_to_repair_turns_are_booked_as_such(tmp_path: Path, server: ScriptedServer) -> None:
+    endpoints, store = hosted(server.base_url, Batch(repairs=True)), ResponseStore(tmp_path / "store")
+    first, repair, *_ = requests(endpoints, 2)
+    list(submit(store, endpoints, [("news round 0, a", first), ("news round 0, a, repair", repair)], None))
+    collect(store, endpoints)
+    booked = store.apply([lambda c: list(ledger.entries(c))])[0]
+    assert [(entry.work, entry.repair, entry.calls) for entry in booked] == [
+        ("news round 0, a", False, 1),
+        ("news round 0, a", True, 1),
+    ]
 
 
 def test_another_model_than_before_is_paid_for_and_not_kept(tmp_path: Path, server: ScriptedServer) -> None:
