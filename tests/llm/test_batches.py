@@ -240,12 +240,12 @@ def test_repairs_and_the_supervisor_go_out_only_if_asked() -> None:
 def test_answers_to_repair_turns_are_booked_as_such(tmp_path: Path, server: ScriptedServer) -> None:
     endpoints, store = hosted(server.base_url, Batch(repairs=True)), ResponseStore(tmp_path / "store")
     first, repair, *_ = requests(endpoints, 2)
-    list(submit(store, endpoints, [("news round 0, a", first), ("news round 0, a, repair", repair)], None))
+    list(submit(store, endpoints, [("news round 0, a", first), ("news round 0, b, repair", repair)], None))
     collect(store, endpoints)
     booked = store.apply([lambda c: list(ledger.entries(c))])[0]
     assert [(entry.work, entry.repair, entry.calls) for entry in booked] == [
         ("news round 0, a", False, 1),
-        ("news round 0, a", True, 1),
+        ("news round 0, b", True, 1),
     ]
 
 
