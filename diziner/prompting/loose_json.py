@@ -69,7 +69,7 @@ class Piece:
 def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None:
     """Return what stands there; None for something that does not look like JSON, such as a bracket in prose.
 
-    Nothing that has to be repaired goes on behind the `limit` of its start, the end of a fenced block.
+    Nothing that has to be repaired goes on behind the `limit` of its start, the end of a fenced block, which is behind it.
     """
     if not _LIKE_JSON.match(text, start):
         return None
@@ -85,7 +85,7 @@ def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None
         fault = "its JSON has a number of too many digits"
     else:
         return Piece(start, end, value)
-    return _loose(text, start, max(start + 1, limit(start)), fault)
+    return _loose(text, start, limit(start), fault)
 
 
 def _near(text: str, position: int) -> str:

@@ -54,6 +54,15 @@ def test_what_is_put_is_got_back_also_by_another_process(store: ResponseStore) -
     assert done.stdout == ANSWER.text, done.stderr
 
 
+def test_it_makes_the_folders_that_it_lies_in(tmp_path: Path) -> None:
+    for _ in range(2):
+        deep = ResponseStore(tmp_path / "one" / "two" / "store.sqlite")
+        deep.put(asked(), Response("text", "stop"))
+        assert deep.get([asked().key]) == {asked().key: Response("text", "stop")}
+        deep.close()
+        (tmp_path / "one" / "two" / "store.sqlite").unlink()
+
+
 def test_more_keys_than_a_query_takes(store: ResponseStore) -> None:
     rows = [(asked(n).key, asked(n).canonical(), ANSWER) for n in range(1203)]
     assert store.put_rows(rows) == 1203
