@@ -69,7 +69,7 @@ class Piece:
 def piece_at(text: str, start: int, limit: Callable[[int], int]) -> Piece | None:
     """Return what stands there; None for something that does not look like JSON, such as a bracket in prose.
 
-    Nothing that has to be repaired goes on behind the `limit` of its start, the end of a fenced block, which is behind it.
+    Nothing that has to be repaired goes on behind the `limit` of its start: the end of a fenced block, further on.
     """
     if not _LIKE_JSON.match(text, start):
         return None

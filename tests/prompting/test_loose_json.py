@@ -106,6 +106,8 @@ def test_a_fault_says_where() -> None:
     assert piece.fault == 'it is not JSON: Expecting value at line 3, column 9, near \'b": 1, "c": two} ]}\''
     [piece] = pieces('{"a": two, "b": "twenty characters more"}')
     assert piece.fault.endswith(' at line 1, column 7, near \'{"a": two, "b": "twen\'')
+    [piece] = pieces('\n{"a": two, "b": "twenty"}')
+    assert " at line 2, column 7, " in piece.fault
     [piece] = pieces("[{'a': [1, 2")
     assert piece.fault.startswith(
         "it is not JSON: Expecting property name enclosed in double quotes at line 1, column 3"
