@@ -35,6 +35,7 @@ from diziner.spans.borders import may_begin, may_end
         ("C++-like", [1, 2, 3, 4], [3, 4]),
         ("C#x", [1, 2], [2]),
         ("A*", [1], []),
+        ("AI*x", [2, 3], [2, 3]),
         ("Notes+", [5], []),
         ("Rome*", [4], [4]),
         ("**Rome**", [1, 2, 6, 7], [1, 2, 6, 7]),
