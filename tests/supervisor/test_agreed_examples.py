@@ -69,6 +69,15 @@ def test_the_answer_of_two_with_the_most_agreement_stands_and_names_who_gave_it(
     assert (example.sentence, example.round, example.agreement) == ("[Ada|PER] met [Bob|PER]", 3, 0.933333333)
 
 
+def test_of_two_answers_with_the_same_agreement_the_first_in_order_of_mentions_stands() -> None:
+    early, late = [(0, 1, "PER")], [(1, 2, "PER")]
+    for names in ("abcd", "cdab"):
+        answers = {name: [("d", spans)] for name, spans in zip(names, (early, early, late, late), strict=True)}
+        [found] = agreed_in([document("d", "Ada met Bob .")], answers, a=0.25, b=0.25, c=0.25, d=0.25)
+        assert (found.spans, found.agreement) == ((Span(*early[0]),), Fraction(1, 2))
+        assert found.annotators == tuple(sorted(names[:2]))
+
+
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
