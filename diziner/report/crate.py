@@ -107,7 +107,7 @@ def metadata(contents: Contents, citation: Citation, models: Mapping[str, str]) 
         *(
             {
                 "@id": f"#model-{quote(name, safe='')}",
-                "@type": "SoftwareApplication",
+                "@type": "CreativeWork",  # a SoftwareApplication must have a version and a page, which few models have
                 "name": name,
                 "description": where,
             }

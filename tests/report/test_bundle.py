@@ -92,6 +92,8 @@ def test_the_description_is_an_ro_crate_that_names_every_file_with_its_digest(bu
     named = {part: found[part] for part in parts if part not in folders}
     assert set(named) == {n for n in digests if n != METADATA and not n.startswith(tuple(folders))}
     assert all(entity["sha256"] == digests[name] and entity["@type"] == "File" for name, entity in named.items())
+    software = [entity for entity in found.values() if entity["@type"] == "SoftwareApplication"]
+    assert software and all(entity.keys() >= {"url", "version"} for entity in software)
     said = [value for entity in found.values() for value in entity.values()]
     ids = [
         each["@id"]

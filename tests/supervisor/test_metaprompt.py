@@ -83,6 +83,12 @@ def test_one_call_shows_guideline_and_documents_and_its_lines_have_receipts(guid
     assert found.record["outcomes"] == {"C1.1": "added"} and not found.record["kept_previous"]
 
 
+def test_a_guideline_of_one_type_is_asked_about_too(guideline: Guideline) -> None:
+    asker = Answering()
+    improved(replace(guideline, types=guideline.types[:1]), asker)
+    assert f"|{guideline.types[0].name}]" in "\n".join(message.content for message in asker.asked[0].messages)
+
+
 def test_limits_hold_and_a_line_may_take_an_earlier_one_s_place(guideline: Guideline) -> None:
     before = improved(guideline, Answering(CLUB)).guideline
     better = {**CLUB, "text": "Mark a town as organization where it plays, wins or loses.", "replaces": "C1.1"}
