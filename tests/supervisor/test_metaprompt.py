@@ -89,6 +89,14 @@ def test_a_guideline_of_one_type_is_asked_about_too(guideline: Guideline) -> Non
     assert f"|{guideline.types[0].name}]" in "\n".join(message.content for message in asker.asked[0].messages)
 
 
+def test_examples_that_stand_are_shown_with_what_explains_them(guideline: Guideline) -> None:
+    plain = {**CLUB, "examples": [{"text": "[Leeds|organization] won", "explanation": "", "error": ""}]}
+    for written, shown in ((CLUB, "[York|organization] (clubs play)\n"), (plain, "> [Leeds|organization] won\n")):
+        before, asker = improved(guideline, Answering(written)).guideline, Answering()
+        improved(before, asker)
+        assert shown in "\n".join(message.content for message in asker.asked[0].messages)
+
+
 def test_limits_hold_and_a_line_may_take_an_earlier_one_s_place(guideline: Guideline) -> None:
     before = improved(guideline, Answering(CLUB)).guideline
     better = {**CLUB, "text": "Mark a town as organization where it plays, wins or loses.", "replaces": "C1.1"}
