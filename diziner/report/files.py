@@ -24,6 +24,7 @@ from diziner.records.usage import Usage, read_usage
 from diziner.results.room_metrics import figures_in, read_room_metrics
 from diziner.spans.tags import OUTSIDE, tags_to_spans
 
+_ALWAYS = {"cut", "outcomes", "waiting", "written"}  # what records of refinements of any version have
 Part = TypeVar("Part")
 Other = TypeVar("Other")
 
@@ -192,9 +193,6 @@ def _record(path: Path) -> Mapping[str, Any]:
     if absent := sorted(_ALWAYS - value.keys()):
         raise UserError(f"{path}: not the record of a refinement: it has no {', '.join(absent)}")
     return value
-
-
-_ALWAYS = {"cut", "outcomes", "waiting", "written"}  # what records of any version have
 
 
 def _consensus(path: Path, documents: Sequence[Document], types: Sequence[str]) -> dict[str, tuple[Span, ...]]:
