@@ -55,7 +55,9 @@ class Clinic(Project):
     def _in_a_process(
         self, command: list[str], where: Path, chosen: dict[str, str | None], before: Callable[[], None] | None
     ) -> subprocess.CompletedProcess[str]:
-        words = [str(self.folder / PYTHON), "-c", f"import sys; sys.path[0] = {str(self.folder)!r}; {RUN}", *command]
+        # -P: with "" in its path Python 3.13.0 cannot load what it needs in a folder that is gone.
+        code = f"import sys; sys.path.insert(0, {str(self.folder)!r}); {RUN}"
+        words = [str(self.folder / PYTHON), "-P", "-c", code, *command]
         environment = {name: value for name, value in {**os.environ, **chosen}.items() if value is not None}
         return subprocess.run(
             words, cwd=where, env=environment, capture_output=True, text=True, check=False, preexec_fn=before

@@ -41,10 +41,7 @@ def lay(folder: Path, what: Laid) -> int:
     What a killed call leaves, the next one clears away or ends.
     Errors: UserError for any other folder, within another project, or where nothing can be written.
     """
-    try:
-        target = folder.resolve()
-    except (OSError, RuntimeError) as error:  # links in a circle
-        raise UserError(f"{folder}: leads nowhere: {error}") from None
+    target = _target(folder)
     within = target.is_dir()
     staging = (target if within else target.parent) / f".{target.name}.diziner-init"
     try:
@@ -57,6 +54,18 @@ def lay(folder: Path, what: Laid) -> int:
     except OSError as error:
         raise UserError(f"{folder}: cannot be made a project: {error.strerror or error}") from None
     return len(list(target.glob("data/*/dvc.yaml")))
+
+
+def _target(folder: Path) -> Path:
+    """Return where a folder is or would be. Errors: UserError for links in a circle, of which some Pythons say nothing
+    before they are followed."""
+    try:
+        target = folder.resolve()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            target.stat()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{folder}: leads nowhere: {error}") from None
+    return target
 
 
 def upgrade(root: Path) -> list[Path]:

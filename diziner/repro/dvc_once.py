@@ -68,7 +68,7 @@ def one_process() -> Iterator[None]:
         return found
 
     def load_checked_once(path: str, schema: Any = None, fs: Any = None, *arguments: Any, **options: Any) -> Any:
-        if arguments or options or getattr(fs, "protocol", "") != "local":
+        if arguments or options or fs is None or fs.protocol != "local":
             return load_checked(path, schema, fs, *arguments, **options)
         try:
             text = Path(path).read_text(encoding="utf-8")

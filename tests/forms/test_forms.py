@@ -87,7 +87,7 @@ def test_every_form_has_a_sample_here_or_elsewhere() -> None:
             [{"data": {"text": TEXT}, "annotations": [{"result": [], "completed_by": by} for by in (1, 2)]}],
             "2 annotations of one task, by 1, 2",
         ),
-        ("a.json", "[" * 5000, "nested too deeply"),
+        ("a.json", "[" * 5000 + "]" * 5000, "nested too deeply"),
         ("a.jsonl", f'{{"text": "x", "spans": [{{"label": "X", "span": {"[" * 150}{"]" * 150}}}]}}', "is not [start"),
         ("a.jsonl", f'{{"text": "x", "spans": {"[" * 600}{"]" * 600}}}', "nested too deeply"),
         ("a.json", '[{"text": "x", "spans": []}, {"te', "row 1: not JSON"),
