@@ -113,9 +113,10 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
             done.append(found)
     rows: dict[str, Sequence[Annotation]] = {}
     used: dict[str, Sequence[Usage]] = {}
-    for name in GUIDELINES:
-        own = part(partial(_predicted, room, name, card), None) if room.predictions(name).is_file() else None
-        if own is not None:
+    predicted = [name for name in GUIDELINES if room.predictions(name).is_file()]
+    test = part(lambda: read_documents(room.test), None) if predicted and room.test.is_file() else None
+    for name in predicted:
+        if (own := part(partial(_predicted, room, name, test, card.types), None)) is not None:
             rows[name], used[name] = own
     whole = part(lambda: read_room_metrics(room.final_metrics) if room.has_results() else None, None)
     return RoomFiles(
@@ -128,14 +129,15 @@ def read_room(room: Room, rounds: Sequence[int], pool: Sequence[str], start: str
         predictions=rows,
         usage=used,
         counted=len(whole["counts"]) if whole and "counts" in whole else None,
-        test=part(lambda: read_documents(room.test), ()) if rows and room.test.is_file() else (),
+        test=test if test and rows else (),
         faults=tuple(faults),
     )
 
 
-def _predicted(room: Room, name: str, card: Card) -> tuple[Sequence[Annotation], Sequence[Usage]]:
-    test = read_documents(room.test) if room.test.is_file() else None
-    return read_annotations(room.predictions(name), test, card.types), read_usage(room.prediction_usage(name))
+def _predicted(
+    room: Room, name: str, test: Sequence[Document] | None, types: Sequence[str]
+) -> tuple[Sequence[Annotation], Sequence[Usage]]:
+    return read_annotations(room.predictions(name), test, types), read_usage(room.prediction_usage(name))
 
 
 def _gold(room: Room, card: Card) -> Mapping[str, Sequence[Span]]:

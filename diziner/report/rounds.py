@@ -23,7 +23,7 @@ Endpoints = Mapping[str, Priced]  # for their prices
 
 
 class RoundParts(NamedTuple):
-    """What the page says of a round however much of it is shown, and what takes long: made once for all limits."""
+    """Parts of a round's view that no limit changes, which take longest: made once for all limits."""
 
     types: list[dict[str, Any]]
     decisions: dict[str, Any]
